@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saying what went wrong, once, at the place that knows most (STYLE.md 6).
+ * Callers pass the number up and stay silent.
+ */
+#ifndef ANALYZER_FAIL_H
+#define ANALYZER_FAIL_H
+
+#include "analyzer/base.h"
+
+/*
+ * Print "pagescope: " and the message to stderr; return -error, so that
+ * `return fail(EINVAL, "%s:%zu: unknown kind %u", ...)` is the usual form.
+ * error is a positive errno; the text of the errno is not appended.
+ */
+int fail(int error, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The same with ": strerror(error)" appended. */
+int fail_errno(int error, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* "pagescope: warning: ..." and "pagescope: ..." on stderr. */
+void warn(const char *format, ...) PRINTF_LIKE(1, 2);
+void note(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#endif

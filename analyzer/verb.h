@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A verb of the command line: `pagescope NAME ...`.  One analyzer/cmd-NAME.c
+ * each, registered from VERBS in Makefile.am.  --help, the man page's option
+ * list and the shell completion come from the rows.
+ */
+#ifndef ANALYZER_VERB_H
+#define ANALYZER_VERB_H
+
+#include "analyzer/option.h"
+
+#include <signal.h>
+
+enum exit_status {
+	STATUS_OK = 0,
+	STATUS_USAGE = 2,
+	STATUS_PARTIAL = 3, /* done, but not all of it */
+	STATUS_FAILED = 125,
+	STATUS_NO_EXEC = 126,
+	STATUS_NOT_FOUND = 127,
+};
+
+struct verb_call {
+	const void *config; /* of ops->options */
+	int argc;	    /* positional arguments, options taken out */
+	char **argv;	    /* ends with NULL */
+	/* Set once by SIGINT or SIGTERM; the second one kills us. */
+	const volatile sig_atomic_t *stop;
+	int full_argc; /* the whole command line as it was typed */
+	char **full_argv;
+};
+
+struct verb_ops {
+	const char *name;
+	const char *help;      /* one line, no full stop */
+	const char *arguments; /* "[-o FILE] TRACE": after "pagescope NAME" */
+	const char *details;   /* a paragraph or more for --help and man */
+	const struct option_tree *options;
+	/* The first positional argument ends the options (record CMD ...). */
+	bool command;
+	/* Returns an exit status, or a negative errno, already said, which
+	 * becomes STATUS_FAILED (-EINVAL of usage: return STATUS_USAGE). */
+	int (*run)(const struct verb_call *call);
+};
+
+extern const struct verb_ops *const verb_registry[];
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A page table: what the walker reads and the kernel part writes.  The walker
+ * does not know radix from hashed, and a table knows neither TLBs nor
+ * policies.  One instance an address space (tables shared by all spaces keep
+ * their own shared part).  Registered from TABLES in Makefile.am.
+ */
+#ifndef MODELS_TABLES_TABLE_H
+#define MODELS_TABLES_TABLE_H
+
+#include "analyzer/option.h"
+#include "analyzer/result.h"
+#include "models/memory/frames.h"
+
+#define TABLE_REFERENCES_MAX 64
+
+/* One memory reference of a walk, in the order in which they are made. */
+struct table_reference {
+	uint64_t address; /* physical, of the entry */
+	uint8_t level;	  /* 1: the last level of 4K pages, 2: PMD, ... 5 */
+};
+
+struct mapping {
+	uint64_t frame; /* physical address of the page's first byte */
+	uint8_t shift;	/* 12, 21, 30; 0: not present */
+	bool writable;
+	bool global;
+};
+
+struct table {
+	const struct table_ops *ops;
+};
+
+struct table_ops {
+	const char *name;
+	const char *help;
+	const struct option_tree *options;
+	int (*open)(struct table **out, const void *config,
+		    struct frames *frames);
+	void (*close)(struct table *table);
+	/*
+	 * The references of a full walk for this virtual address, root first,
+	 * ending where the walk ends (also when not present); returns their
+	 * number.  Sets *mapping.
+	 */
+	unsigned (*walk)(struct table *table, uint64_t address,
+			 struct table_reference *references,
+			 struct mapping *mapping);
+	/* Map the page of mapping->shift at address, replacing what is there.
+	 * 0, -ENOMEM. */
+	int (*map)(struct table *table, uint64_t address,
+		   const struct mapping *mapping);
+	/*
+	 * Forget all mappings in [address, address + length) (page aligned),
+	 * calling gone (may be NULL) for each; free_tables also gives back the
+	 * table pages that cover only this range (munmap does, zap does not).
+	 */
+	void (*unmap)(struct table *table, uint64_t address, uint64_t length,
+		      bool free_tables,
+		      void (*gone)(void *context, uint64_t address,
+				   const struct mapping *mapping),
+		      void *context);
+	/* Table memory in use now, bytes (VmPTE counts only level 1 and up
+	 * without the root: the kernel counts pte, pmd, pud pages). */
+	uint64_t (*bytes)(const struct table *table);
+};
+
+extern const struct table_ops *const table_registry[];
+
+#endif
