@@ -19,8 +19,12 @@ struct run {
 	unsigned jobs; /* threads for models beside the source's; 0: none */
 	/* Set by a signal handler: finish what is there.  May be NULL. */
 	const volatile sig_atomic_t *stop;
-	/* "replay", for progress lines on stderr; NULL: none */
-	const char *progress;
+	/* A live source: on stop it lets its targets go and is read to its end,
+	 * instead of being left where it is. */
+	bool drain;
+	/* Called after each batch on the source's thread, or NULL: progress */
+	void (*tick)(struct run *run);
+	void *tick_context;
 	uint64_t max_accesses; /* end after so many, 0: no bound */
 
 	/* out */
