@@ -16,12 +16,16 @@
 enum option_type {
 	OPTION_BOOL,   /* bool */
 	OPTION_INT,    /* int64_t */
-	OPTION_SIZE,   /* uint64_t; K, M, G, T are powers of two */
+	OPTION_SIZE,   /* uint64_t; K, M, G, T are powers of two (or KiB, KB) */
 	OPTION_REAL,   /* double */
 	OPTION_STRING, /* char *, owned by the struct (free()d by fini) */
 	OPTION_CHOICE, /* int: index into choices */
-	OPTION_TIME,   /* uint64_t nanoseconds; ns, us, ms, s, m suffixes */
-	OPTION_LIST,   /* char **, NULL-ended, owned: a repeatable string */
+	/* uint64_t nanoseconds; ns, us, ms, s, m, h suffixes; a bare number is
+	 * in the row's unit, or seconds where that is NULL */
+	OPTION_TIME,
+	/* char **, NULL-ended, owned: a repeatable string; NULL when empty.
+	 * Each set adds one; it has no fallback. */
+	OPTION_LIST,
 };
 
 struct option_row {
@@ -29,7 +33,8 @@ struct option_row {
 	enum option_type type;
 	size_t offset;	      /* of the field in its struct */
 	const char *fallback; /* default as text, or NULL: zero */
-	double min, max;      /* both 0: unbounded; for INT, SIZE, REAL, TIME */
+	/* Both 0: unbounded; for INT, SIZE (bytes), REAL, TIME (ns) */
+	double min, max;
 	const char *const *choices; /* NULL-ended, for CHOICE */
 	const char *unit;	    /* "cycles", "pages", "bytes" or NULL */
 	const char *help;	    /* one sentence, no full stop */
@@ -63,28 +68,37 @@ void option_fini(const struct option_tree *tree, void *config);
  */
 int option_set(const struct option_tree *tree, void *config, const char *where,
 	       const char *name, const char *value);
+/* The same for one row; `label` is how the message calls it ("--output"). */
+int option_set_row(const struct option_row *row, void *struct_start,
+		   const char *where, const char *label, const char *value);
 /* "a.b=c" */
 int option_assign(const struct option_tree *tree, void *config,
 		  const char *where, const char *assignment);
 
 /*
  * The value as text that option_set would take back: sizes in plain bytes,
- * choices by name, strings verbatim ("" for NULL).  Returns the length as
- * snprintf would.  No locale.
+ * choices by name, strings verbatim ("" for NULL, and an empty string
+ * sets NULL).  Lists are joined by commas, for reading only.  Returns the
+ * length as snprintf would.  No locale.
  */
 int option_print(const struct option_row *row, const void *struct_start,
 		 char *text, size_t text_bytes);
 
-/* Call visit for each row in order of the tree; a non-zero return ends it. */
+/* Call visit for each row in order of the tree; a non-zero return ends it.
+ * config may be NULL: then struct_start is. */
 typedef int option_visit(void *context, const char *dotted_name,
 			 const struct option_row *row,
 			 const void *struct_start);
 int option_each(const struct option_tree *tree, const void *config,
 		option_visit *visit, void *context);
 
-/* Row of that dotted name, or NULL. */
+/* Row of that dotted name, or NULL; struct_offset may be NULL. */
 const struct option_row *option_find(const struct option_tree *tree,
 				     const char *name, size_t *struct_offset);
+
+/* What may be given, for help: "FILE", "4k|2m|1g", "1..64 cycles", "SIZE".
+ * Returns the length as snprintf would. */
+int option_domain(const struct option_row *row, char *text, size_t text_bytes);
 
 /*
  * The nearest of n names to `name` by edit distance, or NULL if none is near
