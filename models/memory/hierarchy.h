@@ -2,14 +2,22 @@
 /*
  * The cache hierarchy and the memory behind it: where a physical reference is
  * found, and what that costs.
+ *
+ *	load, store, walk -> L1d \
+ *	                          L2 -> L3 -> memory
+ *	fetch ------------> L1i /
+ *
+ * A level of size 0 is left out.  A line is filled into every level that
+ * missed.  Latencies are from the start of the reference: one found in L2
+ * costs the L2's latency, not the sum.  Stores allocate; write-backs are not
+ * counted.
  */
 #ifndef MODELS_MEMORY_HIERARCHY_H
 #define MODELS_MEMORY_HIERARCHY_H
 
 #include "analyzer/option.h"
 #include "analyzer/result.h"
-
-struct hierarchy;
+#include "models/memory/cache.h"
 
 enum hierarchy_place {
 	PLACE_L1,
@@ -27,26 +35,75 @@ enum hierarchy_use {
 	USES
 };
 
-struct hierarchy_config; /* in hierarchy.c's own header part, by rows */
+/* How the levels stand together; prefix "cache". */
+struct levels_config {
+	bool inclusive; /* a line leaving L3 leaves L1 and L2 too */
+	int walks;	/* walk references enter at 0: L1d, 1: L2 */
+};
+extern const struct option_row levels_rows[];
 
-extern const struct option_group hierarchy_groups[]; /* cache.l1d, cache.l1i,
-	cache.l2, cache.l3, memory; prefix-relative offsets into
-	struct hierarchy_config; ends with rows NULL */
-extern const size_t hierarchy_config_bytes;
+/* Prefix "memory", beside frames_rows. */
+struct memory_config {
+	int64_t latency; /* cycles from the start of the reference */
+};
+extern const struct option_row memory_rows[];
 
+struct hierarchy_config {
+	struct cache_config l1d, l1i; /* cache_rows */
+	struct cache_config l2;	      /* cache_l2_rows */
+	struct cache_config l3;	      /* cache_l3_rows */
+	struct levels_config levels;  /* levels_rows */
+	struct memory_config memory;  /* memory_rows */
+	uint64_t seed;		      /* of random replacement; no row */
+};
+
+/* The eight fields that hierarchy_access needs, and the counts. */
+struct hierarchy {
+	struct cache l1d, l1i, l2, l3;
+	unsigned memory_latency;
+	bool inclusive, walks_at_l2;
+	/* references that came to a level, and those it did not have */
+	uint64_t accesses[PLACES][USES];
+	uint64_t misses[PLACES][USES];
+};
+
+/* 0, -EINVAL or -ENOMEM (said). */
 int hierarchy_open(struct hierarchy **out,
 		   const struct hierarchy_config *config);
 void hierarchy_close(struct hierarchy *hierarchy);
 
+/* hierarchy_access for all that the inline part does not answer. */
+unsigned hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
+			   enum hierarchy_use use, enum hierarchy_place *place);
+
 /*
  * One reference to the line of this physical address: fills caches, returns
- * cycles and where it was found.  Walk references enter at L1d as the
- * hardware's do, unless configured to enter at L2.
+ * cycles and where it was found.  A reference that crosses lines is the
+ * caller's to split.
  */
-unsigned hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
-			  enum hierarchy_use use, enum hierarchy_place *place);
+static ALWAYS_INLINE unsigned
+hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
+		 enum hierarchy_use use, enum hierarchy_place *place)
+{
+	const struct cache *l1 =
+		use == USE_FETCH ? &hierarchy->l1i : &hierarchy->l1d;
+	uint64_t line = physical >> l1->line_shift;
 
-/* cache.l1d.misses, cache.l3.walk.misses, memory.references ... */
+	if (likely(l1->set_mask &&
+		   (use != USE_WALK || !hierarchy->walks_at_l2)) &&
+	    l1->recent[(line & l1->set_mask) * l1->stride] == line) {
+		hierarchy->accesses[PLACE_L1][use]++;
+		*place = PLACE_L1;
+		return l1->latency;
+	}
+	return hierarchy_descend(hierarchy, physical, use, place);
+}
+
+/*
+ * cache.l1d.accesses, cache.l1d.misses, cache.l1d.walk.accesses, ... for each
+ * level that exists (also l1i, l2, l3), memory.references and
+ * memory.walk.references.
+ */
 int hierarchy_finish(const struct hierarchy *hierarchy, struct result *result);
 
 #endif

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel part of a machine: address spaces that follow the recorded
- * mappings, faults that bring pages in, the policies that choose frame and
- * page size, and the counts of all that.
+ * mappings as Linux does, faults that bring pages in, the policies that choose
+ * page sizes, and the counts of all that.
+ *
+ * What it predicts is what Linux 6.18 counts (models/paging/README.md lists
+ * the rules and how each was checked).  Files are taken to be in the page cache
+ * (warm), memory to be enough: so it predicts no major faults.
  */
 #ifndef MODELS_PAGING_PAGING_H
 #define MODELS_PAGING_PAGING_H
@@ -15,14 +19,22 @@
 
 struct paging;
 
+/*
+ * 2M and 1G are what-ifs of page size alone: the first touch maps the whole
+ * aligned region, whatever mappings share it, writable, at one fault of the
+ * touched mapping's class; no zero page, no fault-around.  Fork shares it and
+ * the first write after copies it whole, except where the first touch was in
+ * a shared mapping.  It goes when no mapping is left in its region.
+ */
 enum pages_policy {
-	PAGES_RECORDED, /* as recorded where known, else 4k */
+	PAGES_RECORDED, /* 4K, and 2M where the mapping is hugetlb */
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,
 	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
 };
 
+/* Each predicted minor fault is of one class. */
 enum fault_class {
 	FAULT_ANON,	/* demand zero, written first */
 	FAULT_ZERO,	/* read first: the zero page */
@@ -30,16 +42,16 @@ enum fault_class {
 	FAULT_COW,	/* write to a page shared by fork or a private file */
 	FAULT_REUSE,	/* write-protected, but the only owner */
 	FAULT_FILE,	/* mapped from the page cache, with its neighbours */
-	FAULT_SHARED,	/* shared memory */
+	FAULT_SHARED,	/* shared anonymous memory; write to a shared file */
 	FAULT_STACK,	/* growth of the stack's mapping, then anon */
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
 	FAULT_CLASSES,
 };
 
 struct paging_config {
-	int policy;	   /* enum pages_policy */
-	bool fault_around; /* map 16 file pages a fault, as Linux does */
-	bool zero_page;
+	int policy;		     /* enum pages_policy */
+	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
+	bool zero_page;		     /* reads first map the zero page */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
@@ -47,37 +59,73 @@ extern const struct option_row paging_rows[]; /* prefix "pages" */
 /* What must hear of translations that change. */
 struct paging_listener {
 	void *context;
-	/* [address, address + length) of this space is stale in every TLB */
+	/* [address, address + length) of this space is stale in every TLB and
+	 * walk cache; length UINT64_MAX: all of the space */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
 };
 
-/* frames: for data pages.  table_config is of table_ops->options. */
+/*
+ * frames: for data pages; table_config: of table_ops->options; listener (may
+ * be NULL) is copied.  0, -ENOMEM (said).
+ */
 int paging_open(struct paging **out, const struct paging_config *config,
 		const struct stream *stream, struct frames *frames,
 		const struct table_ops *table_ops, const void *table_config,
 		const struct paging_listener *listener);
 void paging_close(struct paging *paging);
 
-/* The page table of a space: for the walker.  Created when first asked for. */
+/*
+ * The page table of a space: for the walker.  Created when first asked for;
+ * it stays the same one until paging_close, also over exec and exit, which
+ * only empty it.  NULL: no memory (said).
+ */
 struct table *paging_table(struct paging *paging, uint32_t space);
 
 /*
  * The page at `address` is not present, or not writable and this is a write:
  * make it so, and count.  accesses: how many were fed so far (for time
- * series).  0 with *mapping as the table now has it, or -ENOMEM (said).
+ * series).  Call it once an access: if the mapping's rights forbid the access
+ * (the program gets a signal), it is counted as fault.protection and *mapping
+ * may come back not present (shift 0) or not writable.  Else *mapping is what
+ * the table now has.  0, -ENOMEM (said).
  */
 int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
 		 enum site_kind kind, uint64_t accesses,
 		 struct mapping *mapping);
 
+/*
+ * A walk for this address ended at a page (the accessed bit is set): exact
+ * counts of touched pages need it, because fault-around and populate map pages
+ * that nobody touched yet.  Cheap; calling it for each walk is enough.
+ */
+void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
+
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
- * reads and writes fault pages in as the program's own would. */
+ * reads and writes fault pages in as the program's own would.  Events that
+ * are not its business are ignored.  0, -ENOMEM (said). */
 int paging_event(struct paging *paging, const struct batch *batch,
 		 const struct event *event, uint64_t accesses);
 
-/* fault.minor, fault.anon ..., table.bytes, footprint, mappings table,
- * faults and footprint over time */
-int paging_finish(struct paging *paging, struct result *result);
+/*
+ * A dense number for what is mapped at the address: the same for the same
+ * label (a file's path, "[heap]", "[stack]", "[anon]", "[shared]",
+ * "[unmapped]") in all spaces.  Fast after the first of a run in one mapping.
+ */
+uint32_t paging_region(struct paging *paging, uint32_t space, uint64_t address);
+/* NULL at and above the count of regions so far.  Borrowed. */
+const char *paging_region_name(const struct paging *paging, uint32_t region);
+uint32_t paging_regions(const struct paging *paging);
+
+/*
+ * accesses: the total of the run.  fault.minor (as perf counts it: without
+ * populated pages and forbidden accesses), fault.major (absent: warm files),
+ * fault.CLASS, fault.populated (by mlock, MAP_POPULATE: getrusage counts
+ * them), fault.protection, fault.recorded.minor and .major (the kernel's own,
+ * if recorded), table.bytes and .peak, footprint.pages and .bytes and
+ * .bytes.peak; tables faults.time, footprint.time and faults.mappings.
+ */
+int paging_finish(struct paging *paging, uint64_t accesses,
+		  struct result *result);
 
 #endif
