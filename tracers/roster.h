@@ -25,6 +25,9 @@ int roster_space(struct roster *roster, pid_t pid, uint32_t *number);
 /* pid was forked from parent: a new space with the parent's image. */
 int roster_fork(struct roster *roster, pid_t parent, pid_t pid,
 		uint32_t *number);
+/* pid runs in parent's very space until it execs (vfork, CLONE_VM). */
+int roster_share(struct roster *roster, pid_t parent, pid_t pid,
+		 uint32_t *number);
 /* pid has exec'd: a new, empty space with a new image. */
 int roster_exec(struct roster *roster, pid_t pid, uint32_t *number);
 /* pid has ended; the number may come back as another process. */
