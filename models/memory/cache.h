@@ -16,7 +16,7 @@ enum cache_replacement {
 	CACHE_LRU,
 	CACHE_FIFO,
 	CACHE_RANDOM, /* seeded; empty ways are filled first */
-	CACHE_PLRU,   /* tree; ways a power of two */
+	CACHE_PLRU,   /* tree; ways a power of two up to 64 */
 };
 
 struct cache_config {
@@ -47,9 +47,8 @@ struct cache {
 	int replacement;
 	uint64_t *line; /* owned: [sets * ways]; LRU, FIFO: newest first */
 	uint64_t *own_recent; /* owned: recent, where it is not line itself */
-	uint64_t *tree;	 /* owned: PLRU bits, a word each 64 ways of a set */
-	uint32_t *fill;	 /* owned: random: ways in use of each set */
-	uint64_t random; /* state of the generator */
+	uint64_t *tree;	      /* owned: PLRU bits of each set */
+	uint64_t random;      /* state of the generator */
 };
 
 /* name ("cache.l2") is for messages.  0, -EINVAL or -ENOMEM (said).  With

@@ -29,7 +29,7 @@ int frames_open(struct frames **out, const struct frames_config *config);
 void frames_close(struct frames *frames);
 
 /*
- * A free, aligned run of 2^shift bytes (12 to 30): its physical address in
+ * A free, aligned run of 2^shift bytes (12, 21, 30): its physical address in
  * *address.  Frame 0 is never given, so an address of 0 can mean "none".
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * L1d, L1i, L2, L3 and memory; see the header for the picture.
+ *
+ * Non-inclusive (the default, as Skylake-SP and later): a level's victims
+ * leave the others alone.  Inclusive: what leaves L3 leaves L1 and L2 too.
+ * Not modelled: write-backs, prefetchers, victim L3s, bandwidth.
+ */
+#include "models/memory/hierarchy.h"
+
+#include "analyzer/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const walk_levels[] = { "l1d", "l2", NULL };
+
+const struct option_row levels_rows[] = {
+	{ .name = "inclusive",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct levels_config, inclusive),
+	  .fallback = "no",
+	  .help = "A line that leaves the L3 leaves L1 and L2 too" },
+	{ .name = "walks",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct levels_config, walks),
+	  .fallback = "l1d",
+	  .choices = walk_levels,
+	  .help = "The first cache that page-walk references look into" },
+	{ 0 },
+};
+
+const struct option_row memory_rows[] = {
+	{ .name = "latency",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct memory_config, latency),
+	  .fallback = "200",
+	  .max = 1000000,
+	  .unit = "cycles",
+	  .help = "Cycles of a reference that no cache answers" },
+	{ 0 },
+};
+
+int
+hierarchy_open(struct hierarchy **out, const struct hierarchy_config *config)
+{
+	struct hierarchy *hierarchy = calloc(1, sizeof(*hierarchy));
+	int error;
+
+	if (!hierarchy)
+		return fail(ENOMEM, "cache: out of memory");
+	error = cache_init(&hierarchy->l1d, &config->l1d, "cache.l1d",
+			   config->seed + 1);
+	if (!error)
+		error = cache_init(&hierarchy->l1i, &config->l1i, "cache.l1i",
+				   config->seed + 2);
+	if (!error)
+		error = cache_init(&hierarchy->l2, &config->l2, "cache.l2",
+				   config->seed + 3);
+	if (!error)
+		error = cache_init(&hierarchy->l3, &config->l3, "cache.l3",
+				   config->seed + 4);
+	if (error) {
+		hierarchy_close(hierarchy);
+		return error;
+	}
+	hierarchy->memory_latency = (unsigned)config->memory.latency;
+	hierarchy->inclusive =
+		config->levels.inclusive && config->l3.size_bytes;
+	hierarchy->walks_at_l2 = config->levels.walks == 1;
+	*out = hierarchy;
+	return 0;
+}
+
+void
+hierarchy_close(struct hierarchy *hierarchy)
+{
+	if (!hierarchy)
+		return;
+	cache_fini(&hierarchy->l1d);
+	cache_fini(&hierarchy->l1i);
+	cache_fini(&hierarchy->l2);
+	cache_fini(&hierarchy->l3);
+	free(hierarchy);
+}
+
+/* The lines of the upper caches within one line that left the L3. */
+static void
+drop_above(struct hierarchy *hierarchy, uint64_t l3_line)
+{
+	struct cache *above[] = { &hierarchy->l1d, &hierarchy->l1i,
+				  &hierarchy->l2 };
+	uint64_t start = l3_line << hierarchy->l3.line_shift;
+	uint64_t end = start + (UINT64_C(1) << hierarchy->l3.line_shift);
+
+	for (size_t i = 0; i < ARRAY_SIZE(above); i++) {
+		unsigned shift = above[i]->line_shift;
+
+		if (!cache_exists(above[i]))
+			continue;
+		for (uint64_t line = start >> shift; line <= (end - 1) >> shift;
+		     line++)
+			cache_drop(above[i], line);
+	}
+}
+
+unsigned
+hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
+		  enum hierarchy_use use, enum hierarchy_place *place)
+{
+	struct cache *const level[] = {
+		use == USE_FETCH ? &hierarchy->l1i : &hierarchy->l1d,
+		&hierarchy->l2,
+		&hierarchy->l3,
+	};
+	unsigned first = use == USE_WALK && hierarchy->walks_at_l2;
+
+	for (unsigned i = first; i < ARRAY_SIZE(level); i++) {
+		struct cache *cache = level[i];
+		uint64_t evicted = CACHE_NO_LINE;
+
+		if (!cache_exists(cache))
+			continue;
+		hierarchy->accesses[i][use]++;
+		if (cache_use(cache, physical >> cache->line_shift, &evicted)) {
+			*place = (enum hierarchy_place)i;
+			return cache->latency;
+		}
+		hierarchy->misses[i][use]++;
+		if (i == PLACE_L3 && hierarchy->inclusive &&
+		    evicted != CACHE_NO_LINE)
+			drop_above(hierarchy, evicted);
+	}
+	hierarchy->accesses[PLACE_MEMORY][use]++;
+	*place = PLACE_MEMORY;
+	return hierarchy->memory_latency;
+}
+
+static int
+put(struct result *result, const char *cache, const char *what, uint64_t n)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s.%s", cache, what);
+	return result_count(result, name, n, "references");
+}
+
+/* The counts of one cache: those of uses first .. last - 1 and of walks. */
+static int
+put_cache(const struct hierarchy *hierarchy, struct result *result,
+	  const char *name, enum hierarchy_place place, unsigned uses)
+{
+	const uint64_t *accesses = hierarchy->accesses[place];
+	const uint64_t *misses = hierarchy->misses[place];
+	uint64_t all = 0, missed = 0;
+	int error;
+
+	for (unsigned use = 0; use < USES; use++) {
+		if (!(uses & 1u << use))
+			continue;
+		all += accesses[use];
+		missed += misses[use];
+	}
+	error = put(result, name, "accesses", all);
+	if (!error)
+		error = put(result, name, "misses", missed);
+	if (!error && uses & 1u << USE_WALK)
+		error = put(result, name, "walk.accesses", accesses[USE_WALK]);
+	if (!error && uses & 1u << USE_WALK)
+		error = put(result, name, "walk.misses", misses[USE_WALK]);
+	return error;
+}
+
+int
+hierarchy_finish(const struct hierarchy *hierarchy, struct result *result)
+{
+	const unsigned fetch = 1u << USE_FETCH, all = (1u << USES) - 1;
+	const struct {
+		const struct cache *cache;
+		const char *name;
+		enum hierarchy_place place;
+		unsigned uses;
+	} part[] = {
+		{ &hierarchy->l1d, "cache.l1d", PLACE_L1, all & ~fetch },
+		{ &hierarchy->l1i, "cache.l1i", PLACE_L1, fetch },
+		{ &hierarchy->l2, "cache.l2", PLACE_L2, all },
+		{ &hierarchy->l3, "cache.l3", PLACE_L3, all },
+	};
+	const uint64_t *memory = hierarchy->accesses[PLACE_MEMORY];
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(part); i++)
+		if (cache_exists(part[i].cache))
+			error = put_cache(hierarchy, result, part[i].name,
+					  part[i].place, part[i].uses);
+	if (!error)
+		error = put(result, "memory", "references",
+			    memory[USE_WALK] + memory[USE_LOAD] +
+				    memory[USE_STORE] + memory[USE_FETCH]);
+	if (!error)
+		error = put(result, "memory", "walk.references",
+			    memory[USE_WALK]);
+	return error;
+}

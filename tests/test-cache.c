@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Caches against slow plain twins (time stamps instead of order, a recursive
+ * tree), published counts, and laws; the hierarchy's inline path against the
+ * full one.
+ */
+#include "models/memory/hierarchy.h"
+#include "models/memory/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TWIN_LINES 4096
+
+/* Every line has its times; a search over all of the set finds the victim. */
+struct twin {
+	const struct cache *like;
+	uint64_t line[TWIN_LINES], used[TWIN_LINES], came[TWIN_LINES];
+	bool full[TWIN_LINES];
+	uint64_t now;
+};
+
+static bool
+twin_use(struct twin *twin, uint64_t line)
+{
+	size_t ways = twin->like->ways;
+	size_t first = line % twin->like->sets * ways, victim = first;
+
+	twin->now++;
+	for (size_t i = first; i < first + ways; i++) {
+		if (twin->full[i] && twin->line[i] == line) {
+			twin->used[i] = twin->now;
+			return true;
+		}
+	}
+	for (size_t i = first; i < first + ways; i++) {
+		const uint64_t *time = twin->like->replacement == CACHE_LRU
+					       ? twin->used
+					       : twin->came;
+
+		if (!twin->full[i]) {
+			victim = i;
+			break;
+		}
+		if (time[i] < time[victim])
+			victim = i;
+	}
+	twin->full[victim] = true;
+	twin->line[victim] = line;
+	twin->used[victim] = twin->came[victim] = twin->now;
+	return false;
+}
+
+static struct cache
+cache_of(uint64_t lines, int64_t ways, int replacement)
+{
+	struct cache_config config = { .size_bytes = lines * 64,
+				       .ways = ways,
+				       .line_bytes = 64,
+				       .latency = 4,
+				       .replacement = replacement };
+	struct cache cache;
+
+	assert_int_equal(cache_init(&cache, &config, "test", 7), 0);
+	return cache;
+}
+
+static void
+test_lru_and_fifo_equal_their_twins(void **state)
+{
+	static const struct {
+		uint64_t lines;
+		int64_t ways;
+	} shape[] = { { 64, 4 },  { 64, 0 },   { 8, 8 },  { 96, 8 },
+		      { 60, 12 }, { 512, 16 }, { 11, 1 }, { 1, 1 } };
+	struct twin *twin = malloc(sizeof(*twin));
+
+	(void)state;
+	for (size_t s = 0; s < ARRAY_SIZE(shape); s++) {
+		for (int policy = CACHE_LRU; policy <= CACHE_FIFO; policy++) {
+			struct cache cache =
+				cache_of(shape[s].lines, shape[s].ways, policy);
+			uint64_t seed = 1, evicted;
+
+			memset(twin, 0, sizeof(*twin));
+			twin->like = &cache;
+			for (int i = 0; i < 30000; i++) {
+				uint64_t line =
+					random_below(&seed, shape[s].lines) +
+					random_below(&seed, shape[s].lines);
+
+				assert_int_equal(cache_use(&cache, line,
+							   &evicted),
+						 twin_use(twin, line));
+				assert_true(cache_holds(&cache, line));
+			}
+			cache_fini(&cache);
+		}
+	}
+	free(twin);
+}
+
+/* Go down the tree by halves, as the definition says. */
+static unsigned
+plru_victim(bool *point, unsigned node, unsigned first, unsigned n)
+{
+	if (n == 1)
+		return first;
+	return point[node]
+		       ? plru_victim(point, 2 * node + 1, first + n / 2, n / 2)
+		       : plru_victim(point, 2 * node, first, n / 2);
+}
+
+static void
+plru_touch(bool *point, unsigned node, unsigned n, unsigned way)
+{
+	if (n == 1)
+		return;
+	point[node] = way < n / 2;
+	if (way < n / 2)
+		plru_touch(point, 2 * node, n / 2, way);
+	else
+		plru_touch(point, 2 * node + 1, n / 2, way - n / 2);
+}
+
+static void
+test_plru_equals_its_twin(void **state)
+{
+	(void)state;
+	for (unsigned ways = 1; ways <= 64; ways *= 2) {
+		struct cache cache = cache_of(ways, ways, CACHE_PLRU);
+		uint64_t held[64], seed = ways, evicted;
+		bool point[128] = { false };
+		unsigned n = 0;
+
+		for (int i = 0; i < 20000; i++) {
+			uint64_t line = random_below(&seed, ways * 2);
+			unsigned way = 0;
+			bool hit;
+
+			while (way < n && held[way] != line)
+				way++;
+			hit = way < n;
+			if (!hit && n < ways)
+				way = n++;
+			else if (!hit)
+				way = plru_victim(point, 1, 0, ways);
+			held[way] = line;
+			plru_touch(point, 1, ways, way);
+			assert_int_equal(cache_use(&cache, line, &evicted),
+					 hit);
+		}
+		cache_fini(&cache);
+	}
+}
+
+static unsigned
+misses_of(const char *string, unsigned ways, int replacement)
+{
+	struct cache cache = cache_of(ways, 0, replacement);
+	uint64_t evicted;
+	unsigned misses = 0;
+
+	for (; *string; string++)
+		misses += !cache_use(&cache, (uint64_t)*string, &evicted);
+	cache_fini(&cache);
+	return misses;
+}
+
+/* Belady, Nelson, Shedler 1969, and the textbook string of Silberschatz. */
+static void
+test_published_counts(void **state)
+{
+	const char *belady = "123412512345", *book = "70120304230321201701";
+
+	(void)state;
+	assert_int_equal(misses_of(belady, 3, CACHE_FIFO), 9);
+	assert_int_equal(misses_of(belady, 4, CACHE_FIFO), 10);
+	assert_int_equal(misses_of(belady, 5, CACHE_FIFO), 5);
+	assert_int_equal(misses_of(belady, 3, CACHE_LRU), 10);
+	assert_int_equal(misses_of(belady, 4, CACHE_LRU), 8);
+	assert_int_equal(misses_of(belady, 5, CACHE_LRU), 5);
+	assert_int_equal(misses_of(book, 2, CACHE_FIFO), 15);
+	assert_int_equal(misses_of(book, 3, CACHE_FIFO), 15);
+	assert_int_equal(misses_of(book, 4, CACHE_FIFO), 10);
+	assert_int_equal(misses_of(book, 2, CACHE_LRU), 17);
+	assert_int_equal(misses_of(book, 3, CACHE_LRU), 12);
+	assert_int_equal(misses_of(book, 4, CACHE_LRU), 8);
+}
+
+/* Uniform references over N lines miss a full cache of C with 1 - C/N. */
+static void
+test_uniform_references_miss_as_they_should(void **state)
+{
+	(void)state;
+	for (int policy = CACHE_LRU; policy <= CACHE_PLRU; policy++) {
+		struct cache cache = cache_of(64, 64, policy);
+		uint64_t seed = 99, evicted;
+		unsigned misses = 0;
+
+		for (int i = 0; i < 201000; i++) {
+			uint64_t line = random_below(&seed, 256);
+			bool hit = cache_use(&cache, line, &evicted);
+
+			misses += i >= 1000 && !hit;
+		}
+		assert_in_range(misses, 150000 - 800, 150000 + 800);
+		cache_fini(&cache);
+	}
+}
+
+static void
+test_drop_makes_room(void **state)
+{
+	(void)state;
+	for (int policy = CACHE_LRU; policy <= CACHE_PLRU; policy++) {
+		struct cache cache = cache_of(4, 4, policy);
+		uint64_t evicted;
+
+		for (uint64_t line = 0; line < 4; line++)
+			assert_false(cache_use(&cache, line, &evicted));
+		assert_true(cache_drop(&cache, 3));
+		assert_false(cache_drop(&cache, 3));
+		assert_false(cache_holds(&cache, 3));
+		assert_true(cache.recent[0] != 3);
+		evicted = 0;
+		assert_false(cache_use(&cache, 9, &evicted));
+		assert_true(evicted == CACHE_NO_LINE);
+		for (uint64_t line = 0; line < 3; line++)
+			assert_true(cache_holds(&cache, line));
+		cache_fini(&cache);
+	}
+}
+
+static void
+test_bad_shapes_are_refused(void **state)
+{
+	static const struct cache_config bad[] = {
+		{ .size_bytes = 4096, .ways = 3, .line_bytes = 64 },
+		{ .size_bytes = 4096, .ways = 4, .line_bytes = 48 },
+		{ .size_bytes = 4000, .ways = 4, .line_bytes = 64 },
+		{ .size_bytes = 64 * 12,
+		  .ways = 12,
+		  .line_bytes = 64,
+		  .replacement = CACHE_PLRU },
+	};
+	struct cache cache;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(cache_init(&cache, &bad[i], "test", 0),
+				 -EINVAL);
+}
+
+static struct hierarchy_config
+small_hierarchy(int replacement)
+{
+	return (struct hierarchy_config){
+		.l1d = { 4096, 8, 64, 4, replacement },
+		.l1i = { 4096, 4, 64, 5, replacement },
+		.l2 = { 16384, 8, 64, 14, replacement },
+		.l3 = { 64 * 96 * 8, 8, 64, 50, replacement },
+		.memory = { 200 },
+		.seed = 3,
+	};
+}
+
+static void
+test_inline_path_changes_nothing(void **state)
+{
+	(void)state;
+	for (int policy = CACHE_LRU; policy <= CACHE_PLRU; policy++) {
+		struct hierarchy_config config = small_hierarchy(policy);
+		struct hierarchy *fast, *plain;
+		uint64_t seed = 5, place_address = 0;
+
+		assert_int_equal(hierarchy_open(&fast, &config), 0);
+		assert_int_equal(hierarchy_open(&plain, &config), 0);
+		for (int i = 0; i < 200000; i++) {
+			enum hierarchy_use use =
+				(enum hierarchy_use)random_below(&seed, USES);
+			enum hierarchy_place a, b;
+
+			if (random_below(&seed, 3) == 0)
+				place_address = random_below(&seed, 1 << 17);
+			assert_int_equal(hierarchy_access(fast, place_address,
+							  use, &a),
+					 hierarchy_descend(plain, place_address,
+							   use, &b));
+			assert_int_equal(a, b);
+		}
+		assert_memory_equal(fast->accesses, plain->accesses,
+				    sizeof(fast->accesses));
+		assert_memory_equal(fast->misses, plain->misses,
+				    sizeof(fast->misses));
+		assert_true(fast->misses[PLACE_L1][USE_LOAD] > 0);
+		hierarchy_close(fast);
+		hierarchy_close(plain);
+	}
+}
+
+/* What a level misses comes to the next; memory gets the rest. */
+static void
+test_levels_add_up(void **state)
+{
+	struct hierarchy_config config = small_hierarchy(CACHE_LRU);
+	struct hierarchy *hierarchy;
+	uint64_t seed = 11, cycles = 0, wanted = 0;
+
+	(void)state;
+	assert_int_equal(hierarchy_open(&hierarchy, &config), 0);
+	for (int i = 0; i < 100000; i++) {
+		static const unsigned cost[PLACES] = { 4, 14, 50, 200 };
+		enum hierarchy_place place;
+
+		cycles += hierarchy_access(hierarchy,
+					   random_below(&seed, 1 << 18),
+					   USE_LOAD, &place);
+		wanted += cost[place];
+	}
+	assert_int_equal(cycles, wanted);
+	for (int level = PLACE_L1; level < PLACE_MEMORY; level++)
+		assert_int_equal(hierarchy->misses[level][USE_LOAD],
+				 hierarchy->accesses[level + 1][USE_LOAD]);
+	hierarchy_close(hierarchy);
+}
+
+static void
+test_walks_may_enter_at_l2(void **state)
+{
+	struct hierarchy_config config = small_hierarchy(CACHE_LRU);
+	struct hierarchy *hierarchy;
+	enum hierarchy_place place;
+
+	(void)state;
+	config.levels.walks = 1;
+	assert_int_equal(hierarchy_open(&hierarchy, &config), 0);
+	assert_int_equal(hierarchy_access(hierarchy, 640, USE_WALK, &place),
+			 200);
+	assert_int_equal(hierarchy_access(hierarchy, 640, USE_WALK, &place),
+			 14);
+	assert_int_equal(hierarchy_access(hierarchy, 640, USE_LOAD, &place),
+			 14);
+	assert_int_equal(hierarchy_access(hierarchy, 640, USE_WALK, &place),
+			 14);
+	assert_int_equal(hierarchy->accesses[PLACE_L1][USE_WALK], 0);
+	hierarchy_close(hierarchy);
+}
+
+/* Inclusive: nothing is in L1 or L2 that is not in L3. */
+static void
+test_inclusive_levels_include(void **state)
+{
+	struct hierarchy_config config = small_hierarchy(CACHE_LRU);
+	struct hierarchy *hierarchy;
+	uint64_t seed = 17;
+
+	(void)state;
+	config.l3 = (struct cache_config){ 16384, 4, 128, 50, CACHE_LRU };
+	config.levels.inclusive = true;
+	assert_int_equal(hierarchy_open(&hierarchy, &config), 0);
+	for (int i = 0; i < 20000; i++) {
+		enum hierarchy_place place;
+
+		hierarchy_access(hierarchy, random_below(&seed, 1 << 16),
+				 i % 4 ? USE_LOAD : USE_FETCH, &place);
+	}
+	for (size_t i = 0; i < 64; i++)
+		if (hierarchy->l1d.line[i] != CACHE_NO_LINE)
+			assert_true(cache_holds(&hierarchy->l3,
+						hierarchy->l1d.line[i] >> 1));
+	for (size_t i = 0; i < 256; i++)
+		if (hierarchy->l2.line[i] != CACHE_NO_LINE)
+			assert_true(cache_holds(&hierarchy->l3,
+						hierarchy->l2.line[i] >> 1));
+	hierarchy_close(hierarchy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lru_and_fifo_equal_their_twins),
+		cmocka_unit_test(test_plru_equals_its_twin),
+		cmocka_unit_test(test_published_counts),
+		cmocka_unit_test(test_uniform_references_miss_as_they_should),
+		cmocka_unit_test(test_drop_makes_room),
+		cmocka_unit_test(test_bad_shapes_are_refused),
+		cmocka_unit_test(test_inline_path_changes_nothing),
+		cmocka_unit_test(test_levels_add_up),
+		cmocka_unit_test(test_walks_may_enter_at_l2),
+		cmocka_unit_test(test_inclusive_levels_include),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
