@@ -1,8 +1,182 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagescope VERB [OPTION...] [ARGUMENT...]: finds the verb, parses its
+ * options, minds signals and the end of the output.  Only this file exits.
+ */
+#include "analyzer/command-line.h"
+#include "analyzer/fail.h"
 #include "analyzer/verb.h"
 
-int
-main(void)
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VERBS_MAX 64
+
+static volatile sig_atomic_t stop;
+static volatile sig_atomic_t pipe_broken;
+
+/* The first one asks; any after it kills. */
+static void
+on_stop(int number)
 {
-	return verb_registry[0] ? 0 : STATUS_USAGE;
+	(void)number;
+	stop = 1;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+}
+
+/*
+ * A handler, for what is ignored stays ignored over exec in the recorded
+ * command.  Who reads us has enough: finish soon.
+ */
+static void
+on_pipe(int number)
+{
+	(void)number;
+	pipe_broken = 1;
+	stop = 1;
+}
+
+static void
+handle(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler }, old;
+
+	/* nohup and a shell's background jobs ignore; leave it so. */
+	if (sigaction(number, NULL, &old) || old.sa_handler == SIG_IGN)
+		return;
+	sigemptyset(&action.sa_mask);
+	/* No SA_RESTART: a read that waits must notice stop. */
+	sigaction(number, &action, NULL);
+}
+
+/* So that no file we open becomes a standard one; what is written to a
+ * closed stdout still fails. */
+static void
+open_standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			abort();
+}
+
+/* A full disk is a failure; a reader who left is what SIGPIPE says it is. */
+static int
+finish_output(int status)
+{
+	int error;
+
+	errno = 0;
+	if (!ferror(stdout) && fflush(stdout) == 0)
+		return status;
+	error = errno;
+	if (pipe_broken) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	if (error)
+		fail_errno(error, "standard output");
+	else
+		fail(EIO, "standard output: a write failed");
+	return STATUS_FAILED;
+}
+
+static const struct verb_ops *
+find_verb(const char *name)
+{
+	const char *names[VERBS_MAX], *near;
+	size_t n = 0;
+
+	for (; verb_registry[n]; n++) {
+		if (!strcmp(verb_registry[n]->name, name))
+			return verb_registry[n];
+		if (n < VERBS_MAX)
+			names[n] = verb_registry[n]->name;
+	}
+	near = option_nearest(name, names, n < VERBS_MAX ? n : VERBS_MAX);
+	if (near)
+		fail(EINVAL, "unknown verb \"%s\"; did you mean \"%s\"?", name,
+		     near);
+	else
+		fail(EINVAL, "unknown verb \"%s\"; see \"pagescope help\"",
+		     name);
+	return NULL;
+}
+
+static int
+run_verb(const struct verb_ops *verb, int argc, char **argv, int full_argc,
+	 char **full_argv)
+{
+	struct verb_call call = { .full_argc = full_argc,
+				  .full_argv = full_argv,
+				  .stop = &stop };
+	struct command_line line;
+	int status = command_line_init(&line, verb, argc, argv);
+
+	if (status == -EINVAL)
+		return STATUS_USAGE;
+	if (status)
+		return STATUS_FAILED;
+	if (line.help) {
+		char help[] = "help";
+		char *words[] = { help, argv[0], NULL };
+
+		command_line_fini(&line, verb);
+		return run_verb(find_verb(help), 2, words, full_argc,
+				full_argv);
+	}
+	call.config = line.config;
+	call.argc = line.argc;
+	call.argv = line.argv;
+	status = verb->run(&call);
+	command_line_fini(&line, verb);
+	return status < 0 ? STATUS_FAILED : status;
+}
+
+static bool
+is_one_of(const char *word, const char *long_name, const char *short_name)
+{
+	return !strcmp(word, long_name) || !strcmp(word, short_name);
+}
+
+static int
+run_line(int argc, char **argv)
+{
+	const struct verb_ops *verb;
+	char help[] = "help";
+	char *words[] = { help, NULL };
+
+	if (argc < 2) {
+		fail(EINVAL, "no verb given; see \"pagescope help\"");
+		return STATUS_USAGE;
+	}
+	if (is_one_of(argv[1], "--version", "-V")) {
+		puts(PACKAGE_STRING);
+		return STATUS_OK;
+	}
+	if (is_one_of(argv[1], "--help", "-h"))
+		return run_verb(find_verb(help), 1, words, argc, argv);
+	if (argv[1][0] == '-') {
+		fail(EINVAL,
+		     "unknown option \"%s\": a verb comes first; see "
+		     "\"pagescope help\"",
+		     argv[1]);
+		return STATUS_USAGE;
+	}
+	verb = find_verb(argv[1]);
+	return verb ? run_verb(verb, argc - 1, argv + 1, argc, argv)
+		    : STATUS_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	open_standard_files();
+	handle(SIGINT, on_stop);
+	handle(SIGTERM, on_stop);
+	handle(SIGPIPE, on_pipe);
+	return finish_output(run_line(argc, argv));
 }

@@ -30,11 +30,27 @@ struct verb_call {
 	char **full_argv;
 };
 
+/* Registries and names that --help and the man page of a verb list */
+enum verb_list {
+	LIST_TRACERS = 1,
+	LIST_IMPORTERS = 2,
+	LIST_MODELS = 4,
+	LIST_TABLES = 8,
+	LIST_VERBS = 16,
+};
+
 struct verb_ops {
 	const char *name;
 	const char *help;      /* one line, no full stop */
 	const char *arguments; /* "[-o FILE] TRACE": after "pagescope NAME" */
-	const char *details;   /* a paragraph or more for --help and man */
+	/* For --help and man: paragraphs with an empty line between; lines
+	 * that start with a blank are kept as they are. */
+	const char *details;
+	/* Lines for both: a command to try, or a remark that starts with #.
+	 * Those that start with "pagescope" are run as tests in a directory
+	 * with the files that tests/examples.sh makes. */
+	const char *examples;
+	unsigned lists; /* enum verb_list, or 0 */
 	const struct option_tree *options;
 	/* The first positional argument ends the options (record CMD ...). */
 	bool command;

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagescope help [VERB]: help as text, man page, completion script, or the
+ * examples of a page one a line (tests run them).
+ */
+#include "analyzer/fail.h"
+#include "analyzer/model.h"
+#include "analyzer/page.h"
+#include "analyzer/verb.h"
+#include "models/tables/table.h"
+#include "tracers/tracer.h"
+#include "traces/importer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum help_form {
+	FORM_TEXT,
+	FORM_MAN,
+	FORM_COMPLETION,
+	FORM_EXAMPLES,
+	FORM_NAMES,
+};
+
+struct help_config {
+	int form;
+};
+
+static const char *const forms[] = { "text",	 "man",	  "completion",
+				     "examples", "names", NULL };
+
+static const struct option_row help_rows[] = {
+	{ "as", OPTION_CHOICE, offsetof(struct help_config, form), "text",
+	  .choices = forms,
+	  .help = "text; the source of a man page; the completion script for "
+		  "bash; only the examples; the names of all verbs" },
+	{ NULL },
+};
+
+static const struct option_group help_groups[] = {
+	{ "", help_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree help_options = { help_groups,
+						 sizeof(struct help_config) };
+
+enum {
+	ENTRIES_MAX = 128
+};
+
+struct entries {
+	struct page_entry entry[ENTRIES_MAX];
+	size_t n;
+};
+
+static void
+entries_add(struct entries *entries, const char *name, const char *help,
+	    const struct option_tree *options)
+{
+	if (entries->n < ENTRIES_MAX)
+		entries->entry[entries->n++] =
+			(struct page_entry){ name, help, options };
+}
+
+static struct page_list
+list_of(unsigned list, const char *title, const struct entries *entries)
+{
+	return (struct page_list){ list, title, entries->entry, entries->n };
+}
+
+enum {
+	OF_VERBS,
+	OF_TRACERS,
+	OF_IMPORTERS,
+	OF_MODELS,
+	OF_TABLES,
+	REGISTRIES
+};
+
+/* entries: of REGISTRIES.  Verbs' options are on their own pages. */
+static void
+gather(struct entries *entries)
+{
+	size_t i;
+
+	for (i = 0; verb_registry[i]; i++)
+		entries_add(&entries[OF_VERBS], verb_registry[i]->name,
+			    verb_registry[i]->help, NULL);
+	for (i = 0; tracer_registry[i]; i++)
+		entries_add(&entries[OF_TRACERS], tracer_registry[i]->name,
+			    tracer_registry[i]->help,
+			    tracer_registry[i]->options);
+	for (i = 0; importer_registry[i]; i++)
+		entries_add(&entries[OF_IMPORTERS], importer_registry[i]->name,
+			    importer_registry[i]->help,
+			    importer_registry[i]->options);
+	for (i = 0; model_registry[i]; i++)
+		entries_add(&entries[OF_MODELS], model_registry[i]->name,
+			    model_registry[i]->help,
+			    model_registry[i]->options);
+	for (i = 0; table_registry[i]; i++)
+		entries_add(&entries[OF_TABLES], table_registry[i]->name,
+			    table_registry[i]->help,
+			    table_registry[i]->options);
+}
+
+static int
+show(const struct verb_ops *verb, int form)
+{
+	struct entries *entries = calloc(REGISTRIES, sizeof(*entries));
+	struct page page = { form == FORM_MAN ? &page_man_ops : &page_text_ops,
+			     stdout, NULL };
+	struct page_list lists[REGISTRIES + 1] = { 0 };
+
+	if (!entries)
+		return fail_errno(ENOMEM, "help");
+	gather(entries);
+	lists[0] = list_of(LIST_VERBS, "Verbs", &entries[OF_VERBS]);
+	lists[1] = list_of(LIST_TRACERS, "Engines", &entries[OF_TRACERS]);
+	lists[2] = list_of(LIST_IMPORTERS, "Formats", &entries[OF_IMPORTERS]);
+	lists[3] = list_of(LIST_MODELS, "Models and their options (--set)",
+			   &entries[OF_MODELS]);
+	lists[4] = list_of(LIST_TABLES, "Page tables (table.kind)",
+			   &entries[OF_TABLES]);
+	page.lists = lists;
+	if (verb)
+		page_verb(&page, verb);
+	else
+		page_program(&page);
+	free(entries);
+	return STATUS_OK;
+}
+
+static void
+print_examples(const struct verb_ops *verb)
+{
+	for (const char *line = verb->examples; line && *line;) {
+		size_t length = strcspn(line, "\n");
+
+		printf("%.*s\n", (int)length, line);
+		line += length + (line[length] == '\n');
+	}
+}
+
+static int
+find_named(const char *name, const struct verb_ops **verb)
+{
+	const char *names[ENTRIES_MAX], *near;
+	size_t n = 0;
+
+	for (; verb_registry[n] && n < ENTRIES_MAX; n++) {
+		names[n] = verb_registry[n]->name;
+		if (!strcmp(names[n], name)) {
+			*verb = verb_registry[n];
+			return 0;
+		}
+	}
+	near = option_nearest(name, names, n);
+	return fail(EINVAL, "help: unknown verb \"%s\"%s%s%s", name,
+		    near ? "; did you mean \"" : "", near ? near : "",
+		    near ? "\"?" : "");
+}
+
+static int
+help_run(const struct verb_call *call)
+{
+	const struct help_config *config = call->config;
+	const struct verb_ops *verb = NULL;
+
+	if (call->argc > 1) {
+		fail(EINVAL, "help: one verb at a time, not \"%s\" too",
+		     call->argv[1]);
+		return STATUS_USAGE;
+	}
+	if (call->argc == 1 && find_named(call->argv[0], &verb))
+		return STATUS_USAGE;
+	if (config->form == FORM_TEXT || config->form == FORM_MAN)
+		return show(verb, config->form);
+	if (config->form == FORM_COMPLETION)
+		page_completion(stdout);
+	for (size_t i = 0; verb_registry[i]; i++) {
+		if (config->form == FORM_NAMES)
+			puts(verb_registry[i]->name);
+		if (config->form == FORM_EXAMPLES &&
+		    (!verb || verb == verb_registry[i]))
+			print_examples(verb_registry[i]);
+	}
+	return STATUS_OK;
+}
+
+const struct verb_ops help_verb = {
+	.name = "help",
+	.help = "show help on a verb, as text or as a man page",
+	.arguments = "[--as FORM] [VERB]",
+	.details = "Help, man pages and the completion script all come from "
+		   "the same option rows and registries that the program "
+		   "itself runs on.",
+	.examples = "pagescope help replay\n"
+		    "pagescope help --as man record\n",
+	.lists = LIST_VERBS,
+	.options = &help_options,
+	.run = help_run,
+};

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The program's own part of the command line: verbs, help, exit statuses, the
+# end of the output.
+set -u
+: "${PAGESCOPE:?}"
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+# expect STATUS STDOUT-PATTERN STDERR-PATTERN ARGUMENT...
+expect()
+{
+	local status=$1 out=$2 err=$3 got
+	shift 3
+	"$PAGESCOPE" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	if [ $got -ne "$status" ]; then
+		echo "pagescope $*: status $got, not $status"
+		failed=1
+	fi
+	check "$dir/out" "$out" "stdout of: pagescope $*"
+	check "$dir/err" "$err" "stderr of: pagescope $*"
+}
+
+# The file is empty where the pattern is, else it has such a line.
+check()
+{
+	if [ -z "$2" ] && [ -s "$1" ]; then
+		echo "$3: should be empty:"
+		cat "$1"
+		failed=1
+	elif [ -n "$2" ] && ! grep -qe "$2" "$1"; then
+		echo "$3: has no \"$2\":"
+		cat "$1"
+		failed=1
+	fi
+}
+
+expect 2 '' '^pagescope: no verb given; see "pagescope help"$'
+expect 2 '' '^pagescope: unknown verb "repaly"; did you mean "replay"?$' repaly
+expect 2 '' '^pagescope: unknown verb "xyzzy"; see "pagescope help"$' xyzzy
+expect 2 '' '^pagescope: unknown option "-x": a verb comes first' -x
+expect 0 '^pagescope [0-9.]*$' '' --version
+expect 0 '^usage: pagescope VERB' '' --help
+expect 0 '^usage: pagescope VERB' '' help
+expect 0 '^usage: pagescope replay ' '' help replay
+expect 0 '^usage: pagescope replay ' '' replay --help
+expect 2 '' '^pagescope: help: unknown verb "repaly"; did you mean "replay"?$' \
+	help repaly
+expect 2 '' '^pagescope: help: one verb at a time, not "b" too$' help a b
+expect 2 '' '"--ass"; did you mean "--as"?$' help --ass man
+expect 2 '' '"--as" needs a value$' help --as
+expect 2 '' 'help: --as: "mna" is not one of text, man, ' help --as mna
+
+# A full disk, a closed output and a reader who leaves
+for form in text man completion; do
+	"$PAGESCOPE" help --as $form >/dev/full 2>"$dir/err"
+	if [ $? -ne 125 ]; then
+		echo "help --as $form to /dev/full did not fail"
+		failed=1
+	fi
+	check "$dir/err" '^pagescope: standard output: No space left on device$' \
+		"stderr of: help --as $form >/dev/full"
+done
+"$PAGESCOPE" help >&- 2>"$dir/err"
+if [ $? -ne 125 ]; then
+	echo "help to a closed output did not fail"
+	failed=1
+fi
+check "$dir/err" '^pagescope: standard output: ' "stderr of: help >&-"
+# (true is gone before the shell has slept)
+{ sleep 0.3; "$PAGESCOPE" help --as completion 2>"$dir/err"; echo $? >"$dir/status"; } | true
+if [ "$(cat "$dir/status")" -ne 141 ]; then
+	echo "a broken pipe: status $(cat "$dir/status"), not 141"
+	failed=1
+fi
+check "$dir/err" '' "stderr of: help | true"
+
+# What helps humans is complete: each verb in the overview and the completion
+"$PAGESCOPE" help >"$dir/overview"
+"$PAGESCOPE" help --as completion >"$dir/completion"
+bash -n "$dir/completion" || failed=1
+for verb in $("$PAGESCOPE" help --as names); do
+	check "$dir/overview" "^  $verb  *[a-z]" "overview"
+	check "$dir/completion" "^	$verb) options=" "completion"
+done
+
+# complete WORD... -- EXPECTED: what bash offers for the last word
+complete_is()
+{
+	local expected=${!#} got
+	got=$(
+		# shellcheck disable=SC1091
+		. "$dir/completion"
+		COMP_WORDS=("${@:1:$#-1}")
+		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		_pagescope
+		echo "${COMPREPLY[*]}"
+	)
+	if [ "$got" != "$expected" ]; then
+		echo "completion of \"${*:1:$#-1}\": \"$got\", not \"$expected\""
+		failed=1
+	fi
+}
+complete_is pagescope repl replay
+complete_is pagescope help repl replay
+complete_is pagescope help --a --as
+complete_is pagescope help --as t text
+complete_is pagescope help --as = m man
+complete_is pagescope help --as = 'text man completion examples names'
+complete_is pagescope replay FILE ''
+
+exit $failed
