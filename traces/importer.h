@@ -9,10 +9,18 @@
 #include "analyzer/option.h"
 #include "analyzer/source.h"
 
+struct input;
+
 struct importer_setup {
-	const char *path;    /* "-": stdin; gz, xz, zst are seen by content */
+	/*
+	 * One or more, ended by NULL, as one trace in this order; "-": stdin;
+	 * gz, xz, zst are seen by content.
+	 */
+	const char *const *paths;
+	struct input *input; /* the first path, open already; NULL: it is not.
+			      * Belongs to open, also when that fails. */
 	bool keep_going;     /* count bad records and skip them */
-	const void *options; /* of ops->options, or NULL */
+	const void *options; /* of ops->options, where it has some */
 };
 
 struct importer_ops {
@@ -23,6 +31,20 @@ struct importer_ops {
 	int (*recognise)(const char *start, size_t bytes);
 	int (*open)(struct source **out, const struct importer_setup *setup);
 };
+
+struct importer_request {
+	const char *format;	   /* a name; NULL or "auto": recognise it */
+	const char *const *paths;  /* as importer_setup */
+	const char *const *assign; /* "csv.column=2", ...; NULL-ended or NULL */
+	bool keep_going;
+};
+
+/*
+ * Open foreign traces as a source.  Recognition takes the format that the
+ * start of the first file looks like most; on a tie the first of IMPORTERS.
+ * 0 or a negative errno (said): -EINVAL for an unknown format or option.
+ */
+int importer_open(struct source **out, const struct importer_request *request);
 
 extern const struct importer_ops *const importer_registry[];
 

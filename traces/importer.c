@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Choosing an importer, by name or by looking at the file.
+ */
+#include "traces/importer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+#include "traces/input.h"
+#include "traces/text.h"
+
+#define NAMES_MAX 64
+
+/* Less than this is a guess: better to ask for --from. */
+#define SCORE_MIN 20
+
+static const struct importer_ops *
+find(const char *name)
+{
+	const char *names[NAMES_MAX];
+	const char *nearest;
+	size_t n = 0;
+
+	for (; importer_registry[n] && n < NAMES_MAX; n++) {
+		names[n] = importer_registry[n]->name;
+		if (!strcmp(names[n], name))
+			return importer_registry[n];
+	}
+	nearest = option_nearest(name, names, n);
+	fail(EINVAL, "import: unknown format \"%s\"%s%s%s", name,
+	     nearest ? "; is it \"" : "", nearest ? nearest : "",
+	     nearest ? "\"?" : "");
+	return NULL;
+}
+
+static const struct importer_ops *
+recognise(struct input *input)
+{
+	const struct importer_ops *best = NULL;
+	const char *start;
+	char quoted[320];
+	size_t bytes;
+	int best_score = SCORE_MIN - 1;
+
+	if (input_peek(input, &start, &bytes))
+		return NULL;
+	for (size_t i = 0; importer_registry[i]; i++) {
+		int score = importer_registry[i]->recognise(start, bytes);
+
+		if (score > best_score) {
+			best_score = score;
+			best = importer_registry[i];
+		}
+	}
+	if (best)
+		return best;
+	text_quote(quoted, sizeof(quoted), start, start + bytes);
+	fail(EINVAL,
+	     "%s: no known trace format: it begins with \"%s\" "
+	     "(if you know it, say --from FORMAT)",
+	     input_name(input), quoted);
+	return NULL;
+}
+
+/* Its options from their defaults and `assign` */
+static int
+configure(const struct importer_ops *ops, const char *const *assign,
+	  void *config)
+{
+	int error = option_init(ops->options, config);
+
+	for (; !error && assign && *assign; assign++)
+		error = option_assign(ops->options, config, "--set", *assign);
+	return error;
+}
+
+static int
+open_with(struct source **out, const struct importer_ops *ops,
+	  const struct importer_request *request, struct importer_setup *setup)
+{
+	void *config;
+	int error;
+
+	if (!ops->options) {
+		if (request->assign && *request->assign) {
+			input_close(setup->input);
+			return fail(EINVAL, "--set %s: %s has no options",
+				    *request->assign, ops->name);
+		}
+		return ops->open(out, setup);
+	}
+	config = calloc(1, ops->options->config_bytes);
+	error = config ? configure(ops, request->assign, config)
+		       : fail(ENOMEM, "import: no memory");
+	setup->options = config;
+	if (!error)
+		error = ops->open(out, setup);
+	else
+		input_close(setup->input);
+	if (config)
+		option_fini(ops->options, config);
+	free(config);
+	return error;
+}
+
+int
+importer_open(struct source **out, const struct importer_request *request)
+{
+	struct importer_setup setup = {
+		.paths = request->paths,
+		.keep_going = request->keep_going,
+	};
+	const struct importer_ops *ops = NULL;
+	int error;
+
+	if (request->format && strcmp(request->format, "auto")) {
+		ops = find(request->format);
+		return ops ? open_with(out, ops, request, &setup) : -EINVAL;
+	}
+	error = input_open(&setup.input, request->paths[0]);
+	if (error)
+		return error;
+	ops = recognise(setup.input);
+	if (!ops) {
+		input_close(setup.input);
+		return -EINVAL;
+	}
+	return open_with(out, ops, request, &setup);
+}
