@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The examples of the man pages do what they say: each line that starts with
+# "pagescope" is run, verb by verb in the order of VERBS, in a directory with
+#	FILE        something to compress
+#	trace.pst   a recording, result.json a result (made as needed below)
+#	trace.txt   the same kind of thing in valgrind lackey's format
+# A line whose remark above holds "(not tested)" is left out.
+set -u
+: "${PAGESCOPE:?}"
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+n=0
+
+cd "$dir" || exit 99
+mkdir bin
+ln -s "$PAGESCOPE" bin/pagescope
+PATH=$dir/bin:$PATH
+seq 1 3000 >FILE
+{
+	echo '==1== a comment'
+	for ((i = 0; i < 1000; i++)); do
+		printf 'I  %08x,4\n L %08x,8\n' $((0x401000 + i * 4)) \
+			$((0x10000000 + i * 64))
+	done
+} >trace.txt
+verbs=$(pagescope help --as names)
+
+has()
+{
+	[[ $'\n'$verbs$'\n' == *$'\n'$1$'\n'* ]]
+}
+
+try()
+{
+	timeout 120 bash -o pipefail -c "$1" </dev/null >log 2>&1
+	local status=$?
+	if [ $status -eq 77 ]; then
+		return
+	fi
+	n=$((n + 1))
+	if [ $status -ne 0 ]; then
+		echo "$2: \"$1\": status $status"
+		tail -n 20 log
+		failed=1
+	fi
+}
+
+has import && try 'pagescope import --from lackey trace.txt -o trace.pst' setup
+has replay && [ -f trace.pst ] && try 'pagescope replay trace.pst -o result.json' setup
+for verb in $verbs; do
+	tested=yes
+	while IFS= read -r line; do
+		case $line in
+		'#'*'(not tested)'*) tested=no ;;
+		'#'*) ;;
+		pagescope*)
+			[ $tested = yes ] && try "$line" "$verb"
+			tested=yes
+			;;
+		esac
+	done < <(pagescope help --as examples "$verb")
+done
+[ $n -gt 0 ] || failed=1
+echo "$n commands run"
+exit $failed

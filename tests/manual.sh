@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Each verb has a man page that is built and installed, and every option of its
+# --help is in the page; groff finds nothing wrong with it.
+set -u
+: "${PAGESCOPE:?}"
+build=${PAGESCOPE%/*}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+complain()
+{
+	echo "$*"
+	failed=1
+}
+
+# "  -o, --output FILE" or "      --[no-]follow" -> output, follow
+options()
+{
+	sed -nE 's/^ {2,6}(-., )?--(\[no-\])?([a-z0-9.-]+).*/\3/p'
+}
+
+for verb in $("$PAGESCOPE" help --as names); do
+	page=$build/pagescope-$verb.1
+	[ -s "$page" ] || {
+		complain "$verb: no man page"
+		continue
+	}
+	# undo what keeps troff off; bold and italics too
+	sed -E 's/\\f[BIR]//g; s/\\-/-/g; s/\\&//g; s/\\e/\\/g' "$page" >"$dir/plain"
+	"$PAGESCOPE" "$verb" --help >"$dir/help" || complain "$verb: --help failed"
+	n=0
+	for option in $(options <"$dir/help"); do
+		n=$((n + 1))
+		grep -qE -e "^(-., )?--(\[no-\])?$option([ =].*)?$" "$dir/plain" ||
+			complain "$verb: --$option is in --help, not in its page"
+	done
+	[ "$n" -gt 0 ] || complain "$verb: --help shows no option"
+	grep -q "^$("$PAGESCOPE" help | sed -nE "s/^  $verb +([^ ].{10}).*/.*\1/p")" \
+		"$dir/plain" || complain "$verb: its line of help is not in its page"
+	for section in NAME SYNOPSIS DESCRIPTION OPTIONS 'SEE ALSO'; do
+		grep -q "^.SH $section" "$dir/plain" || complain "$verb: no $section"
+	done
+	if command -v groff >/dev/null; then
+		groff -man -ww -Tutf8 "$page" 2>&1 >"$dir/shown" | sed "s/^/$verb: /" >"$dir/warnings"
+		[ ! -s "$dir/warnings" ] || complain "$(cat "$dir/warnings")"
+	fi
+done
+
+# The pages that are there are those of the verbs
+for page in "$build"/pagescope-*.1; do
+	verb=${page##*/pagescope-}
+	case $verb in trace.1 | result.1) continue ;; esac
+	"$PAGESCOPE" help "${verb%.1}" >/dev/null || complain "$page: of no verb"
+done
+for verb in $("$PAGESCOPE" help --as names); do
+	sed 's/\\-/-/g' "$build/pagescope.1" | grep -q "^.BR pagescope-$verb (1)" ||
+		complain "pagescope.1 does not lead to $verb"
+done
+exit $failed
