@@ -197,7 +197,7 @@ const struct verb_ops help_verb = {
 		   "the same option rows and registries that the program "
 		   "itself runs on.",
 	.examples = "pagescope help replay\n"
-		    "pagescope help --as man record\n",
+		    "pagescope help --as man replay\n",
 	.lists = LIST_VERBS,
 	.options = &help_options,
 	.run = help_run,
