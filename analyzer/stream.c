@@ -11,6 +11,7 @@
  */
 #include "analyzer/stream.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ enum table_id {
 
 struct stream {
 	struct table table[TABLES];
+	pthread_mutex_t adding; /* source and trace writer both may add */
 	uint16_t images;
 	json_t *about;
 };
@@ -61,7 +63,7 @@ table_at(const struct table *table, uint32_t i)
 }
 
 static int
-table_add(struct table *table, const void *entry, uint32_t *number)
+table_append(struct table *table, const void *entry, uint32_t *number)
 {
 	uint32_t i = table->n;
 
@@ -79,6 +81,18 @@ table_add(struct table *table, const void *entry, uint32_t *number)
 	*number = i;
 	__atomic_store_n(&table->n, i + 1, __ATOMIC_RELEASE);
 	return 0;
+}
+
+static int
+table_add(struct stream *stream, enum table_id id, const void *entry,
+	  uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&stream->adding);
+	error = table_append(&stream->table[id], entry, number);
+	pthread_mutex_unlock(&stream->adding);
+	return error;
 }
 
 static void
@@ -101,6 +115,7 @@ stream_open(struct stream **out)
 
 	if (!stream)
 		return -ENOMEM;
+	pthread_mutex_init(&stream->adding, NULL);
 	for (int i = 0; i < TABLES; i++) {
 		struct table *table = &stream->table[i];
 
@@ -134,6 +149,7 @@ stream_close(struct stream *stream)
 	for (int i = 0; i < TABLES; i++)
 		table_fini(&stream->table[i]);
 	json_decref(stream->about);
+	pthread_mutex_destroy(&stream->adding);
 	free(stream);
 }
 
@@ -141,7 +157,7 @@ int
 stream_site_add(struct stream *stream, const struct site *site, uint32_t *ref)
 {
 	uint32_t i;
-	int error = table_add(&stream->table[SITES], site, &i);
+	int error = table_add(stream, SITES, site, &i);
 
 	if (error)
 		return error;
@@ -171,7 +187,7 @@ stream_shape_add(struct stream *stream, const struct shape_access *access,
 	for (size_t i = 0; i < n_accesses; i++)
 		shape.guarded |= copy[i].guarded != 0;
 	shape.access = copy;
-	error = table_add(&stream->table[SHAPES], &shape, number);
+	error = table_add(stream, SHAPES, &shape, number);
 	if (error)
 		free(copy);
 	return error;
@@ -181,21 +197,21 @@ int
 stream_step_add(struct stream *stream, const struct step *step,
 		uint32_t *number)
 {
-	return table_add(&stream->table[STEPS], step, number);
+	return table_add(stream, STEPS, step, number);
 }
 
 int
 stream_thread_add(struct stream *stream, const struct thread *thread,
 		  uint32_t *number)
 {
-	return table_add(&stream->table[THREADS], thread, number);
+	return table_add(stream, THREADS, thread, number);
 }
 
 int
 stream_space_add(struct stream *stream, const struct space *space,
 		 uint32_t *number)
 {
-	return table_add(&stream->table[SPACES], space, number);
+	return table_add(stream, SPACES, space, number);
 }
 
 int
@@ -208,7 +224,7 @@ stream_file_add(struct stream *stream, const struct file *file,
 	copy.path = strdup(file->path ? file->path : "");
 	copy.build_id = strdup(file->build_id ? file->build_id : "");
 	error = copy.path && copy.build_id
-			? table_add(&stream->table[FILES], &copy, number)
+			? table_add(stream, FILES, &copy, number)
 			: fail(ENOMEM, "stream: no memory for files");
 	if (error) {
 		free((void *)(uintptr_t)copy.path);
@@ -220,7 +236,7 @@ stream_file_add(struct stream *stream, const struct file *file,
 uint16_t
 stream_image_add(struct stream *stream)
 {
-	return stream->images++;
+	return __atomic_fetch_add(&stream->images, 1, __ATOMIC_RELAXED);
 }
 
 #define TABLE_ACCESS(plural, singular, id)                                    \

@@ -59,6 +59,9 @@ void pst_reader_summary(const struct source *reader,
 /* Read and check all of it; prints nothing.  0, or what is wrong (said). */
 int pst_verify(const char *path, struct pst_summary *summary);
 
+/* Is this source a trace reader (so that it has a summary)? */
+bool pst_reader_is(const struct source *source);
+
 /* Does the file begin like a .pst? */
 bool pst_is(const char *path);
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "traces/pst-digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "analyzer/fail.h"
+#include "traces/pst-dictionary.h"
+
+struct digest {
+	XXH3_state_t *steps, *roots, *events;
+	uint64_t accesses;
+	uint32_t thread, space;
+	bool begun;
+};
+
+int
+digest_open(struct digest **out)
+{
+	struct digest *digest = calloc(1, sizeof(*digest));
+
+	if (!digest)
+		goto fail;
+	digest->steps = XXH3_createState();
+	digest->roots = XXH3_createState();
+	digest->events = XXH3_createState();
+	if (!digest->steps || !digest->roots || !digest->events)
+		goto fail;
+	XXH3_128bits_reset(digest->steps);
+	XXH3_128bits_reset(digest->roots);
+	XXH3_128bits_reset(digest->events);
+	*out = digest;
+	return 0;
+fail:
+	digest_close(digest);
+	return fail(ENOMEM, "trace digest: no memory");
+}
+
+void
+digest_close(struct digest *digest)
+{
+	if (!digest)
+		return;
+	XXH3_freeState(digest->steps);
+	XXH3_freeState(digest->roots);
+	XXH3_freeState(digest->events);
+	free(digest);
+}
+
+/* Little-endian words, so that hosts agree. */
+static void
+add_words(XXH3_state_t *state, const uint64_t *word, size_t n)
+{
+	XXH3_128bits_update(state, word, n * sizeof(*word));
+}
+
+/* What the kernel's scheduling and caches decide is not the program's. */
+static bool
+counted(const struct event *event)
+{
+	return event->type != EVENT_SWITCH && event->type != EVENT_FAULT &&
+	       event->type != EVENT_LOST;
+}
+
+void
+digest_batch(struct digest *digest, const struct batch *batch,
+	     const uint32_t *step, size_t n_steps, const uint64_t *root,
+	     size_t n_roots)
+{
+	if (!digest->begun || batch->thread != digest->thread ||
+	    batch->space != digest->space) {
+		uint64_t word[] = { digest->accesses, batch->thread,
+				    batch->space };
+
+		add_words(digest->events, word, ARRAY_SIZE(word));
+		digest->begun = true;
+		digest->thread = batch->thread;
+		digest->space = batch->space;
+	}
+	XXH3_128bits_update(digest->steps, step, n_steps * sizeof(*step));
+	XXH3_128bits_update(digest->roots, root, n_roots * sizeof(*root));
+	for (uint32_t i = 0; i < batch->n_events; i++) {
+		const struct event *event = &batch->event[i];
+		uint64_t word[] = { digest->accesses + event->position,
+				    event->type,
+				    event->flags,
+				    event->file,
+				    event->thread,
+				    event->address,
+				    event->length,
+				    event->offset,
+				    event->value,
+				    event->extra };
+
+		if (counted(event))
+			add_words(digest->events, word, ARRAY_SIZE(word));
+	}
+	digest->accesses += batch->n;
+}
+
+int
+digest_text(struct digest *digest, const struct stream *stream,
+	    const struct dictionary_counts *counts, char text[33])
+{
+	struct bytes code = { 0 };
+	XXH128_hash_t part[4], whole;
+	XXH128_canonical_t canonical[4];
+
+	dictionary_write_code(&code, stream, counts);
+	if (code.failed) {
+		bytes_fini(&code);
+		return fail(ENOMEM, "trace digest: no memory");
+	}
+	part[0] = XXH3_128bits_digest(digest->steps);
+	part[1] = XXH3_128bits_digest(digest->roots);
+	part[2] = XXH3_128bits_digest(digest->events);
+	part[3] = XXH3_128bits(code.data, code.n);
+	bytes_fini(&code);
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		XXH128_canonicalFromHash(&canonical[i], part[i]);
+	whole = XXH3_128bits(canonical, sizeof(canonical));
+	XXH128_canonicalFromHash(&canonical[0], whole);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(text + 2 * i, 3, "%02x", canonical[0].digest[i]);
+	return 0;
+}
