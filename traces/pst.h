@@ -18,9 +18,9 @@ enum pst_effort {
 
 struct pst_writer_options {
 	enum pst_effort effort;
-	unsigned threads; /* compressing beside the caller's; 0: none */
-	uint64_t
-		max_bytes; /* stop with -EFBIG (unsaid) after so many; 0: none */
+	unsigned threads;     /* compressing beside the caller's; 0: none */
+	uint32_t block_steps; /* end a block after so many; 0: the default */
+	uint64_t max_bytes;   /* stop with -EFBIG (unsaid) after so many */
 };
 
 /*
