@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pagescope info TRACE: what a trace holds and where it comes from. */
+#include "analyzer/fail.h"
+#include "analyzer/verb.h"
+#include "traces/pst.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct info_config {
+	char *input;
+	bool json;
+};
+
+static const struct option_row info_rows[] = {
+	{ "input", OPTION_STRING, offsetof(struct info_config, input),
+	  .help = "the trace, - for standard input", .key = 'i',
+	  .argument = "FILE" },
+	{ "json", OPTION_BOOL, offsetof(struct info_config, json),
+	  .help = "print JSON" },
+	{ NULL },
+};
+
+static const struct option_group info_groups[] = {
+	{ "", info_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree info_options = { info_groups,
+						 sizeof(struct info_config) };
+
+/* Without an index the whole trace must be read for its totals. */
+static int
+summarise(struct source *source, struct pst_summary *summary)
+{
+	struct batch batch;
+	uint64_t kind[4] = { 0 }, instructions = 0;
+	int got;
+
+	pst_reader_summary(source, summary);
+	if (summary->complete)
+		return 0;
+	if (batch_init(&batch))
+		return fail(ENOMEM, "info: no memory for a batch");
+	while ((got = source_next(source, &batch)) > 0)
+		for (uint32_t i = 0; i < batch.n; i++) {
+			uint32_t index = SITE_INDEX(batch.site[i]);
+
+			kind[SITE_KIND(batch.site[i])]++;
+			instructions += stream_site(source->stream, index)
+						->instructions;
+		}
+	batch_fini(&batch);
+	pst_reader_summary(source, summary);
+	memcpy(summary->kind, kind, sizeof(kind));
+	summary->instructions = instructions;
+	return got;
+}
+
+static void
+print_value(const char *name, json_t *value)
+{
+	char *text;
+
+	if (!value || json_is_null(value))
+		return;
+	if (json_is_string(value)) {
+		printf("%-14s%s\n", name, json_string_value(value));
+		return;
+	}
+	if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
+		size_t i;
+		json_t *item;
+
+		printf("%-14s", name);
+		json_array_foreach(value, i, item)
+			printf("%s%s", i ? " " : "", json_string_value(item));
+		putchar('\n');
+		return;
+	}
+	text = json_dumps(value,
+			  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	printf("%-14s%s\n", name, text ? text : "");
+	free(text);
+}
+
+static void
+print_text(const char *path, struct source *source,
+	   const struct pst_summary *summary)
+{
+	static const char *const kind_name[] = { "loads", "stores", "modifies",
+						 "fetch blocks" };
+	double per = summary->accesses ? (double)summary->file_bytes /
+						 (double)summary->accesses
+				       : 0;
+	const char *name;
+	json_t *value;
+
+	printf("%-14s%s\n", "trace", path);
+	json_object_foreach(stream_about(source->stream), name, value)
+		print_value(name, value);
+	printf("%-14s%llu\n", "accesses",
+	       (unsigned long long)summary->accesses);
+	for (int k = 0; k < 4; k++)
+		printf("  %-12s%llu\n", kind_name[k],
+		       (unsigned long long)summary->kind[k]);
+	printf("%-14s%llu\n", "instructions",
+	       (unsigned long long)summary->instructions);
+	printf("%-14s%llu\n", "events", (unsigned long long)summary->events);
+	printf("%-14s%.3f s\n", "time",
+	       (double)(summary->end_ns - summary->start_ns) / 1e9);
+	if (summary->file_bytes)
+		printf("%-14s%llu bytes, %.3f bytes an access, %llu blocks\n",
+		       "size", (unsigned long long)summary->file_bytes, per,
+		       (unsigned long long)summary->blocks);
+	printf("%-14s%s\n", "digest",
+	       summary->digest[0] ? summary->digest : "unknown");
+	printf("%-14s%s\n", "complete",
+	       summary->complete ? "yes" : "no: its recorder did not finish");
+	if (summary->lost_bytes)
+		printf("%-14s%llu bytes\n", "lost",
+		       (unsigned long long)summary->lost_bytes);
+}
+
+static int
+print_json(const char *path, struct source *source,
+	   const struct pst_summary *summary)
+{
+	json_t *root = json_pack(
+		"{s:s, s:O, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:I, "
+		"s:I, s:I, s:b, s:s}",
+		"trace", path, "about", stream_about(source->stream), "totals",
+		"accesses", (json_int_t)summary->accesses, "loads",
+		(json_int_t)summary->kind[SITE_LOAD], "stores",
+		(json_int_t)summary->kind[SITE_STORE], "modifies",
+		(json_int_t)summary->kind[SITE_MODIFY], "fetches",
+		(json_int_t)summary->kind[SITE_FETCH], "instructions",
+		(json_int_t)summary->instructions, "events",
+		(json_int_t)summary->events, "blocks",
+		(json_int_t)summary->blocks, "file_bytes",
+		(json_int_t)summary->file_bytes, "lost_bytes",
+		(json_int_t)summary->lost_bytes, "time_ns",
+		(json_int_t)(summary->end_ns - summary->start_ns), "complete",
+		summary->complete, "digest", summary->digest);
+
+	if (!root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_SORT_KEYS))
+		return fail(ENOMEM, "info: cannot print");
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+static int
+info_one(const struct info_config *config, const char *path)
+{
+	struct pst_summary summary;
+	struct source *source;
+	int error = pst_reader_open(&source, path, false);
+
+	if (error)
+		return error;
+	error = summarise(source, &summary);
+	if (!error && config->json)
+		error = print_json(path, source, &summary);
+	else if (!error)
+		print_text(path, source, &summary);
+	source_close(source);
+	if (error)
+		return error;
+	return summary.complete ? STATUS_OK : STATUS_PARTIAL;
+}
+
+static int
+info_run(const struct verb_call *call)
+{
+	const struct info_config *config = call->config;
+	const char *path = config->input ? config->input : call->argv[0];
+
+	if (!path || call->argc > (config->input ? 0 : 1)) {
+		fail(EINVAL,
+		     path ? "info: one trace at a time" : "info: which trace?");
+		return STATUS_USAGE;
+	}
+	return info_one(config, path);
+}
+
+const struct verb_ops info_verb = {
+	.name = "info",
+	.help = "tell what a trace holds and where it comes from",
+	.arguments = "[OPTION...] TRACE",
+	.details = "Prints the command and host that were recorded, the "
+		   "engines and what they lost, the number of accesses by "
+		   "kind, the time span, the size and the digest. Taken from "
+		   "the index where the trace has one, otherwise the trace is "
+		   "read through and the status is 3.",
+	.options = &info_options,
+	.run = info_run,
+};
