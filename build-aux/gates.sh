@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The gates of STYLE.md, section 12, all by one command: ./dev check [GATE...].
+# Each gate builds in a directory of its own below build/; what it said is in
+# build/gate-NAME.log.
+set -u
+tree=$PWD
+jobs=$(nproc)
+gates='format shell gcc clang cppcheck tidy address thread dist clean'
+
+sources()
+{
+	git ls-files '*.c' '*.h'
+}
+
+# configured_make NAME CONFIGURE-ARGUMENT... -- MAKE-ARGUMENT...
+configured_make()
+{
+	local dir=build/gate-$1 options=()
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	mkdir -p "$dir"
+	(cd "$dir" && "$tree/configure" -q "${options[@]}") &&
+		make -s -C "$dir" -j "$jobs" &&
+		make -s -C "$dir" -j "$jobs" "$@"
+}
+
+gate_format()
+{
+	sources | xargs clang-format --dry-run --Werror
+}
+
+gate_shell()
+{
+	git ls-files | while read -r file; do
+		! head -c 64 "$file" | grep -qa '^#!/bin/\(ba\)\?sh' || echo "$file"
+	done | xargs shellcheck
+}
+
+# Tests are compiled too, run by the other gates.
+gate_gcc()
+{
+	configured_make gcc CC=gcc --enable-werror -- check TESTS=
+}
+
+gate_clang()
+{
+	configured_make clang CC=clang --enable-werror -- check TESTS=
+}
+
+# Right shifts of negatives are arithmetic with both our compilers; registries
+# end with NULL, which must be looked at before any other bound.
+gate_cppcheck()
+{
+	sources | grep '\.c$' | grep -v valgrind |
+		xargs cppcheck --quiet --std=c11 --error-exitcode=1 -j "$jobs" -I. \
+			--enable=warning,performance,portability --inline-suppr \
+			--suppress=missingIncludeSystem \
+			--suppress=shiftTooManyBitsSigned \
+			--suppress=arrayIndexThenCheck --library=gnu
+}
+
+gate_tidy()
+{
+	sources | grep '\.c$' | grep -v valgrind |
+		xargs -P "$jobs" -n 8 clang-tidy --quiet --warnings-as-errors='*' \
+			-- -std=gnu11 -I. -Ibuild -DHAVE_CONFIG_H \
+			-DPRESETS_DIR='"."' -DENGINES_DIR='"."'
+}
+
+gate_address()
+{
+	configured_make address --enable-sanitizers=address,undefined \
+		--enable-werror CFLAGS='-g -O1' -- check
+}
+
+# Where threads meet: the tests that the list in Makefile.am names.
+gate_thread()
+{
+	local threaded
+	threaded=$(make -s -C build print-threaded) &&
+		configured_make thread --enable-sanitizers=thread CFLAGS='-g -O1' -- \
+			check TESTS="$threaded"
+}
+
+gate_dist()
+{
+	make -s -C build distcheck
+}
+
+gate_clean()
+{
+	local status
+	status=$(git status --porcelain)
+	[ -z "$status" ] || {
+		echo "$status"
+		return 1
+	}
+}
+
+[ $# -gt 0 ] || read -ra list <<<"$gates"
+[ $# -eq 0 ] || list=("$@")
+failed=
+mkdir -p build
+for gate in "${list[@]}"; do
+	[[ " $gates " == *" $gate "* ]] || {
+		echo "dev: no gate \"$gate\"; there are: $gates" >&2
+		exit 2
+	}
+	start=$SECONDS
+	if "gate_$gate" >"build/gate-$gate.log" 2>&1; then
+		printf '%-9s ok      (%d s)\n' "$gate" $((SECONDS - start))
+	else
+		printf '%-9s FAILED  (%d s), build/gate-%s.log:\n' "$gate" \
+			$((SECONDS - start)) "$gate"
+		tail -n 25 "build/gate-$gate.log" | sed 's/^/    /'
+		failed="$failed $gate"
+	fi
+done
+[ -z "$failed" ] || {
+	echo "failed:$failed"
+	exit 1
+}
+echo "all gates passed"
