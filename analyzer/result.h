@@ -13,7 +13,7 @@
  *                               "rows": [[...], ...], "help": "..."} } }
  *
  * Histograms and time series are tables too.  A name's first use fixes its
- * place.  All calls return 0 or -ENOMEM unless they say otherwise.
+ * place.  All calls return 0 or -ENOMEM (unsaid) unless they say otherwise.
  */
 #ifndef ANALYZER_RESULT_H
 #define ANALYZER_RESULT_H
@@ -22,12 +22,18 @@
 
 #include <jansson.h>
 
+#define RESULT_SCHEMA 1
+
 struct result;
 
 int result_open(struct result **out);
 void result_close(struct result *result);
 
-/* Whole numbers are exact to 2^63; reals print with 17 digits at most. */
+/*
+ * Whole numbers are exact below 2^63 (above: the nearest real); reals print
+ * with as few digits as give the same number back, 17 at most.  A real that
+ * is not finite becomes null with that reason.
+ */
 int result_count(struct result *result, const char *name, uint64_t value,
 		 const char *unit);
 int result_real(struct result *result, const char *name, double value,
@@ -45,8 +51,9 @@ int result_provenance(struct result *result, const char *name, json_t *value);
 
 /*
  * A table: columns "name:unit" (unit may be empty), ended by NULL.  Then rows
- * with one letter a column: 's' const char *, 'u' uint64_t, 'd' double,
- * 'n' nothing (null; consumes no argument).
+ * with one letter a column: 's' const char * (NULL: null), 'u' uint64_t,
+ * 'x' uint64_t as the text "0x7f..." (addresses: exact in every JSON reader),
+ * 'd' double, 'n' nothing (null; consumes no argument).
  */
 int result_table(struct result *result, const char *name, const char *help,
 		 const char *const *columns);
@@ -56,9 +63,23 @@ int result_row(struct result *result, const char *table, const char *letters,
 /* The document, borrowed: for renderers. */
 json_t *result_json(struct result *result);
 
-/* Read a document; says file and place of what is wrong.  -EINVAL, -errno */
+/* A JSON text of any bytes: what is not UTF-8 becomes U+FFFD.  NULL: no memory.
+ * For texts that go into result_provenance or stream_about. */
+json_t *result_string(const char *text);
+
+/* The shortest text that strtod takes back to value; returns its length. */
+int result_real_print(double value, char *text, size_t text_bytes);
+
+/* A result around a checked document, whose reference it takes on success. */
+int result_adopt(struct result **out, json_t *document);
+
+/*
+ * Read a document ("-": stdin) and check all of it against the schema; says
+ * file and place of what is wrong.  -EINVAL, -errno, -ENOMEM.
+ */
 int result_read(struct result **out, const char *path);
-/* Write it, sorted and indented; "-" is stdout. */
+/* Write it, indented, in the order of first use; "-" is stdout.  -errno (said),
+ * also for a full disk. */
 int result_write(const struct result *result, const char *path);
 
 #endif
