@@ -29,6 +29,7 @@ struct mapping {
 
 struct table {
 	const struct table_ops *ops;
+	unsigned levels; /* of the root, 5 at most; 0: no walk caches apply */
 };
 
 struct table_ops {
@@ -46,6 +47,15 @@ struct table_ops {
 	unsigned (*walk)(struct table *table, uint64_t address,
 			 struct table_reference *references,
 			 struct mapping *mapping);
+	/*
+	 * Only the references from `level` down (table->levels: all), for a
+	 * walk that walk caches let begin there: an earlier walk came by, and
+	 * no table was freed since.  NULL where levels is 0.
+	 */
+	unsigned (*walk_from)(struct table *table, uint64_t address,
+			      unsigned level,
+			      struct table_reference *references,
+			      struct mapping *mapping);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,
@@ -60,8 +70,8 @@ struct table_ops {
 		      void (*gone)(void *context, uint64_t address,
 				   const struct mapping *mapping),
 		      void *context);
-	/* Table memory in use now, bytes (VmPTE counts only level 1 and up
-	 * without the root: the kernel counts pte, pmd, pud pages). */
+	/* Table memory in use now, bytes, without the root, as the kernel's
+	 * VmPTE counts (pte, pmd, pud pages). */
 	uint64_t (*bytes)(const struct table *table);
 };
 

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The radix table: table pages counted in closed form, references, splits. */
+#include "models/tables/radix.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "models/tables/table.h"
+
+struct fixture {
+	struct frames *frames;
+	struct table *table;
+};
+
+static void
+open_table(struct fixture *fixture, int64_t levels)
+{
+	struct frames_config memory = { .size_bytes = 0 };
+	struct radix_config config = { .levels = levels };
+
+	assert_int_equal(frames_open(&fixture->frames, &memory), 0);
+	assert_int_equal(radix_table.open(&fixture->table, &config,
+					  fixture->frames),
+			 0);
+}
+
+static void
+close_table(struct fixture *fixture)
+{
+	radix_table.close(fixture->table);
+	assert_int_equal(frames_used(fixture->frames), 0);
+	frames_close(fixture->frames);
+}
+
+static void
+map(struct fixture *fixture, uint64_t address, unsigned shift)
+{
+	struct mapping mapping = { .frame = (address & 0xffffffffffff) +
+					    (UINT64_C(1) << 40),
+				   .shift = (uint8_t)shift,
+				   .writable = true };
+
+	assert_int_equal(radix_table.map(fixture->table, address, &mapping), 0);
+}
+
+static unsigned
+walk(struct fixture *fixture, uint64_t address, struct mapping *mapping)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+
+	return radix_table.walk(fixture->table, address, references, mapping);
+}
+
+/* 8 GiB by 4K pages: 4096 + 8 + 1 and the root, 4106 table pages. */
+static void
+eight_gib_take_4106_pages(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 4);
+	for (uint64_t i = 0; i < UINT64_C(8) << 30; i += 4096 * 8)
+		map(&f, (UINT64_C(1) << 39) + i, 12);
+	assert_int_equal(radix_table.bytes(f.table) / 4096 + 1, 4106);
+	assert_int_equal(frames_used(f.frames) / 4096, 4106);
+	close_table(&f);
+}
+
+static void
+sparse_pages_take_one_table_a_level(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 5);
+	/* one page in each of 10 root entries: a path of its own each */
+	for (uint64_t i = 0; i < 10; i++)
+		map(&f, i << 48, 12);
+	assert_int_equal(radix_table.bytes(f.table), 10 * 4 * 4096);
+	/* 2M pages need no last level, 1G pages no last two */
+	map(&f, (UINT64_C(20) << 48), 21);
+	assert_int_equal(radix_table.bytes(f.table), (10 * 4 + 3) * 4096);
+	map(&f, (UINT64_C(21) << 48), 30);
+	assert_int_equal(radix_table.bytes(f.table), (10 * 4 + 5) * 4096);
+	close_table(&f);
+}
+
+static void
+references_by_level_and_size(void **state)
+{
+	static const unsigned shifts[] = { 12, 21, 30 };
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping mapping;
+	struct fixture f;
+
+	(void)state;
+	for (int64_t levels = 4; levels <= 5; levels++) {
+		open_table(&f, levels);
+		for (unsigned i = 0; i < 3; i++) {
+			uint64_t address = (uint64_t)(i + 1) << 30;
+			unsigned n;
+
+			/* not there: the root's entry is read, or those of
+			 * the tables that earlier pages made */
+			n = walk(&f, address, &mapping);
+			assert_int_equal(mapping.shift, 0);
+			assert_int_equal(n, i ? levels - 2 : 1);
+			map(&f, address, shifts[i]);
+			n = radix_table.walk(f.table, address + 0xabc,
+					     references, &mapping);
+			assert_int_equal(n, levels - i);
+			assert_int_equal(mapping.shift, shifts[i]);
+			assert_true(mapping.writable);
+			for (unsigned k = 0; k < n; k++)
+				assert_int_equal(references[k].level,
+						 levels - k);
+			/* the index is in the low bits of the address */
+			assert_int_equal(references[n - 1].address & 0xfff,
+					 (address >> shifts[i] & 511) * 8);
+		}
+		close_table(&f);
+	}
+}
+
+/* From each level that a walk cache may skip to: the tail of the full walk. */
+static void
+partial_walks_are_tails(void **state)
+{
+	struct table_reference full[TABLE_REFERENCES_MAX],
+		part[TABLE_REFERENCES_MAX];
+	struct mapping mapping, again;
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 5);
+	for (uint64_t i = 0; i < 2000; i++)
+		map(&f, i * 0x123456000, 12);
+	for (uint64_t i = 0; i < 4000; i++) {
+		uint64_t address = i % 2000 * 0x123456000;
+		unsigned n = radix_table.walk(f.table, address, full, &mapping);
+
+		for (unsigned level = 5; level; level--) {
+			unsigned m = radix_table.walk_from(f.table, address,
+							   level, part, &again);
+
+			assert_int_equal(m, level);
+			for (unsigned k = 0; k < m; k++) {
+				assert_int_equal(part[k].address,
+						 full[n - m + k].address);
+				assert_int_equal(part[k].level,
+						 full[n - m + k].level);
+			}
+			assert_int_equal(again.frame, mapping.frame);
+			assert_int_equal(again.shift, 12);
+		}
+	}
+	close_table(&f);
+}
+
+struct gone {
+	uint64_t pages, bytes;
+};
+
+static void
+count_gone(void *context, uint64_t address, const struct mapping *mapping)
+{
+	struct gone *gone = context;
+
+	assert_int_equal(address & ((UINT64_C(1) << mapping->shift) - 1), 0);
+	assert_int_equal(mapping->frame, address + (UINT64_C(1) << 40));
+	gone->pages++;
+	gone->bytes += UINT64_C(1) << mapping->shift;
+}
+
+static void
+unmap_frees_what_it_covers(void **state)
+{
+	const uint64_t start = UINT64_C(0x7f0000000000);
+	struct gone gone = { 0, 0 };
+	struct mapping mapping;
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 4);
+	for (uint64_t i = 0; i < 1024; i++)
+		map(&f, start + i * 4096, 12);
+	assert_int_equal(radix_table.bytes(f.table), 4 * 4096);
+	/* a hole in the middle; tables stay */
+	radix_table.unmap(f.table, start + 100 * 4096, 50 * 4096, true,
+			  count_gone, &gone);
+	assert_int_equal(gone.pages, 50);
+	assert_int_equal(radix_table.bytes(f.table), 4 * 4096);
+	walk(&f, start + 99 * 4096, &mapping);
+	assert_int_equal(mapping.shift, 12);
+	assert_int_equal(walk(&f, start + 100 * 4096, &mapping), 4);
+	assert_int_equal(mapping.shift, 0);
+	/* zap of the first 2M keeps its table, munmap of it does not */
+	radix_table.unmap(f.table, start, 2 << 20, false, count_gone, &gone);
+	assert_int_equal(gone.pages, 512);
+	assert_int_equal(radix_table.bytes(f.table), 4 * 4096);
+	radix_table.unmap(f.table, start, 2 << 20, true, count_gone, &gone);
+	assert_int_equal(gone.pages, 512);
+	assert_int_equal(radix_table.bytes(f.table), 3 * 4096);
+	/* everything */
+	radix_table.unmap(f.table, 0, UINT64_C(1) << 47, true, count_gone,
+			  &gone);
+	assert_int_equal(gone.pages, 1024);
+	assert_int_equal(radix_table.bytes(f.table), 0);
+	close_table(&f);
+}
+
+static void
+partial_unmap_splits_a_huge_page(void **state)
+{
+	const uint64_t start = UINT64_C(0x40000000);
+	struct gone gone = { 0, 0 };
+	struct mapping mapping;
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 4);
+	map(&f, start, 30);
+	radix_table.unmap(f.table, start + (5 << 21) + 4096, 8192, true,
+			  count_gone, &gone);
+	assert_int_equal(gone.pages, 2);
+	walk(&f, start + (5 << 21), &mapping);
+	assert_int_equal(mapping.shift, 12);
+	walk(&f, start + (5 << 21) + 4096, &mapping);
+	assert_int_equal(mapping.shift, 0);
+	walk(&f, start + (6 << 21), &mapping);
+	assert_int_equal(mapping.shift, 21);
+	assert_int_equal(mapping.frame,
+			 start + (6 << 21) + (UINT64_C(1) << 40));
+	radix_table.unmap(f.table, start, 1 << 30, true, count_gone, &gone);
+	assert_int_equal(gone.bytes, 1 << 30);
+	/* a huge page replaces the small ones below it */
+	for (uint64_t i = 0; i < 8; i++)
+		map(&f, start + i * 4096, 12);
+	map(&f, start, 21);
+	assert_int_equal(walk(&f, start + 4096, &mapping), 3);
+	assert_int_equal(mapping.shift, 21);
+	close_table(&f);
+}
+
+static void
+upper_half_is_apart_from_the_lower(void **state)
+{
+	const uint64_t high = UINT64_C(0xffffffffff600000);
+	struct mapping mapping;
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 4);
+	map(&f, high, 12);
+	map(&f, 0x600000, 12);
+	walk(&f, high, &mapping);
+	assert_int_equal(mapping.frame,
+			 (high & 0xffffffffffff) + (UINT64_C(1) << 40));
+	radix_table.unmap(f.table, high, 4096, true, NULL, NULL);
+	walk(&f, high, &mapping);
+	assert_int_equal(mapping.shift, 0);
+	walk(&f, 0x600000, &mapping);
+	assert_int_equal(mapping.shift, 12);
+	close_table(&f);
+}
+
+static void
+non_canonical_is_refused(void **state)
+{
+	const uint64_t address = UINT64_C(1) << 47;
+	struct mapping mapping = { .frame = 4096, .shift = 12 };
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, 4);
+	assert_int_equal(walk(&f, address, &mapping), 0);
+	mapping.shift = 12;
+	assert_int_equal(radix_table.map(f.table, address, &mapping), -EINVAL);
+	close_table(&f);
+	open_table(&f, 5);
+	map(&f, address, 12);
+	assert_int_equal(walk(&f, address, &mapping), 5);
+	close_table(&f);
+}
+
+static void
+full_memory_is_said(void **state)
+{
+	struct frames_config memory = { .size_bytes = 3 * 4096 };
+	struct radix_config config = { .levels = 4 };
+	struct mapping mapping = { .frame = 4096, .shift = 12 };
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(frames_open(&f.frames, &memory), 0);
+	assert_int_equal(radix_table.open(&f.table, &config, f.frames), 0);
+	assert_int_equal(radix_table.map(f.table, 0, &mapping), -ENOMEM);
+	close_table(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eight_gib_take_4106_pages),
+		cmocka_unit_test(sparse_pages_take_one_table_a_level),
+		cmocka_unit_test(references_by_level_and_size),
+		cmocka_unit_test(partial_walks_are_tails),
+		cmocka_unit_test(unmap_frees_what_it_covers),
+		cmocka_unit_test(partial_unmap_splits_a_huge_page),
+		cmocka_unit_test(upper_half_is_apart_from_the_lower),
+		cmocka_unit_test(non_canonical_is_refused),
+		cmocka_unit_test(full_memory_is_said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
