@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Misses by region and time; see heatmap.h. */
+#include "models/analysis/heatmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+
+#define FIRST_REGION_SHIFT 16u /* 64 KiB */
+#define FIRST_TIME_SHIFT   12u /* 4096 accesses */
+#define BUCKETS		   (4 * HEATMAP_REGIONS)
+#define NO_ROW		   UINT32_MAX
+
+struct cell {
+	uint64_t misses, walks;
+};
+
+struct region {
+	uint64_t number; /* address >> region_shift */
+	uint32_t space;
+};
+
+struct heatmap {
+	unsigned region_shift, time_shift;
+	uint32_t n;		  /* regions in use */
+	uint32_t last;		  /* row found last, or NO_ROW */
+	uint32_t bucket[BUCKETS]; /* row + 1, linear probing; 0: empty */
+	struct region region[HEATMAP_REGIONS];
+	struct cell cell[HEATMAP_REGIONS][HEATMAP_TIMES];
+};
+
+int
+heatmap_open(struct heatmap **out)
+{
+	struct heatmap *heatmap = calloc(1, sizeof(*heatmap));
+
+	if (!heatmap)
+		return fail(ENOMEM, "heatmap: no memory");
+	heatmap->region_shift = FIRST_REGION_SHIFT;
+	heatmap->time_shift = FIRST_TIME_SHIFT;
+	heatmap->last = NO_ROW;
+	*out = heatmap;
+	return 0;
+}
+
+void
+heatmap_close(struct heatmap *heatmap)
+{
+	free(heatmap);
+}
+
+static bool
+same(const struct region *a, const struct region *b)
+{
+	return a->number == b->number && a->space == b->space;
+}
+
+/* The bucket that holds the region's row, or the empty one where it goes. */
+static uint32_t *
+bucket_of(struct heatmap *heatmap, const struct region *region)
+{
+	uint64_t hash = (region->number ^ ((uint64_t)region->space << 40)) *
+			UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t i = (uint32_t)(hash >> 32) % BUCKETS;
+
+	while (heatmap->bucket[i] &&
+	       !same(&heatmap->region[heatmap->bucket[i] - 1], region))
+		i = (i + 1) % BUCKETS;
+	return &heatmap->bucket[i];
+}
+
+/* Double the regions, adding up the rows that become one. */
+static void
+merge_regions(struct heatmap *heatmap)
+{
+	uint32_t n = heatmap->n;
+
+	heatmap->region_shift++;
+	heatmap->n = 0;
+	heatmap->last = NO_ROW;
+	memset(heatmap->bucket, 0, sizeof(heatmap->bucket));
+	for (uint32_t i = 0; i < n; i++) {
+		struct region region = heatmap->region[i];
+		uint32_t *bucket, row;
+
+		region.number >>= 1;
+		bucket = bucket_of(heatmap, &region);
+		if (!*bucket) {
+			row = heatmap->n++;
+			*bucket = row + 1;
+			heatmap->region[row] = region;
+			memmove(heatmap->cell[row], heatmap->cell[i],
+				sizeof(heatmap->cell[i]));
+			continue;
+		}
+		row = *bucket - 1;
+		for (uint32_t t = 0; t < HEATMAP_TIMES; t++) {
+			heatmap->cell[row][t].misses +=
+				heatmap->cell[i][t].misses;
+			heatmap->cell[row][t].walks +=
+				heatmap->cell[i][t].walks;
+		}
+	}
+	memset(heatmap->cell[heatmap->n], 0,
+	       (n - heatmap->n) * sizeof(heatmap->cell[0]));
+}
+
+static void
+merge_times(struct heatmap *heatmap)
+{
+	heatmap->time_shift++;
+	for (uint32_t i = 0; i < heatmap->n; i++) {
+		struct cell *cell = heatmap->cell[i];
+
+		for (uint32_t t = 0; t < HEATMAP_TIMES / 2; t++) {
+			cell[t].misses =
+				cell[2 * t].misses + cell[2 * t + 1].misses;
+			cell[t].walks =
+				cell[2 * t].walks + cell[2 * t + 1].walks;
+		}
+		memset(&cell[HEATMAP_TIMES / 2], 0,
+		       sizeof(*cell) * HEATMAP_TIMES / 2);
+	}
+}
+
+static uint32_t
+find_row(struct heatmap *heatmap, uint32_t space, uint64_t address)
+{
+	for (;;) {
+		struct region region = { address >> heatmap->region_shift,
+					 space };
+		uint32_t *bucket;
+
+		if (heatmap->last != NO_ROW &&
+		    same(&heatmap->region[heatmap->last], &region))
+			return heatmap->last;
+		bucket = bucket_of(heatmap, &region);
+		if (!*bucket && heatmap->n < HEATMAP_REGIONS) {
+			heatmap->region[heatmap->n] = region;
+			*bucket = ++heatmap->n;
+		}
+		/* At a shift of 63 two regions a space are left: more than
+		 * 128 spaces then share the last row. */
+		if (!*bucket && heatmap->region_shift == 63)
+			*bucket = HEATMAP_REGIONS;
+		if (*bucket) {
+			heatmap->last = *bucket - 1;
+			return heatmap->last;
+		}
+		merge_regions(heatmap);
+	}
+}
+
+void
+heatmap_add(struct heatmap *heatmap, uint32_t space, uint64_t address,
+	    uint64_t position, bool walked)
+{
+	uint32_t row = find_row(heatmap, space, address);
+	struct cell *cell;
+
+	while (unlikely(position >> heatmap->time_shift >= HEATMAP_TIMES))
+		merge_times(heatmap);
+	cell = &heatmap->cell[row][position >> heatmap->time_shift];
+	cell->misses++;
+	cell->walks += walked;
+}
+
+struct order {
+	struct region region;
+	uint32_t row;
+};
+
+static int
+ascending(const void *left, const void *right)
+{
+	const struct order *a = left, *b = right;
+
+	if (a->region.space != b->region.space)
+		return a->region.space < b->region.space ? -1 : 1;
+	return a->region.number < b->region.number
+		       ? -1
+		       : a->region.number > b->region.number;
+}
+
+static int
+put_row(const struct heatmap *heatmap, const struct order *order, uint64_t end,
+	struct result *result)
+{
+	uint64_t width = UINT64_C(1) << heatmap->time_shift;
+	int error = 0;
+
+	for (uint64_t t = 0; !error && t < HEATMAP_TIMES; t++) {
+		const struct cell *cell = &heatmap->cell[order->row][t];
+		uint64_t start = t * width;
+
+		if (!cell->misses)
+			continue;
+		error = result_row(result, "heatmap", "uuuuuuu",
+				   (uint64_t)order->region.space,
+				   order->region.number
+					   << heatmap->region_shift,
+				   UINT64_C(1) << heatmap->region_shift, start,
+				   end - start < width ? end - start : width,
+				   cell->misses, cell->walks);
+	}
+	return error;
+}
+
+int
+heatmap_finish(const struct heatmap *heatmap, uint64_t end,
+	       struct result *result)
+{
+	static const char *const columns[] = {
+		"space:",	  "address:",
+		"bytes:bytes",	  "accesses:accesses",
+		"width:accesses", "l1_misses:lookups",
+		"walks:walks",	  NULL
+	};
+	struct order order[HEATMAP_REGIONS];
+	int error = result_table(result, "heatmap",
+				 "first-level misses and walks by virtual "
+				 "region and time (accesses so far); cells "
+				 "without misses are left out",
+				 columns);
+
+	for (uint32_t i = 0; i < heatmap->n; i++)
+		order[i] = (struct order){ heatmap->region[i], i };
+	qsort(order, heatmap->n, sizeof(*order), ascending);
+	for (uint32_t i = 0; !error && i < heatmap->n; i++)
+		error = put_row(heatmap, &order[i], end, result);
+	return error;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How a machine's options come together: presets, files, assignments; and
+ * whether the whole makes sense.  What is wrong only in combination (sets and
+ * ways) is found after all layers are in; so that the message still names the
+ * place, the layers are searched backwards for who set the option.
+ */
+#include "models/machine.h"
+
+#include <dirent.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/config-file.h"
+#include "analyzer/fail.h"
+
+#define SUFFIX ".cfg"
+
+/* The layers of a configuration, lowest first. */
+struct layers {
+	const char *preset, *path; /* files, or NULL */
+	char *const *sets;	   /* or NULL */
+};
+
+static const char *
+presets_directory(void)
+{
+	const char *named = getenv("PAGESCOPE_PRESETS");
+
+	return named && named[0] ? named : PRESETS_DIR;
+}
+
+static bool
+file_line(const char *path, const char *option, char *where, size_t bytes)
+{
+	const config_setting_t *setting;
+	config_t parsed;
+	bool found = false;
+
+	config_init(&parsed);
+	if (config_read_file(&parsed, path)) {
+		setting = config_lookup(&parsed, option);
+		if (setting) {
+			snprintf(where, bytes, "%s:%u: ", path,
+				 config_setting_source_line(setting));
+			found = true;
+		}
+	}
+	config_destroy(&parsed);
+	return found;
+}
+
+/* Where an option got its value, as the start of a message; "" by default. */
+static void
+find_origin(const struct layers *layers, const char *option, char *where,
+	    size_t bytes)
+{
+	size_t n = 0, length = strlen(option);
+
+	where[0] = '\0';
+	while (layers->sets && layers->sets[n])
+		n++;
+	while (n--)
+		if (!strncmp(layers->sets[n], option, length) &&
+		    layers->sets[n][length] == '=') {
+			snprintf(where, bytes, "--set %s: ", layers->sets[n]);
+			return;
+		}
+	if (layers->path && file_line(layers->path, option, where, bytes))
+		return;
+	if (layers->preset)
+		file_line(layers->preset, option, where, bytes);
+}
+
+/* One field of a part is wrong: say who set it, or its sibling. */
+static int
+wrong(const struct layers *layers, const char *part, const char *field,
+      const char *allowed)
+{
+	static const char *const siblings[] = { "entries", "ways",
+						"replacement" };
+	char option[128], where[512], sibling[128];
+
+	snprintf(option, sizeof(option), "%s.%s", part, field);
+	find_origin(layers, option, where, sizeof(where));
+	for (size_t i = 0; !where[0] && i < ARRAY_SIZE(siblings); i++) {
+		snprintf(sibling, sizeof(sibling), "%s.%s", part, siblings[i]);
+		find_origin(layers, sibling, where, sizeof(where));
+	}
+	return fail(EINVAL, "%s%s: %s", where, option, allowed);
+}
+
+static int
+check_tlb(const struct layers *layers, const struct tlb_config *config,
+	  const char *part)
+{
+	const char *field, *allowed = tlb_config_wrong(config, &field);
+	char text[256];
+
+	if (!allowed)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "entries %ld, ways %ld, replacement %s; %s",
+		 (long)config->entries, (long)config->ways,
+		 config->replacement ? config->replacement : "\"\"", allowed);
+	return wrong(layers, part, field, text);
+}
+
+static int
+check_table(const struct layers *layers, const struct machine_config *config)
+{
+	const char *names[16];
+	char text[256];
+	size_t n = 0;
+
+	while (table_registry[n] && n < ARRAY_SIZE(names)) {
+		if (config->table_kind &&
+		    !strcmp(table_registry[n]->name, config->table_kind))
+			return 0;
+		names[n] = table_registry[n]->name;
+		n++;
+	}
+	snprintf(text, sizeof(text), "\"%s\"; allowed:",
+		 config->table_kind ? config->table_kind : "");
+	for (size_t i = 0; i < n; i++) {
+		size_t length = strlen(text);
+
+		snprintf(text + length, sizeof(text) - length, " %s", names[i]);
+	}
+	return wrong(layers, "table", "kind", text);
+}
+
+static int
+check(const struct layers *layers, const struct machine_config *config)
+{
+	char part[64];
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < CORE_ARRAYS; i++) {
+		snprintf(part, sizeof(part), "tlb.%s", core_array_names[i]);
+		error = check_tlb(layers, &config->core.tlb[i], part);
+	}
+	for (unsigned i = 0; !error && i < PWC_LEVELS; i++) {
+		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
+		error = check_tlb(layers, &config->core.pwc[i], part);
+	}
+	return error ? error : check_table(layers, config);
+}
+
+int
+machine_check(const struct machine_config *config)
+{
+	struct layers none = { NULL, NULL, NULL };
+
+	return check(&none, config);
+}
+
+void
+preset_names_free(char **names, size_t n)
+{
+	for (size_t i = 0; names && i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int
+by_name(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static bool
+is_preset(const char *file)
+{
+	size_t length = strlen(file);
+
+	return length > strlen(SUFFIX) && file[0] != '.' &&
+	       !strcmp(file + length - strlen(SUFFIX), SUFFIX);
+}
+
+int
+preset_names(char ***out, size_t *n)
+{
+	DIR *directory = opendir(presets_directory());
+	struct dirent *entry;
+	char **names = NULL, **grown;
+
+	*n = 0;
+	if (!directory)
+		return fail_errno(errno, "presets in %s", presets_directory());
+	while ((entry = readdir(directory))) {
+		size_t length = strlen(entry->d_name);
+
+		if (!is_preset(entry->d_name))
+			continue;
+		grown = reallocarray(names, *n + 1, sizeof(*names));
+		if (grown)
+			names = grown;
+		if (!grown || !(names[*n] = strndup(entry->d_name,
+						    length - strlen(SUFFIX)))) {
+			preset_names_free(names, *n);
+			closedir(directory);
+			return fail(ENOMEM, "presets: no memory");
+		}
+		++*n;
+	}
+	closedir(directory);
+	qsort(names, *n, sizeof(*names), by_name);
+	*out = names;
+	return 0;
+}
+
+static int
+unknown_preset(const char *cpu)
+{
+	char **names;
+	size_t n;
+	const char *nearest;
+	int error = preset_names(&names, &n);
+
+	if (error)
+		return error;
+	nearest = option_nearest(cpu, (const char *const *)names, n);
+	error = fail(ENOENT,
+		     "--cpu %s: no such preset%s%s%s; `pagescope config list` "
+		     "names them",
+		     cpu, nearest ? ", did you mean " : "",
+		     nearest ? nearest : "", nearest ? "?" : "");
+	preset_names_free(names, n);
+	return error;
+}
+
+static int
+load_preset(struct machine_config *config, const char *cpu, char *path,
+	    size_t bytes)
+{
+	FILE *file;
+
+	if (strchr(cpu, '/') ||
+	    snprintf(path, bytes, "%s/%s" SUFFIX, presets_directory(), cpu) >=
+		    (int)bytes)
+		return unknown_preset(cpu);
+	file = fopen(path, "re");
+	if (!file)
+		return unknown_preset(cpu);
+	fclose(file);
+	return config_load(&machine_options, config, path);
+}
+
+int
+machine_configure(struct machine_config *config, const char *cpu,
+		  const char *path, char *const *sets)
+{
+	struct layers layers = { NULL, path, sets };
+	char preset[4096];
+	int error = 0;
+
+	if (cpu) {
+		error = load_preset(config, cpu, preset, sizeof(preset));
+		layers.preset = preset;
+	}
+	if (!error && path)
+		error = config_load(&machine_options, config, path);
+	for (size_t i = 0; !error && sets && sets[i]; i++)
+		error = option_assign(&machine_options, config, "--set",
+				      sets[i]);
+	return error ? error : check(&layers, config);
+}

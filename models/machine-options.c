@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The option tree of a machine.  The defaults are a machine of no maker in
+ * particular, shaped like a server core of 2017.
+ */
+#include "models/machine.h"
+
+#define IN_CORE(field)	 offsetof(struct machine_config, core.field)
+#define IN_CACHES(field) offsetof(struct machine_config, hierarchy.field)
+#define L1_ENTRIES_MAX	 8192
+#define L2_ENTRIES_MAX	 TLB_ENTRIES_MAX
+
+static const struct option_row machine_rows[] = {
+	{ .name = "about",
+	  .type = OPTION_STRING,
+	  .offset = offsetof(struct machine_config, about),
+	  .fallback = "generic: a server core of 2017",
+	  .help = "what machine this is, for reports" },
+	{ .name = "seed",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct machine_config, seed),
+	  .fallback = "1",
+	  .min = 0,
+	  .max = 4294967295.0,
+	  .help = "of random replacement" },
+	{ NULL },
+};
+
+static const struct option_row table_rows[] = {
+	{ .name = "kind",
+	  .type = OPTION_STRING,
+	  .offset = 0,
+	  .fallback = "radix",
+	  .argument = "KIND",
+	  .help = "organisation of the page table: radix" },
+	{ NULL },
+};
+
+static const struct option_row data_rows[] = {
+	{ .name = "data",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct core_config, data_cached),
+	  .fallback = "false",
+	  .help = "caches carry data and instruction references too, not "
+		  "only those of walks" },
+	{ NULL },
+};
+
+static const struct option_row l1d_rows[] = { TLB_ROWS("64", "4", "4k", "0",
+						       L1_ENTRIES_MAX),
+					      { NULL } };
+static const struct option_row l1d_2m_rows[] = { TLB_ROWS("32", "4", "2m", "0",
+							  L1_ENTRIES_MAX),
+						 { NULL } };
+static const struct option_row l1d_1g_rows[] = { TLB_ROWS("4", "0", "1g", "0",
+							  L1_ENTRIES_MAX),
+						 { NULL } };
+static const struct option_row l1i_rows[] = { TLB_ROWS("128", "8", "4k", "0",
+						       L1_ENTRIES_MAX),
+					      { NULL } };
+static const struct option_row l1i_2m_rows[] = { TLB_ROWS("8", "0", "2m", "0",
+							  L1_ENTRIES_MAX),
+						 { NULL } };
+static const struct option_row l1i_1g_rows[] = { TLB_ROWS("0", "0", "1g", "0",
+							  L1_ENTRIES_MAX),
+						 { NULL } };
+static const struct option_row l2_rows[] = { TLB_ROWS("1536", "12", "4k+2m",
+						      "9", L2_ENTRIES_MAX),
+					     { NULL } };
+static const struct option_row l2_1g_rows[] = { TLB_ROWS("16", "4", "1g", "9",
+							 L2_ENTRIES_MAX),
+						{ NULL } };
+static const struct option_row l2i_rows[] = { TLB_ROWS("0", "0", "4k+2m", "9",
+						       L2_ENTRIES_MAX),
+					      { NULL } };
+
+static const struct option_row pde_rows[] = { TLB_ARRAY_ROWS("32", "4",
+							     L2_ENTRIES_MAX),
+					      { NULL } };
+static const struct option_row pdpte_rows[] = { TLB_ARRAY_ROWS("4", "0",
+							       L2_ENTRIES_MAX),
+						{ NULL } };
+static const struct option_row pml4e_rows[] = { TLB_ARRAY_ROWS("2", "0",
+							       L2_ENTRIES_MAX),
+						{ NULL } };
+static const struct option_row pml5e_rows[] = { TLB_ARRAY_ROWS("2", "0",
+							       L2_ENTRIES_MAX),
+						{ NULL } };
+
+static const struct option_group machine_groups[] = {
+	{ "machine", machine_rows, 0, "the machine as a whole" },
+	{ "tlb", asid_rows, IN_CORE(asid), "all TLBs" },
+	{ "tlb.l1d", l1d_rows, IN_CORE(tlb[CORE_L1D]), "first level, data" },
+	{ "tlb.l1d-2m", l1d_2m_rows, IN_CORE(tlb[CORE_L1D_2M]),
+	  "first level, data, a second array beside the first" },
+	{ "tlb.l1d-1g", l1d_1g_rows, IN_CORE(tlb[CORE_L1D_1G]),
+	  "first level, data, a third array" },
+	{ "tlb.l1i", l1i_rows, IN_CORE(tlb[CORE_L1I]),
+	  "first level, instructions" },
+	{ "tlb.l1i-2m", l1i_2m_rows, IN_CORE(tlb[CORE_L1I_2M]),
+	  "first level, instructions, a second array" },
+	{ "tlb.l1i-1g", l1i_1g_rows, IN_CORE(tlb[CORE_L1I_1G]),
+	  "first level, instructions, a third array" },
+	{ "tlb.l2", l2_rows, IN_CORE(tlb[CORE_L2]), "second level" },
+	{ "tlb.l2-1g", l2_1g_rows, IN_CORE(tlb[CORE_L2_1G]),
+	  "second level, an array beside the first" },
+	{ "tlb.l2i", l2i_rows, IN_CORE(tlb[CORE_L2I]),
+	  "second level of instructions alone; without it they use tlb.l2" },
+	{ "pwc.pde", pde_rows, IN_CORE(pwc[0]),
+	  "walk cache of level 2 entries" },
+	{ "pwc.pdpte", pdpte_rows, IN_CORE(pwc[1]),
+	  "walk cache of level 3 entries" },
+	{ "pwc.pml4e", pml4e_rows, IN_CORE(pwc[2]),
+	  "walk cache of level 4 entries" },
+	{ "pwc.pml5e", pml5e_rows, IN_CORE(pwc[3]),
+	  "walk cache of level 5 entries" },
+	{ "walker", walker_rows, IN_CORE(walker), "the hardware walker" },
+	{ "table", table_rows, offsetof(struct machine_config, table_kind),
+	  "the page table" },
+	{ "table", radix_rows, offsetof(struct machine_config, radix),
+	  "the radix page table" },
+	{ "pages", paging_rows, offsetof(struct machine_config, paging),
+	  "how the kernel pages in" },
+	{ "memory", frames_rows, offsetof(struct machine_config, frames),
+	  "physical memory" },
+	{ "memory", memory_rows, IN_CACHES(memory), "physical memory" },
+	{ "cache", data_rows, offsetof(struct machine_config, core),
+	  "all caches" },
+	{ "cache", levels_rows, IN_CACHES(levels), "all caches" },
+	{ "cache.l1d", cache_rows, IN_CACHES(l1d), "first level, data" },
+	{ "cache.l1i", cache_rows, IN_CACHES(l1i),
+	  "first level, instructions" },
+	{ "cache.l2", cache_l2_rows, IN_CACHES(l2), "second level" },
+	{ "cache.l3", cache_l3_rows, IN_CACHES(l3), "third level" },
+	{ NULL },
+};
+
+const struct option_tree machine_options = { machine_groups,
+					     sizeof(struct machine_config) };

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A machine as a model: wires the parts together, feeds batches to its core
+ * between events, and gathers what the parts counted.
+ *
+ *	batch -> accesses -> core -> walker -> table, hierarchy
+ *	      \                  \-> fault -> paging -> table, frames
+ *	       \-> events ------------------> paging -> invalidate -> core
+ */
+#include "models/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+#include "models/analysis/heatmap.h"
+
+struct region_count {
+	uint64_t walks, cycles;
+};
+
+struct machine {
+	struct model model;
+	const struct stream *stream; /* borrowed */
+	struct frames *frames;
+	struct hierarchy *hierarchy;
+	struct paging *paging;
+	struct heatmap *heatmap;
+	struct core core;
+	uint64_t accesses;
+	bool no_memory; /* a counter could not grow: said, ends the run */
+	struct region_count *region; /* owned: by paging_region's number */
+	uint32_t max_regions;
+};
+
+static struct machine *
+machine_of(struct model *model)
+{
+	return (struct machine *)model;
+}
+
+static int
+machine_fault(void *context, uint32_t space, uint64_t address,
+	      enum site_kind kind, uint64_t position, struct mapping *mapping)
+{
+	struct machine *machine = context;
+
+	return paging_fault(machine->paging, space, address, kind, position,
+			    mapping);
+}
+
+static int
+grow_regions(struct machine *machine, uint32_t region)
+{
+	uint32_t max = machine->max_regions ? machine->max_regions : 64;
+	struct region_count *grown;
+
+	while (max <= region)
+		max *= 2;
+	grown = reallocarray(machine->region, max, sizeof(*grown));
+	if (!grown)
+		return fail(ENOMEM, "machine: no memory for %u regions",
+			    region);
+	memset(grown + machine->max_regions, 0,
+	       (max - machine->max_regions) * sizeof(*grown));
+	machine->region = grown;
+	machine->max_regions = max;
+	return 0;
+}
+
+/* A first-level miss: to the heat map, and a walk to what is mapped there. */
+static void
+machine_missed(void *context, const struct core_miss *miss)
+{
+	struct machine *machine = context;
+	struct region_count *count;
+	uint32_t region;
+
+	heatmap_add(machine->heatmap, miss->space, miss->address,
+		    miss->position, miss->walked);
+	if (!miss->walked)
+		return;
+	paging_touch(machine->paging, miss->space, miss->address);
+	region = paging_region(machine->paging, miss->space, miss->address);
+	if (unlikely(region >= machine->max_regions) &&
+	    grow_regions(machine, region)) {
+		machine->no_memory = true;
+		return;
+	}
+	count = &machine->region[region];
+	count->walks++;
+	count->cycles += miss->cycles;
+}
+
+static void
+machine_invalidate(void *context, uint32_t space, uint64_t address,
+		   uint64_t length)
+{
+	struct machine *machine = context;
+
+	core_invalidate(&machine->core, space, address, length);
+}
+
+static int
+feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
+	    uint32_t position)
+{
+	int error = 0;
+
+	while (!error && *event < batch->n_events &&
+	       batch->event[*event].position <= position)
+		error = paging_event(machine->paging, batch,
+				     &batch->event[(*event)++],
+				     machine->accesses + position);
+	return error;
+}
+
+static int
+machine_feed(struct model *model, const struct batch *batch)
+{
+	struct machine *machine = machine_of(model);
+	uint32_t from = 0, event = 0;
+	struct table *table;
+	int error = site_table_update(&machine->core.sites, machine->stream);
+
+	if (error)
+		return error;
+	table = paging_table(machine->paging, batch->space);
+	if (!table)
+		return -ENOMEM;
+	core_switch(&machine->core, batch->space, table);
+	error = feed_events(machine, batch, &event, 0);
+	while (!error && from < batch->n) {
+		uint32_t to = event < batch->n_events
+				      ? batch->event[event].position
+				      : batch->n;
+
+		error = core_feed(&machine->core, batch, from, to);
+		if (!error)
+			error = feed_events(machine, batch, &event, to);
+		from = to;
+	}
+	if (!error)
+		error = feed_events(machine, batch, &event, batch->n);
+	machine->accesses += batch->n;
+	return error ? error : machine->no_memory ? -ENOMEM : 0;
+}
+
+struct ranked {
+	struct region_count count;
+	const char *name;
+};
+
+static int
+rank(const void *left, const void *right)
+{
+	const struct ranked *a = left, *b = right;
+
+	if (a->count.walks != b->count.walks)
+		return a->count.walks < b->count.walks ? 1 : -1;
+	if (a->count.cycles != b->count.cycles)
+		return a->count.cycles < b->count.cycles ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+
+static int
+finish_mappings(const struct machine *machine, struct result *result)
+{
+	static const char *const columns[] = { "mapping:", "walks:walks",
+					       "walk_cycles:cycles", NULL };
+	uint32_t regions = paging_regions(machine->paging), n = 0;
+	struct ranked *ranked;
+	int error = result_table(result, "mappings",
+				 "page walks by what is mapped there", columns);
+
+	if (error)
+		return error;
+	ranked = calloc((size_t)regions + 1, sizeof(*ranked));
+	if (!ranked)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < regions && i < machine->max_regions; i++)
+		if (machine->region[i].walks)
+			ranked[n++] = (struct ranked){
+				machine->region[i],
+				paging_region_name(machine->paging, i)
+			};
+	qsort(ranked, n, sizeof(*ranked), rank);
+	for (uint32_t i = 0; !error && i < n; i++)
+		error = result_row(result, "mappings", "suu", ranked[i].name,
+				   ranked[i].count.walks,
+				   ranked[i].count.cycles);
+	free(ranked);
+	return error;
+}
+
+static int
+machine_finish(struct model *model, struct result *result)
+{
+	struct machine *machine = machine_of(model);
+	int error = core_finish(&machine->core, machine->stream, result);
+
+	if (!error)
+		error = hierarchy_finish(machine->hierarchy, result);
+	if (!error)
+		error = paging_finish(machine->paging, machine->accesses,
+				      result);
+	if (!error)
+		error = finish_mappings(machine, result);
+	return error ? error
+		     : heatmap_finish(machine->heatmap, machine->accesses,
+				      result);
+}
+
+static void
+machine_close(struct model *model)
+{
+	struct machine *machine = machine_of(model);
+
+	if (!model)
+		return;
+	core_fini(&machine->core);
+	paging_close(machine->paging);
+	heatmap_close(machine->heatmap);
+	hierarchy_close(machine->hierarchy);
+	frames_close(machine->frames);
+	free(machine->region);
+	free(machine);
+}
+
+static const struct model_methods machine_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
+
+static const struct table_ops *
+find_table(const char *name)
+{
+	for (size_t i = 0; table_registry[i]; i++)
+		if (!strcmp(table_registry[i]->name, name))
+			return table_registry[i];
+	return NULL;
+}
+
+static int
+open_parts(struct machine *machine, const struct machine_config *config)
+{
+	struct hierarchy_config hierarchy = config->hierarchy;
+	struct core_config core = config->core;
+	struct paging_listener listener = { machine, machine_invalidate };
+	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	int error;
+
+	hierarchy.seed = (uint64_t)config->seed;
+	core.seed = (uint64_t)config->seed;
+	error = frames_open(&machine->frames, &config->frames);
+	if (!error)
+		error = hierarchy_open(&machine->hierarchy, &hierarchy);
+	if (!error)
+		error = heatmap_open(&machine->heatmap);
+	if (!error)
+		error = paging_open(&machine->paging, &config->paging,
+				    machine->stream, machine->frames,
+				    find_table(config->table_kind),
+				    &config->radix, &listener);
+	return error ? error
+		     : core_init(&machine->core, &core, &kernel,
+				 machine->hierarchy);
+}
+
+static int
+machine_open(struct model **out, const void *config,
+	     const struct stream *stream)
+{
+	struct machine *machine;
+	int error = machine_check(config);
+
+	if (error)
+		return error;
+	machine = calloc(1, sizeof(*machine));
+	if (!machine)
+		return fail(ENOMEM, "machine: no memory");
+	machine->model.methods = &machine_methods;
+	machine->stream = stream;
+	error = open_parts(machine, config);
+	if (error) {
+		machine_close(&machine->model);
+		return error;
+	}
+	*out = &machine->model;
+	return 0;
+}
+
+const struct model_ops machine_model = {
+	.name = "machine",
+	.help = "TLBs, walk caches, page table, caches and paging of a machine",
+	.options = &machine_options,
+	.open = machine_open,
+};

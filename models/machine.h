@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A machine: cores, caches, memory and the kernel part, composed from one
+ * configuration.  It is a model (analyzer/model.h), registered as `machine`.
+ *
+ * Its options come in layers, each over the one before: the defaults, a preset
+ * (--cpu NAME), a file (--config F), single options (--set a.b=c).
+ */
+#ifndef MODELS_MACHINE_H
+#define MODELS_MACHINE_H
+
+#include "analyzer/model.h"
+#include "analyzer/option.h"
+#include "models/memory/frames.h"
+#include "models/memory/hierarchy.h"
+#include "models/paging/paging.h"
+#include "models/tables/radix.h"
+#include "models/translation/core.h"
+
+struct machine_config {
+	char *about; /* owned: one line on what it stands for */
+	int64_t seed;
+	char *table_kind; /* owned: of the table registry */
+	struct radix_config radix;
+	struct core_config core;
+	struct hierarchy_config hierarchy;
+	struct frames_config frames;
+	struct paging_config paging;
+};
+
+extern const struct option_tree machine_options;
+
+/*
+ * Lay cpu (a preset, or NULL), the file at path (or NULL) and the assignments
+ * sets (NULL-ended, or NULL) over a config that option_init has filled, and
+ * check the whole.  0, -ENOENT, -EINVAL, -ENOMEM, said with file and line.
+ */
+int machine_configure(struct machine_config *config, const char *cpu,
+		      const char *path, char *const *sets);
+
+/* Is the whole a machine that can be built?  The same checks, in words that
+ * name no file.  0 or -EINVAL (said). */
+int machine_check(const struct machine_config *config);
+
+/* Names of all presets, sorted: *names is to be freed with its strings by
+ * preset_names_free.  0, -ENOENT (said: where it looked), -ENOMEM. */
+int preset_names(char ***names, size_t *n);
+void preset_names_free(char **names, size_t n);
+
+#endif

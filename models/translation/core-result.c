@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a core counted, as values and tables of the result. */
+#include "models/translation/core.h"
+
+#include <stdio.h>
+
+static const char *const size_names[TLB_SIZES] = { "4k", "2m", "1g" };
+
+static int
+put(struct result *result, const char *prefix, const char *name, uint64_t value,
+    const char *unit)
+{
+	char full[128];
+
+	snprintf(full, sizeof(full), "%s.%s", prefix, name);
+	return result_count(result, full, value, unit);
+}
+
+static int
+put_rates(struct result *result, const char *prefix, uint64_t lookups,
+	  uint64_t misses)
+{
+	int error = put(result, prefix, "lookups", lookups, "lookups");
+
+	if (!error)
+		error = put(result, prefix, "hits", lookups - misses,
+			    "lookups");
+	return error ? error : put(result, prefix, "misses", misses, "lookups");
+}
+
+static uint64_t
+sum_sizes(const uint64_t *hits)
+{
+	return hits[0] + hits[1] + hits[2];
+}
+
+/* First-level hits by size: the 4K ones are all that were not larger. */
+static void
+l1_hits(const struct core *core, enum core_side side, uint64_t *hits)
+{
+	const struct core_counts *counts = &core->counts;
+
+	hits[1] = counts->l1_large[side][1];
+	hits[2] = counts->l1_large[side][2];
+	hits[0] = counts->lookups[side] - counts->l1_misses[side] - hits[1] -
+		  hits[2];
+}
+
+static int
+put_sizes(struct result *result, const char *prefix, const uint64_t *hits)
+{
+	int error = 0;
+
+	for (unsigned code = 0; !error && code < TLB_SIZES; code++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "hits.%s", size_names[code]);
+		error = put(result, prefix, name, hits[code], "lookups");
+	}
+	return error;
+}
+
+static int
+finish_accesses(const struct core *core, struct result *result)
+{
+	const struct core_counts *c = &core->counts;
+	const struct {
+		const char *name;
+		uint64_t value;
+		const char *unit;
+	} rows[] = {
+		{ "accesses",
+		  c->kinds[0] + c->kinds[1] + c->kinds[2] + c->kinds[3],
+		  "accesses" },
+		{ "accesses.load", c->kinds[SITE_LOAD], "accesses" },
+		{ "accesses.store", c->kinds[SITE_STORE], "accesses" },
+		{ "accesses.modify", c->kinds[SITE_MODIFY], "accesses" },
+		{ "accesses.fetch", c->kinds[SITE_FETCH], "accesses" },
+		{ "accesses.crossing", c->crossings, "lookups" },
+		{ "accesses.denied", c->untranslated, "lookups" },
+		{ "instructions", c->instructions, "instructions" },
+		{ "tlb.switches", c->switches, "switches" },
+		{ "tlb.invalidations", c->flushes, "invalidations" },
+		{ "translation.cycles", c->l2_cycles + core->walker.cycles,
+		  "cycles" },
+	};
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(rows); i++)
+		error = result_count(result, rows[i].name, rows[i].value,
+				     rows[i].unit);
+	return error;
+}
+
+static int
+finish_tlbs(const struct core *core, struct result *result)
+{
+	static const char *const l1[] = { "tlb.l1d", "tlb.l1i" };
+	static const char *const l2[] = { "tlb.l2.data", "tlb.l2.fetch" };
+	const struct core_counts *c = &core->counts;
+	uint64_t hits[TLB_SIZES], both[TLB_SIZES];
+	int error = 0;
+
+	for (unsigned side = 0; !error && side < CORE_SIDES; side++) {
+		l1_hits(core, side, hits);
+		error = put_rates(result, l1[side], c->lookups[side],
+				  c->l1_misses[side]);
+		if (!error)
+			error = put_sizes(result, l1[side], hits);
+		if (!error)
+			error = put_rates(result, l2[side],
+					  sum_sizes(c->l2_hits[side]) +
+						  c->l2_misses[side],
+					  c->l2_misses[side]);
+	}
+	if (error)
+		return error;
+	for (unsigned code = 0; code < TLB_SIZES; code++)
+		both[code] = c->l2_hits[CORE_DATA][code] +
+			     c->l2_hits[CORE_FETCH][code];
+	error = put_rates(result, "tlb.l2",
+			  sum_sizes(both) + c->l2_misses[CORE_DATA] +
+				  c->l2_misses[CORE_FETCH],
+			  c->l2_misses[CORE_DATA] + c->l2_misses[CORE_FETCH]);
+	return error ? error : put_sizes(result, "tlb.l2", both);
+}
+
+static int
+finish_sizes(const struct core *core, struct result *result)
+{
+	static const char *const columns[] = { "size:",
+					       "l1d_hits:lookups",
+					       "l1i_hits:lookups",
+					       "l2_data_hits:lookups",
+					       "l2_fetch_hits:lookups",
+					       "walks:walks",
+					       NULL };
+	const struct core_counts *c = &core->counts;
+	uint64_t data[TLB_SIZES], fetch[TLB_SIZES];
+	int error = result_table(result, "tlb.sizes",
+				 "who answered, by the size of the entry "
+				 "(walks: of the page)",
+				 columns);
+
+	l1_hits(core, CORE_DATA, data);
+	l1_hits(core, CORE_FETCH, fetch);
+	for (unsigned code = 0; !error && code < TLB_SIZES; code++)
+		error = result_row(result, "tlb.sizes", "suuuuu",
+				   size_names[code], data[code], fetch[code],
+				   c->l2_hits[CORE_DATA][code],
+				   c->l2_hits[CORE_FETCH][code],
+				   c->walks[code]);
+	return error;
+}
+
+int
+core_finish(const struct core *core, const struct stream *stream,
+	    struct result *result)
+{
+	int error = finish_accesses(core, result);
+
+	if (!error)
+		error = finish_tlbs(core, result);
+	if (!error)
+		error = finish_sizes(core, result);
+	if (!error)
+		error = walker_finish(&core->walker, result);
+	return error ? error : site_table_finish(&core->sites, stream, result);
+}

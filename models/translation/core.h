@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One core's translation: first-level TLBs for data and fetches, a second
+ * level, walk caches and the walker.
+ *
+ *	access -> hint -> slot matches?  -> stamp it           (nearly all)
+ *	             \-> L1 arrays -> L2 arrays -> walk -> fault, walk again
+ *
+ * Rules, the same for all geometries:
+ * - Levels are not inclusive: what leaves L2 stays in L1.  A walk fills both.
+ * - A page of a size that no array of a level holds is entered there in pieces
+ *   of the largest size that one does hold, as real cores splinter them.
+ * - An access that crosses pages looks up each of them, in ascending order.
+ * - A write to a page that is cached as read-only is a miss at each level, and
+ *   drops that entry.
+ * - Only the ASIDs in use are remembered; a space that needs a new one takes
+ *   the one given out longest ago, whose entries are flushed (Linux's way).
+ */
+#ifndef MODELS_TRANSLATION_CORE_H
+#define MODELS_TRANSLATION_CORE_H
+
+#include "analyzer/batch.h"
+#include "models/memory/hierarchy.h"
+#include "models/tables/table.h"
+#include "models/translation/site-table.h"
+#include "models/translation/tlb.h"
+#include "models/translation/walker.h"
+
+enum core_array {
+	CORE_L1D,
+	CORE_L1D_2M,
+	CORE_L1D_1G,
+	CORE_L1I,
+	CORE_L1I_2M,
+	CORE_L1I_1G,
+	CORE_L1_ARRAYS,
+	CORE_L2 = CORE_L1_ARRAYS,
+	CORE_L2_1G,
+	CORE_L2I, /* fetches go here if it is there, else to CORE_L2 */
+	CORE_ARRAYS,
+};
+
+/* "l1d", "l1d-2m", ...: tlb.<name> */
+extern const char *const core_array_names[CORE_ARRAYS];
+
+enum core_side {
+	CORE_DATA,
+	CORE_FETCH,
+	CORE_SIDES
+};
+
+struct asid_config {
+	int64_t asids; /* 0: none, every switch of spaces flushes all */
+};
+extern const struct option_row asid_rows[];
+
+struct core_config {
+	struct tlb_config tlb[CORE_ARRAYS];
+	struct tlb_config pwc[PWC_LEVELS];
+	struct walker_config walker;
+	struct asid_config asid;
+	bool data_cached; /* data and fetches go through the hierarchy too */
+	bool plain;	  /* no hints: for tests of the hot loop */
+	uint64_t seed;
+};
+
+/* What a first-level miss was and what it came to. */
+struct core_miss {
+	uint32_t space, site; /* site reference */
+	uint64_t address, position;
+	bool walked;
+	unsigned cycles; /* of the walk, with those that faulted */
+};
+
+/* Who pages in and who wants to know. */
+struct core_kernel {
+	void *context;
+	/* As paging_fault. */
+	int (*fault)(void *context, uint32_t space, uint64_t address,
+		     enum site_kind kind, uint64_t position,
+		     struct mapping *mapping);
+	void (*missed)(void *context, const struct core_miss *miss);
+};
+
+#define CORE_HINT_BITS 11u
+#define CORE_LIST_MAX  4u
+
+/* The arrays that one side of a level asks, and where each size goes. */
+struct core_level {
+	struct tlb *list[CORE_LIST_MAX];
+	unsigned n;
+	struct tlb *home[TLB_SIZES]; /* NULL: held nowhere */
+	unsigned piece[TLB_SIZES];   /* as which size it goes in */
+};
+
+struct core_counts {
+	uint64_t kinds[4]; /* accesses by enum site_kind */
+	uint64_t instructions;
+	uint64_t crossings; /* page lookups beyond one an access */
+	uint64_t lookups[CORE_SIDES];
+	uint64_t l1_misses[CORE_SIDES];
+	uint64_t l1_large[CORE_SIDES][TLB_SIZES]; /* hits; [0] unused */
+	uint64_t l2_hits[CORE_SIDES][TLB_SIZES];
+	uint64_t l2_misses[CORE_SIDES];
+	uint64_t l2_cycles;
+	uint64_t walks[TLB_SIZES]; /* by the size that was found */
+	uint64_t untranslated;	   /* the program was denied the access */
+	uint64_t flushes, switches;
+};
+
+struct core {
+	struct tlb tlb[CORE_ARRAYS];
+	struct core_level l1[CORE_SIDES], l2[CORE_SIDES];
+	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
+	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
+	struct walker walker;
+	struct hierarchy *hierarchy; /* borrowed */
+	struct core_kernel kernel;
+	struct site_table sites;
+	unsigned l2_latency[CORE_SIDES];
+	bool data_cached, plain;
+
+	uint32_t space;
+	struct table *table; /* of the space, borrowed */
+	uint64_t asid;
+	uint32_t n_asids, next_asid;
+	uint32_t asid_space[TLB_ASID_MAX + 1];
+
+	uint64_t position; /* accesses fed before this call */
+	uint64_t now;	   /* added to a position: the stamp of its use */
+	uint64_t l2_now;
+	struct core_counts counts;
+};
+
+/* The configuration must be right (tlb_config_wrong).  0 or -ENOMEM. */
+int core_init(struct core *core, const struct core_config *config,
+	      const struct core_kernel *kernel, struct hierarchy *hierarchy);
+void core_fini(struct core *core);
+
+/* From now on the core runs this space. */
+void core_switch(struct core *core, uint32_t space, struct table *table);
+
+/*
+ * Accesses [from, to) of a batch; the sites they refer to are in the stream.
+ * 0, or what kernel->fault returned, or -ENOMEM (said).
+ */
+int core_feed(struct core *core, const struct batch *batch, uint32_t from,
+	      uint32_t to);
+
+/* Stale translations; length UINT64_MAX: all of the space. */
+void core_invalidate(struct core *core, uint32_t space, uint64_t address,
+		     uint64_t length);
+
+/* accesses.*, tlb.*, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
+int core_finish(const struct core *core, const struct stream *stream,
+		struct result *result);
+
+#endif

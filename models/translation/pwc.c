@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Split walk caches; see pwc.h. */
+#include "models/translation/pwc.h"
+
+#include <stdio.h>
+
+const char *const pwc_names[PWC_LEVELS] = { "pde", "pdpte", "pml4e", "pml5e" };
+
+static unsigned
+span_shift(unsigned level)
+{
+	return 12 + 9 * (level - 1);
+}
+
+int
+pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed)
+{
+	*pwc = (struct pwc){ .now = 0 };
+	for (unsigned i = 0; i < PWC_LEVELS; i++) {
+		int error =
+			tlb_init(&pwc->level[i], &config[i], NULL, 0, seed + i);
+
+		if (error) {
+			pwc_fini(pwc);
+			return error;
+		}
+		tlb_span(&pwc->level[i], span_shift(i + PWC_LOWEST));
+	}
+	return 0;
+}
+
+void
+pwc_fini(struct pwc *pwc)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		tlb_fini(&pwc->level[i]);
+}
+
+unsigned
+pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned top)
+{
+	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
+
+	pwc->now++;
+	for (unsigned level = PWC_LOWEST; level <= highest; level++) {
+		unsigned i = level - PWC_LOWEST;
+		unsigned shift = span_shift(level);
+		struct tlb *tlb = &pwc->level[i];
+		uint32_t slot;
+
+		if (!tlb->entries)
+			continue;
+		pwc->lookups[i]++;
+		slot = tlb_find(tlb, tlb_key(address, shift, 0, asid), shift);
+		if (slot != TLB_NO_SLOT) {
+			pwc->hits[i]++;
+			tlb->column.stamp[slot] = pwc->now;
+			return level;
+		}
+	}
+	return 0;
+}
+
+void
+pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
+{
+	unsigned shift = span_shift(level);
+	struct tlb *tlb;
+
+	if (level < PWC_LOWEST || level > PWC_HIGHEST)
+		return;
+	tlb = &pwc->level[level - PWC_LOWEST];
+	if (tlb->entries)
+		tlb_fill(tlb, tlb_key(address, shift, 0, asid), shift,
+			 pwc->now);
+}
+
+void
+pwc_flush(struct pwc *pwc)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		tlb_flush(&pwc->level[i]);
+}
+
+void
+pwc_flush_asid(struct pwc *pwc, uint64_t asid)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		tlb_flush_asid(&pwc->level[i], asid);
+}
+
+void
+pwc_invalidate(struct pwc *pwc, uint64_t asid, uint64_t address,
+	       uint64_t length)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		tlb_invalidate(&pwc->level[i], asid, address, length);
+}
+
+int
+pwc_finish(const struct pwc *pwc, struct result *result)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++) {
+		char name[64];
+		int error;
+
+		if (!pwc->level[i].entries)
+			continue;
+		snprintf(name, sizeof(name), "pwc.%s.lookups", pwc_names[i]);
+		error = result_count(result, name, pwc->lookups[i], "lookups");
+		if (error)
+			return error;
+		snprintf(name, sizeof(name), "pwc.%s.hits", pwc_names[i]);
+		error = result_count(result, name, pwc->hits[i], "lookups");
+		if (error)
+			return error;
+	}
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Split walk caches: for each upper level of a radix table a small array of
+ * entries that point to the next table, as Barr, Cox and Rixner describe
+ * ("Translation caching: skip, don't walk", ISCA 2010) for Intel's
+ * paging-structure caches.  A hit at level l lets the walk begin at l - 1.
+ *
+ * Levels are asked from the lowest up, and the first hit ends it; so with each
+ * level asked only after a miss below it, a walk of a 4K page makes
+ * 1 + (sum of the misses of all levels) references.  All levels that a walk
+ * read through are filled; a hit refreshes only the level that was hit.
+ */
+#ifndef MODELS_TRANSLATION_PWC_H
+#define MODELS_TRANSLATION_PWC_H
+
+#include "analyzer/result.h"
+#include "models/translation/tlb.h"
+
+#define PWC_LOWEST  2u /* level of a PDE */
+#define PWC_HIGHEST 5u
+#define PWC_LEVELS  (PWC_HIGHEST - PWC_LOWEST + 1)
+
+struct pwc {
+	struct tlb level[PWC_LEVELS]; /* pde, pdpte, pml4e, pml5e */
+	uint64_t lookups[PWC_LEVELS], hits[PWC_LEVELS];
+	uint64_t now;
+};
+
+/* "pde", "pdpte", "pml4e", "pml5e" */
+extern const char *const pwc_names[PWC_LEVELS];
+
+/* config: [PWC_LEVELS], right ones.  0 or -ENOMEM. */
+int pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed);
+void pwc_fini(struct pwc *pwc);
+
+/*
+ * The lowest level below `top` + 1 whose entry for this address is cached, or
+ * 0.  top: the level of the table's root entries.
+ */
+unsigned pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid,
+		  unsigned top);
+/* The walk has read an entry of this level that points to a table. */
+void pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level);
+
+void pwc_flush(struct pwc *pwc);
+void pwc_flush_asid(struct pwc *pwc, uint64_t asid);
+void pwc_invalidate(struct pwc *pwc, uint64_t asid, uint64_t address,
+		    uint64_t length);
+
+/* pwc.<level>.lookups and .hits */
+int pwc_finish(const struct pwc *pwc, struct result *result);
+
+#endif

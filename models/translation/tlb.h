@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An associative array of translations: a TLB level, or one level of a walk
+ * cache.  Any sets x ways, any page sizes, any replacement policy.
+ *
+ *	tag[] cover[] unit[] stamp[] frame[]	  by slot = set * ways + way
+ *	print[set][16]				  a byte of each tag, or:
+ *	head[hash] -> slot -> next[slot] -> ...	  for sets wider than 16 ways
+ *
+ * A hit writes one stamp, whatever the policy: LRU compares stamps, tree-PLRU
+ * asks which half of the set holds the later one (the tree's bits say no more
+ * than that), FIFO and random do not look.  So nothing is moved at a hit, and
+ * every policy has one hot path.  A set of up to 16 ways is searched by its
+ * fingerprints, 16 at once; a wider one through a hash over all slots, which
+ * costs the same for 64 ways as for 2,048.
+ */
+#ifndef MODELS_TRANSLATION_TLB_H
+#define MODELS_TRANSLATION_TLB_H
+
+#include "analyzer/option.h"
+
+#include <emmintrin.h>
+
+struct replacement_ops;
+
+/*
+ * A tag: page address | TLB_ALWAYS | TLB_READONLY? | size code << 8 | ASID.
+ * A key is the same without the two flags.
+ */
+#define TLB_ALWAYS	UINT64_C(0x800) /* set in each tag, in no key */
+#define TLB_READONLY	UINT64_C(0x400)
+#define TLB_SIZE_SHIFT	8
+#define TLB_ASID_MASK	UINT64_C(0xff)
+#define TLB_ASID_MAX	254 /* 255 marks a free slot: no key ever equals it */
+#define TLB_FREE	UINT64_MAX
+#define TLB_ENTRIES_MAX 65535
+
+/* Page sizes by code: 0 is 4K, 1 is 2M, 2 is 1G. */
+#define TLB_SIZES	     3
+#define TLB_SHIFT(code)	     (12u + 9u * (code))
+#define TLB_SIZE_CODE(shift) (((shift)-12u) / 9u)
+
+/* The columns of an array; a slot is free while its tag is TLB_FREE. */
+struct tlb_columns {
+	uint64_t *tag;
+	uint64_t *cover; /* the tag's bits that an access must match */
+	uint64_t *unit;	 /* what a hit adds to the caller's packed counters */
+	uint64_t *stamp; /* when last used; 0: free */
+	uint64_t *frame; /* physical address of the page */
+};
+
+struct tlb_config {
+	int64_t entries; /* 0: there is no such array */
+	int64_t ways;	 /* 0 or >= entries: fully associative */
+	char *replacement;
+	int64_t latency; /* cycles of a hit here */
+	int sizes;	 /* bit (code) set: holds pages of that size */
+};
+
+/*
+ * Rows of a TLB: entries, ways, replacement, latency, sizes, with the defaults
+ * of one part of a machine (as text); TLB_ARRAY_ROWS are the first three, for
+ * a walk cache.  To be ended by { NULL }.
+ */
+extern const char *const tlb_size_choices[];
+
+#define TLB_ROW(field_, ...)                                               \
+	{                                                                  \
+		.name = #field_,                                           \
+		.offset = offsetof(struct tlb_config, field_), __VA_ARGS__ \
+	}
+#define TLB_ARRAY_ROWS(entries_, ways_, entries_max)                                \
+	TLB_ROW(entries, .type = OPTION_INT, .fallback = entries_,                  \
+		.max = entries_max, .unit = "entries",                              \
+		.help = "how many it holds, 0: there is none"),                     \
+		TLB_ROW(ways, .type = OPTION_INT, .fallback = ways_,                \
+			.max = TLB_ENTRIES_MAX, .unit = "ways",                     \
+			.help = "entries a set, a divisor of entries; 0: one set"), \
+		TLB_ROW(replacement, .type = OPTION_STRING, .fallback = "lru",      \
+			.argument = "POLICY",                                       \
+			.help = "who leaves a full set: lru, fifo, random, plru")
+#define TLB_ROWS(entries_, ways_, sizes_, latency_, entries_max)                 \
+	TLB_ARRAY_ROWS(entries_, ways_, entries_max),                            \
+		TLB_ROW(latency, .type = OPTION_INT, .fallback = latency_,       \
+			.max = 10000, .unit = "cycles",                          \
+			.help = "what a hit here costs beyond one level above"), \
+		TLB_ROW(sizes, .type = OPTION_CHOICE, .fallback = sizes_,        \
+			.choices = tlb_size_choices,                             \
+			.help = "page sizes it holds")
+
+#define TLB_GROUP   8u	/* ways that share one lower bound of stamps */
+#define TLB_SCANNED 16u /* ways of a set that are searched by fingerprint */
+#define TLB_NO_SLOT UINT32_MAX
+
+struct tlb {
+	struct tlb_columns column; /* [entries] each */
+	uint64_t *filled;	   /* [entries] when it came in */
+	uint64_t *bound; /* [sets * groups] no stamp of the group is below */
+	uint8_t *print;	 /* [sets][TLB_SCANNED], or NULL */
+	uint16_t *head, *next; /* or NULL */
+	uint32_t entries, ways, sets, set_mask, groups;
+	uint32_t used, used_by[TLB_SIZES];
+	uint32_t ways_mask; /* bits of ways that there are, if scanned */
+	unsigned hash_shift;
+	uint8_t n_sizes, code[TLB_SIZES], shift[TLB_SIZES]; /* what it holds */
+	uint64_t random;
+	const struct replacement_ops *replacement;
+	bool owns_columns;
+};
+
+/* 0 or -ENOMEM; calloc'ed, all slots free. */
+int tlb_columns_init(struct tlb_columns *columns, size_t n);
+void tlb_columns_fini(struct tlb_columns *columns);
+
+/*
+ * Is the configuration one that tlb_init takes?  NULL, or what is allowed, as
+ * text for a message, with *field the name of the row that is wrong.
+ */
+const char *tlb_config_wrong(const struct tlb_config *config,
+			     const char **field);
+
+/*
+ * columns: storage from slot `first` on for config->entries, or NULL to own
+ * it.  0 entries makes an array that never holds anything.  The config must be
+ * right.  0 or -ENOMEM.
+ */
+int tlb_init(struct tlb *tlb, const struct tlb_config *config,
+	     const struct tlb_columns *columns, size_t first, uint64_t seed);
+void tlb_fini(struct tlb *tlb);
+
+/* A walk cache's array: all its entries are of code 0 and of this span. */
+void tlb_span(struct tlb *tlb, unsigned shift);
+
+static inline uint64_t
+tlb_key(uint64_t address, unsigned shift, unsigned code, uint64_t asid)
+{
+	return (address >> shift << shift) | (uint64_t)code << TLB_SIZE_SHIFT |
+	       asid;
+}
+
+#define TLB_HASH UINT64_C(0x9e3779b97f4a7c15)
+
+static inline unsigned
+tlb_hash(const struct tlb *tlb, uint64_t key)
+{
+	return (unsigned)((key * TLB_HASH) >> tlb->hash_shift);
+}
+
+static inline uint32_t
+tlb_set(const struct tlb *tlb, uint64_t page)
+{
+	if (likely(tlb->set_mask || tlb->sets == 1))
+		return (uint32_t)page & tlb->set_mask;
+	return (uint32_t)(page % tlb->sets);
+}
+
+static inline uint8_t
+tlb_print(uint64_t key)
+{
+	return (uint8_t)((key * TLB_HASH) >> 56);
+}
+
+static inline bool
+tlb_matches(const struct tlb *tlb, uint32_t slot, uint64_t key)
+{
+	return (tlb->column.tag[slot] | TLB_READONLY) ==
+	       (key | TLB_ALWAYS | TLB_READONLY);
+}
+
+/* tlb_find for sets too wide to scan. */
+uint32_t tlb_find_hashed(const struct tlb *tlb, uint64_t key);
+
+/* The slot that holds the key, or TLB_NO_SLOT.  Changes nothing. */
+static inline uint32_t
+tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
+{
+	uint32_t set, candidates;
+	__m128i prints;
+
+	if (!tlb->print)
+		return tlb_find_hashed(tlb, key);
+	set = tlb_set(tlb, key >> shift);
+	prints = _mm_loadu_si128(
+		(const __m128i *)(const void *)&tlb->print[set * TLB_SCANNED]);
+	candidates =
+		(uint32_t)_mm_movemask_epi8(
+			_mm_cmpeq_epi8(prints,
+				       _mm_set1_epi8((char)tlb_print(key)))) &
+		tlb->ways_mask;
+	while (candidates) {
+		uint32_t slot =
+			set * tlb->ways + (uint32_t)__builtin_ctz(candidates);
+
+		if (likely(tlb_matches(tlb, slot, key)))
+			return slot;
+		candidates &= candidates - 1;
+	}
+	return TLB_NO_SLOT;
+}
+
+/*
+ * Put in a key that is not there, in place of whom the policy chooses, as of
+ * time now (> 0, never decreasing).  shift: log2 of the bytes it covers.
+ * Returns its slot; unit and frame are the caller's to set.
+ */
+uint32_t tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now);
+void tlb_drop(struct tlb *tlb, uint32_t slot);
+
+/* All entries; those of an ASID; those of an ASID that overlap the range. */
+void tlb_flush(struct tlb *tlb);
+void tlb_flush_asid(struct tlb *tlb, uint64_t asid);
+void tlb_invalidate(struct tlb *tlb, uint64_t asid, uint64_t address,
+		    uint64_t length);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The hardware walker; see walker.h. */
+#include "models/translation/walker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+
+const struct option_row walker_rows[] = {
+	{ .name = "overhead",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct walker_config, overhead),
+	  .fallback = "0",
+	  .max = 100000,
+	  .unit = "cycles",
+	  .help = "cost of starting and ending a walk, beside its references" },
+	{ NULL },
+};
+
+int
+walker_init(struct walker *walker, const struct walker_config *config,
+	    const struct tlb_config *pwc_config, struct hierarchy *hierarchy,
+	    uint64_t seed)
+{
+	int error;
+
+	*walker = (struct walker){ .hierarchy = hierarchy,
+				   .overhead = (uint64_t)config->overhead,
+				   .latency_max = 1024 };
+	walker->latency = calloc(walker->latency_max, sizeof(uint64_t));
+	if (!walker->latency)
+		return -ENOMEM;
+	error = pwc_init(&walker->pwc, pwc_config, seed);
+	if (error)
+		walker_fini(walker);
+	return error;
+}
+
+void
+walker_fini(struct walker *walker)
+{
+	pwc_fini(&walker->pwc);
+	free(walker->latency);
+	walker->latency = NULL;
+}
+
+static int
+grow_latency(struct walker *walker, uint64_t cycles)
+{
+	uint64_t max = walker->latency_max, *latency;
+
+	while (max <= cycles)
+		max *= 2;
+	latency = reallocarray(walker->latency, max, sizeof(*latency));
+	if (!latency)
+		return fail(ENOMEM,
+			    "walker: no memory for latencies of %lu "
+			    "cycles",
+			    (unsigned long)cycles);
+	memset(latency + walker->latency_max, 0,
+	       (max - walker->latency_max) * sizeof(*latency));
+	walker->latency = latency;
+	walker->latency_max = max;
+	return 0;
+}
+
+/* The references that the walk caches do not save. */
+static ALWAYS_INLINE unsigned
+references_of(struct walker *walker, struct table *table, uint64_t address,
+	      uint64_t asid, struct table_reference *references,
+	      struct mapping *mapping)
+{
+	unsigned cached, levels = table->levels;
+
+	if (!levels)
+		return table->ops->walk(table, address, references, mapping);
+	cached = pwc_find(&walker->pwc, address, asid, levels);
+	return table->ops->walk_from(table, address,
+				     cached ? cached - 1 : levels, references,
+				     mapping);
+}
+
+int
+walker_walk(struct walker *walker, struct table *table, uint64_t address,
+	    uint64_t asid, bool write, struct mapping *mapping,
+	    unsigned *cycles)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	unsigned n = references_of(walker, table, address, asid, references,
+				   mapping);
+	uint64_t sum = walker->overhead;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct table_reference *reference = &references[i];
+		enum hierarchy_place place;
+		unsigned latency =
+			hierarchy_access(walker->hierarchy, reference->address,
+					 USE_WALK, &place);
+
+		walker->found[reference->level][place]++;
+		walker->found_cycles[reference->level] += latency;
+		sum += latency;
+		if (i + 1 < n)
+			pwc_fill(&walker->pwc, address, asid, reference->level);
+	}
+	*cycles = (unsigned)sum;
+	if (!mapping->shift || (write && !mapping->writable)) {
+		walker->faulted++;
+		walker->faulted_references += n;
+		walker->faulted_cycles += sum;
+		return 0;
+	}
+	walker->walks++;
+	walker->references += n;
+	walker->cycles += sum;
+	if (unlikely(sum >= walker->latency_max)) {
+		int error = grow_latency(walker, sum);
+
+		if (error)
+			return error;
+	}
+	walker->latency[sum]++;
+	return 0;
+}
+
+/* The least latency that at least share (0 .. 1) of the walks do not exceed. */
+static uint64_t
+percentile(const struct walker *walker, double share)
+{
+	double exact = share * (double)walker->walks;
+	uint64_t rank = (uint64_t)exact, seen = 0;
+
+	if ((double)rank < exact || !rank)
+		rank++;
+	for (uint64_t i = 0; i < walker->latency_max; i++) {
+		seen += walker->latency[i];
+		if (seen >= rank)
+			return i;
+	}
+	return 0;
+}
+
+static int
+finish_latency(const struct walker *walker, struct result *result)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} percentiles[] = {
+		{ "walk.latency.p50", 0.5 },
+		{ "walk.latency.p90", 0.9 },
+		{ "walk.latency.p99", 0.99 },
+		{ "walk.latency.max", 1 },
+	};
+	static const char *const columns[] = { "latency:cycles", "walks:walks",
+					       NULL };
+	double walks = (double)walker->walks;
+	int error = result_table(result, "walk.latency",
+				 "walks by how long they took", columns);
+
+	for (uint64_t i = 0; !error && i < walker->latency_max; i++)
+		if (walker->latency[i])
+			error = result_row(result, "walk.latency", "uu", i,
+					   walker->latency[i]);
+	for (size_t i = 0; !error && i < ARRAY_SIZE(percentiles); i++)
+		error = walker->walks
+				? result_count(result, percentiles[i].name,
+					       percentile(walker,
+							  percentiles[i].share),
+					       "cycles")
+				: result_absent(result, percentiles[i].name,
+						"no walk was made");
+	if (error)
+		return error;
+	if (!walker->walks) {
+		error = result_absent(result, "walk.latency.mean",
+				      "no walk was made");
+		return error ? error
+			     : result_absent(result, "walk.references.mean",
+					     "no walk was made");
+	}
+	error = result_real(result, "walk.latency.mean",
+			    (double)walker->cycles / walks, "cycles");
+	return error ? error
+		     : result_real(result, "walk.references.mean",
+				   (double)walker->references / walks,
+				   "references");
+}
+
+static int
+finish_levels(const struct walker *walker, struct result *result)
+{
+	static const char *const columns[] = {
+		"level:",	 "references:references",
+		"l1:references", "l2:references",
+		"l3:references", "memory:references",
+		"cycles:cycles", NULL
+	};
+	int error =
+		result_table(result, "walk.levels",
+			     "references of walks (with those that faulted) "
+			     "by table level, 1 the last, and by where the "
+			     "entry was found",
+			     columns);
+
+	for (uint64_t i = 0; !error && i < WALKER_LEVELS; i++) {
+		const uint64_t *found = walker->found[i];
+		uint64_t all = found[PLACE_L1] + found[PLACE_L2] +
+			       found[PLACE_L3] + found[PLACE_MEMORY];
+
+		if (all)
+			error = result_row(result, "walk.levels", "uuuuuuu", i,
+					   all, found[PLACE_L1],
+					   found[PLACE_L2], found[PLACE_L3],
+					   found[PLACE_MEMORY],
+					   walker->found_cycles[i]);
+	}
+	return error;
+}
+
+int
+walker_finish(const struct walker *walker, struct result *result)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+		const char *unit;
+	} counts[] = {
+		{ "walk.count", walker->walks, "walks" },
+		{ "walk.references", walker->references, "references" },
+		{ "walk.cycles", walker->cycles, "cycles" },
+		{ "walk.faulted.count", walker->faulted, "walks" },
+		{ "walk.faulted.references", walker->faulted_references,
+		  "references" },
+		{ "walk.faulted.cycles", walker->faulted_cycles, "cycles" },
+	};
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(counts); i++)
+		error = result_count(result, counts[i].name, counts[i].value,
+				     counts[i].unit);
+	if (!error)
+		error = finish_latency(walker, result);
+	if (!error)
+		error = finish_levels(walker, result);
+	return error ? error : pwc_finish(&walker->pwc, result);
+}
