@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Numbers of mapped files, each added to the stream once, with its build-id.
+ */
+#ifndef TRACERS_FILES_H
+#define TRACERS_FILES_H
+
+#include "analyzer/stream.h"
+
+struct files;
+
+int files_open(struct files **out, struct stream *stream);
+void files_close(struct files *files);
+
+/*
+ * The number of the file at this path, with this inode (0: whatever is there
+ * now; a file that another one replaced has neither size nor build-id).
+ * "[heap]" and the like are names only.  0, -ENOMEM, -ENOSPC (said).
+ */
+int files_number(struct files *files, const char *path, uint64_t inode,
+		 uint32_t *number);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the Valgrind tool and its consumer share: one memfd with a header, a
+ * page for each producer (traced process) and a pool of chunks.
+ *
+ *	| struct ring | producer pages | chunk 0 | chunk 1 | ...
+ *
+ * A producer owns one chunk at a time, fills it with 64-bit words, commits it
+ * under the next global sequence number and claims another.  The consumer
+ * takes chunks in that order and frees them.  How far a chunk is filled stands
+ * in the producer's page, which is mapped at one fixed address in the tool:
+ * the consumer can read it when the producer was killed.
+ *
+ * Words of a chunk: a record is a header and its roots.  The header of a
+ * superblock's exit has only its low 32 bits written: the number of the exit.
+ * If bit 31 of them is set it is an event: type in bits 0..7 and the number
+ * of words that follow in the upper 32 bits.
+ */
+#ifndef TRACERS_VALGRIND_RING_H
+#define TRACERS_VALGRIND_RING_H
+
+#include <stdint.h>
+
+#define RING_MAGIC	 UINT64_C(0x3130676e69726770) /* "pgring01" */
+#define RING_CHUNKS	 1024u
+#define RING_CHUNK_WORDS (1u << 17) /* 1 MiB: larger falls out of the L2 */
+#define RING_PRODUCERS	 1024u
+#define RING_IN_FLIGHT	 24u /* committed and not yet freed: then wait */
+#define RING_FORKS	 256u
+#define RING_PAGE	 4096u
+
+/* ring_chunk.state: 0 free, a pid: owned by it, with FULL: committed by it */
+#define RING_FULL 0x80000000u
+
+#define RING_DATA  1u /* ring.kinds, as TRACER_DATA and TRACER_FETCH */
+#define RING_FETCH 2u
+
+struct ring_chunk {
+	uint32_t state;
+	uint32_t used; /* words, when committed */
+	uint64_t sequence;
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+};
+
+/* At the start of a producer's page.  Addresses are the producer's own. */
+struct ring_producer {
+	uint64_t cursor; /* where the next word goes */
+	uint64_t limit;	 /* flush when the cursor is above; consumer: 0 */
+	uint64_t base;	 /* of the chunk's words */
+	uint32_t chunk;	 /* its number + 1, 0: none */
+	uint32_t pid;
+};
+
+struct ring {
+	uint64_t magic;
+	uint32_t bytes; /* sizeof(struct ring): the two sides agree */
+	uint32_t kinds;
+	uint32_t no_follow;
+	uint32_t stop;		      /* record no more */
+	uint32_t consumer;	      /* pid */
+	uint32_t committed, released; /* futexes: bumped at each */
+	uint32_t consumer_waits, producers_wait;
+	uint32_t next_exit; /* exits are numbered over all processes */
+	uint64_t next_sequence;
+	uint64_t taken; /* freed so far */
+	uint32_t next_fork;
+	uint32_t fork_done[RING_FORKS];	   /* ordinal % RING_FORKS -> ordinal */
+	uint32_t producer[RING_PRODUCERS]; /* pid or 0 */
+	struct ring_chunk chunk[RING_CHUNKS];
+};
+
+#define RING_PRODUCERS_OFFSET \
+	((sizeof(struct ring) + RING_PAGE - 1) & ~(uint64_t)(RING_PAGE - 1))
+#define RING_CHUNKS_OFFSET \
+	(RING_PRODUCERS_OFFSET + (uint64_t)RING_PRODUCERS * RING_PAGE)
+#define RING_CHUNK_BYTES (RING_CHUNK_WORDS * UINT64_C(8))
+#define RING_BYTES	 (RING_CHUNKS_OFFSET + RING_CHUNKS * RING_CHUNK_BYTES)
+
+#define RECORD_EVENT	    UINT64_C(0x80000000)
+#define RECORD_TYPE(word)   ((unsigned)(word)&0xff)
+#define RECORD_EXIT(word)   ((uint32_t)(word))
+#define RECORD_WORDS(word)  ((uint32_t)((word) >> 32))
+#define RECORD(type, words) ((uint64_t)(words) << 32 | RECORD_EVENT | (type))
+
+enum record_type {
+	/* number of the part's start, then items (below) */
+	RECORD_CODE = 1,
+	/* pid, parent's pid, tid, fork ordinal (1 up) or 0: a fresh program,
+	 * its path */
+	RECORD_START,
+	RECORD_THREAD,	   /* tid: runs from here on */
+	RECORD_THREAD_NEW, /* tid */
+	RECORD_THREAD_END, /* tid, exit code */
+	RECORD_FORK,	   /* pid of the child */
+	/* how (enum record_exec), path of the program */
+	RECORD_EXEC,
+	RECORD_EXIT, /* exit code, 1: by a system call; 0: by a signal */
+	/* address, length, enum ring_map, offset, device, inode, name */
+	RECORD_MAP,
+	RECORD_UNMAP,	     /* address, length */
+	RECORD_PROTECT,	     /* address, length, enum ring_map */
+	RECORD_REMAP,	     /* address, length, new address, new length */
+	RECORD_ADVISE,	     /* address, length, advice */
+	RECORD_LOCK,	     /* address, length, 1: unlock */
+	RECORD_KERNEL_READ,  /* address, length */
+	RECORD_KERNEL_WRITE, /* address, length */
+	RECORD_SIGNAL,	     /* number, handler */
+	/* pc, words: a superblock ended at pc, inside.  The words are what
+	 * stands from the cursor on: see valgrind-code.c. */
+	RECORD_FAULT,
+	RECORD_LOST, /* accesses */
+};
+
+/* As enum map_flag, which the tool can't include; valgrind-events.c checks */
+enum ring_map {
+	RING_MAP_READ = 1,
+	RING_MAP_WRITE = 2,
+	RING_MAP_EXEC = 4,
+	RING_MAP_SHARED = 8,
+	RING_MAP_FILE = 16,
+	RING_MAP_STACK = 32,
+	RING_MAP_HEAP = 64,
+	RING_MAP_POPULATE = 128,
+	RING_MAP_HUGETLB = 256,
+	RING_MAP_INITIAL = 512,
+	RING_MAP_NORESERVE = 1024,
+	RING_MAP_RECORDER = 2048
+};
+
+enum record_exec {
+	EXEC_TRACED,
+	EXEC_PRIVILEGED, /* set-user-ID: runs on natively, unrecorded */
+	EXEC_FOREIGN,	 /* not an x86-64 program: same */
+	EXEC_FAILED,	 /* the one before did not happen */
+};
+
+/*
+ * Items of RECORD_CODE, in program order.
+ *	instruction: 1 | length << 8 | pc << 16
+ *	access:      2 | kind << 4 | guarded << 6 | size << 8 | slot << 32,
+ *		     then a word of displacement
+ *	exit:        3 | slots stored so far << 32
+ */
+enum code_item {
+	ITEM_INSTRUCTION = 1,
+	ITEM_ACCESS,
+	ITEM_EXIT
+};
+
+#define ITEM_TYPE(word)	      ((unsigned)((word)&15))
+#define ITEM_LENGTH(word)     ((unsigned)((word) >> 8 & 0xff))
+#define ITEM_PC(word)	      ((uint64_t)((int64_t)(word) >> 16))
+#define ITEM_KIND(word)	      ((unsigned)((word) >> 4 & 3))
+#define ITEM_GUARDED(word)    ((unsigned)((word) >> 6 & 1))
+#define ITEM_SIZE(word)	      ((unsigned)((word) >> 8 & 0xffff))
+#define ITEM_SLOT(word)	      ((unsigned)((word) >> 32))
+#define ITEM_EXIT_SLOTS(word) ((unsigned)((word) >> 32))
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Valgrind tool's own parts.  It is freestanding code inside Valgrind: no
+ * libc, Valgrind's types and functions instead.
+ *
+ *	tool.c        options, start and end
+ *	producer.c    chunks: claim, fill, commit; fork and exec hand-over
+ *	instrument.c  the code that goes into each superblock
+ *	observe.c     system calls, mappings, threads, signals as events
+ */
+#ifndef TRACERS_VALGRIND_TOOL_H
+#define TRACERS_VALGRIND_TOOL_H
+
+#include "pub_tool_basics.h"
+
+#include "pub_tool_tooliface.h"
+#include "pub_tool_vki.h"
+
+#include "tracers/valgrind/ring.h"
+
+/* A system call of our own: coregrind exports it, its tool headers do not. */
+extern SysRes VG_(do_syscall)(UWord number, RegWord, RegWord, RegWord, RegWord,
+			      RegWord, RegWord, RegWord, RegWord);
+#define SYSTEM(number, a, b, c, d, e, f)                                   \
+	VG_(do_syscall)                                                    \
+	((number), (RegWord)(a), (RegWord)(b), (RegWord)(c), (RegWord)(d), \
+	 (RegWord)(e), (RegWord)(f), 0, 0)
+
+/*
+ * The page that generated code works on, at a fixed address below 2 GiB: it
+ * is static memory with this producer's page of the ring mapped over it.
+ */
+union producer_page {
+	struct ring_producer at;
+	UChar bytes[RING_PAGE];
+};
+extern union producer_page producer;
+
+/* RING_DATA | RING_FETCH; 0: nothing is to be recorded */
+extern UInt producer_kinds;
+/* This process records no more; what it writes goes nowhere. */
+extern Bool producer_dropping;
+
+/* Map the ring of "RING,LOG" (file descriptors) and claim a chunk. */
+void producer_open(const HChar *descriptors);
+/* Commit what there is.  Ends with an empty chunk. */
+void producer_flush(void);
+/* The last commit of this process. */
+void producer_close(void);
+/* The first of n free numbers for exits; and how many of them were used. */
+UInt producer_exits(UInt n);
+void producer_exits_used(UInt n);
+/* Append an event; not inside of a superblock. */
+void producer_event(UInt type, UInt n, const ULong *word);
+/* The superblock running was left at pc, inside. */
+void producer_fault(Addr pc, UInt roots);
+
+void producer_fork_before(ThreadId tid);
+void producer_fork_child(ThreadId tid);
+/* In the parent, once the child's pid is known (or -1: it failed). */
+void producer_fork_done(Int pid);
+
+/* Let the descriptors survive an exec of the next Valgrind, or not. */
+void producer_pass(Bool pass);
+
+IRSB *instrument(VgCallbackClosure *closure, IRSB *in,
+		 const VexGuestLayout *layout, const VexGuestExtents *extents,
+		 const VexArchInfo *host, IRType guest_word, IRType host_word);
+/* Most roots a record has had. */
+extern UInt instrument_widest;
+
+void observe_open(void);
+void observe_program(UInt fork);
+void observe_exit(Int code);
+
+#endif
