@@ -100,6 +100,15 @@ add_each(void *context, const char *name, const struct option_row *row,
 	return 0;
 }
 
+static void
+parser_fini(struct parser *parser)
+{
+	free(parser->entry);
+	free(parser->options);
+	parser->entry = NULL;
+	parser->options = NULL;
+}
+
 static int
 parser_init(struct parser *parser)
 {
@@ -115,21 +124,16 @@ parser_init(struct parser *parser)
 		return fail(ENOSPC, "%s: too many options", parser->verb->name);
 	parser->entry = calloc(n + 1, sizeof(*parser->entry));
 	parser->options = calloc(2 * n + 2, sizeof(*parser->options));
-	if (!parser->entry || !parser->options)
+	if (!parser->entry || !parser->options) {
+		parser_fini(parser);
 		return fail_errno(ENOMEM, "%s", parser->verb->name);
+	}
 	if (tree)
 		option_each(tree, parser->line->config, add_each, parser);
 	add_option(parser, "help", no_argument, CODE_HELP);
 	if (!strchr(parser->keys, 'h'))
 		strcat(parser->keys, "h");
 	return 0;
-}
-
-static void
-parser_fini(struct parser *parser)
-{
-	free(parser->entry);
-	free(parser->options);
 }
 
 /* "--a, --b": the options that begin so. */

@@ -8,6 +8,7 @@
 
 #include "analyzer/fail.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <libconfig.h>
 #include <stdio.h>
@@ -318,6 +319,7 @@ config_load(const struct option_tree *tree, void *config, const char *path)
 		fclose(file);
 	if (error)
 		return error;
+	assert(text);
 	error = config_load_text(tree, config, name, text);
 	free(text);
 	return error;

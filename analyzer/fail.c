@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* fail.h has macros for analyzers. */
+#undef fail
+#undef fail_errno
+
 static void
 say(const char *prefix, int error, const char *format, va_list args)
 {

@@ -18,6 +18,14 @@ int fail(int error, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The same with ": strerror(error)" appended. */
 int fail_errno(int error, const char *format, ...) PRINTF_LIKE(2, 3);
 
+#ifdef __clang_analyzer__
+/* The analyzer sees one file at a time and must know that these never return
+ * 0; else it follows each failure on as if it were a success. */
+#define fail(error, ...) (fail(error, __VA_ARGS__), -(error))
+#define fail_errno(error, ...) \
+	(fail_errno(error, __VA_ARGS__), (error) ? -(error) : -EIO)
+#endif
+
 /* "pagescope: warning: ..." and "pagescope: ..." on stderr. */
 void warn(const char *format, ...) PRINTF_LIKE(1, 2);
 void note(const char *format, ...) PRINTF_LIKE(1, 2);

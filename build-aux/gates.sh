@@ -64,12 +64,17 @@ gate_cppcheck()
 			--suppress=arrayIndexThenCheck --library=gnu
 }
 
+tidy()
+{
+	clang-tidy --quiet --warnings-as-errors='*' "$@" -- -std=gnu11 -I. \
+		-Ibuild -DHAVE_CONFIG_H -DPRESETS_DIR='"."' -DENGINES_DIR='"."'
+}
+
 gate_tidy()
 {
+	export -f tidy
 	sources | grep '\.c$' | grep -v valgrind |
-		xargs -P "$jobs" -n 8 clang-tidy --quiet --warnings-as-errors='*' \
-			-- -std=gnu11 -I. -Ibuild -DHAVE_CONFIG_H \
-			-DPRESETS_DIR='"."' -DENGINES_DIR='"."'
+		xargs -P "$jobs" -n 4 bash -c 'tidy "$@"' tidy
 }
 
 gate_address()
