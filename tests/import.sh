@@ -170,7 +170,7 @@ if [ -d "$traces" ]; then
 			/^loads:/ { l = $2 } /^stores:/ { s = $2 }
 			/^instructions:/ && $2 > 0 { i = $2 } END { print l, s, i }' >"$dir/s.got"
 		same "$dir/s.want" "$dir/s.got" "$trace: other counts"
-		zcat "$trace" | awk '{ sub(/^0x0*/, "", $2); print $1 == "l" ? 0 : 1, $2 }' >"$dir/s.want"
+		zcat "$trace" | awk '{ sub(/^0x0*/, "", $2); print $1 == "l" ? 0 : 1, $2 == "" ? 0 : $2 }' >"$dir/s.want"
 		"$PAGESCOPE" dump --format din "$dir/s.pst" >"$dir/s.got"
 		same "$dir/s.want" "$dir/s.got" "$trace: other accesses"
 	done

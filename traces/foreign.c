@@ -271,11 +271,11 @@ describe(struct foreign *foreign)
 		error = json_array_append_new(inputs,
 					      json_string_nocheck(
 						      foreign->paths[i]));
+	error |= json_object_set_new(about, "input", inputs);
 	error |= json_object_set_new(about, "importer",
-				     json_pack("{s:s, s:s, s:o}", "format",
+				     json_pack("{s:s, s:s}", "format",
 					       foreign->format->name, "packing",
-					       input_packing(foreign->input),
-					       "input", inputs));
+					       input_packing(foreign->input)));
 	error |= json_object_set_new(about, "engines",
 				     json_pack("[s]", foreign->format->name));
 	error |= json_object_set_new(about, "order", json_string("program"));
