@@ -47,7 +47,8 @@ try()
 }
 
 has import && try 'pagescope import --from lackey trace.txt -o trace.pst' setup
-has replay && [ -f trace.pst ] && try 'pagescope replay trace.pst -o result.json' setup
+has replay && pagescope replay --help | grep -q -- --output && [ -f trace.pst ] &&
+	try 'pagescope replay trace.pst -o result.json' setup
 for verb in $verbs; do
 	tested=yes
 	while IFS= read -r line; do
