@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Following what the program did to its mappings, call by call.
+ *
+ * Not followed, for they change no count while memory suffices: MADV_FREE,
+ * COLD, WILLNEED (nothing happens until reclaim), MADV_PAGEOUT (needs swap).
+ */
+#include "models/paging/space.h"
+
+#include "analyzer/fail.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* Newer than the oldest libc we build with. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+/* Flags of an event that stay with the mapping. */
+#define MAP_KEPT                                                         \
+	(MAP_RIGHTS | MAP_FLAG_SHARED | MAP_FLAG_FILE | MAP_FLAG_STACK | \
+	 MAP_FLAG_HEAP | MAP_FLAG_HUGETLB | MAP_FLAG_NORESERVE)
+
+struct range {
+	uint64_t start, end;
+};
+
+static struct range
+range_of(uint64_t address, uint64_t length)
+{
+	struct range range = { page_down(address), 0 };
+
+	range.end = length > UINT64_MAX - address ? page_down(UINT64_MAX)
+						  : page_up(address + length);
+	return range;
+}
+
+/* Take a range out: its mappings, pages and tables. */
+static int
+unmap(struct paging *paging, struct address_space *space, struct range range)
+{
+	bool shared = false;
+	int error;
+
+	if (range.start >= range.end)
+		return 0;
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     i < space->vmas.n && space->vmas.vma[i].start < range.end; i++)
+		shared = shared || space->vmas.vma[i].flags & MAP_FLAG_SHARED;
+	if (vma_remove(&space->vmas, range.start, range.end) < 0)
+		return paging_no_memory(paging);
+	error = zap_mapping(paging, space, range.start, range.end);
+	if (error)
+		return error;
+	zap_tables(paging, space, range.start, range.end);
+	if (shared)
+		object_sweep(paging);
+	return 0;
+}
+
+static int
+vma_of(struct paging *paging, const struct event *event, struct range range,
+       struct vma *vma)
+{
+	int error;
+
+	*vma = (struct vma){ .start = range.start,
+			     .end = range.end,
+			     .offset = range.start,
+			     .object = OBJECT_NONE,
+			     .flags = event->flags & MAP_KEPT };
+	error = region_of(paging, event, &vma->region);
+	if (error)
+		return error;
+	if (event->flags & MAP_FLAG_FILE && event->file != UINT32_MAX) {
+		vma->offset = page_down(event->offset);
+		error = object_of_file(paging, event->file, &vma->object);
+		if (!error && paging->object[vma->object].disk)
+			vma->flags |= VMA_DISK;
+	} else if (event->flags & MAP_FLAG_SHARED) {
+		vma->offset = 0;
+		error = object_create(paging, &vma->object);
+	}
+	return error;
+}
+
+/*
+ * The heap and the stack grow: a recorder may tell of the new part or of the
+ * whole again.  Neither replaces what is there.
+ */
+static int
+extend(struct paging *paging, struct address_space *space,
+       const struct vma *whole)
+{
+	uint64_t at = whole->start;
+
+	while (at < whole->end) {
+		size_t i = vma_at_or_after(&space->vmas, at);
+		const struct vma *next =
+			i < space->vmas.n ? &space->vmas.vma[i] : NULL;
+		struct vma part = *whole;
+
+		if (next && next->start <= at) {
+			at = next->end;
+			continue;
+		}
+		part.start = part.offset = at;
+		if (next && next->start < part.end)
+			part.end = next->start;
+		at = part.end;
+		if (vma_insert(&space->vmas, &part) < 0)
+			return paging_no_memory(paging);
+	}
+	return 0;
+}
+
+static int
+follow_map(struct paging *paging, struct address_space *space,
+	   const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	struct vma vma;
+	int error;
+
+	if (range.start >= range.end)
+		return 0;
+	if (event->file != UINT32_MAX &&
+	    event->file >= stream_files(paging->stream))
+		return fail(EINVAL, "mapping at %#jx: there is no file %u",
+			    (uintmax_t)event->address, event->file);
+	paging->mapping_events++;
+	error = vma_of(paging, event, range, &vma);
+	if (error)
+		return error;
+	if (event->flags & (MAP_FLAG_HEAP | MAP_FLAG_STACK)) {
+		error = extend(paging, space, &vma);
+	} else {
+		error = unmap(paging, space, range);
+		if (!error && vma_insert(&space->vmas, &vma) < 0)
+			error = paging_no_memory(paging);
+	}
+	if (!error && event->flags & MAP_FLAG_POPULATE)
+		error = fault_range(paging, space, range.start, range.end, true,
+				    false);
+	return error;
+}
+
+/* The entries of [start, end), which are all in one VMA with these rights. */
+static int
+protect_pages(struct paging *paging, struct address_space *space,
+	      const struct vma *vma, struct range range)
+{
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	const struct table_ops *ops = paging->table_ops;
+	bool writable = vma->flags & MAP_FLAG_WRITE;
+	bool shared = vma->flags & MAP_FLAG_SHARED;
+	uint64_t *group;
+	int64_t n =
+		pageset_groups(&space->pages, range.start, range.end, &group);
+	int error = 0;
+
+	for (int64_t i = 0; i < n && !error; i++) {
+		uint64_t bits = pageset_present(&space->pages, group[i],
+						range.start, range.end);
+
+		for (; bits && !error; bits &= bits - 1) {
+			uint64_t address =
+				group[i] +
+				((uint64_t)__builtin_ctzll(bits) << PAGE_SHIFT);
+			enum page_state state =
+				pageset_state(&space->pages, address);
+			struct mapping mapping;
+			/* Own pages become writable at once, and shared memory
+			 * whose writes nobody tracks (mm/mprotect.c,
+			 * can_change_pte_writable). */
+			bool now =
+				writable && (shared ? !(vma->flags & VMA_DISK)
+						    : state == PAGE_OWNED);
+
+			ops->walk(space->table, address, reference, &mapping);
+			if (mapping.writable == now)
+				continue;
+			mapping.writable = now;
+			error = ops->map(space->table, address, &mapping);
+		}
+	}
+	free(group);
+	return n < 0 ? paging_no_memory(paging) : error;
+}
+
+static int
+follow_protect(struct paging *paging, struct address_space *space,
+	       const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	uint32_t rights = event->flags & MAP_RIGHTS;
+	int error;
+
+	error = large_split_edges(paging, space, range.start, range.end);
+	if (error)
+		return error;
+	if (vma_change(&space->vmas, range.start, range.end, MAP_RIGHTS,
+		       rights) < 0)
+		return paging_no_memory(paging);
+	error = large_protect(paging, space, range.start, range.end,
+			      rights & MAP_FLAG_WRITE);
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     !error && i < space->vmas.n &&
+	     space->vmas.vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &space->vmas.vma[i];
+		struct range part = range;
+
+		part.start = part.start > vma->start ? part.start : vma->start;
+		part.end = part.end < vma->end ? part.end : vma->end;
+		error = protect_pages(paging, space, vma, part);
+	}
+	space_stale(paging, space, range.start, range.end - range.start);
+	return error;
+}
+
+struct move {
+	struct paging *paging;
+	struct address_space *space;
+	uint64_t from, delta;
+};
+
+/* One group of pages, so that nothing is kept in between. */
+static int
+move_group(const struct move *move, uint64_t group, struct range range)
+{
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	const struct table_ops *ops = move->paging->table_ops;
+	struct address_space *space = move->space;
+	uint64_t bits =
+		pageset_present(&space->pages, group, range.start, range.end);
+
+	for (; bits; bits &= bits - 1) {
+		uint64_t address =
+			group + ((uint64_t)__builtin_ctzll(bits) << PAGE_SHIFT);
+		enum page_state state = pageset_state(&space->pages, address);
+		struct page_group *old = pageset_group(&space->pages, address);
+		bool touched = old->touched & (bits & -bits);
+		struct mapping mapping;
+		int error;
+
+		ops->walk(space->table, address, reference, &mapping);
+		ops->unmap(space->table, address, PAGE_BYTES, false, NULL,
+			   NULL);
+		(void)pageset_put(&space->pages, address, PAGE_ABSENT);
+		error = page_map(move->paging, space, address + move->delta,
+				 &mapping, state);
+		if (error)
+			return error;
+		if (touched)
+			pageset_touch(&space->pages, address + move->delta);
+	}
+	return 0;
+}
+
+static int
+move_pages(struct paging *paging, struct address_space *space,
+	   struct range range, uint64_t delta)
+{
+	const struct move move = { paging, space, range.start, delta };
+	uint64_t *group;
+	int64_t n;
+	int error = large_move(paging, space, range.start, range.end, delta);
+
+	if (error)
+		return error;
+	n = pageset_groups(&space->pages, range.start, range.end, &group);
+	for (int64_t i = 0; i < n && !error; i++)
+		error = move_group(&move, group[i], range);
+	free(group);
+	return n < 0 ? paging_no_memory(paging) : error;
+}
+
+/* mremap to another place: the pages go along, without a fault. */
+static int
+remap_move(struct paging *paging, struct address_space *space,
+	   const struct event *event, const struct vma *source)
+{
+	struct range old = range_of(event->address, event->length);
+	struct range new = range_of(event->value, event->extra);
+	struct vma vma = *source;
+	int error = unmap(paging, space, new);
+
+	if (error)
+		return error;
+	if (old.end - old.start > new.end - new.start) {
+		struct range tail = { old.start + (new.end - new.start),
+				      old.end };
+
+		error = unmap(paging, space, tail);
+		if (error)
+			return error;
+		old.end = tail.start;
+	}
+	vma.offset += old.start - vma.start;
+	/* Without pages of its own it is as if mapped there (mm/vma.c). */
+	if (vma.object == OBJECT_NONE && !vma.anon)
+		vma.offset = new.start;
+	vma.start = new.start;
+	vma.end = new.end;
+	if (vma_insert(&space->vmas, &vma) < 0)
+		return paging_no_memory(paging);
+	if (old.start == old.end) /* old length 0: a second mapping */
+		return 0;
+	error = move_pages(paging, space, old, new.start - old.start);
+	if (!error)
+		error = unmap(paging, space, old);
+	space_stale(paging, space, old.start, old.end - old.start);
+	return error;
+}
+
+static int
+follow_remap(struct paging *paging, struct address_space *space,
+	     const struct event *event)
+{
+	struct range old = range_of(event->address, event->length);
+	struct range new = range_of(event->value, event->extra);
+	const struct vma *source = vma_find(&space->vmas, old.start);
+	struct vma vma;
+
+	if (!source)
+		return 0;
+	vma = *source;
+	if (old.start != new.start)
+		return remap_move(paging, space, event, &vma);
+	if (new.end < old.end)
+		return unmap(paging, space, (struct range){ new.end, old.end });
+	if (new.end > vma.end) {
+		vma.offset += vma.end - vma.start;
+		vma.start = vma.end;
+		vma.end = new.end;
+		if (vma_insert(&space->vmas, &vma) < 0)
+			return paging_no_memory(paging);
+	}
+	return 0;
+}
+
+/* MADV_REMOVE: the pages leave the object, and all who map it here. */
+static int
+remove_pages(struct paging *paging, struct address_space *space,
+	     struct range range)
+{
+	int error = zap_pages(paging, space, range.start, range.end);
+
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     !error && i < space->vmas.n &&
+	     space->vmas.vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &space->vmas.vma[i];
+		uint64_t start =
+			range.start > vma->start ? range.start : vma->start;
+		uint64_t end = range.end < vma->end ? range.end : vma->end;
+
+		if (vma->object == OBJECT_NONE)
+			continue;
+		start = (vma->offset + (start - vma->start)) >> PAGE_SHIFT;
+		end = (vma->offset + (end - 1 - vma->start)) >> PAGE_SHIFT;
+		object_punch(paging, vma->object, start, end);
+	}
+	return error;
+}
+
+/* Advice that only changes what the VMA remembers. */
+static const struct {
+	int advice;
+	uint32_t clear, set;
+} remembered[] = {
+	{ MADV_NORMAL, VMA_RANDOM | VMA_SEQUENTIAL, 0 },
+	{ MADV_RANDOM, VMA_SEQUENTIAL, VMA_RANDOM },
+	{ MADV_SEQUENTIAL, VMA_RANDOM, VMA_SEQUENTIAL },
+	{ MADV_HUGEPAGE, VMA_NOHUGE, VMA_HUGE },
+	{ MADV_NOHUGEPAGE, VMA_HUGE, VMA_NOHUGE },
+	{ MADV_DONTFORK, 0, VMA_DONTFORK },
+	{ MADV_DOFORK, VMA_DONTFORK, 0 },
+	{ MADV_WIPEONFORK, 0, VMA_WIPEONFORK },
+	{ MADV_KEEPONFORK, VMA_WIPEONFORK, 0 },
+};
+
+static int
+follow_advice(struct paging *paging, struct address_space *space,
+	      const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+
+	if (range.start >= range.end)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(remembered); i++)
+		if ((uint64_t)remembered[i].advice == event->value)
+			return vma_change(&space->vmas, range.start, range.end,
+					  remembered[i].clear,
+					  remembered[i].set) < 0
+				       ? paging_no_memory(paging)
+				       : 0;
+	switch (event->value) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+		return zap_pages(paging, space, range.start, range.end);
+	case MADV_REMOVE:
+		return remove_pages(paging, space, range);
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return fault_range(paging, space, range.start, range.end, false,
+				   event->value == MADV_POPULATE_WRITE);
+	default:
+		return 0;
+	}
+}
+
+static int
+follow_lock(struct paging *paging, struct address_space *space,
+	    const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	bool lock = !(event->flags & 1);
+
+	if (vma_change(&space->vmas, range.start, range.end, VMA_LOCKED,
+		       lock ? VMA_LOCKED : 0) < 0)
+		return paging_no_memory(paging);
+	return lock ? fault_range(paging, space, range.start, range.end, true,
+				  false)
+		    : 0;
+}
+
+int
+follow_mapping(struct paging *paging, struct address_space *space,
+	       const struct event *event)
+{
+	switch (event->type) {
+	case EVENT_MAP:
+		return follow_map(paging, space, event);
+	case EVENT_UNMAP:
+		return unmap(paging, space,
+			     range_of(event->address, event->length));
+	case EVENT_PROTECT:
+		return follow_protect(paging, space, event);
+	case EVENT_REMAP:
+		return follow_remap(paging, space, event);
+	case EVENT_ADVISE:
+		return follow_advice(paging, space, event);
+	default:
+		return follow_lock(paging, space, event);
+	}
+}

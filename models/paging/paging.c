@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The kernel part as a whole: spaces, sums, and what goes into the result. */
+#include "models/paging/space.h"
+
+#include "analyzer/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const policies[] = { "recorded", "4k",  "2m",
+					"1g",	    "thp", NULL };
+
+const struct option_row paging_rows[] = {
+	{ .name = "policy",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct paging_config, policy),
+	  .fallback = "recorded",
+	  .choices = policies,
+	  .help = "Which page sizes the kernel chooses" },
+	{ .name = "fault-around",
+	  .type = OPTION_SIZE,
+	  .offset = offsetof(struct paging_config, fault_around_bytes),
+	  .fallback = "64K",
+	  .max = 2 << 20,
+	  .unit = "bytes",
+	  .help = "Window of cached file pages that one fault maps" },
+	{ .name = "zero-page",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct paging_config, zero_page),
+	  .fallback = "yes",
+	  .help = "Anonymous pages read first map the shared zero page" },
+	{ 0 },
+};
+
+/* Order and names of enum fault_class. */
+static const char *const class_names[FAULT_CLASSES] = {
+	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
+	"file", "shared", "stack",    "unmapped",
+};
+
+static const struct timeline_series foot_series[] = {
+	{ "resident", "bytes", TIMELINE_GAUGE },
+	{ "tables", "bytes", TIMELINE_GAUGE },
+};
+
+int
+paging_no_memory(const struct paging *paging)
+{
+	return fail(ENOMEM,
+		    "pages: no memory for another page after %ju bytes "
+		    "(memory.size too small?)",
+		    (uintmax_t)frames_used(paging->frames));
+}
+
+static int
+timelines_open(struct paging *paging)
+{
+	struct timeline_series series[FAULT_CLASSES];
+	int error;
+
+	for (size_t i = 0; i < FAULT_CLASSES; i++)
+		series[i] = (struct timeline_series){ class_names[i], "faults",
+						      TIMELINE_COUNTER };
+	error = timeline_open(&paging->fault_line, series, FAULT_CLASSES, 0);
+	if (!error)
+		error = timeline_open(&paging->foot_line, foot_series,
+				      ARRAY_SIZE(foot_series), 0);
+	return error;
+}
+
+int
+paging_open(struct paging **out, const struct paging_config *config,
+	    const struct stream *stream, struct frames *frames,
+	    const struct table_ops *table_ops, const void *table_config,
+	    const struct paging_listener *listener)
+{
+	struct paging *paging = calloc(1, sizeof(*paging));
+	uint64_t around = config->fault_around_bytes;
+	int error;
+
+	if (!paging)
+		return fail(ENOMEM, "pages: out of memory");
+	paging->config = *config;
+	/* As mm/memory.c: rounded down to a power of two, at least a page. */
+	if (around < PAGE_BYTES)
+		around = PAGE_BYTES;
+	paging->config.fault_around_bytes = UINT64_C(1)
+					    << (63 - __builtin_clzll(around));
+	paging->stream = stream;
+	paging->frames = frames;
+	paging->table_ops = table_ops;
+	paging->table_config = table_config;
+	if (listener)
+		paging->listener = *listener;
+	error = timelines_open(paging);
+	if (!error)
+		error = region_first(paging);
+	if (error) {
+		paging_close(paging);
+		return error;
+	}
+	*out = paging;
+	return 0;
+}
+
+static void
+space_close(struct paging *paging, struct address_space *space)
+{
+	if (!space)
+		return;
+	paging->table_ops->close(space->table);
+	vma_fini(&space->vmas);
+	pageset_fini(&space->pages);
+	hash_fini(&space->large);
+	free(space);
+}
+
+void
+paging_close(struct paging *paging)
+{
+	if (!paging)
+		return;
+	for (size_t i = 0; i < paging->spaces; i++)
+		space_close(paging, paging->space[i]);
+	free(paging->space);
+	for (size_t i = 0; i < paging->objects; i++)
+		object_fini(&paging->object[i]);
+	free(paging->object);
+	for (size_t i = 0; i < paging->regions; i++)
+		free(paging->region[i].name);
+	free(paging->region);
+	hash_fini(&paging->owners);
+	hash_fini(&paging->file_object);
+	hash_fini(&paging->file_region);
+	timeline_close(paging->fault_line);
+	timeline_close(paging->foot_line);
+	free(paging);
+}
+
+static int
+space_open(struct paging *paging, uint32_t number, struct address_space **out)
+{
+	struct address_space *space = calloc(1, sizeof(*space));
+	int error;
+
+	if (!space)
+		return paging_no_memory(paging);
+	error = paging->table_ops->open(&space->table, paging->table_config,
+					paging->frames);
+	if (error) {
+		free(space);
+		return error;
+	}
+	space->number = number;
+	space->nowhere = (struct vma){ .end = UINT64_MAX,
+				       .object = OBJECT_NONE,
+				       .flags = MAP_RIGHTS | VMA_UNMAPPED,
+				       .region = REGION_ANON };
+	*out = paging->space[number] = space;
+	return 0;
+}
+
+int
+space_get(struct paging *paging, uint32_t number, struct address_space **out)
+{
+	if (number >= paging->spaces) {
+		size_t room = (size_t)number + 1;
+		struct address_space **more =
+			reallocarray(paging->space, room,
+				     sizeof(struct address_space *));
+
+		if (!more)
+			return paging_no_memory(paging);
+		for (size_t i = paging->spaces; i < room; i++)
+			more[i] = NULL;
+		paging->space = more;
+		paging->spaces = room;
+	}
+	if (!paging->space[number])
+		return space_open(paging, number, out);
+	*out = paging->space[number];
+	return 0;
+}
+
+struct table *
+paging_table(struct paging *paging, uint32_t number)
+{
+	struct address_space *space;
+
+	return space_get(paging, number, &space) < 0 ? NULL : space->table;
+}
+
+bool
+paging_is_alive(const struct paging *paging)
+{
+	for (size_t i = 0; i < paging->spaces; i++)
+		if (paging->space[i] &&
+		    (paging->space[i]->pages.n || paging->space[i]->large.n))
+			return true;
+	return false;
+}
+
+void
+space_account(struct paging *paging, struct address_space *space)
+{
+	uint64_t bytes = paging->table_ops->bytes(space->table) +
+			 space->deposited * PAGE_BYTES;
+
+	paging->table_bytes += bytes - space->table_bytes;
+	space->table_bytes = bytes;
+	if (paging->table_peak < paging->table_bytes)
+		paging->table_peak = paging->table_bytes;
+	timeline_set(paging->foot_line, 0, paging->now, paging->resident_bytes);
+	timeline_set(paging->foot_line, 1, paging->now, paging->table_bytes);
+}
+
+void
+space_stale(struct paging *paging, const struct address_space *space,
+	    uint64_t address, uint64_t length)
+{
+	if (paging->listener.invalidate)
+		paging->listener.invalidate(paging->listener.context,
+					    space->number, address, length);
+}
+
+void
+count_fault(struct paging *paging, const struct vma *vma,
+	    enum fault_class class)
+{
+	paging->faults[class]++;
+	paging->region[vma->region].faults[class]++;
+	timeline_add(paging->fault_line, class, paging->now, 1);
+}
+
+void
+paging_touch(struct paging *paging, uint32_t number, uint64_t address)
+{
+	paging->touch_reported = true;
+	if (number < paging->spaces && paging->space[number] &&
+	    pageset_touch(&paging->space[number]->pages, address))
+		paging->touched_pages++;
+}
+
+static int
+put_faults(const struct paging *paging, struct result *result)
+{
+	uint64_t minor = 0;
+	char name[64];
+	int error = 0;
+
+	for (size_t i = 0; i < FAULT_CLASSES; i++)
+		minor += paging->faults[i];
+	error = result_count(result, "fault.minor", minor, "faults");
+	if (!error)
+		error = result_absent(result, "fault.major",
+				      "files are taken to be in the page "
+				      "cache and memory to be enough");
+	for (size_t i = 0; !error && i < FAULT_CLASSES; i++) {
+		snprintf(name, sizeof(name), "fault.%s", class_names[i]);
+		error = result_count(result, name, paging->faults[i], "faults");
+	}
+	if (!error)
+		error = result_count(result, "fault.populated",
+				     paging->populated, "faults");
+	if (!error)
+		error = result_count(result, "fault.protection",
+				     paging->protection, "faults");
+	return error;
+}
+
+static int
+put_recorded(const struct paging *paging, struct result *result)
+{
+	static const char *const names[] = { "fault.recorded.minor",
+					     "fault.recorded.major" };
+	const uint64_t counts[] = { paging->recorded_minor,
+				    paging->recorded_major };
+	bool any = paging->recorded_minor || paging->recorded_major;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++)
+		error = any ? result_count(result, names[i], counts[i],
+					   "faults")
+			    : result_absent(result, names[i],
+					    "the trace has no page faults of "
+					    "the kernel");
+	return error;
+}
+
+static int
+put_footprint(const struct paging *paging, struct result *result)
+{
+	/* Where the last process has ended: as it was just before. */
+	bool ended = !paging_is_alive(paging);
+	uint64_t tables = ended ? paging->last_table : paging->table_bytes;
+	uint64_t bytes = ended ? paging->last_resident : paging->resident_bytes;
+	int error = result_count(result, "table.bytes", tables, "bytes");
+
+	if (!error)
+		error = result_count(result, "table.bytes.peak",
+				     paging->table_peak, "bytes");
+	if (!error && paging->large_pages)
+		error = result_absent(result, "footprint.pages",
+				      "large pages hide which 4K pages are "
+				      "touched");
+	else if (!error && paging->untouched_pages && !paging->touch_reported)
+		error = result_absent(result, "footprint.pages",
+				      "pages were mapped ahead of their touch");
+	else if (!error)
+		error = result_count(result, "footprint.pages",
+				     paging->touched_pages, "pages");
+	if (!error)
+		error = result_count(result, "footprint.bytes", bytes, "bytes");
+	if (!error)
+		error = result_count(result, "footprint.bytes.peak",
+				     paging->resident_peak, "bytes");
+	if (!error)
+		error = result_text(
+			result, "paging.mappings",
+			paging->mapping_events
+				? "recorded"
+				: "none recorded: all memory is taken "
+				  "to be anonymous");
+	return error;
+}
+
+static int
+put_regions(const struct paging *paging, struct result *result)
+{
+	static const char *const columns[] = {
+		"mapping:",	"faults:faults",   "anon:faults",
+		"zero:faults",	"zero-cow:faults", "cow:faults",
+		"reuse:faults", "file:faults",	   "shared:faults",
+		"stack:faults", "unmapped:faults", NULL,
+	};
+	int error = result_table(result, "faults.mappings",
+				 "Predicted minor faults by mapping and class",
+				 columns);
+
+	for (size_t i = 0; !error && i < paging->regions; i++) {
+		const uint64_t *n = paging->region[i].faults;
+		uint64_t all = 0;
+
+		for (size_t k = 0; k < FAULT_CLASSES; k++)
+			all += n[k];
+		if (all)
+			error = result_row(result, "faults.mappings",
+					   "suuuuuuuuuu",
+					   paging->region[i].name, all, n[0],
+					   n[1], n[2], n[3], n[4], n[5], n[6],
+					   n[7], n[8]);
+	}
+	return error;
+}
+
+int
+paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
+{
+	int error = put_faults(paging, result);
+
+	if (!error)
+		error = put_recorded(paging, result);
+	if (!error)
+		error = put_footprint(paging, result);
+	if (!error)
+		error = timeline_finish(paging->fault_line, accesses, result,
+					"faults.time",
+					"Predicted minor faults over the run");
+	if (!error)
+		error = timeline_finish(paging->foot_line, accesses, result,
+					"footprint.time",
+					"Memory in use over the run");
+	if (!error)
+		error = put_regions(paging, result);
+	return error;
+}

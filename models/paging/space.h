@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of this room share; nobody else includes it.
+ *
+ *	paging.c   opening, spaces, counting, the result
+ *	vma.c      mappings of a space          pageset.c  state of its pages
+ *	object.c   files and shared memory      owner.c    frames and their owners
+ *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
+ *	zap.c      taking pages away            follow.c   mapping events
+ *	fork.c     fork, exec, exit             region.c   labels
+ */
+#ifndef MODELS_PAGING_SPACE_H
+#define MODELS_PAGING_SPACE_H
+
+#include "analyzer/base.h"
+#include "models/analysis/timeline.h"
+#include "models/paging/hash.h"
+#include "models/paging/pageset.h"
+#include "models/paging/paging.h"
+#include "models/paging/vma.h"
+
+#define PAGE_SHIFT  12
+#define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
+#define LARGE_SHIFT 21
+#define LARGE_BYTES (UINT64_C(1) << LARGE_SHIFT)
+#define GIANT_SHIFT 30
+
+#define MAP_RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE | MAP_FLAG_EXEC)
+
+struct address_space {
+	uint32_t number;
+	struct vma_list vmas;
+	struct pageset pages;
+	struct hash large;    /* first address -> struct large_page, packed */
+	struct table *table;  /* owned */
+	struct vma nowhere;   /* stands for all that is not mapped */
+	uint64_t deposited;   /* PTE tables held back to split THPs */
+	uint64_t table_bytes; /* as last added to paging->table_bytes */
+};
+
+/* A file, or shared anonymous memory: pages known by their number in it. */
+struct object {
+	struct hash frame; /* page number -> frame */
+	uint64_t pages;	   /* length of a file; 0: unknown */
+	bool file;	   /* all its pages are in the page cache */
+	bool disk;	   /* the first write to a page must be noticed */
+};
+
+struct region {
+	char *name; /* owned */
+	uint64_t faults[FAULT_CLASSES];
+};
+
+struct paging {
+	struct paging_config config;
+	const struct stream *stream;
+	struct frames *frames;
+	const struct table_ops *table_ops;
+	const void *table_config;
+	struct paging_listener listener;
+
+	struct address_space **space; /* owned, by number; NULL: not yet */
+	size_t spaces;
+	struct hash owners;    /* see owner.c */
+	struct object *object; /* owned */
+	size_t objects, object_room;
+	struct hash file_object; /* file of the stream -> object */
+	struct region *region;	 /* owned */
+	size_t regions, region_room;
+	struct hash file_region;	 /* file of the stream -> region */
+	uint64_t zero_frame, zero_large; /* 0: not taken yet */
+	uint32_t families;		 /* of anonymous pages, so far */
+
+	/* counts */
+	uint64_t now; /* accesses so far */
+	uint64_t faults[FAULT_CLASSES];
+	uint64_t populated, protection;
+	uint64_t recorded_minor, recorded_major;
+	uint64_t mapping_events;
+	uint64_t touched_pages;
+	bool untouched_pages; /* pages were mapped that nobody asked for */
+	bool touch_reported;  /* paging_touch is being called */
+	bool large_pages;     /* any was mapped */
+	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
+	/* before the last process ended: what a whole recording ends with */
+	uint64_t last_resident, last_table;
+	struct timeline *fault_line, *foot_line; /* owned */
+};
+
+/* paging.c */
+/* 0 or -ENOMEM (said). */
+int space_get(struct paging *paging, uint32_t number,
+	      struct address_space **out);
+/* Bring the sums of table and resident bytes up to date. */
+void space_account(struct paging *paging, struct address_space *space);
+void space_stale(struct paging *paging, const struct address_space *space,
+		 uint64_t address, uint64_t length);
+void count_fault(struct paging *paging, const struct vma *vma,
+		 enum fault_class class);
+/* Does any space have pages? */
+bool paging_is_alive(const struct paging *paging);
+int paging_no_memory(const struct paging *paging);
+
+/* owner.c: an anonymous frame has one owner unless fork shared it. */
+int owner_take(struct paging *paging, unsigned shift, uint64_t *frame);
+int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
+void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
+bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
+/* A large page's owner goes on with its 512 parts. */
+int owner_split(struct paging *paging, uint64_t frame);
+
+/* object.c */
+int object_of_file(struct paging *paging, uint32_t file, uint32_t *object);
+int object_create(struct paging *paging, uint32_t *object);
+/* The frame of a page; 0 if it is not there and may not be created. */
+int object_page(struct paging *paging, struct object *object, uint64_t page,
+		bool create, uint64_t *frame);
+/* Forget pages [first, last] (MADV_REMOVE). */
+void object_punch(struct paging *paging, uint32_t object, uint64_t first,
+		  uint64_t last);
+/* Free shared memory that no space maps any more. */
+void object_sweep(struct paging *paging);
+void object_fini(struct object *object);
+
+/* region.c */
+#define REGION_ANON	0
+#define REGION_UNMAPPED 1
+int region_first(struct paging *paging); /* those two */
+int region_of(struct paging *paging, const struct event *event,
+	      uint32_t *region);
+int region_named(struct paging *paging, const char *name, uint32_t *region);
+
+/* fault.c */
+enum fault_cause {
+	CAUSE_ACCESS,
+	CAUSE_POPULATE
+};
+/* As paging_fault. */
+int fault_page(struct paging *paging, struct address_space *space,
+	       uint64_t address, enum site_kind kind, enum fault_cause cause);
+/* Populate [start, end) as mlock does; write: MADV_POPULATE_WRITE. */
+int fault_range(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end, bool lock, bool write);
+/* The page is mapped as told and its state kept. */
+int page_map(struct paging *paging, struct address_space *space,
+	     uint64_t address, const struct mapping *mapping,
+	     enum page_state state);
+/* The VMA's pages get a family when the first anonymous one comes. */
+void vma_prepare(struct paging *paging, struct address_space *space,
+		 struct vma *vma);
+
+/* large.c */
+enum large_kind {
+	LARGE_WHAT_IF, /* pages.policy 2m, 1g */
+	LARGE_THP,
+	LARGE_HUGETLB,
+};
+
+struct large_page {
+	uint64_t start;
+	uint8_t shift;
+	uint8_t state; /* enum page_state */
+	uint8_t kind;
+	bool shared; /* first touched in a shared mapping: fork leaves it */
+};
+
+bool large_find(const struct address_space *space, uint64_t address,
+		struct large_page *page);
+/*
+ * Bring one in if policy and mapping allow it: the class (FAULT_CLASSES: no,
+ * take a small one), -ENOMEM (said).
+ */
+int large_fault(struct paging *paging, struct address_space *space,
+		struct vma *vma, uint64_t address, bool write);
+/* A write to one that is not writable: the class; FAULT_CLASSES: it was split
+ * and the 4K page is to be handled. */
+int large_write(struct paging *paging, struct address_space *space,
+		struct vma *vma, const struct large_page *page);
+/* Split the THPs that [start, end) covers in part. */
+int large_split_edges(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
+/* Drop those in [start, end); unmapped: and those without a mapping left. */
+int large_zap(struct paging *paging, struct address_space *space,
+	      uint64_t start, uint64_t end, bool unmapped);
+/* The THPs in [start, end) become writable or not. */
+int large_protect(struct paging *paging, struct address_space *space,
+		  uint64_t start, uint64_t end, bool writable);
+int large_fork(struct paging *paging, struct address_space *parent,
+	       struct address_space *child, const struct vma *vma);
+/* mremap of [start, end) by delta bytes. */
+int large_move(struct paging *paging, struct address_space *space,
+	       uint64_t start, uint64_t end, uint64_t delta);
+
+/* zap.c */
+/* Drop the pages, keep the mapping; frees PTE tables wholly inside. */
+int zap_pages(struct paging *paging, struct address_space *space,
+	      uint64_t start, uint64_t end);
+/* After the mapping is gone: pages, then tables that nobody else needs. */
+int zap_mapping(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* Free tables in the gap around [start, end). */
+void zap_tables(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* All of a space: exit, exec. */
+int zap_space(struct paging *paging, struct address_space *space);
+
+/* follow.c */
+int follow_mapping(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+
+/* fork.c */
+int follow_fork(struct paging *paging, struct address_space *parent,
+		uint32_t child_number);
+
+static inline uint64_t
+page_down(uint64_t address)
+{
+	return address & ~(PAGE_BYTES - 1);
+}
+
+/* Up to a page; what is beyond the last page is the last page's end. */
+static inline uint64_t
+page_up(uint64_t address)
+{
+	return address > UINT64_MAX - PAGE_BYTES
+		       ? page_down(UINT64_MAX)
+		       : page_down(address + PAGE_BYTES - 1);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mappings of one address space: a sorted array without overlaps, merged
+ * and split as Linux merges and splits its VMAs (mm/vma.c), because faults
+ * depend on where a VMA ends (fault-around, THP).
+ */
+#ifndef MODELS_PAGING_VMA_H
+#define MODELS_PAGING_VMA_H
+
+#include "analyzer/base.h"
+
+/* Rights and kinds are enum map_flag; these are the VMA's own. */
+enum vma_flag {
+	VMA_NOHUGE = 1 << 16,	  /* MADV_NOHUGEPAGE */
+	VMA_HUGE = 1 << 17,	  /* MADV_HUGEPAGE */
+	VMA_DONTFORK = 1 << 18,	  /* MADV_DONTFORK */
+	VMA_WIPEONFORK = 1 << 19, /* MADV_WIPEONFORK */
+	VMA_LOCKED = 1 << 20,	  /* mlock */
+	VMA_RANDOM = 1 << 21,	  /* MADV_RANDOM */
+	VMA_SEQUENTIAL = 1 << 22, /* MADV_SEQUENTIAL */
+	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
+	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
+};
+
+#define OBJECT_NONE UINT32_MAX
+
+struct vma {
+	uint64_t start, end;
+	/* Of start: in the object; for private anonymous memory the address
+	 * at which it was mapped, so that what was moved does not merge. */
+	uint64_t offset;
+	uint32_t object; /* file or shared memory, or OBJECT_NONE */
+	uint32_t region; /* its label */
+	uint32_t anon;	 /* family of its anonymous pages; 0: has none yet */
+	uint32_t flags;
+};
+
+/* Zeroed memory is an empty list. */
+struct vma_list {
+	struct vma *vma; /* owned */
+	size_t n, room;
+	size_t last; /* found last */
+};
+
+void vma_fini(struct vma_list *list);
+
+/* The first VMA that ends above the address, or n. */
+size_t vma_at_or_after(const struct vma_list *list, uint64_t address);
+/* The VMA with this address, or NULL. Good until the next change. */
+struct vma *vma_find(struct vma_list *list, uint64_t address);
+
+/* Insert where nothing is, and merge with the neighbours that are alike.
+ * 0 or -ENOMEM (unsaid). */
+int vma_insert(struct vma_list *list, const struct vma *vma);
+/* Take [start, end) out. 0 or -ENOMEM (unsaid). */
+int vma_remove(struct vma_list *list, uint64_t start, uint64_t end);
+/*
+ * In [start, end): flags = (flags & ~clear) | set, split and merged as needed.
+ * 0 or -ENOMEM (unsaid).
+ */
+int vma_change(struct vma_list *list, uint64_t start, uint64_t end,
+	       uint32_t clear, uint32_t set);
+
+/*
+ * The family for the first anonymous page of list->vma[i]: a neighbour's, if
+ * the two could once be merged, else `fresh` (mm/mmap.c,
+ * find_mergeable_anon_vma).
+ */
+uint32_t vma_family(const struct vma_list *list, size_t i, uint32_t fresh);
+
+/* The gap round an address: from the end of the VMA before to the start of
+ * the one after (0 and UINT64_MAX at the ends). */
+void vma_gap(const struct vma_list *list, uint64_t start, uint64_t end,
+	     uint64_t *floor, uint64_t *ceiling);
+
+#endif
