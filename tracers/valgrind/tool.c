@@ -6,6 +6,7 @@
  */
 #include "tracers/valgrind/tool.h"
 
+#include "pub_tool_libcassert.h"
 #include "pub_tool_libcbase.h"
 #include "pub_tool_libcprint.h"
 #include "pub_tool_libcproc.h"
