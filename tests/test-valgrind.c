@@ -19,15 +19,72 @@
 
 #include "tracers/roster.h"
 
+/* As in valgrind-target.c */
+#define AREA	   0x20000000u
+#define AREA_PAGES 64u
+#define MANY	   8u
+
 struct counts {
 	uint64_t kind[4], instructions, events[EVENT_TYPES], batches;
+	uint64_t area[AREA_PAGES][4]; /* by page and kind */
+	uint64_t stores[MANY][MANY];  /* in the area, by space and thread */
 	uint64_t threads, spaces, checksum;
-	uint64_t miscounted; /* batches whose n was not what expanding gave */
+	uint64_t miscounted;  /* batches whose n was not what expanding gave */
+	uint64_t unannounced; /* batches of a space before its fork or exec */
+	uint64_t backwards;   /* batches of a thread earlier than the last */
+	bool announced[MANY];
+	uint64_t latest_ns[MANY];
+	uint64_t exit_status; /* of the last process to end */
 	int status;
 	bool reaped;
 };
 
 extern const struct tracer_ops valgrind_tracer;
+static int quick;
+
+/* What a model that looks at each access at least does */
+static void
+count_columns(struct counts *counts, struct batch *batch,
+	      const struct stream *stream)
+{
+	uint64_t sum = 0;
+
+	if (quick < 2)
+		batch_expand(batch, stream);
+	else
+		counts->instructions += batch->n_steps;
+	for (uint32_t i = 0; i < batch->n && quick < 2; i++) {
+		sum += batch->address[i];
+		counts->kind[SITE_KIND(batch->site[i])]++;
+	}
+	counts->checksum += sum;
+	counts->batches++;
+}
+
+static void
+count_access(struct counts *counts, const struct batch *batch, uint32_t i,
+	     const struct site *site)
+{
+	uint64_t page = (batch->address[i] - AREA) / 4096;
+
+	counts->kind[site->kind]++;
+	counts->instructions += site->instructions;
+	if (batch->address[i] < AREA || page >= AREA_PAGES)
+		return;
+	counts->area[page][site->kind]++;
+	if (site->kind == SITE_STORE)
+		counts->stores[batch->space % MANY][batch->thread % MANY]++;
+}
+
+static void
+count_event(struct counts *counts, const struct event *event)
+{
+	counts->events[event->type]++;
+	if (event->type == EVENT_FORK || event->type == EVENT_EXEC)
+		counts->announced[event->value % MANY] = true;
+	if (event->type == EVENT_EXIT && event->flags)
+		counts->exit_status = event->value;
+}
 
 static void
 count_batch(struct counts *counts, struct batch *batch,
@@ -38,16 +95,16 @@ count_batch(struct counts *counts, struct batch *batch,
 	counts->batches++;
 	batch_expand(batch, stream);
 	counts->miscounted += batch->n != n;
-	for (uint32_t i = 0; i < batch->n; i++) {
-		const struct site *site =
-			stream_site(stream, SITE_INDEX(batch->site[i]));
-
-		counts->kind[site->kind]++;
-		counts->instructions += site->instructions;
-		counts->checksum = counts->checksum * 31 + batch->address[i];
-	}
+	counts->unannounced += batch->space && batch->space < MANY &&
+			       !counts->announced[batch->space];
+	counts->backwards +=
+		batch->time_ns < counts->latest_ns[batch->thread % MANY];
+	counts->latest_ns[batch->thread % MANY] = batch->time_ns;
+	for (uint32_t i = 0; i < batch->n; i++)
+		count_access(counts, batch, i,
+			     stream_site(stream, SITE_INDEX(batch->site[i])));
 	for (uint32_t i = 0; i < batch->n_events; i++)
-		counts->events[batch->event[i].type]++;
+		count_event(counts, &batch->event[i]);
 }
 
 static int
@@ -60,7 +117,10 @@ drain(struct tracer *tracer, struct stream *stream, struct counts *counts)
 		result = source_next(&tracer->source, &batch);
 		if (result <= 0)
 			break;
-		count_batch(counts, &batch, stream);
+		if (quick)
+			count_columns(counts, &batch, stream);
+		else
+			count_batch(counts, &batch, stream);
 		result = 0;
 	}
 	batch_fini(&batch);
@@ -131,6 +191,10 @@ count_command(int argc, char **argv)
 	unsigned kinds = TRACER_DATA | TRACER_FETCH;
 	struct counts counts;
 
+	while (strcmp(argv[1], "quick") == 0) {
+		quick++;
+		argv++, argc--;
+	}
 	if (strcmp(argv[1], "data") == 0 || strcmp(argv[1], "fetch") == 0) {
 		kinds = argv[1][0] == 'd' ? TRACER_DATA : TRACER_FETCH;
 		argv++, argc--;
@@ -157,18 +221,22 @@ static char directory[4096]; /* of the tool */
 
 /* What lackey counts of a command, in our environment. */
 static int
-lackey(const char *command, struct counts *counts)
+lackey(char **argv, struct counts *counts)
 {
-	char line[256], shell[8192];
+	char line[256], *shell = NULL;
 	FILE *pipe;
 
 	*counts = (struct counts){ 0 };
-	snprintf(shell, sizeof(shell),
-		 "exec env -i VALGRIND_LIB='%s' valgrind.bin -q "
-		 "--command-line-only=yes --tool=lackey --trace-mem=yes "
-		 "--fair-sched=yes --vgdb=no --log-fd=9 %s 9>&1 >/dev/null",
-		 directory, command);
+	if (asprintf(&shell,
+		     "exec env -i VALGRIND_LIB='%s' valgrind.bin -q "
+		     "--command-line-only=yes --tool=lackey --trace-mem=yes "
+		     "--fair-sched=yes --vgdb=no "
+		     "--vex-iropt-register-updates=allregs-at-mem-access "
+		     "--log-fd=9 %s %s %s 9>&1 >/dev/null",
+		     directory, argv[0], argv[1], argv[2]) < 0)
+		return -ENOMEM;
 	pipe = popen(shell, "r");
+	free(shell);
 	if (!pipe)
 		return -errno;
 	while (fgets(line, sizeof(line), pipe)) {
@@ -180,17 +248,34 @@ lackey(const char *command, struct counts *counts)
 	return pclose(pipe);
 }
 
+static char target[4096]; /* path of valgrind-target */
+
+/* Record the target in this mode, with its usual end checked. */
+static void
+record_mode(const char *mode, unsigned kinds, struct counts *counts)
+{
+	char name[32], *argv[] = { target, name, target, NULL };
+
+	snprintf(name, sizeof(name), "%s", mode);
+	assert_int_equal(record(kinds, argv, counts), 0);
+	assert_true(counts->reaped);
+	assert_int_equal(counts->miscounted, 0);
+	assert_int_equal(counts->unannounced, 0);
+	assert_int_equal(counts->backwards, 0);
+}
+
+#define ALL (TRACER_DATA | TRACER_FETCH)
+
+/* Dynamic linking, and code that rewrites itself */
 static void
 lackey_counts_the_same(void **state)
 {
-	char program[] = "/bin/true";
-	char *argv[] = { program, NULL };
+	char jit[] = "jit", *argv[] = { target, jit, target, NULL };
 	struct counts ours, theirs;
 
 	(void)state;
-	assert_int_equal(lackey("/bin/true", &theirs), 0);
-	assert_int_equal(record(TRACER_DATA | TRACER_FETCH, argv, &ours), 0);
-	assert_true(ours.reaped && ours.status == 0);
+	assert_int_equal(lackey(argv, &theirs), 0);
+	assert_int_equal(record(ALL, argv, &ours), 0);
 	assert_true(ours.instructions > 10000);
 	assert_int_equal(ours.miscounted, 0);
 	assert_int_equal(ours.instructions, theirs.instructions);
@@ -198,11 +283,140 @@ lackey_counts_the_same(void **state)
 		assert_int_equal(ours.kind[kind], theirs.kind[kind]);
 }
 
+static void
+plain_counts(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("plain", ALL, &counts);
+	assert_int_equal(counts.status, 7 << 8);
+	assert_int_equal(counts.exit_status, 7 << 8);
+	assert_int_equal(counts.area[0][SITE_STORE], 1000);
+	assert_int_equal(counts.area[0][SITE_LOAD], 500);
+	assert_int_equal(counts.area[0][SITE_MODIFY], 30);
+}
+
+static void
+data_alone(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("plain", TRACER_DATA, &counts);
+	assert_int_equal(counts.area[0][SITE_STORE], 1000);
+	assert_int_equal(counts.area[0][SITE_MODIFY], 30);
+	assert_int_equal(counts.kind[SITE_FETCH], 0);
+	assert_int_equal(counts.instructions, 0);
+}
+
+static void
+fetch_alone(void **state)
+{
+	struct counts all, counts;
+
+	(void)state;
+	record_mode("plain", ALL, &all);
+	record_mode("plain", TRACER_FETCH, &counts);
+	assert_int_equal(counts.kind[SITE_FETCH], all.kind[SITE_FETCH]);
+	assert_int_equal(counts.instructions, all.instructions);
+	assert_int_equal(counts.kind[SITE_LOAD], 0);
+	assert_int_equal(counts.kind[SITE_STORE], 0);
+}
+
+static void
+fork_and_exec(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("forks", ALL, &counts);
+	assert_int_equal(counts.status, 7 << 8);
+	assert_int_equal(counts.spaces, 3);
+	assert_int_equal(counts.threads, 2);
+	assert_int_equal(counts.events[EVENT_FORK], 1);
+	assert_int_equal(counts.events[EVENT_EXEC], 1);
+	assert_int_equal(counts.stores[0][0], 10 + 40 + 5);
+	assert_int_equal(counts.stores[1][1], 20);
+	assert_int_equal(counts.stores[2][1], 1000);
+}
+
+static void
+threads_apart(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("threads", ALL, &counts);
+	assert_int_equal(counts.status, 0);
+	assert_int_equal(counts.events[EVENT_THREAD], 4);
+	assert_int_equal(counts.threads, 5);
+	for (unsigned i = 1; i <= 4; i++) {
+		assert_int_equal(counts.stores[0][i], 10000);
+		assert_int_equal(counts.area[i][SITE_STORE], 10000);
+	}
+}
+
+/* Each store is made by code that replaced other code at that place. */
+static void
+rewritten_code(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("jit", ALL, &counts);
+	assert_int_equal(counts.status, 0);
+	assert_int_equal(counts.area[0][SITE_STORE], 100);
+	assert_int_equal(counts.area[0][SITE_LOAD], 100);
+}
+
+/* 20 superblocks are left in the middle, and entered again there. */
+static void
+faults_inside(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("faults", ALL, &counts);
+	assert_int_equal(counts.status, 0);
+	assert_int_equal(counts.events[EVENT_SIGNAL], 20);
+	assert_int_equal(counts.area[0][SITE_STORE], 20);
+	assert_int_equal(counts.area[1][SITE_STORE], 2 * 20);
+	for (unsigned page = 2; page < 22; page++)
+		assert_int_equal(counts.area[page][SITE_STORE], 1);
+	record_mode("faults", TRACER_DATA, &counts);
+	assert_int_equal(counts.area[1][SITE_STORE], 2 * 20);
+}
+
+/* SIGKILL leaves no time to commit: the pages of the ring tell. */
+static void
+killed_target(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("killed", ALL, &counts);
+	assert_int_equal(counts.status, SIGKILL);
+	assert_int_equal(counts.exit_status, SIGKILL);
+	assert_int_equal(counts.area[1][SITE_STORE], 100000);
+	record_mode("aborted", ALL, &counts);
+	assert_int_equal(counts.status, SIGTERM);
+	assert_int_equal(counts.area[1][SITE_STORE], 10);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lackey_counts_the_same),
+		cmocka_unit_test(plain_counts),
+		cmocka_unit_test(data_alone),
+		cmocka_unit_test(fetch_alone),
+		cmocka_unit_test(fork_and_exec),
+		cmocka_unit_test(threads_apart),
+		cmocka_unit_test(rewritten_code),
+		cmocka_unit_test(faults_inside),
+		cmocka_unit_test(killed_target),
 	};
 	char why[512], self[4096] = "";
 
@@ -214,6 +428,8 @@ main(int argc, char **argv)
 	}
 	if (readlink("/proc/self/exe", self, sizeof(self) - 32) < 0)
 		return 99;
+	strcpy(strrchr(self, '/'), "/valgrind-target");
+	strcpy(target, self);
 	strcpy(strrchr(self, '/'), "/../tracers/valgrind");
 	if (!realpath(self, directory))
 		return 99;
