@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <libconfig.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/config-file.h"
 #include "analyzer/fail.h"
@@ -24,12 +26,30 @@ struct layers {
 	char *const *sets;	   /* or NULL */
 };
 
-static const char *
-presets_directory(void)
+/* Named by the environment; beside a program that is not installed; else where
+ * make install puts them. */
+static void
+presets_directory(char *path, size_t bytes)
 {
 	const char *named = getenv("PAGESCOPE_PRESETS");
+	char program[PATH_MAX], *slash;
+	ssize_t n;
 
-	return named && named[0] ? named : PRESETS_DIR;
+	if (named && named[0]) {
+		snprintf(path, bytes, "%s", named);
+		return;
+	}
+	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	if (n > 0) {
+		program[n] = '\0';
+		slash = strrchr(program, '/');
+		*slash = '\0';
+		if (snprintf(path, bytes, "%s/models/presets", program) <
+			    (int)bytes &&
+		    !access(path, R_OK))
+			return;
+	}
+	snprintf(path, bytes, "%s", PRESETS_DIR);
 }
 
 static bool
@@ -96,16 +116,12 @@ static int
 check_tlb(const struct layers *layers, const struct tlb_config *config,
 	  const char *part)
 {
-	const char *field, *allowed = tlb_config_wrong(config, &field);
+	const char *field;
 	char text[256];
 
-	if (!allowed)
-		return 0;
-	snprintf(text, sizeof(text),
-		 "entries %ld, ways %ld, replacement %s; %s",
-		 (long)config->entries, (long)config->ways,
-		 config->replacement ? config->replacement : "\"\"", allowed);
-	return wrong(layers, part, field, text);
+	return tlb_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, part, field, text)
+		       : 0;
 }
 
 static int
@@ -183,13 +199,16 @@ is_preset(const char *file)
 int
 preset_names(char ***out, size_t *n)
 {
-	DIR *directory = opendir(presets_directory());
+	char path[PATH_MAX];
 	struct dirent *entry;
 	char **names = NULL, **grown;
+	DIR *directory;
 
 	*n = 0;
+	presets_directory(path, sizeof(path));
+	directory = opendir(path);
 	if (!directory)
-		return fail_errno(errno, "presets in %s", presets_directory());
+		return fail_errno(errno, "presets in %s", path);
 	while ((entry = readdir(directory))) {
 		size_t length = strlen(entry->d_name);
 
@@ -236,11 +255,14 @@ static int
 load_preset(struct machine_config *config, const char *cpu, char *path,
 	    size_t bytes)
 {
+	size_t length;
 	FILE *file;
 
+	presets_directory(path, bytes);
+	length = strlen(path);
 	if (strchr(cpu, '/') ||
-	    snprintf(path, bytes, "%s/%s" SUFFIX, presets_directory(), cpu) >=
-		    (int)bytes)
+	    snprintf(path + length, bytes - length, "/%s" SUFFIX, cpu) >=
+		    (int)(bytes - length))
 		return unknown_preset(cpu);
 	file = fopen(path, "re");
 	if (!file)
@@ -254,7 +276,7 @@ machine_configure(struct machine_config *config, const char *cpu,
 		  const char *path, char *const *sets)
 {
 	struct layers layers = { NULL, path, sets };
-	char preset[4096];
+	char preset[PATH_MAX];
 	int error = 0;
 
 	if (cpu) {

@@ -46,46 +46,73 @@ static const struct option_row data_rows[] = {
 	{ NULL },
 };
 
-static const struct option_row l1d_rows[] = { TLB_ROWS("64", "4", "4k", "0",
-						       L1_ENTRIES_MAX),
-					      { NULL } };
-static const struct option_row l1d_2m_rows[] = { TLB_ROWS("32", "4", "2m", "0",
-							  L1_ENTRIES_MAX),
-						 { NULL } };
-static const struct option_row l1d_1g_rows[] = { TLB_ROWS("4", "0", "1g", "0",
-							  L1_ENTRIES_MAX),
-						 { NULL } };
-static const struct option_row l1i_rows[] = { TLB_ROWS("128", "8", "4k", "0",
-						       L1_ENTRIES_MAX),
-					      { NULL } };
-static const struct option_row l1i_2m_rows[] = { TLB_ROWS("8", "0", "2m", "0",
-							  L1_ENTRIES_MAX),
-						 { NULL } };
-static const struct option_row l1i_1g_rows[] = { TLB_ROWS("0", "0", "1g", "0",
-							  L1_ENTRIES_MAX),
-						 { NULL } };
-static const struct option_row l2_rows[] = { TLB_ROWS("1536", "12", "4k+2m",
-						      "9", L2_ENTRIES_MAX),
-					     { NULL } };
-static const struct option_row l2_1g_rows[] = { TLB_ROWS("16", "4", "1g", "9",
-							 L2_ENTRIES_MAX),
-						{ NULL } };
-static const struct option_row l2i_rows[] = { TLB_ROWS("0", "0", "4k+2m", "9",
-						       L2_ENTRIES_MAX),
-					      { NULL } };
+static const struct option_row l1d_rows[] = {
+	TLB_ARRAY_ROWS("64", "4", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("4k"),
+	TLB_ROW_LATENCY("0"),
+	{ NULL },
+};
+static const struct option_row l1d_2m_rows[] = {
+	TLB_ARRAY_ROWS("32", "4", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("2m"),
+	{ NULL },
+};
+static const struct option_row l1d_1g_rows[] = {
+	TLB_ARRAY_ROWS("4", "0", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("1g"),
+	{ NULL },
+};
+static const struct option_row l1i_rows[] = {
+	TLB_ARRAY_ROWS("128", "8", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("4k"),
+	TLB_ROW_LATENCY("0"),
+	{ NULL },
+};
+static const struct option_row l1i_2m_rows[] = {
+	TLB_ARRAY_ROWS("8", "0", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("2m"),
+	{ NULL },
+};
+static const struct option_row l1i_1g_rows[] = {
+	TLB_ARRAY_ROWS("0", "0", L1_ENTRIES_MAX),
+	TLB_ROW_SIZES("1g"),
+	{ NULL },
+};
+static const struct option_row l2_rows[] = {
+	TLB_ARRAY_ROWS("1536", "12", L2_ENTRIES_MAX),
+	TLB_ROW_SIZES("4k+2m"),
+	TLB_ROW_LATENCY("9"),
+	{ NULL },
+};
+static const struct option_row l2_1g_rows[] = {
+	TLB_ARRAY_ROWS("16", "4", L2_ENTRIES_MAX),
+	TLB_ROW_SIZES("1g"),
+	TLB_ROW_LATENCY("9"),
+	{ NULL },
+};
+static const struct option_row l2i_rows[] = {
+	TLB_ARRAY_ROWS("0", "0", L2_ENTRIES_MAX),
+	TLB_ROW_SIZES("4k+2m"),
+	TLB_ROW_LATENCY("9"),
+	{ NULL },
+};
 
-static const struct option_row pde_rows[] = { TLB_ARRAY_ROWS("32", "4",
-							     L2_ENTRIES_MAX),
-					      { NULL } };
-static const struct option_row pdpte_rows[] = { TLB_ARRAY_ROWS("4", "0",
-							       L2_ENTRIES_MAX),
-						{ NULL } };
-static const struct option_row pml4e_rows[] = { TLB_ARRAY_ROWS("2", "0",
-							       L2_ENTRIES_MAX),
-						{ NULL } };
-static const struct option_row pml5e_rows[] = { TLB_ARRAY_ROWS("2", "0",
-							       L2_ENTRIES_MAX),
-						{ NULL } };
+static const struct option_row pde_rows[] = {
+	TLB_ARRAY_ROWS("32", "4", L2_ENTRIES_MAX),
+	{ NULL },
+};
+static const struct option_row pdpte_rows[] = {
+	TLB_ARRAY_ROWS("4", "0", L2_ENTRIES_MAX),
+	{ NULL },
+};
+static const struct option_row pml4e_rows[] = {
+	TLB_ARRAY_ROWS("2", "0", L2_ENTRIES_MAX),
+	{ NULL },
+};
+static const struct option_row pml5e_rows[] = {
+	TLB_ARRAY_ROWS("2", "0", L2_ENTRIES_MAX),
+	{ NULL },
+};
 
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },

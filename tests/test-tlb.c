@@ -193,8 +193,10 @@ compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
 	struct twin twin;
 	struct tlb tlb;
 	const char *field;
+	char text[256];
 
-	assert_null(tlb_config_wrong(&config, &field));
+	assert_int_equal(tlb_config_wrong(&config, &field, text, sizeof(text)),
+			 0);
 	assert_int_equal(tlb_init(&tlb, &config, NULL, 0, 7), 0);
 	twin_init(&twin, entries, ways, policy, 7);
 	for (unsigned i = 1; i <= n; i++) {
@@ -420,8 +422,11 @@ wrong_shapes_are_named(void **state)
 					     .ways = cases[i].ways,
 					     .replacement = name };
 		const char *field;
+		char text[256];
 
-		assert_non_null(tlb_config_wrong(&config, &field));
+		assert_int_not_equal(tlb_config_wrong(&config, &field, text,
+						      sizeof(text)),
+				     0);
 		assert_string_equal(field, cases[i].field);
 		free(name);
 	}

@@ -60,6 +60,19 @@ put_sizes(struct result *result, const char *prefix, const uint64_t *hits)
 	return error;
 }
 
+/* Hits of each level by their latencies, and walks. */
+static uint64_t
+translation_cycles(const struct core *core)
+{
+	const struct core_counts *c = &core->counts;
+
+	return (c->lookups[CORE_DATA] - c->l1_misses[CORE_DATA]) *
+		       core->tlb[CORE_L1D].latency +
+	       (c->lookups[CORE_FETCH] - c->l1_misses[CORE_FETCH]) *
+		       core->tlb[CORE_L1I].latency +
+	       c->l2_cycles + core->walker.cycles;
+}
+
 static int
 finish_accesses(const struct core *core, struct result *result)
 {
@@ -81,8 +94,7 @@ finish_accesses(const struct core *core, struct result *result)
 		{ "instructions", c->instructions, "instructions" },
 		{ "tlb.switches", c->switches, "switches" },
 		{ "tlb.invalidations", c->flushes, "invalidations" },
-		{ "translation.cycles", c->l2_cycles + core->walker.cycles,
-		  "cycles" },
+		{ "translation.cycles", translation_cycles(core), "cycles" },
 	};
 	int error = 0;
 
@@ -93,36 +105,63 @@ finish_accesses(const struct core *core, struct result *result)
 }
 
 static int
-finish_tlbs(const struct core *core, struct result *result)
+no_second_level(struct result *result)
 {
-	static const char *const l1[] = { "tlb.l1d", "tlb.l1i" };
-	static const char *const l2[] = { "tlb.l2.data", "tlb.l2.fetch" };
-	const struct core_counts *c = &core->counts;
-	uint64_t hits[TLB_SIZES], both[TLB_SIZES];
+	static const char *const names[] = {
+		"tlb.l2.lookups",     "tlb.l2.hits",	     "tlb.l2.misses",
+		"tlb.l2.data.misses", "tlb.l2.fetch.misses",
+	};
 	int error = 0;
 
+	for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++)
+		error = result_absent(result, names[i],
+				      "the machine has no second-level TLB");
+	return error;
+}
+
+static int
+finish_second(const struct core *core, struct result *result)
+{
+	static const char *const prefixes[] = { "tlb.l2.data", "tlb.l2.fetch" };
+	const struct core_counts *c = &core->counts;
+	uint64_t both[TLB_SIZES], misses = 0;
+	int error = 0;
+
+	if (!core->l2[CORE_DATA].n && !core->l2[CORE_FETCH].n)
+		return no_second_level(result);
 	for (unsigned side = 0; !error && side < CORE_SIDES; side++) {
-		l1_hits(core, side, hits);
-		error = put_rates(result, l1[side], c->lookups[side],
-				  c->l1_misses[side]);
-		if (!error)
-			error = put_sizes(result, l1[side], hits);
-		if (!error)
-			error = put_rates(result, l2[side],
-					  sum_sizes(c->l2_hits[side]) +
-						  c->l2_misses[side],
-					  c->l2_misses[side]);
+		misses += c->l2_misses[side];
+		error = put_rates(result, prefixes[side],
+				  sum_sizes(c->l2_hits[side]) +
+					  c->l2_misses[side],
+				  c->l2_misses[side]);
 	}
-	if (error)
-		return error;
 	for (unsigned code = 0; code < TLB_SIZES; code++)
 		both[code] = c->l2_hits[CORE_DATA][code] +
 			     c->l2_hits[CORE_FETCH][code];
-	error = put_rates(result, "tlb.l2",
-			  sum_sizes(both) + c->l2_misses[CORE_DATA] +
-				  c->l2_misses[CORE_FETCH],
-			  c->l2_misses[CORE_DATA] + c->l2_misses[CORE_FETCH]);
+	if (!error)
+		error = put_rates(result, "tlb.l2", sum_sizes(both) + misses,
+				  misses);
 	return error ? error : put_sizes(result, "tlb.l2", both);
+}
+
+static int
+finish_tlbs(const struct core *core, struct result *result)
+{
+	static const char *const prefixes[] = { "tlb.l1d", "tlb.l1i" };
+	const struct core_counts *c = &core->counts;
+	int error = 0;
+
+	for (unsigned side = 0; !error && side < CORE_SIDES; side++) {
+		uint64_t hits[TLB_SIZES];
+
+		l1_hits(core, side, hits);
+		error = put_rates(result, prefixes[side], c->lookups[side],
+				  c->l1_misses[side]);
+		if (!error)
+			error = put_sizes(result, prefixes[side], hits);
+	}
+	return error ? error : finish_second(core, result);
 }
 
 static int

@@ -150,11 +150,17 @@ init_arrays(struct core *core, const struct core_config *config)
 	return 0;
 }
 
+/* How references are cut: without a first-level cache, in 64 bytes. */
+static unsigned
+line_shift(const struct cache *cache)
+{
+	return cache_exists(cache) ? cache->line_shift : 6;
+}
+
 int
 core_init(struct core *core, const struct core_config *config,
 	  const struct core_kernel *kernel, struct hierarchy *hierarchy)
 {
-	const struct tlb_config *tlb = config->tlb;
 	int error;
 
 	*core = (struct core){ .kernel = *kernel,
@@ -174,12 +180,10 @@ core_init(struct core *core, const struct core_config *config,
 		return error;
 	}
 	build_levels(core);
+	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
+	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
 	for (uint32_t i = 0; i <= TLB_ASID_MAX; i++)
 		core->asid_space[i] = SPACE_NONE;
-	core->l2_latency[CORE_DATA] = (unsigned)tlb[CORE_L2].latency;
-	core->l2_latency[CORE_FETCH] =
-		(unsigned)tlb[tlb[CORE_L2I].entries ? CORE_L2I : CORE_L2]
-			.latency;
 	return 0;
 }
 
@@ -403,7 +407,7 @@ l2_hit(struct core *core, struct lookup *lookup, const struct place *at)
 	struct place place;
 
 	core->counts.l2_hits[lookup->side][at->code]++;
-	core->counts.l2_cycles += core->l2_latency[lookup->side];
+	core->counts.l2_cycles += at->array->latency;
 	column->stamp[at->slot] = core->l2_now;
 	lookup->found = true;
 	lookup->physical = physical_at(at, lookup->address);
@@ -468,9 +472,7 @@ reference_lines(struct core *core, uint64_t physical, uint64_t bytes,
 	};
 	enum hierarchy_use use = uses[SITE_KIND(ref)];
 	struct hierarchy *hierarchy = core->hierarchy;
-	const struct cache *l1 =
-		use == USE_FETCH ? &hierarchy->l1i : &hierarchy->l1d;
-	uint64_t step = UINT64_C(1) << l1->line_shift;
+	uint64_t step = UINT64_C(1) << core->line_shift[side_of(ref)];
 	uint64_t last = physical + (bytes ? bytes - 1 : 0);
 	enum hierarchy_place place;
 

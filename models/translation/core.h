@@ -117,7 +117,7 @@ struct core {
 	struct hierarchy *hierarchy; /* borrowed */
 	struct core_kernel kernel;
 	struct site_table sites;
-	unsigned l2_latency[CORE_SIDES];
+	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
 
 	uint32_t space;

@@ -5,6 +5,8 @@
  */
 #include "models/translation/tlb.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +34,9 @@ ways_of(const struct tlb_config *config)
 							       : config->ways;
 }
 
-const char *
-tlb_config_wrong(const struct tlb_config *config, const char **field)
+int
+tlb_config_wrong(const struct tlb_config *config, const char **field,
+		 char *text, size_t bytes)
 {
 	const struct replacement_ops *ops =
 		replacement_find(config->replacement);
@@ -41,19 +44,28 @@ tlb_config_wrong(const struct tlb_config *config, const char **field)
 
 	*field = "replacement";
 	if (!ops)
-		return "allowed: lru, fifo, random, plru";
+		return snprintf(text, bytes,
+				"\"%s\"; allowed: lru, fifo, random, plru",
+				config->replacement ? config->replacement : "");
 	*field = "entries";
 	if (config->entries < 0 || config->entries > TLB_ENTRIES_MAX)
-		return "allowed: 0 .. 65535";
+		return snprintf(text, bytes, "%" PRId64 "; allowed: 0 to %d",
+				config->entries, TLB_ENTRIES_MAX);
 	if (!config->entries)
-		return NULL;
+		return 0;
 	*field = "ways";
 	if (ways < 1 || config->entries % ways)
-		return "allowed: 1 .. entries and a divisor of entries, or 0 "
-		       "(fully associative)";
+		return snprintf(text, bytes,
+				"%" PRId64 " does not divide %" PRId64
+				" entries; allowed: a divisor of it, or 0 "
+				"for one set",
+				config->ways, config->entries);
 	if (ops->power_of_two && (ways & (ways - 1)))
-		return "allowed with plru: a power of two";
-	return NULL;
+		return snprintf(text, bytes,
+				"%" PRId64 "; allowed with %s replacement: a "
+				"power of two",
+				ways, ops->name);
+	return 0;
 }
 
 #define CHAIN_END UINT16_MAX
@@ -153,6 +165,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	 const struct tlb_columns *columns, size_t first, uint64_t seed)
 {
 	*tlb = (struct tlb){ .entries = (uint32_t)config->entries,
+			     .latency = (unsigned)config->latency,
 			     .replacement =
 				     replacement_find(config->replacement),
 			     .random = seed * 2 + 1 };

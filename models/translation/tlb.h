@@ -53,14 +53,14 @@ struct tlb_config {
 	int64_t entries; /* 0: there is no such array */
 	int64_t ways;	 /* 0 or >= entries: fully associative */
 	char *replacement;
-	int64_t latency; /* cycles of a hit here */
+	int64_t latency; /* cycles that a hit here adds */
 	int sizes;	 /* bit (code) set: holds pages of that size */
 };
 
 /*
- * Rows of a TLB: entries, ways, replacement, latency, sizes, with the defaults
- * of one part of a machine (as text); TLB_ARRAY_ROWS are the first three, for
- * a walk cache.  To be ended by { NULL }.
+ * Rows of an array with the defaults of one part of a machine, as text: all
+ * have entries, ways and replacement; TLBs have sizes, some a latency.  To be
+ * ended by { NULL }.
  */
 extern const char *const tlb_size_choices[];
 
@@ -79,14 +79,13 @@ extern const char *const tlb_size_choices[];
 		TLB_ROW(replacement, .type = OPTION_STRING, .fallback = "lru",      \
 			.argument = "POLICY",                                       \
 			.help = "who leaves a full set: lru, fifo, random, plru")
-#define TLB_ROWS(entries_, ways_, sizes_, latency_, entries_max)                 \
-	TLB_ARRAY_ROWS(entries_, ways_, entries_max),                            \
-		TLB_ROW(latency, .type = OPTION_INT, .fallback = latency_,       \
-			.max = 10000, .unit = "cycles",                          \
-			.help = "what a hit here costs beyond one level above"), \
-		TLB_ROW(sizes, .type = OPTION_CHOICE, .fallback = sizes_,        \
-			.choices = tlb_size_choices,                             \
-			.help = "page sizes it holds")
+#define TLB_ROW_SIZES(sizes_)                                     \
+	TLB_ROW(sizes, .type = OPTION_CHOICE, .fallback = sizes_, \
+		.choices = tlb_size_choices, .help = "page sizes it holds")
+#define TLB_ROW_LATENCY(latency_)                                  \
+	TLB_ROW(latency, .type = OPTION_INT, .fallback = latency_, \
+		.max = 10000, .unit = "cycles",                    \
+		.help = "what a hit here adds to the access")
 
 #define TLB_GROUP   8u	/* ways that share one lower bound of stamps */
 #define TLB_SCANNED 16u /* ways of a set that are searched by fingerprint */
@@ -103,6 +102,7 @@ struct tlb {
 	uint32_t ways_mask; /* bits of ways that there are, if scanned */
 	unsigned hash_shift;
 	uint8_t n_sizes, code[TLB_SIZES], shift[TLB_SIZES]; /* what it holds */
+	unsigned latency;
 	uint64_t random;
 	const struct replacement_ops *replacement;
 	bool owns_columns;
@@ -113,11 +113,12 @@ int tlb_columns_init(struct tlb_columns *columns, size_t n);
 void tlb_columns_fini(struct tlb_columns *columns);
 
 /*
- * Is the configuration one that tlb_init takes?  NULL, or what is allowed, as
- * text for a message, with *field the name of the row that is wrong.
+ * Is the configuration one that tlb_init takes?  0, or more and in text (its
+ * length returned, as snprintf does) the value and what is allowed, in *field
+ * the name of its row.
  */
-const char *tlb_config_wrong(const struct tlb_config *config,
-			     const char **field);
+int tlb_config_wrong(const struct tlb_config *config, const char **field,
+		     char *text, size_t bytes);
 
 /*
  * columns: storage from slot `first` on for config->entries, or NULL to own

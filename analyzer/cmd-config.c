@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagescope config list|show: the presets, and what a machine's options come
+ * to, as a file that --config takes back.
+ */
+#include "analyzer/fail.h"
+#include "analyzer/verb.h"
+#include "models/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct config_config {
+	char *path;  /* --config */
+	char **sets; /* --set */
+};
+
+static const struct option_row config_rows[] = {
+	{ .name = "config",
+	  .type = OPTION_STRING,
+	  .offset = offsetof(struct config_config, path),
+	  .argument = "FILE",
+	  .help = "lay this file over the preset" },
+	{ .name = "set",
+	  .type = OPTION_LIST,
+	  .offset = offsetof(struct config_config, sets),
+	  .argument = "NAME=VALUE",
+	  .help = "set one option over preset and file" },
+	{ NULL },
+};
+
+static const struct option_group config_groups[] = {
+	{ "", config_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree config_options = {
+	config_groups, sizeof(struct config_config)
+};
+
+/* How far into the nested groups the printing is. */
+struct printer {
+	char path[256]; /* of the open groups, with dots */
+};
+
+static unsigned
+depth_of(const char *path)
+{
+	unsigned depth = path[0] != '\0';
+
+	for (; *path; path++)
+		depth += *path == '.';
+	return depth;
+}
+
+static void
+indent(unsigned depth)
+{
+	while (depth--)
+		putchar('\t');
+}
+
+/* Is `group` the path or does it lie within? */
+static bool
+within(const char *path, const char *group)
+{
+	size_t length = strlen(path);
+
+	return !length || (!strncmp(path, group, length) &&
+			   (group[length] == '.' || !group[length]));
+}
+
+/* Close and open groups until those that are open are those of `group`. */
+static void
+move_to(struct printer *printer, const char *group)
+{
+	char *path = printer->path;
+
+	while (!within(path, group)) {
+		char *dot = strrchr(path, '.');
+
+		*(dot ? dot : path) = '\0';
+		indent(depth_of(path));
+		puts("};");
+	}
+	while (strcmp(path, group) != 0) {
+		const char *name = group + strlen(path) + (path[0] != '\0');
+		int length = (int)strcspn(name, ".");
+
+		indent(depth_of(path));
+		printf("%.*s = {\n", length, name);
+		snprintf(path, sizeof(printer->path), "%.*s",
+			 (int)(name - group) + length, group);
+	}
+}
+
+static void
+print_quoted(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static int
+print_row(void *context, const char *dotted_name, const struct option_row *row,
+	  const void *struct_start)
+{
+	struct printer *printer = context;
+	const char *dot = strrchr(dotted_name, '.');
+	char value[1024], group[256];
+
+	snprintf(group, sizeof(group), "%.*s",
+		 dot ? (int)(dot - dotted_name) : 0, dotted_name);
+	option_print(row, struct_start, value, sizeof(value));
+	move_to(printer, group);
+	indent(depth_of(group));
+	printf("%s = ", row->name);
+	if (row->type == OPTION_STRING || row->type == OPTION_CHOICE)
+		print_quoted(value);
+	else
+		fputs(value, stdout);
+	printf("; // %s%s%s\n", row->help, row->unit ? ", " : "",
+	       row->unit ? row->unit : "");
+	return 0;
+}
+
+static int
+config_show(const struct config_config *config, const char *preset)
+{
+	struct printer printer = { "" };
+	struct machine_config *machine = calloc(1, sizeof(*machine));
+	int error;
+
+	if (!machine)
+		return fail(ENOMEM, "config: no memory");
+	error = option_init(&machine_options, machine);
+	if (!error)
+		error = machine_configure(machine, preset, config->path,
+					  config->sets);
+	if (!error) {
+		option_each(&machine_options, machine, print_row, &printer);
+		move_to(&printer, "");
+	}
+	option_fini(&machine_options, machine);
+	free(machine);
+	return error;
+}
+
+static int
+config_list(void)
+{
+	char **names;
+	size_t n;
+	int error = preset_names(&names, &n);
+
+	if (error)
+		return error;
+	for (size_t i = 0; !error && i < n; i++) {
+		struct machine_config machine;
+
+		error = option_init(&machine_options, &machine);
+		if (!error)
+			error = machine_configure(&machine, names[i], NULL,
+						  NULL);
+		if (!error)
+			printf("%-16s %s\n", names[i], machine.about);
+		option_fini(&machine_options, &machine);
+	}
+	preset_names_free(names, n);
+	return error;
+}
+
+static int
+config_run(const struct verb_call *call)
+{
+	const char *what = call->argc ? call->argv[0] : "";
+
+	if (!strcmp(what, "list") && call->argc == 1)
+		return config_list();
+	if (!strcmp(what, "show") && call->argc <= 2)
+		return config_show(call->config, call->argv[1]);
+	fail(EINVAL, "config: say `config list` or `config show [PRESET]`");
+	return STATUS_USAGE;
+}
+
+const struct verb_ops config_verb = {
+	.name = "config",
+	.help = "list the presets of machines, show all options of one",
+	.arguments = "[OPTION...] list | show [PRESET]",
+	.details =
+		"`config list` names the presets, one a line, with the machine "
+		"each stands for.\n\n"
+		"`config show` prints every option of the default machine, or "
+		"of a preset, with --config and --set laid over it in this "
+		"order, as a file in libconfig's syntax that `--config` takes "
+		"back; what an option means stands beside it.\n\n"
+		"Presets are looked for in the directory that the environment "
+		"variable PAGESCOPE_PRESETS names, in models/presets beside "
+		"the program (where it was built), and where they were "
+		"installed.",
+	.options = &config_options,
+	.run = config_run,
+};

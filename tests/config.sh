@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Presets load, what `config show` prints loads back to the same, and wrong
+# configurations are refused with file, line, option and what is allowed.
+set -u
+: "${PAGESCOPE:?}"
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 99
+failed=0
+
+complain()
+{
+	echo "$*"
+	failed=1
+}
+
+# refused STATUS TEXT CONFIG-ARGUMENT...
+refused()
+{
+	local status=$1 text=$2
+	shift 2
+	"$PAGESCOPE" config "$@" >out 2>err
+	[ $? -eq "$status" ] || complain "config $*: status is not $status"
+	[ "$(wc -l <err)" -eq 1 ] || complain "config $*: not one line: $(cat err)"
+	grep -qF -- "$text" err || complain "config $*: no '$text' in: $(cat err)"
+}
+
+"$PAGESCOPE" config list >list || complain "config list fails"
+for name in skylake-sp icelake-sp sapphire-rapids zen2 zen3 zen4 zen5 \
+	neoverse-n1 neoverse-v2 m1 simulator textbook; do
+	grep -q "^$name " list || complain "config list: no $name"
+	"$PAGESCOPE" config show "$name" >one.cfg || complain "$name: not shown"
+	"$PAGESCOPE" config show --config one.cfg >two.cfg || complain "$name: not read back"
+	cmp -s one.cfg two.cfg || complain "$name: reads back as another machine"
+done
+"$PAGESCOPE" config show >default.cfg || complain "the default is not shown"
+cmp -s default.cfg one.cfg && complain "a preset shows the default machine"
+
+# Published shapes (ANCHORS.md, section 4)
+shape()
+{
+	"$PAGESCOPE" config show "$1" | awk -v part="$2" '
+		$2 == "=" && $3 == "{" { name = $1 }
+		$1 == "entries" && name == part { entries = $3 + 0 }
+		$1 == "ways" && name == part { print entries "x" $3 + 0; exit }'
+}
+while read -r preset part want; do
+	got=$(shape "$preset" "$part")
+	[ "$got" = "$want" ] || complain "$preset: $part is $got, not $want"
+done <<-END
+	skylake-sp l1d 64x4
+	skylake-sp l1d-2m 32x4
+	skylake-sp l2 1536x12
+	sapphire-rapids l1d 96x6
+	zen2 l1d 64x0
+	zen4 l1d 72x0
+	zen5 l2 4096x16
+	neoverse-n1 l2 1280x5
+	neoverse-v2 l2 2048x8
+	simulator l1d 64x4
+	simulator l2 1536x12
+END
+
+# Layers: preset, then file, then --set
+printf 'tlb = { l1d = { entries = 80; ways = 5; }; };\n' >layer.cfg
+"$PAGESCOPE" config show zen4 --config layer.cfg --set tlb.l1i.entries=99 >out
+grep -A1 '	l1d = {' out | grep -q '= 80;' || complain "--config does not cover the preset"
+grep -A1 '	l1i = {' out | grep -q '= 99;' || complain "--set does not cover"
+"$PAGESCOPE" config show zen4 --config layer.cfg --set tlb.l1d.entries=90 >out
+grep -A1 '	l1d = {' out | grep -q '= 90;' || complain "--set does not cover --config"
+
+cat >ways.cfg <<-END
+	tlb = {
+		l1d = {
+			ways = 5;
+		};
+	};
+END
+refused 125 "ways.cfg:3: tlb.l1d.ways: 5" show --config ways.cfg
+refused 125 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
+refused 125 "power of two" show --set tlb.l2.replacement=plru
+refused 125 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
+refused 125 "0 to 8192" show --set tlb.l1d.entries=9000
+refused 125 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
+refused 125 'allowed: radix' show --set table.kind=radish
+refused 125 "did you mean zen4" show zen44
+refused 125 "no such preset" show ../presets/zen4
+refused 2 "config list" lost
+printf 'tlb = {\n' >broken.cfg
+refused 125 "broken.cfg:" show --config broken.cfg
+PAGESCOPE_PRESETS=/nonexistent refused 125 "/nonexistent" list
+
+exit $failed
