@@ -304,12 +304,12 @@ set_choice(const struct setting *setting, void *field)
 static int
 set_list(const struct setting *setting, void *field)
 {
-	char **list = *(char ***)field;
+	char **old = *(char ***)field, **list;
 	size_t n = 0;
 
-	while (list && list[n])
+	while (old && old[n])
 		n++;
-	list = reallocarray(list, n + 2, sizeof(*list));
+	list = reallocarray(old, n + 2, sizeof(*list));
 	if (!list)
 		return fail_errno(ENOMEM, "%s: %s", setting->where,
 				  setting->label);

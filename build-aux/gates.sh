@@ -52,8 +52,10 @@ gate_clang()
 	configured_make clang CC=clang --enable-werror -- check TESTS=
 }
 
-# Right shifts of negatives are arithmetic with both our compilers; registries
-# end with NULL, which must be looked at before any other bound.
+# Left out: what holds with both our compilers (right shifts of negatives, NULL
+# in variadic calls); registries end with NULL, which must be looked at before
+# any other bound; and what it takes for uninitialised or a single object while
+# clang-analyzer and the sanitizers see better.
 gate_cppcheck()
 {
 	sources | grep '\.c$' | grep -v valgrind |
@@ -61,7 +63,9 @@ gate_cppcheck()
 			--enable=warning,performance,portability --inline-suppr \
 			--suppress=missingIncludeSystem \
 			--suppress=shiftTooManyBitsSigned \
-			--suppress=arrayIndexThenCheck --library=gnu
+			--suppress=arrayIndexThenCheck --suppress=objectIndex \
+			--suppress=uninitvar --suppress=varFuncNullUB \
+			--suppress=unknownMacro --library=gnu
 }
 
 tidy()
