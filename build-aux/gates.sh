@@ -34,11 +34,12 @@ gate_format()
 	sources | xargs clang-format --dry-run --Werror
 }
 
+# (2317: it does not see that a trap calls a function.)
 gate_shell()
 {
 	git ls-files | while read -r file; do
 		! head -c 64 "$file" | grep -qa '^#!/bin/\(ba\)\?sh' || echo "$file"
-	done | xargs shellcheck
+	done | xargs shellcheck -e SC2317
 }
 
 # Tests are compiled too, run by the other gates.

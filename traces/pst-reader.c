@@ -771,9 +771,14 @@ bool
 pst_is(const char *path)
 {
 	uint8_t start[PST_FRAME_BYTES + 16];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
 	bool is;
+	int fd;
 
+	/* A pipe's start would be gone for who reads it then. */
+	if (stat(path, &status) || !S_ISREG(status.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	is = read(fd, start, sizeof(start)) == sizeof(start) &&

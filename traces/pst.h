@@ -62,7 +62,7 @@ int pst_verify(const char *path, struct pst_summary *summary);
 /* Is this source a trace reader (so that it has a summary)? */
 bool pst_reader_is(const struct source *source);
 
-/* Does the file begin like a .pst? */
+/* Is it a regular file that begins like a .pst? */
 bool pst_is(const char *path);
 
 #endif
