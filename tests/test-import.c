@@ -445,6 +445,8 @@ test_formats(void **state)
 	expect_error(import_text(&set, ""),
 		     "--set csv.column=1: lackey has no options");
 	assert_int_equal(import_text(&unknown, "").error, -EINVAL);
+	/* which column is not for us to guess */
+	assert_int_equal(import_text(&automatic, "1,2\n3,4\n").error, -EINVAL);
 	expect_error(import_text(&automatic, "hello\nworld\n"),
 		     "@: no known trace format: it begins with \"hello\" (if "
 		     "you know it, say --from FORMAT)");

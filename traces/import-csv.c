@@ -488,7 +488,8 @@ csv_comment(const char *line)
 	return *line == '#';
 }
 
-/* A number alone, or followed by a comma: a table for all we can tell */
+/* A number alone.  In a table of several columns nobody can tell which one is
+ * the address: those must be named by --from. */
 static bool
 csv_matches(const char *line)
 {
@@ -497,7 +498,7 @@ csv_matches(const char *line)
 	const char *p = start == line ? text_decimal(start, &value)
 				      : text_hex(start, &value);
 
-	return p && (text_line_end(p) || *text_skip_blanks(p) == ',');
+	return p && text_line_end(p);
 }
 
 static bool
