@@ -186,25 +186,38 @@ document_write(FILE *file, const json_t *document)
 	fputs("\n}\n", file);
 }
 
+void
+result_print(const struct result *result, FILE *file)
+{
+	locale_t plain, before;
+
+	/* a comma for a point would end the document for every reader */
+	plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+	before = uselocale(plain);
+	document_write(file, result_json((struct result *)(uintptr_t)result));
+	uselocale(before);
+	if (plain)
+		freelocale(plain);
+}
+
+void
+result_print_json(const json_t *value, FILE *file)
+{
+	value_write(file, value, -1);
+}
+
 int
 result_write(const struct result *result, const char *path)
 {
 	bool standard = !strcmp(path, "-");
 	FILE *file = standard ? stdout : fopen(path, "we");
-	locale_t plain, before;
 	int error;
 
 	if (!file)
 		return fail_errno(errno, "%s", path);
-	/* a comma for a point would end the document for every reader */
-	plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-	before = uselocale(plain);
 	errno = 0;
-	document_write(file, result_json((struct result *)(uintptr_t)result));
+	result_print(result, file);
 	error = fflush(file) || ferror(file) ? errno ? errno : EIO : 0;
-	uselocale(before);
-	if (plain)
-		freelocale(plain);
 	if (!standard && fclose(file) && !error)
 		error = errno;
 	if (error)

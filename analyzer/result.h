@@ -21,6 +21,7 @@
 #include "analyzer/base.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #define RESULT_SCHEMA 1
 
@@ -81,5 +82,10 @@ int result_read(struct result **out, const char *path);
 /* Write it, indented, in the order of first use; "-" is stdout.  -errno (said),
  * also for a full disk. */
 int result_write(const struct result *result, const char *path);
+
+/* What result_write writes, into an open file; the caller checks its end.
+ * result_print_json: any value of it, on one line. */
+void result_print(const struct result *result, FILE *file);
+void result_print_json(const json_t *value, FILE *file);
 
 #endif

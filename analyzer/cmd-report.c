@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pagescope report R.json: the result document as text, CSV or one value. */
+#include "analyzer/fail.h"
+#include "analyzer/verb.h"
+#include "reports/renderer.h"
+#include "reports/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define WIDTH_PLAIN 96
+#define WIDTH_LEAST 60
+#define WIDTH_MOST  160
+
+struct report_config {
+	char *get, *format, *table;
+	int64_t top;
+};
+
+static const struct option_row report_rows[] = {
+	{ "get", OPTION_STRING, offsetof(struct report_config, get),
+	  .help = "Print only this value or option, bare, for scripts",
+	  .argument = "NAME" },
+	{ "format", OPTION_STRING, offsetof(struct report_config, format),
+	  .fallback = "text", .help = "How to print: text, json or csv",
+	  .argument = "FORMAT" },
+	{ "table", OPTION_STRING, offsetof(struct report_config, table),
+	  .help = "Print only this table, whole", .argument = "NAME" },
+	{ "top", OPTION_INT, offsetof(struct report_config, top),
+	  .fallback = "10", .min = 0, .max = 1e9,
+	  .help = "Rows of each ranking in the report, 0: all" },
+	{ NULL },
+};
+
+static const struct option_group report_groups[] = {
+	{ "", report_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree report_options = {
+	report_groups, sizeof(struct report_config)
+};
+
+/* Say that there is no such name among the keys, with the nearest one. */
+static int
+unknown(const char *path, const char *what, const char *name,
+	json_t *const *objects, size_t n_objects)
+{
+	const char *near = NULL, *key, **names;
+	size_t n = 0;
+	json_t *value;
+
+	for (size_t i = 0; i < n_objects; i++)
+		n += json_object_size(objects[i]);
+	names = calloc(n + 1, sizeof(*names));
+	if (!names)
+		return fail(ENOMEM, "report: no memory");
+	n = 0;
+	for (size_t i = 0; i < n_objects; i++)
+		json_object_foreach(objects[i], key, value) names[n++] = key;
+	near = option_nearest(name, names, n);
+	if (near)
+		fail(EINVAL, "%s: no %s \"%s\"; did you mean \"%s\"?", path,
+		     what, name, near);
+	else
+		fail(EINVAL, "%s: no %s \"%s\"", path, what, name);
+	free(names);
+	return -EINVAL;
+}
+
+/* An absent value prints nothing, so that $(...) is empty, and is status 3. */
+static int
+print_bare(const char *path, struct result *result, const char *name)
+{
+	json_t *values = json_object_get(result_json(result), "values");
+	json_t *options = json_object_get(result_json(result), "options");
+	json_t *entry = json_object_get(values, name);
+	json_t *value = json_object_get(entry, "value");
+
+	if (!entry)
+		value = json_object_get(options, name);
+	if (!value)
+		return unknown(path, "value or option", name,
+			       (json_t *const[]){ values, options }, 2);
+	if (json_is_null(value)) {
+		note("%s: %s is not known: %s", path, name,
+		     json_string_value(json_object_get(entry, "reason")));
+		return STATUS_PARTIAL;
+	}
+	if (json_is_string(value))
+		fputs(json_string_value(value), stdout);
+	else
+		result_print_json(value, stdout);
+	putchar('\n');
+	return STATUS_OK;
+}
+
+static const struct renderer_ops *
+find_renderer(const char *name)
+{
+	const char *names[16], *near;
+	size_t n = 0;
+
+	for (; renderer_registry[n] && n < ARRAY_SIZE(names); n++) {
+		if (!strcmp(renderer_registry[n]->name, name))
+			return renderer_registry[n];
+		names[n] = renderer_registry[n]->name;
+	}
+	near = option_nearest(name, names, n);
+	fail(EINVAL, "report: no format \"%s\"; did you mean \"%s\"?", name,
+	     near ? near : "text");
+	return NULL;
+}
+
+static void
+setup_terminal(struct render_setup *setup)
+{
+	const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+	struct winsize size;
+
+	setup->width = WIDTH_PLAIN;
+	if (!isatty(STDOUT_FILENO))
+		return;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		setup->width = size.ws_col < WIDTH_LEAST  ? WIDTH_LEAST
+			       : size.ws_col > WIDTH_MOST ? WIDTH_MOST
+							  : size.ws_col;
+	setup->coloured =
+		(!plain || !*plain) && term && *term && strcmp(term, "dumb");
+}
+
+static int
+report_print(const char *path, struct result *result,
+	     const struct report_config *config)
+{
+	const struct renderer_ops *renderer = find_renderer(config->format);
+	struct render_setup setup = { .top = (size_t)config->top };
+	json_t *tables = json_object_get(result_json(result), "tables");
+
+	if (!renderer)
+		return STATUS_USAGE;
+	if (config->table && *config->table) {
+		setup.table = config->table;
+		setup.top = 0;
+		if (!json_object_get(tables, setup.table))
+			return unknown(path, "table", setup.table, &tables, 1);
+	}
+	setup_terminal(&setup);
+	return renderer->render(result, &setup, stdout);
+}
+
+static int
+report_run(const struct verb_call *call)
+{
+	const struct report_config *config = call->config;
+	const char *path = call->argc ? call->argv[0] : "-";
+	struct result *result;
+	int status;
+
+	if (call->argc > 1) {
+		fail(EINVAL, "report: one result at a time, not \"%s\" too",
+		     call->argv[1]);
+		return STATUS_USAGE;
+	}
+	if (!call->argc && isatty(STDIN_FILENO)) {
+		fail(EINVAL, "report: which result? Name a file that "
+			     "\"pagescope replay -o FILE\" wrote");
+		return STATUS_USAGE;
+	}
+	status = result_read(&result, path);
+	if (status)
+		return status;
+	if (config->get && *config->get)
+		status = print_bare(path, result, config->get);
+	else
+		status = report_print(path, result, config);
+	result_close(result);
+	return status;
+}
+
+const struct verb_ops report_verb = {
+	.name = "report",
+	.help = "print what a replay found out",
+	.arguments = "[OPTION...] [RESULT.json]",
+	.details =
+		"Reads a result document (standard input when no file is "
+		"named) and prints it. The text report begins with plain "
+		"sentences: where the time of address translation goes, who "
+		"causes it, what the kernel did; the tables behind them "
+		"follow. --get NAME prints one bare value for scripts: status "
+		"125 when there is no such name, 3 (and the reason on stderr) "
+		"when this run could not give the value. --format csv prints "
+		"all values, or with --table NAME one table. The document "
+		"itself is described in pagescope-result(5).",
+	.options = &report_options,
+	.run = report_run,
+};

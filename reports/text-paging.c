@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Tables of the kernel part: faults by class and over time, memory. */
+#include "reports/number.h"
+#include "reports/text.h"
+
+#include <stdio.h>
+
+#define SLICES 10
+
+static const char *const classes[][2] = {
+	{ "anon", "anonymous, written first" },
+	{ "zero", "anonymous, read first (zero page)" },
+	{ "zero-cow", "write to the zero page" },
+	{ "cow", "copy on write" },
+	{ "reuse", "write to a page no longer shared" },
+	{ "file", "file page" },
+	{ "shared", "shared memory" },
+	{ "stack", "growth of the stack" },
+	{ "unmapped", "outside every known mapping" },
+};
+
+static void
+put_classes(struct text *text, double minor)
+{
+	struct grid *grid;
+	char name[64];
+	double n;
+
+	text_heading(text, "Page faults");
+	if (minor <= 0) {
+		text_say(text, "None.");
+		return;
+	}
+	grid = grid_open("<>><");
+	grid_add(grid, "class");
+	grid_add(grid, "faults");
+	grid_add(grid, "share");
+	grid_add(grid, "");
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		snprintf(name, sizeof(name), "fault.%s", classes[i][0]);
+		if (!view_value(text->result, name, &n) || n <= 0)
+			continue;
+		grid_add(grid, classes[i][1]);
+		grid_add(grid, number_count(n).text);
+		grid_add(grid, number_share(n, minor).text);
+		grid_add(grid, number_bar(n, minor, 24).text);
+	}
+	grid_add(grid, "all minor faults");
+	grid_add(grid, number_count(minor).text);
+	grid_add(grid, number_share(minor, minor).text);
+	grid_add(grid, "");
+	if (view_value(text->result, "fault.recorded.minor", &n)) {
+		grid_add(grid, "the real kernel's, as recorded");
+		grid_add(grid, number_count(n).text);
+		grid_add(grid, "");
+		grid_add(grid, "");
+	}
+	text_grid(text, grid);
+}
+
+struct slices {
+	double faults[SLICES], of_class[SLICES][ARRAY_SIZE(classes)];
+	double end, all;
+};
+
+static void
+slices_fill(struct slices *slices, const struct view_table *table)
+{
+	int start = view_column(table, "accesses");
+	double last = view_number(table, table->n_rows - 1, start);
+
+	/* a row's bin reaches to where the next one begins */
+	if (slices->end <= last)
+		slices->end = last + 1;
+	for (size_t i = 0; i < table->n_rows; i++) {
+		size_t slice = (size_t)(view_number(table, i, start) * SLICES /
+					slices->end);
+
+		for (size_t j = 0; j < ARRAY_SIZE(classes); j++) {
+			double n =
+				view_number(table, i,
+					    view_column(table, classes[j][0]));
+
+			slices->of_class[slice][j] += n;
+			slices->faults[slice] += n;
+			slices->all += n;
+		}
+	}
+}
+
+static void
+put_over_time(struct text *text)
+{
+	struct view_table table;
+	struct slices slices = { .end = view_or_zero(text->result,
+						     "accesses") };
+	double most = 0;
+	struct grid *grid;
+
+	if (!view_table(text->result, "faults.time", &table) || !table.n_rows)
+		return;
+	slices_fill(&slices, &table);
+	if (slices.all <= 0)
+		return;
+	for (size_t i = 0; i < SLICES; i++)
+		most = slices.faults[i] > most ? slices.faults[i] : most;
+	text_heading(text, "Page faults over the run");
+	grid = grid_open(">>><<");
+	grid_add(grid, "from access");
+	grid_add(grid, "faults");
+	grid_add(grid, "share");
+	grid_add(grid, "mostly");
+	grid_add(grid, "");
+	for (size_t i = 0; i < SLICES; i++) {
+		size_t best = 0;
+
+		for (size_t j = 1; j < ARRAY_SIZE(classes); j++)
+			if (slices.of_class[i][j] > slices.of_class[i][best])
+				best = j;
+		grid_add(grid, number_si(slices.end * (double)i / SLICES).text);
+		grid_add(grid, number_count(slices.faults[i]).text);
+		grid_add(grid, number_share(slices.faults[i], slices.all).text);
+		grid_add(grid, slices.faults[i] > 0 ? classes[best][0] : "");
+		grid_add(grid, number_bar(slices.faults[i], most, 30).text);
+	}
+	text_grid(text, grid);
+}
+
+static void
+put_memory(struct text *text)
+{
+	static const char *const values[][2] = {
+		{ "footprint.bytes", "memory in use at the end" },
+		{ "footprint.bytes.peak", "memory in use, at most" },
+		{ "table.bytes", "page tables at the end" },
+		{ "table.bytes.peak", "page tables, at most" },
+	};
+	struct grid *grid;
+	double value, any = 0;
+	const char *reason;
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		any += view_value(text->result, values[i][0], &value);
+	if (any <= 0)
+		return;
+	text_heading(text, "Memory");
+	grid = grid_open("<>>~");
+	for (int i = 0; i < 4; i++)
+		grid_add(grid, i == 2 ? "bytes" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (!view_value(text->result, values[i][0], &value))
+			continue;
+		grid_add(grid, values[i][1]);
+		grid_add(grid, number_bytes(value).text);
+		grid_add(grid, number_count(value).text);
+		grid_add(grid, "");
+	}
+	reason = view_reason(text->result, "footprint.pages");
+	if (view_value(text->result, "footprint.pages", &value) || reason) {
+		grid_add(grid, "4 KiB pages touched");
+		grid_add(grid, reason ? "-" : number_count(value).text);
+		grid_add(grid, "");
+		grid_add(grid, reason);
+	}
+	text_grid(text, grid);
+}
+
+void
+text_paging(struct text *text)
+{
+	double minor;
+
+	if (view_value(text->result, "fault.minor", &minor)) {
+		put_classes(text, minor);
+		if (minor > 0)
+			put_over_time(text);
+	}
+	put_memory(text);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What a reader wants to know first, in words: what translation costs, how
+ * much of it is walks and what those find where, who causes it, what the
+ * kernel did.  Each sentence is said only when the document knows it; "0" and
+ * "unknown" are different sentences.
+ */
+#include "reports/number.h"
+#include "reports/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a page table calls the entries of its levels */
+static const char *const level_names[] = { "root", "PTE", "PMD",
+					   "PUD",  "P4D", "PGD" };
+
+static void
+say_title(struct text *text)
+{
+	char command[160], title[512];
+	size_t n = view_command(text->result, command, sizeof(command));
+	const char *machine = view_machine(text->result);
+	const char *partial = view_partial(text->result);
+	double accesses = view_or_zero(text->result, "accesses");
+	double instructions;
+
+	if (n >= sizeof(command))
+		strcpy(command + sizeof(command) - 4, "...");
+	snprintf(title, sizeof(title), "%s%s%s", *command ? command : "A trace",
+		 *machine ? " on " : "", machine);
+	fprintf(text->file, "%s%s%s\n", text->setup->coloured ? "\033[1m" : "",
+		title, text->setup->coloured ? "\033[0m" : "");
+	if (view_value(text->result, "instructions", &instructions) &&
+	    instructions > 0)
+		text_say(text, "%s by %s.", number_of(accesses, "access").text,
+			 number_of(instructions, "instruction").text);
+	else
+		text_say(text,
+			 "%s; how many instructions made them is not "
+			 "known.",
+			 number_of(accesses, "access").text);
+	if (partial)
+		text_say(text,
+			 "PARTIAL: %s. All that follows covers only "
+			 "that part.",
+			 partial);
+}
+
+/* Cycles per access and per 1,000 instructions. */
+static void
+say_cost(struct text *text, double cycles, double accesses)
+{
+	double instructions, walk_cycles = 0, rest;
+	char per[96] = "";
+
+	if (cycles <= 0) {
+		text_say(text, "Address translation costs nothing beyond "
+			       "first-level TLB hits: no lookup missed.");
+		return;
+	}
+	if (view_value(text->result, "instructions", &instructions) &&
+	    instructions > 0)
+		snprintf(per, sizeof(per),
+			 " and %s" NB "cycles per 1,000 "
+			 "instructions",
+			 number_real(1000 * cycles / instructions).text);
+	text_say(text,
+		 "Address translation costs %s" NB "cycles: %s" NB
+		 "cycles per access%s "
+		 "(first-level TLB hits are free).",
+		 number_si(cycles).text, number_real(cycles / accesses).text,
+		 per);
+	if (!view_value(text->result, "walk.cycles", &walk_cycles))
+		return;
+	rest = cycles - walk_cycles;
+	if (walk_cycles <= 0)
+		text_say(text, "All of it is second-level TLB hits; no page "
+			       "walk was needed.");
+	else if (rest <= 0)
+		text_say(text, "All of it is page walks.");
+	else
+		text_say(
+			text,
+			"%s of that is page walks, %s hits in the second-level "
+			"TLB.",
+			number_share(walk_cycles, cycles).text,
+			number_share(rest, cycles).text);
+}
+
+static void
+say_walks(struct text *text, double walks, double accesses)
+{
+	double mean, p50, p99, max, references;
+
+	if (walks <= 0)
+		return;
+	if (view_value(text->result, "walk.latency.mean", &mean) &&
+	    view_value(text->result, "walk.latency.p50", &p50) &&
+	    view_value(text->result, "walk.latency.p99", &p99) &&
+	    view_value(text->result, "walk.latency.max", &max))
+		text_say(text,
+			 "One access in %s walks; a walk takes %s" NB
+			 "cycles on "
+			 "average, half of them at most %s, 99" NB
+			 "%% at most %s, "
+			 "the longest %s.",
+			 number_si(
+				 accesses / walks + 0.5 < 10
+					 ? accesses / walks
+					 : (double)(uint64_t)(accesses / walks +
+							      0.5))
+				 .text,
+			 number_real(mean).text, number_count(p50).text,
+			 number_count(p99).text, number_count(max).text);
+	if (view_value(text->result, "walk.references.mean", &references))
+		text_say(
+			text,
+			"It reads %s page-table %s on average; the walk caches "
+			"save the rest.",
+			number_real(references).text,
+			references == 1 ? "entry" : "entries");
+}
+
+/* Which level of the table the cycles go to, and where its entries lie. */
+static void
+say_levels(struct text *text)
+{
+	static const char *const places[] = { "l1", "l2", "l3", "memory" };
+	static const char *const names[] = { "the L1 cache", "the L2 cache",
+					     "the L3 cache", "memory" };
+	struct view_table table;
+	double cycles, all, best = -1, found, most = -1;
+	size_t row = 0, place = 0;
+	uint64_t level;
+	int column;
+
+	if (!view_table(text->result, "walk.levels", &table) || !table.n_rows)
+		return;
+	column = view_column(&table, "cycles");
+	cycles = view_sum(&table, column);
+	all = view_sum(&table, view_column(&table, "references"));
+	if (cycles <= 0 || all <= 0)
+		return;
+	for (size_t i = 0; i < table.n_rows; i++)
+		if (view_number(&table, i, column) > best) {
+			best = view_number(&table, i, column);
+			row = i;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		found = view_sum(&table, view_column(&table, places[i]));
+		if (found > most) {
+			most = found;
+			place = i;
+		}
+	}
+	level = (uint64_t)view_number(&table, row,
+				      view_column(&table, "level"));
+	found = view_sum(&table, view_column(&table, "memory"));
+	text_say(text,
+		 "%s of the walks' cycles are spent on level-%llu entries "
+		 "(%s). Of all entries read, %s are found in %s%s%s%s.",
+		 number_share(best, cycles).text, (unsigned long long)level,
+		 level < ARRAY_SIZE(level_names) ? level_names[level] : "upper",
+		 number_share(most, all).text, names[place],
+		 place == 3 ? "" : " and ",
+		 place == 3 ? "" : number_share(found, all).text,
+		 place == 3 ? "" : " come from memory");
+}
+
+/* The first row of a ranking, if it stands out at all. */
+static void
+say_top(struct text *text, const char *name, const char *column,
+	const char *what)
+{
+	struct view_table table;
+	double all, share;
+	const char *unit = "walk cycles";
+	int cost;
+
+	if (!view_table(text->result, name, &table) || !table.n_rows)
+		return;
+	cost = view_column(&table, "walk_cycles");
+	all = view_or_zero(text->result, "walk.cycles");
+	if (all <= 0) {
+		cost = view_column(&table, "l1_misses");
+		all = view_sum(&table, cost);
+		unit = "first-level TLB misses";
+	}
+	share = view_number(&table, 0, cost);
+	if (share <= 0)
+		return;
+	text_say(text, "%s %s causes %s of the %s%s.", what,
+		 view_text(&table, 0, view_column(&table, column)),
+		 number_share(share, all).text, unit,
+		 share < 0.2 * all ? ": no single one dominates" : "");
+}
+
+static void
+say_faults(struct text *text)
+{
+	static const char *const classes[][2] = {
+		{ "fault.anon", "first writes to anonymous memory" },
+		{ "fault.zero", "first reads of anonymous memory" },
+		{ "fault.zero-cow", "writes to the zero page" },
+		{ "fault.cow", "copies on write" },
+		{ "fault.reuse", "writes to pages no longer shared" },
+		{ "fault.file", "file pages" },
+		{ "fault.shared", "shared memory" },
+		{ "fault.stack", "growth of the stack" },
+		{ "fault.unmapped", "accesses outside every known mapping" },
+	};
+	double minor, count, best = 0, major;
+	const char *what = "";
+	char majors[64] = "";
+
+	if (!view_value(text->result, "fault.minor", &minor))
+		return;
+	if (view_value(text->result, "fault.major", &major) && major > 0)
+		snprintf(majors, sizeof(majors), " and %s",
+			 number_of(major, "major fault").text);
+	if (minor <= 0) {
+		text_say(text, "The kernel takes no minor page fault%s.",
+			 majors);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (view_value(text->result, classes[i][0], &count) &&
+		    count > best) {
+			best = count;
+			what = classes[i][1];
+		}
+	text_say(text, "The kernel takes %s%s%s%s%s%s.",
+		 number_of(minor, "minor page fault").text, majors,
+		 *what ? "; " : "", *what ? number_share(best, minor).text : "",
+		 *what ? " are " : "", what);
+	if (view_value(text->result, "fault.recorded.minor", &count))
+		text_say(text,
+			 "While it was recorded the real kernel took %s "
+			 "(prediction %+.1f" NB "%%).",
+			 number_count(count).text,
+			 count > 0 ? 100 * (minor - count) / count : 0.0);
+}
+
+static void
+say_memory(struct text *text)
+{
+	double tables, footprint;
+
+	if (!view_value(text->result, "table.bytes.peak", &tables) &&
+	    !view_value(text->result, "table.bytes", &tables))
+		return;
+	if (view_value(text->result, "footprint.bytes.peak", &footprint) ||
+	    view_value(text->result, "footprint.bytes", &footprint))
+		text_say(text,
+			 "It uses %s of memory at most, and its page tables %s "
+			 "(%s of that).",
+			 number_bytes(footprint).text,
+			 number_bytes(tables).text,
+			 number_share(tables, footprint).text);
+	else
+		text_say(text, "Its page tables take %s at most.",
+			 number_bytes(tables).text);
+}
+
+void
+text_sentences(struct text *text)
+{
+	double accesses = view_or_zero(text->result, "accesses"), cycles;
+	const char *reason = view_reason(text->result, "translation.cycles");
+
+	say_title(text);
+	text_heading(text, "Where the time goes");
+	if (accesses <= 0)
+		text_say(text, "No access was replayed, so nothing can be "
+			       "said about translation.");
+	else if (view_value(text->result, "translation.cycles", &cycles))
+		say_cost(text, cycles, accesses);
+	else
+		text_say(text,
+			 "What address translation costs is not known%s%s.",
+			 reason ? ": " : "", reason ? reason : "");
+	say_walks(text, view_or_zero(text->result, "walk.count"), accesses);
+	say_levels(text);
+	say_top(text, "functions", "function", "The function");
+	say_top(text, "mappings", "mapping", "The mapping");
+	say_faults(text);
+	say_memory(text);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the text report (render-text.c), in their order. */
+#ifndef REPORTS_TEXT_H
+#define REPORTS_TEXT_H
+
+#include "reports/grid.h"
+#include "reports/renderer.h"
+#include "reports/view.h"
+
+struct text {
+	const struct result *result;
+	const struct render_setup *setup;
+	FILE *file;
+	int error; /* -ENOMEM: a grid could not be printed */
+};
+
+/* A heading, with a blank line before it. */
+void text_heading(struct text *text, const char *heading);
+/* A blank at which text_say breaks no line */
+#define NB "\x1f"
+
+/* A paragraph, indented and broken at the width. */
+void text_say(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Print and close the grid. */
+void text_grid(struct text *text, struct grid *grid);
+
+/* Where the time goes, who causes it, what the kernel did: in words. */
+void text_sentences(struct text *text);
+/* Accesses, TLBs, walk caches, caches. */
+void text_translation(struct text *text);
+/* Walks: references, latency, by level and place. */
+void text_walks(struct text *text);
+/* Faults, page tables, footprint. */
+void text_paging(struct text *text);
+/* Functions, mappings, sites. */
+void text_rankings(struct text *text);
+/* Command, host, machine, options, what is missing. */
+void text_provenance(struct text *text);
+/* Any table as it is. */
+void text_table(struct text *text, const struct view_table *table, size_t top);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Looking into a result document.  result_read has checked its shape, so what
+ * is missing here is missing from the run, not broken.
+ */
+#include "reports/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *
+document(const struct result *result)
+{
+	return result_json((struct result *)(uintptr_t)result);
+}
+
+static json_t *
+value_entry(const struct result *result, const char *name)
+{
+	return json_object_get(json_object_get(document(result), "values"),
+			       name);
+}
+
+bool
+view_value(const struct result *result, const char *name, double *value)
+{
+	json_t *found = json_object_get(value_entry(result, name), "value");
+
+	if (!json_is_number(found))
+		return false;
+	*value = json_number_value(found);
+	return true;
+}
+
+double
+view_or_zero(const struct result *result, const char *name)
+{
+	double value = 0;
+
+	view_value(result, name, &value);
+	return value;
+}
+
+const char *
+view_reason(const struct result *result, const char *name)
+{
+	json_t *entry = value_entry(result, name);
+
+	return json_string_value(json_object_get(entry, "reason"));
+}
+
+const char *
+view_partial(const struct result *result)
+{
+	return json_string_value(json_object_get(document(result), "partial"));
+}
+
+bool
+view_table(const struct result *result, const char *name,
+	   struct view_table *out)
+{
+	json_t *table =
+		json_object_get(json_object_get(document(result), "tables"),
+				name);
+	const char *help = json_string_value(json_object_get(table, "help"));
+
+	out->name = name;
+	out->help = help ? help : "";
+	out->columns = json_object_get(table, "columns");
+	out->rows = json_object_get(table, "rows");
+	out->n_columns = json_array_size(out->columns);
+	out->n_rows = json_array_size(out->rows);
+	return table != NULL;
+}
+
+int
+view_column(const struct view_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->n_columns; i++)
+		if (!strcmp(view_column_name(table, i), name))
+			return (int)i;
+	return -1;
+}
+
+const char *
+view_column_name(const struct view_table *table, size_t column)
+{
+	return json_string_value(
+		json_object_get(json_array_get(table->columns, column),
+				"name"));
+}
+
+const char *
+view_column_unit(const struct view_table *table, size_t column)
+{
+	const char *unit = json_string_value(
+		json_object_get(json_array_get(table->columns, column),
+				"unit"));
+
+	return unit ? unit : "";
+}
+
+const json_t *
+view_cell(const struct view_table *table, size_t row, int column)
+{
+	if (column < 0)
+		return NULL;
+	return json_array_get(json_array_get(table->rows, row), (size_t)column);
+}
+
+double
+view_number(const struct view_table *table, size_t row, int column)
+{
+	const json_t *cell = view_cell(table, row, column);
+
+	if (json_is_string(cell))
+		return (double)view_address(table, row, column);
+	return json_number_value(cell);
+}
+
+uint64_t
+view_address(const struct view_table *table, size_t row, int column)
+{
+	const json_t *cell = view_cell(table, row, column);
+
+	if (json_is_string(cell))
+		return strtoull(json_string_value(cell), NULL, 0);
+	if (json_is_real(cell)) {
+		double real = json_real_value(cell);
+
+		return real >= 0 && real < 0x1p64 ? (uint64_t)real : 0;
+	}
+	return (uint64_t)json_integer_value(cell);
+}
+
+const char *
+view_text(const struct view_table *table, size_t row, int column)
+{
+	const char *text = json_string_value(view_cell(table, row, column));
+
+	return text ? text : "";
+}
+
+double
+view_sum(const struct view_table *table, int column)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < table->n_rows; i++)
+		sum += view_number(table, i, column);
+	return sum;
+}
+
+static const json_t *
+provenance(const struct result *result, const char *name)
+{
+	return json_object_get(json_object_get(document(result), "provenance"),
+			       name);
+}
+
+/* Of a replay, "recording" holds what the trace says about the program. */
+static const json_t *
+recorded_command(const struct result *result)
+{
+	const json_t *command =
+		json_object_get(provenance(result, "recording"), "command");
+
+	if (!command)
+		command =
+			json_object_get(provenance(result, "trace"), "command");
+	return command ? command : provenance(result, "command");
+}
+
+size_t
+view_command(const struct result *result, char *text, size_t bytes)
+{
+	const json_t *command = recorded_command(result);
+	size_t used = 0, i;
+	json_t *word;
+
+	*text = '\0';
+	if (json_is_string(command))
+		return (size_t)snprintf(text, bytes, "%s",
+					json_string_value(command));
+	json_array_foreach(command, i, word)
+	{
+		const char *string = json_string_value(word);
+		bool quoted = string && (!*string || strpbrk(string, " \t'\""));
+		const char *quote = quoted ? "'" : "";
+
+		used += (size_t)snprintf(text + (used < bytes ? used : bytes),
+					 used < bytes ? bytes - used : 0,
+					 "%s%s%s%s", i ? " " : "", quote,
+					 string ? string : "?", quote);
+	}
+	return used;
+}
+
+size_t
+view_program(const struct result *result, char *text, size_t bytes)
+{
+	const json_t *command = recorded_command(result);
+	const char *word = json_string_value(
+		json_is_array(command) ? json_array_get(command, 0) : command);
+	const char *slash;
+	size_t n;
+
+	*text = '\0';
+	if (!word)
+		return 0;
+	n = strcspn(word, " ");
+	for (slash = word; (slash = memchr(word, '/', n)) != NULL;) {
+		n -= (size_t)(slash + 1 - word);
+		word = slash + 1;
+	}
+	return (size_t)snprintf(text, bytes, "%.*s", (int)n, word);
+}
+
+const char *
+view_machine(const struct result *result)
+{
+	static const char *const names[] = { "machine", "cpu", "preset" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const json_t *value = provenance(result, names[i]);
+
+		if (json_is_object(value))
+			value = json_object_get(value, "name");
+		if (json_is_string(value))
+			return json_string_value(value);
+	}
+	return "";
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking into a result document: what renderers ask of it.  All that is
+ * returned is borrowed from the result.
+ */
+#ifndef REPORTS_VIEW_H
+#define REPORTS_VIEW_H
+
+#include "analyzer/result.h"
+
+/* The number of this value.  False: unknown, null or a text. */
+bool view_value(const struct result *result, const char *name, double *value);
+/* The number, or 0 where there is none. */
+double view_or_zero(const struct result *result, const char *name);
+/* Why the value is null; NULL: it is not, or nobody put it. */
+const char *view_reason(const struct result *result, const char *name);
+/* Why the whole is partial, or NULL. */
+const char *view_partial(const struct result *result);
+
+struct view_table {
+	const char *name, *help;
+	const json_t *columns, *rows;
+	size_t n_columns, n_rows;
+};
+
+/* False: there is no such table (which is then empty). */
+bool view_table(const struct result *result, const char *name,
+		struct view_table *out);
+/* Number of the column, or -1. */
+int view_column(const struct view_table *table, const char *name);
+const char *view_column_name(const struct view_table *table, size_t column);
+/* The unit of the column, or "". */
+const char *view_column_unit(const struct view_table *table, size_t column);
+const json_t *view_cell(const struct view_table *table, size_t row, int column);
+/* The cell's number ("0x..." texts too); 0 where there is none. */
+double view_number(const struct view_table *table, size_t row, int column);
+/* The same for addresses, exactly. */
+uint64_t view_address(const struct view_table *table, size_t row, int column);
+/* The cell's text; "" where there is none. */
+const char *view_text(const struct view_table *table, size_t row, int column);
+double view_sum(const struct view_table *table, int column);
+
+/* The provenance's command line as one line of text; "" when unknown.
+ * Returns the length as snprintf would. */
+size_t view_command(const struct result *result, char *text, size_t bytes);
+/* The base name of the recorded program, or "" */
+size_t view_program(const struct result *result, char *text, size_t bytes);
+/* The machine's name (preset), or "" */
+const char *view_machine(const struct result *result);
+
+#endif
