@@ -134,7 +134,7 @@ cell_print(const char *text, char letter, unsigned width, bool last, FILE *file)
 static void
 fit(const struct grid *grid, unsigned *widths, unsigned width)
 {
-	unsigned sum = GRID_INDENT, over;
+	unsigned sum = GRID_INDENT;
 
 	for (size_t i = 0; i < grid->n; i++) {
 		unsigned n = characters(grid->cell[i]);
@@ -144,15 +144,28 @@ fit(const struct grid *grid, unsigned *widths, unsigned width)
 	}
 	for (unsigned i = 0; i < grid->n_columns; i++)
 		sum += widths[i] + (i ? 2 : 0);
-	for (unsigned i = 0; i < grid->n_columns && sum > width; i++) {
-		if (grid->letters[i] != '~' || widths[i] <= GRID_SHRUNK_MIN)
-			continue;
-		over = sum - width;
-		if (over > widths[i] - GRID_SHRUNK_MIN)
-			over = widths[i] - GRID_SHRUNK_MIN;
-		widths[i] -= over;
-		sum -= over;
+	for (; sum > width; sum--) {
+		unsigned widest = grid->n_columns;
+
+		for (unsigned i = 0; i < grid->n_columns; i++)
+			if (grid->letters[i] == '~' &&
+			    widths[i] > GRID_SHRUNK_MIN &&
+			    (widest == grid->n_columns ||
+			     widths[i] > widths[widest]))
+				widest = i;
+		if (widest == grid->n_columns)
+			break;
+		widths[widest]--;
 	}
+}
+
+static bool
+row_is_blank(const struct grid *grid, size_t at)
+{
+	for (size_t i = at; i < at + grid->n_columns && i < grid->n; i++)
+		if (*grid->cell[i])
+			return false;
+	return true;
 }
 
 int
@@ -169,6 +182,10 @@ grid_print(const struct grid *grid, FILE *file, unsigned width, bool coloured)
 		bool last = column + 1 == grid->n_columns;
 		size_t end = i + 1;
 
+		if (column == 0 && row_is_blank(grid, i)) {
+			i += grid->n_columns - 1;
+			continue;
+		}
 		/* no blanks at the end of a line */
 		while (!last && end % grid->n_columns && end < grid->n &&
 		       !*grid->cell[end])

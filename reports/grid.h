@@ -15,7 +15,7 @@ struct grid;
 
 /*
  * One letter a column: '<' left, '>' right, '~' left and may shrink.  The
- * first row that is added is the heading.  NULL: no memory (unsaid).
+ * first row that is added is the heading; a blank row is not printed.  NULL: no memory (unsaid).
  */
 struct grid *grid_open(const char *letters);
 void grid_close(struct grid *grid);
@@ -25,8 +25,8 @@ void grid_close(struct grid *grid);
 void grid_add(struct grid *grid, const char *text);
 void grid_addf(struct grid *grid, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Print with an indent of two, at most `width` columns where that can be;
- * bold: escape codes around the heading, or NULL.  0 or -ENOMEM (unsaid). */
+/* Print with an indent of two, at most `width` columns where that can be.
+ * 0 or -ENOMEM (unsaid). */
 int grid_print(const struct grid *grid, FILE *file, unsigned width,
 	       bool coloured);
 

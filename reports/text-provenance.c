@@ -164,7 +164,9 @@ put_absent(struct text *text)
 
 	json_object_foreach(values, name, entry)
 	{
-		if (!json_is_null(json_object_get(entry, "value")))
+		/* what is missing of walks stands with the walks */
+		if (!json_is_null(json_object_get(entry, "value")) ||
+		    !strncmp(name, "walk.", 5))
 			continue;
 		if (!any)
 			text_heading(text, "Not known");

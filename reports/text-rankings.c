@@ -39,7 +39,7 @@ put_ranking(struct text *text, const struct ranking *ranking)
 	cycles = view_column(&table, "walk_cycles");
 	text_heading(text, ranking->heading);
 	grid = grid_open(ranking->letters + (misses < 0));
-	grid_add(grid, "cycles");
+	grid_add(grid, "share");
 	if (misses >= 0)
 		grid_add(grid, "L1 misses");
 	grid_add(grid, "walks");
@@ -90,7 +90,7 @@ put_sites(struct text *text)
 	line = view_column(&table, "line");
 	text_heading(text, "Instructions and code blocks");
 	grid = grid_open(">>><<~~");
-	grid_add(grid, "cycles");
+	grid_add(grid, "share");
 	grid_add(grid, "L1 misses");
 	grid_add(grid, "walks");
 	grid_add(grid, "kind");

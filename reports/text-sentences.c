@@ -31,14 +31,15 @@ say_title(struct text *text)
 		 *machine ? " on " : "", machine);
 	fprintf(text->file, "%s%s%s\n", text->setup->coloured ? "\033[1m" : "",
 		title, text->setup->coloured ? "\033[0m" : "");
-	if (view_value(text->result, "instructions", &instructions) &&
-	    instructions > 0)
+	if (accesses <= 0)
+		text_say(text, "No access.");
+	else if (view_value(text->result, "instructions", &instructions) &&
+		 instructions > 0)
 		text_say(text, "%s by %s.", number_of(accesses, "access").text,
 			 number_of(instructions, "instruction").text);
 	else
 		text_say(text,
-			 "%s; how many instructions made them is not "
-			 "known.",
+			 "%s; how many instructions made them is not known.",
 			 number_of(accesses, "access").text);
 	if (partial)
 		text_say(text,

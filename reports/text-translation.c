@@ -49,6 +49,9 @@ put_accesses(struct text *text)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		double n = named(text, "accesses", kinds[i][0]);
 
+		if (n <= 0)
+			continue;
+
 		grid_add(grid, kinds[i][1]);
 		grid_add(grid, number_count(n).text);
 		grid_add(grid, number_share(n, all).text);
@@ -201,7 +204,7 @@ put_caches(struct text *text)
 		grid_add(grid, number_count(named(text, "memory", "references"))
 				       .text);
 		for (int i = 0; i < 3; i++)
-			grid_add(grid, i == 1 ? "" : "");
+			grid_add(grid, "");
 	}
 	text_grid(text, grid);
 }

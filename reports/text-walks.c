@@ -24,7 +24,7 @@ put_summary(struct text *text)
 
 	text_heading(text, "Page walks");
 	for (int i = 0; i < 3; i++)
-		grid_add(grid, i ? "" : "");
+		grid_add(grid, "");
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		const char *reason = view_reason(text->result, values[i][0]);
 		double value;

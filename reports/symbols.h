@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names for program counters: functions and source lines, from the symbol
+ * tables and DWARF of the files that were mapped (with separate debug files,
+ * by build-id).
+ */
+#ifndef REPORTS_SYMBOLS_H
+#define REPORTS_SYMBOLS_H
+
+#include "analyzer/model.h"
+
+/*
+ * After the models have finished: add columns function, file, line to the
+ * table `sites` and make the table `functions` of it.  Where there is no
+ * symbol the function is "FILE+0xOFFSET"; files that are gone or have changed
+ * since (build-id) are said in the value `symbols.missing`.
+ * code_map: of code_map_open, fed by the same run.  Without `sites`: nothing.
+ * 0 or -ENOMEM (said).
+ */
+int symbols_resolve(struct result *result, const struct model *code_map,
+		    const struct stream *stream);
+
+#endif
