@@ -251,17 +251,17 @@ say_memory(struct text *text)
 	if (!view_value(text->result, "table.bytes.peak", &tables) &&
 	    !view_value(text->result, "table.bytes", &tables))
 		return;
-	if (view_value(text->result, "footprint.bytes.peak", &footprint) ||
-	    view_value(text->result, "footprint.bytes", &footprint))
+	if (!view_value(text->result, "footprint.bytes.peak", &footprint) &&
+	    !view_value(text->result, "footprint.bytes", &footprint))
+		text_say(text, "Its page tables take %s at most.",
+			 number_bytes(tables).text);
+	else if (footprint > 0)
 		text_say(text,
 			 "It uses %s of memory at most, and its page tables %s "
 			 "(%s of that).",
 			 number_bytes(footprint).text,
 			 number_bytes(tables).text,
 			 number_share(tables, footprint).text);
-	else
-		text_say(text, "Its page tables take %s at most.",
-			 number_bytes(tables).text);
 }
 
 void
