@@ -3,7 +3,7 @@
  * The report for people: first what matters in plain sentences, then the
  * tables behind them, then where all of it comes from.
  */
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include "analyzer/fail.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Tables of the kernel part: faults by class and over time, memory. */
 #include "reports/number.h"
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include <stdio.h>
 

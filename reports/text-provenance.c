@@ -3,7 +3,7 @@
  * Where the figures come from: command, host, trace, machine; the options
  * that differ from their defaults; and what this run could not give.
  */
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include "analyzer/model.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who causes the misses: functions, mappings, instructions. */
 #include "reports/number.h"
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include <stdio.h>
 

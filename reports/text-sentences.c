@@ -6,7 +6,7 @@
  * "unknown" are different sentences.
  */
 #include "reports/number.h"
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,12 +115,12 @@ say_walks(struct text *text, double walks, double accesses)
 			 number_real(mean).text, number_count(p50).text,
 			 number_count(p99).text, number_count(max).text);
 	if (view_value(text->result, "walk.references.mean", &references))
-		text_say(
-			text,
-			"It reads %s page-table %s on average; the walk caches "
-			"save the rest.",
-			number_real(references).text,
-			references == 1 ? "entry" : "entries");
+		text_say(text, "It reads %s page-table %s on average%s.",
+			 number_real(references).text,
+			 references == 1 ? "entry" : "entries",
+			 view_or_zero(text->result, "pwc.pde.hits") > 0
+				 ? "; the walk caches save the others"
+				 : "");
 }
 
 /* Which level of the table the cycles go to, and where its entries lie. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Tables of accesses, TLBs, walk caches and caches. */
 #include "reports/number.h"
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #include <stdio.h>
 #include <string.h>

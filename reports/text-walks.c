@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Tables of page walks: how many, how long, which level, found where. */
 #include "reports/number.h"
-#include "reports/text.h"
+#include "reports/text-report.h"
 
 #define BINS_MAX 12
 

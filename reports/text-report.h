@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The parts of the text report (render-text.c), in their order. */
-#ifndef REPORTS_TEXT_H
-#define REPORTS_TEXT_H
+#ifndef REPORTS_TEXT_REPORT_H
+#define REPORTS_TEXT_REPORT_H
 
 #include "reports/grid.h"
 #include "reports/renderer.h"
