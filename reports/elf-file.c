@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Symbols of one ELF file, through libelf and libdw.  All functions go into
+ * one sorted array when the file is opened; lines are looked up in the DWARF
+ * line table each time, there are few.
+ */
+#include "reports/elf-file.h"
+
+#include <elfutils/libdw.h>
+#include <elfutils/libdwelf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct symbol {
+	uint64_t start, end; /* virtual addresses of the file */
+	const char *name;    /* in the Elf */
+	unsigned rank;	     /* the better name of two is the lower */
+};
+
+/* The file itself and its debug file */
+struct image {
+	int fd;
+	Elf *elf;
+	Dwarf *dwarf;
+};
+
+struct elf_file {
+	struct image part[2];
+	struct symbol *symbol; /* owned, sorted by start */
+	size_t n, room;
+};
+
+static int
+image_open(struct image *image, const char *path)
+{
+	image->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (image->fd < 0)
+		return -errno;
+	elf_version(EV_CURRENT);
+	image->elf = elf_begin(image->fd, ELF_C_READ_MMAP, NULL);
+	if (!image->elf || elf_kind(image->elf) != ELF_K_ELF)
+		return -ENOEXEC;
+	return 0;
+}
+
+static void
+image_close(struct image *image)
+{
+	if (image->dwarf)
+		dwarf_end(image->dwarf);
+	if (image->elf)
+		elf_end(image->elf);
+	if (image->fd >= 0)
+		close(image->fd);
+}
+
+/* As hex; "" if the file has none. */
+static void
+build_id_of(Elf *elf, char *text, size_t bytes)
+{
+	const void *id;
+	ssize_t n = dwelf_elf_gnu_build_id(elf, &id);
+
+	*text = '\0';
+	for (ssize_t i = 0; i < n && (size_t)(2 * i) + 3 <= bytes; i++)
+		sprintf(text + 2 * i, "%02x", ((const unsigned char *)id)[i]);
+}
+
+static int
+symbol_add(struct elf_file *file, const struct symbol *symbol)
+{
+	if (file->n == file->room) {
+		size_t room = file->room ? 2 * file->room : 1024;
+		struct symbol *wider =
+			reallocarray(file->symbol, room, sizeof(*wider));
+
+		if (!wider)
+			return -ENOMEM;
+		file->symbol = wider;
+		file->room = room;
+	}
+	file->symbol[file->n++] = *symbol;
+	return 0;
+}
+
+static int
+section_read(struct elf_file *file, Elf *elf, Elf_Scn *section,
+	     const GElf_Shdr *header)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t n =
+		header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
+	int error = 0;
+
+	for (size_t i = 0; data && !error && i < n; i++) {
+		struct symbol symbol;
+		GElf_Sym entry;
+		unsigned type;
+
+		if (!gelf_getsym(data, (int)i, &entry))
+			continue;
+		type = GELF_ST_TYPE(entry.st_info);
+		symbol.name = elf_strptr(elf, header->sh_link, entry.st_name);
+		if ((type != STT_FUNC && type != STT_GNU_IFUNC) ||
+		    entry.st_shndx == SHN_UNDEF || !symbol.name ||
+		    !*symbol.name)
+			continue;
+		symbol.start = entry.st_value;
+		symbol.end = entry.st_value + entry.st_size;
+		/* global names before weak and local ones, as nm users expect;
+		 * fewer underscores before more */
+		symbol.rank =
+			GELF_ST_BIND(entry.st_info) == STB_GLOBAL ? 0 : 16;
+		symbol.rank += (unsigned)strspn(symbol.name, "_");
+		error = symbol_add(file, &symbol);
+	}
+	return error;
+}
+
+static int
+symbols_read(struct elf_file *file, Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	int error = 0;
+
+	while (elf && !error && (section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+
+		if (gelf_getshdr(section, &header) &&
+		    (header.sh_type == SHT_SYMTAB ||
+		     header.sh_type == SHT_DYNSYM))
+			error = section_read(file, elf, section, &header);
+	}
+	return error;
+}
+
+static int
+symbol_order(const void *left, const void *right)
+{
+	const struct symbol *a = left, *b = right;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	if (a->end != b->end)
+		return a->end < b->end ? 1 : -1;
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+/* The debug file of this build-id, where there is one. */
+static void
+debug_open(struct elf_file *file, const char *build_id)
+{
+	char path[256];
+
+	if (strlen(build_id) < 4 || strlen(build_id) > 128)
+		return;
+	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug",
+		 build_id, build_id + 2);
+	if (image_open(&file->part[1], path)) {
+		image_close(&file->part[1]);
+		file->part[1] = (struct image){ .fd = -1 };
+	}
+}
+
+static int
+open_parts(struct elf_file *file, const char *path, const char *build_id,
+	   char *why, size_t why_bytes)
+{
+	char found[160];
+	int error = image_open(&file->part[0], path);
+
+	if (error) {
+		snprintf(why, why_bytes, "%s",
+			 error == -ENOEXEC ? "not an ELF file"
+					   : strerror(-error));
+		return error;
+	}
+	build_id_of(file->part[0].elf, found, sizeof(found));
+	if (*build_id && strcmp(build_id, found)) {
+		snprintf(why, why_bytes,
+			 "has changed since it was recorded (build-id %.12s, "
+			 "was %.12s)",
+			 *found ? found : "none", build_id);
+		return -ESTALE;
+	}
+	debug_open(file, found);
+	return 0;
+}
+
+int
+elf_file_open(struct elf_file **out, const char *path, const char *build_id,
+	      char *why, size_t why_bytes)
+{
+	struct elf_file *file = calloc(1, sizeof(*file));
+	int error;
+
+	if (!file) {
+		snprintf(why, why_bytes, "no memory");
+		return -ENOMEM;
+	}
+	file->part[0].fd = file->part[1].fd = -1;
+	error = open_parts(file, path, build_id, why, why_bytes);
+	for (size_t i = 0; !error && i < 2; i++) {
+		error = symbols_read(file, file->part[i].elf);
+		if (error)
+			snprintf(why, why_bytes, "no memory");
+		else if (file->part[i].elf)
+			file->part[i].dwarf =
+				dwarf_begin_elf(file->part[i].elf, DWARF_C_READ,
+						NULL);
+	}
+	if (error) {
+		elf_file_close(file);
+		return error;
+	}
+	if (file->n)
+		qsort(file->symbol, file->n, sizeof(*file->symbol),
+		      symbol_order);
+	*out = file;
+	return 0;
+}
+
+void
+elf_file_close(struct elf_file *file)
+{
+	if (!file)
+		return;
+	for (size_t i = 0; i < 2; i++)
+		image_close(&file->part[i]);
+	free(file->symbol);
+	free(file);
+}
+
+/* Offset in the file -> virtual address in it, by its loaded segments. */
+static bool
+address_of(const struct elf_file *file, uint64_t offset, uint64_t *address)
+{
+	Elf *elf = file->part[0].elf;
+	size_t n;
+
+	if (elf_getphdrnum(elf, &n))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr header;
+
+		if (!gelf_getphdr(elf, (int)i, &header) ||
+		    header.p_type != PT_LOAD || offset < header.p_offset ||
+		    offset >= header.p_offset + header.p_filesz)
+			continue;
+		*address = header.p_vaddr + (offset - header.p_offset);
+		return true;
+	}
+	return false;
+}
+
+/* Symbols of assembly often have no size: they reach to the next one. */
+static bool
+covers(const struct elf_file *file, size_t i, uint64_t address)
+{
+	const struct symbol *symbol = &file->symbol[i];
+
+	if (symbol->end > symbol->start)
+		return address < symbol->end;
+	for (size_t j = i + 1; j < file->n; j++)
+		if (file->symbol[j].start > symbol->start)
+			return address < file->symbol[j].start;
+	return false;
+}
+
+bool
+elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
+		  size_t bytes)
+{
+	size_t low = 0, high = file->n, first;
+	uint64_t address;
+
+	if (!address_of(file, offset, &address))
+		return false;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (file->symbol[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* a few back: nested symbols, and the best of equal ones is first */
+	for (size_t i = low, tries = 0; i-- > 0 && tries < 64; tries++) {
+		if (!covers(file, i, address))
+			continue;
+		for (first = i; first > 0 && file->symbol[first - 1].start ==
+						     file->symbol[i].start;)
+			first--;
+		if (covers(file, first, address))
+			i = first;
+		snprintf(text, bytes, "%s", file->symbol[i].name);
+		return true;
+	}
+	return false;
+}
+
+bool
+elf_file_line(const struct elf_file *file, uint64_t offset, char *text,
+	      size_t bytes)
+{
+	uint64_t address;
+
+	*text = '\0';
+	if (!address_of(file, offset, &address))
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		Dwarf *dwarf = file->part[i].dwarf;
+		const char *source, *slash;
+		Dwarf_Line *line;
+		Dwarf_Die unit;
+		int number;
+
+		if (!dwarf || !dwarf_addrdie(dwarf, address, &unit))
+			continue;
+		line = dwarf_getsrc_die(&unit, address);
+		source = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+		if (!source || dwarf_lineno(line, &number))
+			continue;
+		slash = strrchr(source, '/');
+		snprintf(text, bytes, "%s:%d", slash ? slash + 1 : source,
+			 number);
+		return true;
+	}
+	return false;
+}

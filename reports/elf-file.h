@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An ELF file as names for offsets in it: functions from .symtab and .dynsym,
+ * source lines from DWARF, both also from the separate debug file of the same
+ * build-id (/usr/lib/debug/.build-id).
+ */
+#ifndef REPORTS_ELF_FILE_H
+#define REPORTS_ELF_FILE_H
+
+#include "analyzer/base.h"
+
+struct elf_file;
+
+/*
+ * build_id: hex, of the file that was recorded; "": unknown.  0; -ENOENT (the
+ * file is gone), -ESTALE (it is another one now) or another errno, unsaid,
+ * with the reason in why.
+ */
+int elf_file_open(struct elf_file **out, const char *path, const char *build_id,
+		  char *why, size_t why_bytes);
+void elf_file_close(struct elf_file *file);
+
+/* The function at this offset of the file, "name" (C++ as it is mangled).
+ * False: no symbol covers it. */
+bool elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
+		       size_t bytes);
+/* "source.c:123" of this offset.  False, and "": no line information. */
+bool elf_file_line(const struct elf_file *file, uint64_t offset, char *text,
+		   size_t bytes);
+
+#endif
