@@ -68,7 +68,7 @@ full=$dir/full.json
 
 expect 0 1199000 '' --get walk.count "$full"
 expect 0 38.1985 '' --get walk.latency.mean "$full"
-expect 0 64 '' --get tlb.l1d.entries "$full"
+expect 0 65 '' --get tlb.l1d.entries "$full"
 expect 0 'none recorded' '' --get paging.mappings "$dir/blind.json"
 expect 3 '' 'fault.major is not known: files are' --get fault.major "$full"
 expect 125 '' 'no value or option "walk.cuont"; did you mean "walk.count"?$' \
