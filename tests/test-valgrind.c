@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,8 @@ struct counts {
 	uint64_t exit_status; /* of the last process to end */
 	int status;
 	bool reaped;
+	pid_t pid;
+	size_t losses; /* entries of about.losses */
 };
 
 extern const struct tracer_ops valgrind_tracer;
@@ -154,12 +158,32 @@ launch(struct tracer *tracer, char **argv, pid_t *pid)
 	return error;
 }
 
+/* Ask for the end of a recording after some batches; 0: never. */
+static uint64_t detach_after;
+
+static int
+drain_and_detach(struct tracer *tracer, struct stream *stream,
+		 struct counts *counts)
+{
+	struct batch batch;
+	int result = batch_init(&batch);
+
+	if (result)
+		return result;
+	while ((result = source_next(&tracer->source, &batch)) > 0) {
+		count_batch(counts, &batch, stream);
+		if (counts->batches == detach_after)
+			tracer->tracing->detach(tracer);
+	}
+	batch_fini(&batch);
+	return result;
+}
+
 static int
 record(unsigned kinds, char **argv, struct counts *counts)
 {
 	struct tracer_setup setup = { .kinds = kinds };
 	struct tracer *tracer = NULL;
-	pid_t pid;
 	int error;
 
 	*counts = (struct counts){ 0 };
@@ -169,14 +193,18 @@ record(unsigned kinds, char **argv, struct counts *counts)
 	if (!error)
 		error = valgrind_tracer.open(&tracer, &setup);
 	if (!error)
-		error = launch(tracer, argv, &pid);
+		error = launch(tracer, argv, &counts->pid);
 	if (!error)
-		error = drain(tracer, setup.stream, counts);
+		error = detach_after
+				? drain_and_detach(tracer, setup.stream, counts)
+				: drain(tracer, setup.stream, counts);
 	if (!error) {
 		counts->reaped =
 			tracer->tracing->status(tracer, &counts->status);
 		counts->threads = stream_threads(setup.stream);
 		counts->spaces = stream_spaces(setup.stream);
+		counts->losses = json_array_size(
+			json_object_get(stream_about(setup.stream), "losses"));
 	}
 	if (tracer)
 		source_close(&tracer->source);
@@ -189,6 +217,7 @@ static int
 count_command(int argc, char **argv)
 {
 	unsigned kinds = TRACER_DATA | TRACER_FETCH;
+	struct rusage self, child;
 	struct counts counts;
 
 	while (strcmp(argv[1], "quick") == 0) {
@@ -210,6 +239,11 @@ count_command(int argc, char **argv)
 	for (int i = 0; i < EVENT_TYPES; i++)
 		fprintf(stderr, "event %d %llu\n", i,
 			(unsigned long long)counts.events[i]);
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &child);
+	fprintf(stderr, "user ms: consumer %ld producer %ld\n",
+		self.ru_utime.tv_sec * 1000 + self.ru_utime.tv_usec / 1000,
+		child.ru_utime.tv_sec * 1000 + child.ru_utime.tv_usec / 1000);
 	fprintf(stderr, "batches %llu threads %llu spaces %llu status %#x\n",
 		(unsigned long long)counts.batches,
 		(unsigned long long)counts.threads,
@@ -404,6 +438,116 @@ killed_target(void **state)
 	assert_int_equal(counts.area[1][SITE_STORE], 10);
 }
 
+/* A target that never ends is let go, and runs on. */
+static void
+detached_target(void **state)
+{
+	char name[] = "forever", *argv[] = { target, name, target, NULL };
+	struct counts counts;
+	int status;
+
+	(void)state;
+	detach_after = 50;
+	assert_int_equal(record(ALL, argv, &counts), 0);
+	detach_after = 0;
+	assert_false(counts.reaped);
+	assert_true(counts.batches >= 50);
+	assert_true(counts.area[1][SITE_STORE] > 0);
+	/* stores go on, page by page: nothing is missing before the end */
+	usleep(100000);
+	assert_int_equal(waitpid(counts.pid, &status, WNOHANG), 0);
+	kill(counts.pid, SIGTERM);
+	assert_int_equal(waitpid(counts.pid, &status, 0), counts.pid);
+	assert_int_equal(status, SIGTERM);
+}
+
+/* What the recorder leaves behind when it is killed: a target that ends well */
+static void
+killed_recorder(void **state)
+{
+	int status, go[2];
+	char byte;
+	pid_t pid = 0;
+
+	(void)state;
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (pid == 0) {
+		char name[] = "long", *argv[] = { target, name, target, NULL };
+		struct counts counts;
+
+		dup2(go[1], 1);
+		detach_after = UINT64_MAX;
+		record(ALL, argv, &counts);
+		_exit(0);
+	}
+	close(go[1]);
+	assert_int_equal(read(go[0], &byte, 1), 1); /* it has begun */
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(read(go[0], &byte, 1), 1); /* and it has ended */
+	assert_int_equal(byte, 'e');
+	close(go[0]);
+}
+
+static void
+write_file(const char *path, const void *bytes, size_t n, mode_t mode)
+{
+	FILE *file = fopen(path, "wb");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, n, file), n);
+	fclose(file);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Copy of the target with the set-user-ID bit, in the working directory. */
+static void
+write_privileged(const char *path)
+{
+	static char bytes[1 << 20];
+	FILE *file = fopen(target, "rb");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	write_file(path, bytes, n, 04755);
+}
+
+/* Neither set-user-ID nor 32-bit programs are started; exec'd by a program
+ * they run as ever, and the recording says so. */
+static void
+programs_that_cannot_be(void **state)
+{
+	/* ELF, 32 bits, little-endian, EM_386 */
+	const unsigned char old[64] = { 0x7f, 'E', 'L',	     'F',     1,
+					1,    1,   [16] = 2, [18] = 3 };
+	char privileged[] = "./valgrind-privileged.tmp", mode[] = "plain";
+	char foreign[] = "./valgrind-foreign.tmp", outer[] = "privileged";
+	char missing[] = "./valgrind-missing.tmp";
+	char *argv[] = { privileged, mode, target, NULL };
+	struct counts counts;
+
+	(void)state;
+	write_privileged(privileged);
+	write_file(foreign, old, sizeof(old), 0755);
+	assert_int_equal(record(ALL, argv, &counts), -EPERM);
+	argv[0] = foreign;
+	assert_int_equal(record(ALL, argv, &counts), -ENOEXEC);
+	argv[0] = missing;
+	assert_int_equal(record(ALL, argv, &counts), -ENOENT);
+	argv[0] = target;
+	argv[1] = outer;
+	argv[2] = privileged;
+	assert_int_equal(record(ALL, argv, &counts), 0);
+	assert_int_equal(counts.status, 95 << 8); /* the target's, no mode */
+	assert_int_equal(counts.area[1][SITE_STORE], 10);
+	assert_int_equal(counts.losses, 1);
+	unlink(privileged);
+	unlink(foreign);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -417,6 +561,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(rewritten_code),
 		cmocka_unit_test(faults_inside),
 		cmocka_unit_test(killed_target),
+		cmocka_unit_test(detached_target),
+		cmocka_unit_test(killed_recorder),
+		cmocka_unit_test(programs_that_cannot_be),
 	};
 	char why[512], self[4096] = "";
 

@@ -195,6 +195,17 @@ forever(void)
 	return 1;
 }
 
+/* Says when it begins and ends; more than the ring holds in between */
+static int
+longer(void)
+{
+	if (write(1, "b", 1) != 1)
+		return 1;
+	for (unsigned i = 0; i < 100000; i++)
+		stores(1000, 1);
+	return write(1, "e", 1) == 1 ? 0 : 1;
+}
+
 /* What Valgrind can't run */
 static int
 privileged(void)
@@ -216,11 +227,11 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } modes[] = {
-	{ "plain", plain },	      { "forks", forks },
-	{ "threads", threads },	      { "jit", jit },
-	{ "faults", faults },	      { "killed", killed },
-	{ "aborted", aborted },	      { "forever", forever },
-	{ "privileged", privileged },
+	{ "plain", plain },	{ "forks", forks },
+	{ "threads", threads }, { "jit", jit },
+	{ "faults", faults },	{ "killed", killed },
+	{ "aborted", aborted }, { "forever", forever },
+	{ "long", longer },	{ "privileged", privileged },
 };
 
 int
