@@ -40,7 +40,10 @@ struct counts {
 	int status;
 	bool reaped;
 	pid_t pid;
-	size_t losses; /* entries of about.losses */
+	size_t losses;	   /* entries of about.losses */
+	char region[2000]; /* its events, one a line */
+	uint64_t heap_bytes, unmapped_heap_bytes;
+	uint64_t heap, stacks; /* heap: address */
 };
 
 extern const struct tracer_ops valgrind_tracer;
@@ -80,6 +83,66 @@ count_access(struct counts *counts, const struct batch *batch, uint32_t i,
 		counts->stores[batch->space % MANY][batch->thread % MANY]++;
 }
 
+#define REGION	     0x30000000u
+#define REGION_BYTES (64 * 4096u)
+
+/* Addresses in pages from the region's start */
+static void
+region_event(struct counts *counts, const struct event *event,
+	     const struct stream *stream)
+{
+	size_t n = strlen(counts->region);
+	const char *path = event->file == UINT32_MAX
+				   ? ""
+				   : stream_file(stream, event->file)->path;
+
+	snprintf(counts->region + n, sizeof(counts->region) - n,
+		 "%d %llu+%llu %#x %llu %llu %s\n", event->type,
+		 (unsigned long long)(event->address - REGION) / 4096,
+		 (unsigned long long)event->length, event->flags,
+		 (unsigned long long)event->offset,
+		 (unsigned long long)(event->value > REGION
+					      ? (event->value - REGION) / 4096
+					      : event->value),
+		 strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+}
+
+static void
+heap_event(struct counts *counts, const struct event *event)
+{
+	if (event->type == EVENT_MAP && (event->flags & MAP_FLAG_HEAP)) {
+		counts->heap_bytes += event->length;
+		counts->heap = event->address;
+	}
+	if (event->type == EVENT_UNMAP && counts->heap &&
+	    event->address >= counts->heap &&
+	    event->address < counts->heap + (1 << 20))
+		counts->unmapped_heap_bytes += event->length;
+	counts->stacks += event->type == EVENT_MAP &&
+			  (event->flags & MAP_FLAG_STACK) != 0;
+}
+
+static bool show_events;
+
+static void
+show_event(const struct event *event, const struct stream *stream)
+{
+	fprintf(stderr,
+		"%2d flags %#x %#llx + %#llx offset %#llx value %#llx extra "
+		"%#llx %s %s\n",
+		event->type, event->flags, (unsigned long long)event->address,
+		(unsigned long long)event->length,
+		(unsigned long long)event->offset,
+		(unsigned long long)event->value,
+		(unsigned long long)event->extra,
+		event->file == UINT32_MAX
+			? ""
+			: stream_file(stream, event->file)->path,
+		event->file == UINT32_MAX
+			? ""
+			: stream_file(stream, event->file)->build_id);
+}
+
 static void
 count_event(struct counts *counts, const struct event *event)
 {
@@ -109,6 +172,14 @@ count_batch(struct counts *counts, struct batch *batch,
 			     stream_site(stream, SITE_INDEX(batch->site[i])));
 	for (uint32_t i = 0; i < batch->n_events; i++)
 		count_event(counts, &batch->event[i]);
+	for (uint32_t i = 0; i < batch->n_events; i++) {
+		heap_event(counts, &batch->event[i]);
+		if (batch->event[i].address >= REGION &&
+		    batch->event[i].address < REGION + REGION_BYTES)
+			region_event(counts, &batch->event[i], stream);
+	}
+	for (uint32_t i = 0; show_events && i < batch->n_events; i++)
+		show_event(&batch->event[i], stream);
 }
 
 static int
@@ -222,6 +293,10 @@ count_command(int argc, char **argv)
 
 	while (strcmp(argv[1], "quick") == 0) {
 		quick++;
+		argv++, argc--;
+	}
+	if (strcmp(argv[1], "events") == 0) {
+		show_events = true;
 		argv++, argc--;
 	}
 	if (strcmp(argv[1], "data") == 0 || strcmp(argv[1], "fetch") == 0) {
@@ -490,6 +565,32 @@ killed_recorder(void **state)
 	close(go[0]);
 }
 
+/* Type (enum event_type), pages and bytes, flags, offset, value, file */
+static const char region_expected[] = "0 0+65536 0x3 0 0 \n"
+				      "0 4+8192 0x19 4096 0 valgrind-target\n"
+				      "1 8+8192 0 0 0 \n"
+				      "2 0+4096 0x5 0 0 \n"
+				      "3 12+16384 0 0 32 \n"
+				      "4 1+4096 0 0 4 \n" /* MADV_DONTNEED */
+				      "5 1+8192 0 0 0 \n"
+				      "5 1+8192 0x1 0 0 \n"
+				      "14 1+64 0 0 0 \n"
+				      "13 1+32 0 0 0 \n";
+
+static void
+mappings(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("maps", TRACER_DATA, &counts);
+	assert_int_equal(counts.status, 0);
+	assert_string_equal(counts.region, region_expected);
+	assert_int_equal(counts.stacks, 1);
+	assert_true(counts.heap_bytes >= 3 * 4096);
+	assert_int_equal(counts.unmapped_heap_bytes, 3 * 4096);
+}
+
 static void
 write_file(const char *path, const void *bytes, size_t n, mode_t mode)
 {
@@ -560,6 +661,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(threads_apart),
 		cmocka_unit_test(rewritten_code),
 		cmocka_unit_test(faults_inside),
+		cmocka_unit_test(mappings),
 		cmocka_unit_test(killed_target),
 		cmocka_unit_test(detached_target),
 		cmocka_unit_test(killed_recorder),

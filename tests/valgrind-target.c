@@ -3,6 +3,8 @@
  * What test-valgrind records: each mode makes a known number of accesses to
  * the pages at AREA, and to nothing else there.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -223,15 +225,50 @@ privileged(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 96;
 }
 
+/* One of each, at REGION and nowhere else */
+static int
+maps(void)
+{
+	char *region = (char *)(uintptr_t)0x30000000, *top;
+	int fd = open(program, O_RDONLY), null = open("/dev/null", O_WRONLY);
+	const int rw = PROT_READ | PROT_WRITE;
+
+	mmap(region, 16 * PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	     0);
+	mmap(region + 4 * PAGE, 5000, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
+	     PAGE);
+	munmap(region + 8 * PAGE, 2 * PAGE);
+	mprotect(region, PAGE, PROT_READ | PROT_EXEC);
+	mremap(region + 12 * PAGE, 4 * PAGE, 4 * PAGE,
+	       MREMAP_MAYMOVE | MREMAP_FIXED, region + 32 * PAGE);
+	madvise(region + PAGE, PAGE, MADV_DONTNEED);
+	mlock(region + PAGE, 2 * PAGE);
+	munlock(region + PAGE, 2 * PAGE);
+	if (munmap(region + 1, PAGE) == 0) /* fails, and leaves no event */
+		return 1;
+	if (read(fd, region + PAGE, 64) != 64 ||
+	    write(null, region + PAGE, 32) != 32)
+		return 2;
+	top = sbrk(0);
+	return sbrk(3 * PAGE) == top && sbrk(-3 * PAGE) == top + 3 * PAGE ? 0
+									  : 3;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
 } modes[] = {
-	{ "plain", plain },	{ "forks", forks },
-	{ "threads", threads }, { "jit", jit },
-	{ "faults", faults },	{ "killed", killed },
-	{ "aborted", aborted }, { "forever", forever },
-	{ "long", longer },	{ "privileged", privileged },
+	{ "plain", plain },
+	{ "forks", forks },
+	{ "threads", threads },
+	{ "jit", jit },
+	{ "faults", faults },
+	{ "killed", killed },
+	{ "aborted", aborted },
+	{ "forever", forever },
+	{ "maps", maps },
+	{ "long", longer },
+	{ "privileged", privileged },
 };
 
 int

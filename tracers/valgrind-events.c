@@ -336,6 +336,9 @@ take_map(struct taking *taking)
 	event->length = taking->word[1];
 	event->flags = (uint16_t)taking->word[2];
 	event->offset = taking->word[3];
+	/* Valgrind has the dynamic linker load it into each program. */
+	if (path && strstr(path, "/vgpreload_"))
+		event->flags |= MAP_FLAG_RECORDER;
 	return path ? files_number(taking->events->files, path, taking->word[5],
 				   &event->file)
 		    : 0;

@@ -31,8 +31,9 @@ extern const UChar VG_(trampoline_stuff_start)[];
 
 #define PATH_WORDS 512u /* PATH_MAX */
 
-static Int running_tid;	   /* as the kernel numbers it */
-static ThreadId running;   /* as Valgrind does */
+static Int running_tid;	 /* as the kernel numbers it */
+static ThreadId running; /* as Valgrind does */
+static Bool client_began;
 static Bool in_client;	   /* generated code is running */
 static Int signal_pending; /* delivered; its handler is about to run */
 static Bool exit_called;
@@ -91,32 +92,50 @@ rights(Bool r, Bool w, Bool x)
 	       (x ? RING_MAP_EXEC : 0u);
 }
 
+/* It grows down: what lies below is kept free for it. */
+static Bool
+grows_down(Addr at)
+{
+	const NSegment *below = VG_(am_find_nsegment)(at - 1);
+
+	return below && below->kind == SkResvn && below->smode == SmUpper;
+}
+
 static void
 startup(Addr at, SizeT length, Bool r, Bool w, Bool x, ULong debug_info)
 {
 	UInt flags = rights(r, w, x) | RING_MAP_INITIAL;
 	Addr trampoline = (Addr)VG_(trampoline_stuff_start);
-	Addr sp = VG_(get_SP)(1);
 
+	/* Valgrind keeps a page for a heap that is still empty; and it reports
+	 * its trampoline again, by itself. */
+	if (at == VG_(brk_base) || at % RING_PAGE)
+		return;
 	if (at <= trampoline && trampoline < at + length)
 		flags |= RING_MAP_RECORDER;
-	if (at <= sp && sp < at + length)
+	if (grows_down(at))
 		flags |= RING_MAP_STACK;
-	if (at == VG_(brk_base))
-		flags |= RING_MAP_HEAP;
 	map_event(at, length, flags);
 }
 
+/* A break in the middle of a page has all of it mapped. */
 static void
 brk_grow(Addr at, SizeT length, ThreadId tid)
 {
-	map_event(at, length, RING_MAP_READ | RING_MAP_WRITE | RING_MAP_HEAP);
+	Addr from = page_up(at), to = page_up(at + length);
+
+	if (client_began && from < to)
+		map_event(from, to - from,
+			  RING_MAP_READ | RING_MAP_WRITE | RING_MAP_HEAP);
 }
 
 static void
 brk_shrink(Addr at, SizeT length)
 {
-	EVENT(RECORD_UNMAP, at, length);
+	Addr from = page_up(at), to = page_up(at + length);
+
+	if (client_began && from < to)
+		EVENT(RECORD_UNMAP, from, to - from);
 }
 
 static void
@@ -167,7 +186,7 @@ client_starts(ThreadId tid, ULong blocks)
 		EVENT(RECORD_SIGNAL, (ULong)signal_pending, VG_(get_IP)(tid));
 		signal_pending = 0;
 	}
-	in_client = True;
+	client_began = in_client = True;
 }
 
 static void
@@ -365,7 +384,7 @@ call_done(UInt number, const UWord *arg, UWord result)
 		break;
 	case __NR_mlockall:
 	case __NR_munlockall:
-		EVENT(RECORD_LOCK, 0, ~(ULong)0, number == __NR_munlockall);
+		EVENT(RECORD_LOCK, 0, 1ull << 47, number == __NR_munlockall);
 		break;
 	case __NR_shmat:
 		attach_event(result);
