@@ -1,16 +1,307 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* pagescope replay TRACE: what a machine would have made of the accesses. */
+#include "analyzer/fail.h"
+#include "analyzer/progress.h"
+#include "analyzer/run.h"
 #include "analyzer/verb.h"
+#include "models/machine.h"
+#include "traces/open.h"
+#include "traces/pst.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct replay_config {
+	char *input;
+	char *output;
+	char *cpu;
+	char *config;
+	char **set;
+	int64_t seed;
+	int64_t jobs;
+	uint64_t max_accesses;
+	bool recover;
+};
+
+static const struct option_row replay_rows[] = {
+	{ "input", OPTION_STRING, offsetof(struct replay_config, input),
+	  .help = "the trace, - for a .pst on standard input", .key = 'i',
+	  .argument = "FILE" },
+	{ "output", OPTION_STRING, offsetof(struct replay_config, output),
+	  .help = "write the result as JSON, - for standard output; without "
+		  "it the report is printed",
+	  .key = 'o', .argument = "FILE" },
+	{ "cpu", OPTION_STRING, offsetof(struct replay_config, cpu),
+	  .help = "a preset (config list names them)", .key = 'c',
+	  .argument = "PRESET" },
+	{ "config", OPTION_STRING, offsetof(struct replay_config, config),
+	  .help = "a machine's file, laid over the preset",
+	  .argument = "FILE" },
+	{ "set", OPTION_LIST, offsetof(struct replay_config, set),
+	  .help = "one option, laid over the file: tlb.l1d.entries=128",
+	  .key = 's', .argument = "NAME=VALUE" },
+	{ "seed", OPTION_INT, offsetof(struct replay_config, seed), "0",
+	  .min = 0, .max = 9e15,
+	  .help = "of what the machine does at random, 0: as configured" },
+	{ "jobs", OPTION_INT, offsetof(struct replay_config, jobs), "-1",
+	  .min = -1, .max = 256,
+	  .help = "threads beside the decoding one; -1: one for each further "
+		  "processor. The result does not depend on it",
+	  .key = 'j', .argument = "N" },
+	{ "max-accesses", OPTION_SIZE,
+	  offsetof(struct replay_config, max_accesses), "0",
+	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
+	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
+	  .help = "skip damaged blocks" },
+	{ NULL },
+};
+
+static const struct option_group replay_groups[] = {
+	{ "", replay_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree replay_options = {
+	replay_groups, sizeof(struct replay_config)
+};
+
+struct replay {
+	const struct verb_call *call;
+	const struct replay_config *config;
+	const char *input;
+	struct machine_config machine;
+	struct source *source;
+	struct model *model;
+	struct result *result;
+	struct progress progress;
+};
+
+/* What does not change the result is left out of the command that it names */
+static json_t *
+command_json(const struct verb_call *call)
+{
+	static const char *const without[] = { "-o", "--output", "-j",
+					       "--jobs" };
+	json_t *words = json_array();
+
+	for (int i = 0; i < call->full_argc; i++) {
+		const char *word = call->full_argv[i];
+		bool skip = false;
+
+		for (size_t k = 0; k < ARRAY_SIZE(without) && !skip; k++) {
+			size_t n = strlen(without[k]);
+
+			if (!strcmp(word, without[k])) {
+				skip = true;
+				i++;
+			} else if (!strncmp(word, without[k], n)) {
+				skip = n == 2 || word[n] == '=';
+			}
+		}
+		if (!skip)
+			json_array_append_new(words,
+					      json_string(i ? word
+							    : "pagescope"));
+	}
+	return words;
+}
+
+static int
+put_option(void *context, const char *name, const struct option_row *row,
+	   const void *start)
+{
+	char text[512];
+
+	option_print(row, start, text, sizeof(text));
+	return result_option(context, name, text);
+}
+
+static int
+put_trace(struct replay *replay)
+{
+	struct pst_summary summary;
+	json_t *trace = json_object();
+
+	json_object_set_new(trace, "name", json_string(replay->input));
+	json_object_update(trace, stream_about(replay->source->stream));
+	if (pst_reader_is(replay->source)) {
+		pst_reader_summary(replay->source, &summary);
+		if (summary.digest[0])
+			json_object_set_new(trace, "digest",
+					    json_string(summary.digest));
+		if (summary.lost_bytes || !summary.complete)
+			result_partial(replay->result,
+				       "the trace is incomplete");
+	}
+	return result_provenance(replay->result, "trace", trace);
+}
+
+static int
+put_provenance(struct replay *replay)
+{
+	const struct replay_config *config = replay->config;
+	const char *about = replay->machine.about ? replay->machine.about : "";
+	int error = result_provenance(replay->result, "command",
+				      command_json(replay->call));
+
+	if (!error)
+		error = result_provenance(replay->result, "machine",
+					  json_pack("{s:s, s:s}", "cpu",
+						    config->cpu ? config->cpu
+								: "default",
+						    "about", about));
+	if (!error)
+		error = put_trace(replay);
+	if (!error)
+		error = option_each(&machine_options, &replay->machine,
+				    put_option, replay->result);
+	return error;
+}
+
+static void
+replay_tick(struct run *run)
+{
+	struct replay *replay = run->tick_context;
+	uint64_t done = 0, all = 0;
+
+	if (run->source->methods->progress)
+		run->source->methods->progress(run->source, &done, &all);
+	progress_update(&replay->progress, done, all, run->accesses);
+}
+
+static unsigned
+jobs_wanted(const struct replay_config *config)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->jobs >= 0)
+		return (unsigned)config->jobs;
+	return n > 1 ? (unsigned)n - 1 : 0;
+}
+
+static int
+feed_machine(struct replay *replay)
+{
+	struct run run = {
+		.source = replay->source,
+		.models = &replay->model,
+		.n_models = 1,
+		.jobs = jobs_wanted(replay->config),
+		.stop = replay->call->stop,
+		.max_accesses = replay->config->max_accesses,
+		.tick = replay_tick,
+		.tick_context = replay,
+	};
+	int error;
+
+	progress_init(&replay->progress, "replay");
+	error = run_feed(&run);
+	progress_fini(&replay->progress);
+	if (error)
+		return error;
+	if (run.stopped && replay->call->stop && *replay->call->stop)
+		error = result_partial(replay->result, "stopped by a signal");
+	return error;
+}
+
+static int
+finish_result(struct replay *replay)
+{
+	int error =
+		replay->model->methods->finish(replay->model, replay->result);
+
+	if (!error)
+		error = put_provenance(replay);
+	return error;
+}
+
+static int
+write_result(struct replay *replay)
+{
+	const char *output = replay->config->output;
+
+	return result_write(replay->result, output ? output : "-");
+}
+
+static int
+configure(struct replay *replay)
+{
+	const struct replay_config *config = replay->config;
+	int error = machine_configure(&replay->machine, config->cpu,
+				      config->config, config->set);
+
+	if (!error && config->seed)
+		replay->machine.seed = config->seed;
+	return error;
+}
+
+static int
+replay_all(struct replay *replay)
+{
+	int error = configure(replay);
+
+	if (!error)
+		error = source_open(&replay->source, replay->input,
+				    replay->config->recover);
+	if (!error)
+		error = result_open(&replay->result);
+	if (!error)
+		error = machine_model.open(&replay->model, &replay->machine,
+					   replay->source->stream);
+	if (!error)
+		error = feed_machine(replay);
+	if (!error)
+		error = finish_result(replay);
+	if (!error)
+		error = write_result(replay);
+	return error;
+}
 
 static int
 replay_run(const struct verb_call *call)
 {
-	(void)call;
-	return STATUS_USAGE;
+	const struct replay_config *config = call->config;
+	struct replay replay = { .call = call, .config = config };
+	bool partial = false;
+	int error;
+
+	replay.input = config->input ? config->input : call->argv[0];
+	if (!replay.input || call->argc > (config->input ? 0 : 1)) {
+		fail(EINVAL, replay.input ? "replay: one trace at a time"
+					  : "replay: which trace?");
+		return STATUS_USAGE;
+	}
+	error = option_init(&machine_options, &replay.machine);
+	if (!error)
+		error = replay_all(&replay);
+	if (!error)
+		partial = !json_is_null(
+			json_object_get(result_json(replay.result), "partial"));
+	model_close(replay.model);
+	source_close(replay.source);
+	result_close(replay.result);
+	option_fini(&machine_options, &replay.machine);
+	if (error)
+		return error;
+	return partial ? STATUS_PARTIAL : STATUS_OK;
 }
 
 const struct verb_ops replay_verb = {
 	.name = "replay",
 	.help = "replay a trace through a machine",
 	.arguments = "[OPTION...] TRACE",
+	.details =
+		"Feeds every access, fetch and event of the trace to a machine "
+		"of TLBs, walk caches, page tables, caches and memory, whose "
+		"kernel part follows the recorded mappings and faults pages "
+		"in, and writes what it counted. The machine is a preset "
+		"(--cpu), changed by a file (--config) and by single options "
+		"(--set), each over the one before.\n\n"
+		"TRACE is a .pst, a foreign trace whose format is recognised, "
+		"or generate:PATTERN[,key=value...]. The same trace and "
+		"options give the same result, byte for byte, at any --jobs.",
+	.options = &replay_options,
 	.run = replay_run,
 };

@@ -1,0 +1,205 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make bench: the figures that we mean to hold, beside the peers that Debian
+# has, in one run on this machine.  Ratios count; absolute figures are this
+# machine's.  REPEAT (5) runs of each loop, the median is printed.
+#
+#	bench.sh PAGESCOPE BENCH
+set -eu
+pagescope=$1 bench=$2
+export LC_ALL=C REPEAT="${REPEAT:-5}"
+work=$(mktemp -d "${TMPDIR:-/tmp}/pagescope-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# Seconds of wall time of a command, the median of three.
+seconds()
+{
+	for _ in 1 2 3; do
+		local start end
+		start=$(date +%s%N)
+		"$@" >"$work/stdout" 2>"$work/stderr" || {
+			cat "$work/stderr" >&2
+			return 1
+		}
+		end=$(date +%s%N)
+		echo $((end - start))
+	done | sort -n | sed -n 2p | awk '{ printf "%.3f\n", $1 / 1e9 }'
+}
+
+ratio()
+{
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }'
+}
+
+# row WHAT FIGURE UNIT BAR(>=|<= n or -)
+row()
+{
+	local verdict=
+	case $4 in
+	'>='*) verdict=$(awk -v a="$2" -v b="${4#>=}" \
+		'BEGIN { print a >= b ? "ok" : "BELOW" }') ;;
+	'<='*) verdict=$(awk -v a="$2" -v b="${4#<=}" \
+		'BEGIN { print a <= b ? "ok" : "ABOVE" }') ;;
+	esac
+	printf '%-52s %10s %-14s %-9s %s\n' "$1" "$2" "$3" "$4" "$verdict"
+}
+
+# The median of `bench WHAT FILE ...`, M a second.
+speed()
+{
+	"$bench" "$@" | cut -d' ' -f1
+}
+
+make_data()
+{
+	find /usr/lib /usr/share -type f -size -4M 2>/dev/null | sort |
+		xargs cat 2>/dev/null | head -c 15000000 >"$work/15M" || true
+	head -c 1000000 "$work/15M" >"$work/1M"
+	head -c 60000 "$work/15M" >"$work/60K"
+	cat >"$work/q.sql" <<-'EOF'
+	create table t(a integer primary key, b text, c int);
+	with recursive n(i) as (select 1 union all select i+1 from n
+		where i<60000)
+	insert into t select i, hex(i*7919%10007), i*31%1009 from n;
+	create index ti on t(b);
+	select count(*), sum(c) from t where b like '%3%';
+	select t.b, count(*) from t join t u on t.c=u.a group by t.b
+		order by 2 desc limit 5;
+	EOF
+	{
+		echo '#include <stdio.h>'
+		echo '#include <stdlib.h>'
+		echo '#include <string.h>'
+		for i in $(seq 300); do
+			echo "int f$i(const char *s, int n) { int t = $i;"
+			echo "for (int k = 0; k < n; k++) if (s[k] > t) t += s[k]"
+			echo "* n; else printf(\"%d\", k); return t; }"
+		done
+	} >"$work/x.c"
+	"${CC:-gcc}" -E "$work/x.c" -o "$work/x.i"
+	cc1=$("${CC:-gcc}" -print-prog-name=cc1)
+}
+
+sizes()
+{
+	local name
+	for name in gzip sqlite cc1; do
+		"$pagescope" info --json "$work/$name.pst" >"$work/info"
+		awk -v name="$name" '
+			/"accesses"/ { gsub(/[^0-9]/, ""); n = $0 }
+			/"file_bytes"/ { gsub(/[^0-9]/, ""); b = $0 }
+			END { printf "%s %.4f %.1f\n", name, b / n, n / 1e6 }
+		' "$work/info"
+	done
+}
+
+bench_record()
+{
+	local native counted stored
+	native=$(seconds gzip -9 -c "$work/15M")
+	row "gzip -9 of 15 MB, native" "$native" s -
+	counted=$(seconds "$pagescope" record --count -- gzip -9 -c "$work/15M")
+	row "  recorded into a counting model, of native" \
+		"$(ratio "$counted" "$native")" x '<=6'
+	stored=$(seconds "$pagescope" record -o "$work/gzip15.pst" -- \
+		gzip -9 -c "$work/15M")
+	row "  recorded into a file, of native" \
+		"$(ratio "$stored" "$native")" x '<=15'
+	stored=$(seconds "$pagescope" record --compress fast \
+		-o "$work/gzip15.pst" -- gzip -9 -c "$work/15M")
+	row "  the same, --compress fast" "$(ratio "$stored" "$native")" x -
+	rm -f "$work/gzip15.pst"
+	if command -v valgrind >/dev/null; then
+		stored=$(seconds valgrind --tool=cachegrind \
+			--cachegrind-out-file=/dev/null gzip -9 -c "$work/1M")
+		native=$(seconds gzip -9 -c "$work/1M")
+		row "  peer: cachegrind (1 MB), of native" \
+			"$(ratio "$stored" "$native")" x -
+		stored=$(seconds sh -c "valgrind --tool=lackey --trace-mem=yes \
+			--log-file=/dev/null gzip -9 -c '$work/60K'")
+		native=$(seconds gzip -9 -c "$work/60K")
+		row "  peer: lackey (60 KB, to /dev/null), of native" \
+			"$(ratio "$stored" "$native")" x -
+	fi
+}
+
+record_traces()
+{
+	"$pagescope" record -o "$work/gzip.pst" -- \
+		gzip -9 -c "$work/1M" >/dev/null
+	"$pagescope" record -o "$work/sqlite.pst" -- \
+		sqlite3 :memory: ".read $work/q.sql" >/dev/null
+	"$pagescope" record -o "$work/cc1.pst" -- \
+		"$cc1" -O2 -quiet "$work/x.i" -o "$work/x.s"
+	"$pagescope" record --kinds data -o "$work/data.pst" -- \
+		gzip -9 -c "$work/1M" >/dev/null
+}
+
+bench_replay()
+{
+	local name bytes millions mix=generate:mix,n=20M,pages=262144,seed=1
+	sizes >"$work/sizes"
+	while read -r name bytes millions; do
+		row "$name: trace, $millions M accesses" "$bytes" \
+			bytes/access '<=0.5'
+		row "$name: decode" "$(speed decode "$work/$name.pst")" \
+			M/s '>=150'
+		row "$name: encode" "$(speed write "$work/$name.pst")" M/s -
+		row "$name: replay, TLBs, walk caches, radix" \
+			"$(speed replay "$work/$name.pst")" M/s '>=100'
+		row "$name: replay, caches carry data too" \
+			"$(speed replay "$work/$name.pst" cache.data=yes)" \
+			M/s '>=30'
+	done <"$work/sizes"
+	"$pagescope" import --from auto "$mix" -o "$work/mix.pst" 2>/dev/null
+	row "hostile mix: decode" "$(speed decode "$work/mix.pst")" M/s -
+	row "hostile mix: replay" "$(speed replay "$work/mix.pst")" M/s '>=25'
+	row "hostile mix: replay, caches carry data too" \
+		"$(speed replay "$work/mix.pst" cache.data=yes)" M/s -
+}
+
+bench_import()
+{
+	valgrind --tool=lackey --trace-mem=yes --log-file="$work/lackey" \
+		gzip -1 -c "$work/60K" >/dev/null 2>&1 || return 0
+	sed -i '/^==/d' "$work/lackey"
+	for _ in 1 2 3 4; do cat "$work/lackey"; done >"$work/lackey4"
+	row "import of lackey text" "$(speed import "$work/lackey4")" \
+		'M lines/s' '>=15'
+}
+
+bench_pipe()
+{
+	local file pipe
+	file=$(seconds sh -c "'$pagescope' record -o '$work/p.pst' -- \
+		gzip -9 -c '$work/1M' && '$pagescope' replay '$work/p.pst' \
+		-o /dev/null")
+	pipe=$(seconds sh -c "'$pagescope' record -o - -- gzip -9 -c \
+		'$work/1M' | '$pagescope' replay -i - -o /dev/null")
+	row "record | replay, of record then replay" \
+		"$(ratio "$pipe" "$file")" x '<=1.05'
+}
+
+bench_memory()
+{
+	local long short
+	short=$(peak generate:uniform,n=4M,pages=1M,seed=1)
+	long=$(peak generate:uniform,n=40M,pages=1M,seed=1)
+	row "replay of 1 M pages, 4 M accesses: peak" "$short" MiB '<=128'
+	row "replay of 1 M pages, 40 M accesses: peak" "$long" MiB '<=128'
+}
+
+# Peak memory of a replay, MiB.
+peak()
+{
+	"$bench" peak "$1"
+}
+
+make_data
+printf '%-52s %10s %-14s %-9s %s\n' what figure unit bar verdict
+bench_record
+record_traces
+bench_replay
+bench_import
+bench_pipe
+bench_memory
