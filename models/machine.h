@@ -29,6 +29,7 @@ struct machine_config {
 };
 
 extern const struct option_tree machine_options;
+extern const struct model_ops machine_model;
 
 /*
  * Lay cpu (a preset, or NULL), the file at path (or NULL) and the assignments
