@@ -21,6 +21,13 @@ options()
 	sed -nE 's/^ {2,6}(-., )?--(\[no-\])?([a-z0-9.-]+).*/\3/p'
 }
 
+troff_accepts()
+{
+	command -v groff >/dev/null || return
+	groff -man -ww -Tutf8 "$1" >"$dir/shown" 2>"$dir/warnings"
+	[ ! -s "$dir/warnings" ] || complain "$1: $(cat "$dir/warnings")"
+}
+
 for verb in $("$PAGESCOPE" help --as names); do
 	page=$build/pagescope-$verb.1
 	[ -s "$page" ] || {
@@ -42,10 +49,7 @@ for verb in $("$PAGESCOPE" help --as names); do
 	for section in NAME SYNOPSIS DESCRIPTION OPTIONS 'SEE ALSO'; do
 		grep -q "^.SH $section" "$dir/plain" || complain "$verb: no $section"
 	done
-	if command -v groff >/dev/null; then
-		groff -man -ww -Tutf8 "$page" 2>&1 >"$dir/shown" | sed "s/^/$verb: /" >"$dir/warnings"
-		[ ! -s "$dir/warnings" ] || complain "$(cat "$dir/warnings")"
-	fi
+	troff_accepts "$page"
 done
 
 # The pages that are there are those of the verbs
@@ -57,5 +61,9 @@ done
 for verb in $("$PAGESCOPE" help --as names); do
 	sed 's/\\-/-/g' "$build/pagescope.1" | grep -q "^.BR pagescope-$verb (1)" ||
 		complain "pagescope.1 does not lead to $verb"
+done
+for page in "$build"/pagescope*.5 "$build/pagescope.1"; do
+	[ -s "$page" ] || complain "$page: is empty"
+	troff_accepts "$page"
 done
 exit $failed
