@@ -5,6 +5,9 @@
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "models/machine.h"
+#include "reports/code-map.h"
+#include "reports/renderer.h"
+#include "reports/symbols.h"
 #include "traces/open.h"
 #include "traces/pst.h"
 
@@ -22,7 +25,7 @@ struct replay_config {
 	int64_t seed;
 	int64_t jobs;
 	uint64_t max_accesses;
-	bool recover;
+	bool recover, symbols;
 };
 
 static const struct option_row replay_rows[] = {
@@ -55,6 +58,8 @@ static const struct option_row replay_rows[] = {
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
 	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
 	  .help = "skip damaged blocks" },
+	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
+	  "yes", .help = "name functions and lines (ELF, DWARF)" },
 	{ NULL },
 };
 
@@ -73,7 +78,7 @@ struct replay {
 	const char *input;
 	struct machine_config machine;
 	struct source *source;
-	struct model *model;
+	struct model *model, *code_map;
 	struct result *result;
 	struct progress progress;
 };
@@ -184,10 +189,11 @@ jobs_wanted(const struct replay_config *config)
 static int
 feed_machine(struct replay *replay)
 {
+	struct model *models[] = { replay->model, replay->code_map };
 	struct run run = {
 		.source = replay->source,
-		.models = &replay->model,
-		.n_models = 1,
+		.models = models,
+		.n_models = ARRAY_SIZE(models),
 		.jobs = jobs_wanted(replay->config),
 		.stop = replay->call->stop,
 		.max_accesses = replay->config->max_accesses,
@@ -220,9 +226,13 @@ finish_result(struct replay *replay)
 static int
 write_result(struct replay *replay)
 {
-	const char *output = replay->config->output;
+	extern const struct renderer_ops text_renderer;
+	struct render_setup setup = { .top = 10 };
 
-	return result_write(replay->result, output ? output : "-");
+	if (replay->config->output)
+		return result_write(replay->result, replay->config->output);
+	render_terminal(&setup);
+	return text_renderer.render(replay->result, &setup, stdout);
 }
 
 static int
@@ -250,6 +260,9 @@ replay_all(struct replay *replay)
 	if (!error)
 		error = machine_model.open(&replay->model, &replay->machine,
 					   replay->source->stream);
+	if (!error)
+		error = code_map_open(&replay->code_map,
+				      replay->source->stream);
 	if (!error)
 		error = feed_machine(replay);
 	if (!error)
@@ -280,6 +293,7 @@ replay_run(const struct verb_call *call)
 		partial = !json_is_null(
 			json_object_get(result_json(replay.result), "partial"));
 	model_close(replay.model);
+	model_close(replay.code_map);
 	source_close(replay.source);
 	result_close(replay.result);
 	option_fini(&machine_options, &replay.machine);

@@ -8,12 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-#define WIDTH_PLAIN 96
-#define WIDTH_LEAST 60
-#define WIDTH_MOST  160
 
 struct report_config {
 	char *get, *format, *table;
@@ -115,23 +110,6 @@ find_renderer(const char *name)
 	return NULL;
 }
 
-static void
-setup_terminal(struct render_setup *setup)
-{
-	const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
-	struct winsize size;
-
-	setup->width = WIDTH_PLAIN;
-	if (!isatty(STDOUT_FILENO))
-		return;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		setup->width = size.ws_col < WIDTH_LEAST  ? WIDTH_LEAST
-			       : size.ws_col > WIDTH_MOST ? WIDTH_MOST
-							  : size.ws_col;
-	setup->coloured =
-		(!plain || !*plain) && term && *term && strcmp(term, "dumb");
-}
-
 static int
 report_print(const char *path, struct result *result,
 	     const struct report_config *config)
@@ -148,7 +126,7 @@ report_print(const char *path, struct result *result,
 		if (!json_object_get(tables, setup.table))
 			return unknown(path, "table", setup.table, &tables, 1);
 	}
-	setup_terminal(&setup);
+	render_terminal(&setup);
 	return renderer->render(result, &setup, stdout);
 }
 

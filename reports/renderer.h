@@ -25,6 +25,10 @@ struct renderer_ops {
 		      const struct render_setup *setup, FILE *file);
 };
 
+/* Width and colours for standard output: 96 columns where it is no terminal,
+ * no colours with NO_COLOR.  The rest of setup stays. */
+void render_terminal(struct render_setup *setup);
+
 /* Generated from RENDERERS in Makefile.am; ends with NULL. */
 extern const struct renderer_ops *const renderer_registry[];
 
