@@ -204,6 +204,12 @@ const struct verb_ops config_verb = {
 		"variable PAGESCOPE_PRESETS names, in models/presets beside "
 		"the program (where it was built), and where they were "
 		"installed.",
+	.examples = "pagescope config list\n"
+		    "# a machine of one's own\n"
+		    "pagescope config show skylake-sp >my.cfg\n"
+		    "pagescope config show --config my.cfg "
+		    "--set tlb.l2.entries=3072\n",
+	.lists = LIST_MODELS | LIST_TABLES,
 	.options = &config_options,
 	.run = config_run,
 };

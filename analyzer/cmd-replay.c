@@ -315,7 +315,16 @@ const struct verb_ops replay_verb = {
 		"(--set), each over the one before.\n\n"
 		"TRACE is a .pst, a foreign trace whose format is recognised, "
 		"or generate:PATTERN[,key=value...]. The same trace and "
-		"options give the same result, byte for byte, at any --jobs.",
+		"options give the same result, byte for byte, at any --jobs.\n\n"
+		"pagescope-config(1) names every option that --set and "
+		"--config take.",
+	.examples = "pagescope replay trace.pst --cpu skylake-sp "
+		    "-o result.json\n"
+		    "# another TLB, another page size\n"
+		    "pagescope replay trace.pst --set tlb.l2.entries=3072 "
+		    "--set pages.policy=2m\n"
+		    "# accesses made up from a seed\n"
+		    "pagescope replay generate:mix,n=1M,seed=7\n",
 	.options = &replay_options,
 	.run = replay_run,
 };

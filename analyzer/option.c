@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 128 /* of a dotted name, with its NUL */
+#define HUGE_BOUND     9e15 /* about 2^53, where doubles stop counting */
+#define NAME_MAX_BYTES 128  /* of a dotted name, with its NUL */
 
 /* One value on its way into a field, and how messages call it. */
 struct setting {
@@ -482,7 +483,8 @@ option_domain(const struct option_row *row, char *text, size_t text_bytes)
 		}
 		return (int)length;
 	}
-	if (!is_bounded(row))
+	/* "0..9e+15" says no more than N. */
+	if (!is_bounded(row) || row->max >= HUGE_BOUND)
 		return snprintf(text, text_bytes, "%s",
 				types[row->type].argument);
 	bound_print(row, row->min, least, sizeof(least));

@@ -65,7 +65,7 @@ describe(const struct option_row *row, char *text, size_t text_bytes)
 		open = ", ";
 		close = ")";
 	}
-	if (row->type == OPTION_LIST) {
+	if (row->type == OPTION_LIST && !strstr(text, "repeated")) {
 		append(text, text_bytes, "%smay be repeated", open);
 		open = ", ";
 		close = ")";
