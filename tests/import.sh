@@ -107,6 +107,25 @@ gives 0 "$PAGESCOPE" import "$dir/few" "$dir/few" -o "$dir/b.pst"
 cat "$dir/few.got" "$dir/few.got" >"$dir/b.want"
 same "$dir/b.want" "$dir/b.got" 'two inputs'
 
+# A name that is not UTF-8, which JSON cannot hold
+name=$dir/$'b\xff'
+cp "$dir/few" "$name"
+gives 0 "$PAGESCOPE" import "$name" -o "$dir/b.pst"
+"$PAGESCOPE" info "$dir/b.pst" | grep -qF 'b\xff' || complain 'a name of any bytes'
+
+# Told to stop while the input is quiet: what has come is saved
+mkfifo "$dir/pipe"
+"$PAGESCOPE" import - -o "$dir/b.pst" <"$dir/pipe" &
+exec 9>"$dir/pipe"
+cat "$dir/few" >&9
+sleep 0.5
+kill -TERM $!
+wait $!
+[ $? -eq 3 ] || complain 'stopped: not status 3'
+exec 9>&-
+gives 0 "$PAGESCOPE" verify "$dir/b.pst"
+[ "$(digest "$dir/b.pst")" = "$(digest "$dir/few.pst")" ] || complain 'stopped: not what had come'
+
 # din, and csv as dump prints them
 "$PAGESCOPE" dump --format din "$dir/few.pst" >"$dir/few.din"
 gives 0 "$PAGESCOPE" import --from din "$dir/few.din" -o "$dir/b.pst"

@@ -258,6 +258,26 @@ list_paths(struct foreign *foreign, const char *const *paths)
 	return 0;
 }
 
+/* A file's name as JSON, which knows only UTF-8: other bytes as \xNN */
+static json_t *
+json_name(const char *path)
+{
+	json_t *name = json_string(path);
+	char *text, *at;
+
+	if (name)
+		return name;
+	text = at = calloc(strlen(path) + 1, 4);
+	if (!text)
+		return NULL;
+	for (; *path; path++)
+		at += sprintf(at, (*path & 0x80) ? "\\x%02x" : "%c",
+			      (unsigned char)*path);
+	name = json_string(text);
+	free(text);
+	return name;
+}
+
 /* What is known about such a trace, its one thread and space. */
 static int
 describe(struct foreign *foreign)
@@ -269,8 +289,7 @@ describe(struct foreign *foreign)
 
 	for (size_t i = 0; !error && foreign->paths[i]; i++)
 		error = json_array_append_new(inputs,
-					      json_string_nocheck(
-						      foreign->paths[i]));
+					      json_name(foreign->paths[i]));
 	error |= json_object_set_new(about, "input", inputs);
 	error |= json_object_set_new(about, "importer",
 				     json_pack("{s:s, s:s}", "format",
