@@ -153,7 +153,6 @@ csv_next_field(char separator, const char *p, const char *stop,
 
 	while (p < stop && (*p == ' ' || (*p == '\t' && separator != '\t')))
 		p++;
-	end = p;
 	if (p < stop && *p == '"' &&
 	    (end = memchr(p + 1, '"', (size_t)(stop - p) - 1))) {
 		*field = (struct csv_field){ p + 1, (size_t)(end - p - 1) };
