@@ -319,6 +319,7 @@ test_csv(void **state)
 	struct what named = { "csv", "csv.column=lbn", "csv.unit=512" };
 	struct what kinds = { "csv", "csv.kind-column=2",
 			      "csv.separator=blank" };
+	struct what base16 = { "csv", "csv.base=16" };
 	struct what third = { "csv", "csv.column=3" };
 
 	(void)state;
@@ -331,6 +332,20 @@ test_csv(void **state)
 	       { 16, 0, 1, SITE_STORE, 0 }, { 32, 0, 1, SITE_LOAD, 0 });
 	EXPECT(import_text(&third, "a,b,c\n1,2,3\n,,4\n"),
 	       { 3, 0, 1, SITE_LOAD, 0 }, { 4, 0, 1, SITE_LOAD, 0 });
+	EXPECT(import_text(&kinds, "  0x10 w \n"), { 16, 0, 1, SITE_STORE, 0 });
+	EXPECT(import_text(&base16, "ff\n10\n"), { 255, 0, 1, SITE_LOAD, 0 },
+	       { 16, 0, 1, SITE_LOAD, 0 });
+	expect_error(import_text(&third, "1,2,\n"),
+		     "@:1: the address is no number of 64 bits (hex without "
+		     "0x needs base 16): \"1,2,\"");
+	/* a quote in the wrong place must not shift the columns */
+	assert_int_equal(import_text(&third, "1,2,3\n\"1\"2,3,4\n\"1\" ,2,x\n")
+				 .error,
+			 -EINVAL);
+	EXPECT(import_text(&third, "\"1\"9,2,3\n \"1,5\" , 2 , \"7\" \n"),
+	       { 3, 0, 1, SITE_LOAD, 0 }, { 7, 0, 1, SITE_LOAD, 0 });
+	expect_error(import_bytes(&kinds, "0x10\0w\n", 7),
+		     "@:1: too few columns: \"0x10\\x00w\"");
 	expect_error(import_text(&named, "a,b\n1,2\n"),
 		     "@:1: no column \"lbn\"");
 	expect_error(import_text(&third, "1,2,3\n1,2\n"),

@@ -125,7 +125,7 @@ struct csv {
 	struct foreign foreign;
 	char *name[CSV_ROLES]; /* owned; NULL: no such column, or a number */
 	int column[CSV_ROLES]; /* from 0; -1: there is none */
-	char separator;	       /* '\0': any number of blanks */
+	char separator;	       /* ' ': any number of blanks */
 	int base, header;
 	uint64_t unit;
 	uint32_t size;
@@ -144,6 +144,26 @@ struct csv_access {
 	int kind;
 };
 
+static ALWAYS_INLINE bool
+csv_separates(char separator, char c)
+{
+	return c == separator || (separator == ' ' && c == '\t');
+}
+
+/* The end of the field at p; a quoted one has its quotes in it. */
+static const char *
+csv_field_end(char separator, const char *p, const char *stop)
+{
+	if (p < stop && *p == '"') {
+		const char *quote = memchr(p + 1, '"', (size_t)(stop - p) - 1);
+
+		p = quote ? quote : p;
+	}
+	while (p < stop && !csv_separates(separator, *p))
+		p++;
+	return p;
+}
+
 /* Take the field at p; returns where the next one begins, NULL: no more. */
 static const char *
 csv_next_field(char separator, const char *p, const char *stop,
@@ -153,24 +173,18 @@ csv_next_field(char separator, const char *p, const char *stop,
 
 	while (p < stop && (*p == ' ' || (*p == '\t' && separator != '\t')))
 		p++;
-	if (p < stop && *p == '"' &&
-	    (end = memchr(p + 1, '"', (size_t)(stop - p) - 1))) {
-		*field = (struct csv_field){ p + 1, (size_t)(end - p - 1) };
-		p = end + 1;
-	} else {
-		for (end = p; end < stop && *end != separator; end++)
-			if (!separator && (*end == ' ' || *end == '\t'))
-				break;
-		*field = (struct csv_field){ p, (size_t)(end - p) };
-		p = end;
-	}
+	end = csv_field_end(separator, p, stop);
+	*field = (struct csv_field){ p, (size_t)(end - p) };
 	while (field->bytes && field->start[field->bytes - 1] == ' ')
 		field->bytes--;
-	while (p < stop && *p != separator && (*p == ' ' || *p == '\t'))
-		p++;
-	if (p == stop)
-		return NULL;
-	return p + (*p == separator);
+	if (field->bytes > 1 && *p == '"' && p[field->bytes - 1] == '"') {
+		field->start++;
+		field->bytes -= 2;
+	}
+	while (separator == ' ' && end + 1 < stop &&
+	       csv_separates(separator, end[1]))
+		end++;
+	return end + (separator == ' ') < stop ? end + 1 : NULL;
 }
 
 /* The columns asked for; false when the line has not all of them. */
@@ -288,7 +302,9 @@ static int
 csv_header(struct csv *csv, const char *line, const char *stop)
 {
 	const char *name = input_name(csv->foreign.input);
-	struct csv_access unused;
+	struct csv_field field[CSV_ROLES];
+	const struct csv_field *address = &field[CSV_ADDRESS];
+	uint64_t unused;
 	bool named = false;
 
 	csv->headed = csv->foreign.path;
@@ -305,11 +321,11 @@ csv_header(struct csv *csv, const char *line, const char *stop)
 	}
 	if (named || csv->header == CSV_HEADER_YES)
 		return 1;
-	if (csv->header == CSV_HEADER_NO ||
-	    csv_access(csv, line, stop, &unused))
-		return 0;
-	csv->foreign.wrong = NULL;
-	return 1;
+	/* a word where the address will be: its name */
+	return csv->header == CSV_HEADER_AUTO &&
+	       csv_split(csv, line, stop, field) && address->bytes &&
+	       (unsigned char)(*address->start - '0') > 9 &&
+	       !csv_number(csv->base, address, &unused);
 }
 
 /* One line: where the next begins, or NULL. */
@@ -390,7 +406,7 @@ csv_set_separator(struct csv *csv, const char *text)
 	if (text && !strcmp(text, "tab"))
 		csv->separator = '\t';
 	else if (text && !strcmp(text, "blank"))
-		csv->separator = '\0';
+		csv->separator = ' ';
 	else if (text && text[0] && !text[1])
 		csv->separator = text[0];
 	else
