@@ -41,6 +41,27 @@ page_map(struct paging *paging, struct address_space *space, uint64_t address,
 	return 0;
 }
 
+int
+page_table_add(struct paging *paging, struct address_space *space,
+	       uint64_t address)
+{
+	const struct table_ops *ops = paging->table_ops;
+	/* Which page it is does not matter: it goes at once. */
+	const struct mapping mapping = { .frame = PAGE_BYTES,
+					 .shift = PAGE_SHIFT };
+	int error;
+
+	if (pageset_region(&space->pages, address))
+		return 0;
+	error = ops->map(space->table, address, &mapping);
+	if (error)
+		return error;
+	ops->unmap(space->table, address, PAGE_BYTES, false, NULL, NULL);
+	return pageset_reserve(&space->pages, address) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
+}
+
 void
 vma_prepare(struct paging *paging, struct address_space *space, struct vma *vma)
 {
@@ -48,7 +69,7 @@ vma_prepare(struct paging *paging, struct address_space *space, struct vma *vma)
 		return;
 	vma->anon = vma_family(&space->vmas, (size_t)(vma - space->vmas.vma),
 			       paging->families + 1);
-	if (vma->anon > paging->families)
+	if (vma->anon == paging->families + 1)
 		paging->families = vma->anon;
 }
 
@@ -159,21 +180,24 @@ fault_object(const struct fault *fault)
 	struct object *object = &paging->object[vma->object];
 	bool shared = vma->flags & MAP_FLAG_SHARED;
 	bool writable = shared && vma->flags & MAP_FLAG_WRITE;
-	uint64_t frame;
-	int error;
+	uint64_t frame = 0;
+	int error = 0;
 
+	/* A private write reads the page first, which creates it in memory. */
+	if (!fault->write || shared || !object->file)
+		error = object_page(paging, object,
+				    object_page_at(vma, fault->address), true,
+				    &frame);
+	if (error)
+		return error;
 	if (fault->write && !shared)
 		return map_own(fault, FAULT_COW);
-	error = object_page(paging, object, object_page_at(vma, fault->address),
-			    true, &frame);
-	if (!error && fault->write)
-		error = map_borrowed(fault, fault->address, frame, writable);
-	if (!error && !fault->write) {
+	if (!fault->write)
 		writable = writable && !object->disk;
-		error = map_borrowed(fault, fault->address, frame, writable);
-		if (!error && paging->config.fault_around_bytes > PAGE_BYTES)
-			error = map_around(fault, object, writable);
-	}
+	error = map_borrowed(fault, fault->address, frame, writable);
+	if (!error && !fault->write &&
+	    paging->config.fault_around_bytes > PAGE_BYTES)
+		error = map_around(fault, object, writable);
 	if (error)
 		return error;
 	return fault->write || !object->file ? FAULT_SHARED : FAULT_FILE;

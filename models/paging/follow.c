@@ -1,44 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Following what the program did to its mappings, call by call.
- *
- * Not followed, for they change no count while memory suffices: MADV_FREE,
- * COLD, WILLNEED (nothing happens until reclaim), MADV_PAGEOUT (needs swap).
- */
+/* Following what the program did to its mappings: map, unmap, protect, move. */
 #include "models/paging/space.h"
 
 #include "analyzer/fail.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
-
-/* Newer than the oldest libc we build with. */
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
 
 /* Flags of an event that stay with the mapping. */
 #define MAP_KEPT                                                         \
 	(MAP_RIGHTS | MAP_FLAG_SHARED | MAP_FLAG_FILE | MAP_FLAG_STACK | \
 	 MAP_FLAG_HEAP | MAP_FLAG_HUGETLB | MAP_FLAG_NORESERVE)
-
-struct range {
-	uint64_t start, end;
-};
-
-static struct range
-range_of(uint64_t address, uint64_t length)
-{
-	struct range range = { page_down(address), 0 };
-
-	range.end = length > UINT64_MAX - address ? page_down(UINT64_MAX)
-						  : page_up(address + length);
-	return range;
-}
 
 /* Take a range out: its mappings, pages and tables. */
 static int
@@ -73,7 +44,7 @@ vma_of(struct paging *paging, const struct event *event, struct range range,
 			     .end = range.end,
 			     .offset = range.start,
 			     .object = OBJECT_NONE,
-			     .flags = event->flags & MAP_KEPT };
+			     .flags = vma_flags(event->flags & MAP_KEPT) };
 	error = region_of(paging, event, &vma->region);
 	if (error)
 		return error;
@@ -263,6 +234,29 @@ move_group(const struct move *move, uint64_t group, struct range range)
 	return 0;
 }
 
+/*
+ * Each PTE table of the old range gets one, or two, in the new, also where no
+ * page is (mm/mremap.c, move_page_tables).
+ */
+static int
+move_tables(struct paging *paging, struct address_space *space,
+	    struct range range, uint64_t delta)
+{
+	while (range.start < range.end) {
+		uint64_t to = range.start + delta;
+		uint64_t left = LARGE_BYTES - range.start % LARGE_BYTES;
+		uint64_t room = LARGE_BYTES - to % LARGE_BYTES;
+		int error = 0;
+
+		if (pageset_region(&space->pages, range.start))
+			error = page_table_add(paging, space, to);
+		if (error)
+			return error;
+		range.start += left < room ? left : room;
+	}
+	return 0;
+}
+
 static int
 move_pages(struct paging *paging, struct address_space *space,
 	   struct range range, uint64_t delta)
@@ -272,6 +266,8 @@ move_pages(struct paging *paging, struct address_space *space,
 	int64_t n;
 	int error = large_move(paging, space, range.start, range.end, delta);
 
+	if (!error)
+		error = move_tables(paging, space, range, delta);
 	if (error)
 		return error;
 	n = pageset_groups(&space->pages, range.start, range.end, &group);
@@ -281,14 +277,12 @@ move_pages(struct paging *paging, struct address_space *space,
 	return n < 0 ? paging_no_memory(paging) : error;
 }
 
-/* mremap to another place: the pages go along, without a fault. */
+/* Move `old` of one VMA to `new`: the pages go along, without a fault. */
 static int
-remap_move(struct paging *paging, struct address_space *space,
-	   const struct event *event, const struct vma *source)
+remap_move(struct paging *paging, struct address_space *space, struct range old,
+	   struct range new)
 {
-	struct range old = range_of(event->address, event->length);
-	struct range new = range_of(event->value, event->extra);
-	struct vma vma = *source;
+	struct vma vma = *vma_find(&space->vmas, old.start);
 	int error = unmap(paging, space, new);
 
 	if (error)
@@ -319,6 +313,33 @@ remap_move(struct paging *paging, struct address_space *space,
 	return error;
 }
 
+/* A move that keeps the length may span VMAs (Linux 6.17). */
+static int
+remap_each(struct paging *paging, struct address_space *space, struct range old,
+	   struct range new)
+{
+	uint64_t delta = new.start - old.start;
+
+	while (old.start < old.end) {
+		size_t i = vma_at_or_after(&space->vmas, old.start);
+		const struct vma *vma = &space->vmas.vma[i];
+		struct range part = old;
+		int error;
+
+		if (i == space->vmas.n || vma->start >= old.end)
+			return 0;
+		part.start = vma->start > old.start ? vma->start : old.start;
+		part.end = vma->end < old.end ? vma->end : old.end;
+		error = remap_move(paging, space, part,
+				   (struct range){ part.start + delta,
+						   part.end + delta });
+		if (error)
+			return error;
+		old.start = part.end;
+	}
+	return 0;
+}
+
 static int
 follow_remap(struct paging *paging, struct address_space *space,
 	     const struct event *event)
@@ -328,13 +349,16 @@ follow_remap(struct paging *paging, struct address_space *space,
 	const struct vma *source = vma_find(&space->vmas, old.start);
 	struct vma vma;
 
+	if (old.start != new.start &&
+	    old.end - old.start == new.end - new.start)
+		return remap_each(paging, space, old, new);
 	if (!source)
 		return 0;
-	vma = *source;
 	if (old.start != new.start)
-		return remap_move(paging, space, event, &vma);
+		return remap_move(paging, space, old, new);
 	if (new.end < old.end)
 		return unmap(paging, space, (struct range){ new.end, old.end });
+	vma = *source;
 	if (new.end > vma.end) {
 		vma.offset += vma.end - vma.start;
 		vma.start = vma.end;
@@ -343,92 +367,6 @@ follow_remap(struct paging *paging, struct address_space *space,
 			return paging_no_memory(paging);
 	}
 	return 0;
-}
-
-/* MADV_REMOVE: the pages leave the object, and all who map it here. */
-static int
-remove_pages(struct paging *paging, struct address_space *space,
-	     struct range range)
-{
-	int error = zap_pages(paging, space, range.start, range.end);
-
-	for (size_t i = vma_at_or_after(&space->vmas, range.start);
-	     !error && i < space->vmas.n &&
-	     space->vmas.vma[i].start < range.end;
-	     i++) {
-		const struct vma *vma = &space->vmas.vma[i];
-		uint64_t start =
-			range.start > vma->start ? range.start : vma->start;
-		uint64_t end = range.end < vma->end ? range.end : vma->end;
-
-		if (vma->object == OBJECT_NONE)
-			continue;
-		start = (vma->offset + (start - vma->start)) >> PAGE_SHIFT;
-		end = (vma->offset + (end - 1 - vma->start)) >> PAGE_SHIFT;
-		object_punch(paging, vma->object, start, end);
-	}
-	return error;
-}
-
-/* Advice that only changes what the VMA remembers. */
-static const struct {
-	int advice;
-	uint32_t clear, set;
-} remembered[] = {
-	{ MADV_NORMAL, VMA_RANDOM | VMA_SEQUENTIAL, 0 },
-	{ MADV_RANDOM, VMA_SEQUENTIAL, VMA_RANDOM },
-	{ MADV_SEQUENTIAL, VMA_RANDOM, VMA_SEQUENTIAL },
-	{ MADV_HUGEPAGE, VMA_NOHUGE, VMA_HUGE },
-	{ MADV_NOHUGEPAGE, VMA_HUGE, VMA_NOHUGE },
-	{ MADV_DONTFORK, 0, VMA_DONTFORK },
-	{ MADV_DOFORK, VMA_DONTFORK, 0 },
-	{ MADV_WIPEONFORK, 0, VMA_WIPEONFORK },
-	{ MADV_KEEPONFORK, VMA_WIPEONFORK, 0 },
-};
-
-static int
-follow_advice(struct paging *paging, struct address_space *space,
-	      const struct event *event)
-{
-	struct range range = range_of(event->address, event->length);
-
-	if (range.start >= range.end)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(remembered); i++)
-		if ((uint64_t)remembered[i].advice == event->value)
-			return vma_change(&space->vmas, range.start, range.end,
-					  remembered[i].clear,
-					  remembered[i].set) < 0
-				       ? paging_no_memory(paging)
-				       : 0;
-	switch (event->value) {
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-		return zap_pages(paging, space, range.start, range.end);
-	case MADV_REMOVE:
-		return remove_pages(paging, space, range);
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-		return fault_range(paging, space, range.start, range.end, false,
-				   event->value == MADV_POPULATE_WRITE);
-	default:
-		return 0;
-	}
-}
-
-static int
-follow_lock(struct paging *paging, struct address_space *space,
-	    const struct event *event)
-{
-	struct range range = range_of(event->address, event->length);
-	bool lock = !(event->flags & 1);
-
-	if (vma_change(&space->vmas, range.start, range.end, VMA_LOCKED,
-		       lock ? VMA_LOCKED : 0) < 0)
-		return paging_no_memory(paging);
-	return lock ? fault_range(paging, space, range.start, range.end, true,
-				  false)
-		    : 0;
 }
 
 int

@@ -38,15 +38,21 @@ static int
 fork_pages(struct paging *paging, struct address_space *parent,
 	   struct address_space *child, const struct vma *vma)
 {
+	uint64_t first = vma->start & ~(LARGE_BYTES - 1);
+	uint64_t last = (vma->end - 1) | (LARGE_BYTES - 1);
 	uint64_t *group;
-	int64_t n =
-		pageset_groups(&parent->pages, vma->start, vma->end, &group);
+	int64_t n = pageset_groups(&parent->pages, first, last, &group);
 	int error = 0;
 
 	for (int64_t i = 0; i < n && !error; i++) {
 		uint64_t bits = pageset_present(&parent->pages, group[i],
 						vma->start, vma->end);
+		uint64_t table = group[i] & ~(LARGE_BYTES - 1);
 
+		/* Every PTE table of the VMA's range gets its like, also
+		 * without a page of the VMA (mm/memory.c, copy_pte_range). */
+		error = page_table_add(paging, child,
+				       table > vma->start ? table : vma->start);
 		for (; bits && !error; bits &= bits - 1)
 			error = fork_page(paging, parent, child,
 					  group[i] + ((uint64_t)__builtin_ctzll(
@@ -77,9 +83,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		if (vma.flags & VMA_DONTFORK)
 			continue;
 		/* Families of a child are its own and never merge. */
-		vma.anon = copied ? ++paging->families : 0;
+		vma.anon = copied ? ++paging->families | FAMILY_INHERITED : 0;
 		vma.flags &= ~(uint32_t)VMA_LOCKED;
-		if (vma_insert(&child->vmas, &vma) < 0)
+		if (vma_append(&child->vmas, &vma) < 0)
 			return paging_no_memory(paging);
 		if (copied)
 			error = fork_pages(paging, parent, child, &vma);

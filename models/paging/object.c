@@ -70,6 +70,7 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 	about = stream_file(paging->stream, file);
 	paging->object[*object] = (struct object){
 		.pages = page_up(about->size_bytes) >> PAGE_SHIFT,
+		.named = true,
 		.file = !is_memory(about->path),
 		.disk = !is_memory(about->path),
 	};
@@ -126,7 +127,7 @@ object_sweep(struct paging *paging)
 	for (uint32_t i = 0; i < paging->objects; i++) {
 		struct object *object = &paging->object[i];
 
-		if (object->frame.n && !object->file && !is_mapped(paging, i))
+		if (object->frame.n && !object->named && !is_mapped(paging, i))
 			object_punch(paging, i, 0, UINT64_MAX - 1);
 	}
 }

@@ -118,6 +118,14 @@ pageset_put(struct pageset *set, uint64_t address, enum page_state state)
 	return 0;
 }
 
+int
+pageset_reserve(struct pageset *set, uint64_t address)
+{
+	struct page_group *group = pageset_group(set, address);
+
+	return group ? 0 : group_create(set, address, &group);
+}
+
 bool
 pageset_touch(struct pageset *set, uint64_t address)
 {
@@ -241,7 +249,8 @@ pageset_present(const struct pageset *set, uint64_t group_address,
 	const struct page_group *group = pageset_group(set, group_address);
 	uint64_t bits, pages;
 
-	if (!group)
+	if (!group || end <= group_address ||
+	    start >= group_address + (GROUP_PAGES << 12))
 		return 0;
 	bits = group->whose[0] | group->whose[1];
 	if (start > group_address)

@@ -40,6 +40,8 @@ void pageset_fini(struct pageset *set);
 enum page_state pageset_state(const struct pageset *set, uint64_t address);
 /* 0 or -ENOMEM (unsaid); PAGE_ABSENT of what has no group does nothing. */
 int pageset_put(struct pageset *set, uint64_t address, enum page_state state);
+/* A group for this address, if there is none yet.  0 or -ENOMEM (unsaid). */
+int pageset_reserve(struct pageset *set, uint64_t address);
 /* Mark a present page as touched: true if it was not. */
 bool pageset_touch(struct pageset *set, uint64_t address);
 

@@ -241,16 +241,23 @@ paging_touch(struct paging *paging, uint32_t number, uint64_t address)
 		paging->touched_pages++;
 }
 
-static int
-put_faults(const struct paging *paging, struct result *result)
+uint64_t
+paging_minor(const struct paging *paging, bool populated)
 {
-	uint64_t minor = 0;
-	char name[64];
-	int error = 0;
+	uint64_t minor = populated ? paging->populated : 0;
 
 	for (size_t i = 0; i < FAULT_CLASSES; i++)
 		minor += paging->faults[i];
-	error = result_count(result, "fault.minor", minor, "faults");
+	return minor;
+}
+
+static int
+put_faults(const struct paging *paging, struct result *result)
+{
+	char name[64];
+	int error = result_count(result, "fault.minor",
+				 paging_minor(paging, false), "faults");
+
 	if (!error)
 		error = result_absent(result, "fault.major",
 				      "files are taken to be in the page "

@@ -117,6 +117,10 @@ uint32_t paging_region(struct paging *paging, uint32_t space, uint64_t address);
 const char *paging_region_name(const struct paging *paging, uint32_t region);
 uint32_t paging_regions(const struct paging *paging);
 
+/* Minor faults so far: as perf counts them or, with the populated ones, as
+ * getrusage does. */
+uint64_t paging_minor(const struct paging *paging, bool populated);
+
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without
  * populated pages and forbidden accesses), fault.major (absent: warm files),

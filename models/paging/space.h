@@ -7,7 +7,8 @@
  *	object.c   files and shared memory      owner.c    frames and their owners
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
  *	zap.c      taking pages away            follow.c   mapping events
- *	fork.c     fork, exec, exit             region.c   labels
+ *	fork.c     fork, exec, exit             advise.c   madvise, mlock
+ *	region.c   labels                       hash.c     number to number
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -42,6 +43,7 @@ struct address_space {
 struct object {
 	struct hash frame; /* page number -> frame */
 	uint64_t pages;	   /* length of a file; 0: unknown */
+	bool named;	   /* a file: it stays when nobody maps it */
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 };
@@ -145,6 +147,9 @@ int fault_range(struct paging *paging, struct address_space *space,
 int page_map(struct paging *paging, struct address_space *space,
 	     uint64_t address, const struct mapping *mapping,
 	     enum page_state state);
+/* There is a PTE table for the address, with pages or without. */
+int page_table_add(struct paging *paging, struct address_space *space,
+		   uint64_t address);
 /* The VMA's pages get a family when the first anonymous one comes. */
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
@@ -204,7 +209,15 @@ void zap_tables(struct paging *paging, struct address_space *space,
 /* All of a space: exit, exec. */
 int zap_space(struct paging *paging, struct address_space *space);
 
-/* follow.c */
+/* follow.c, advise.c */
+struct range {
+	uint64_t start, end;
+};
+
+int follow_advice(struct paging *paging, struct address_space *space,
+		  const struct event *event);
+int follow_lock(struct paging *paging, struct address_space *space,
+		const struct event *event);
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
 
@@ -225,6 +238,17 @@ page_up(uint64_t address)
 	return address > UINT64_MAX - PAGE_BYTES
 		       ? page_down(UINT64_MAX)
 		       : page_down(address + PAGE_BYTES - 1);
+}
+
+/* Whole pages round [address, address + length). */
+static inline struct range
+range_of(uint64_t address, uint64_t length)
+{
+	struct range range = { page_down(address), 0 };
+
+	range.end = length > UINT64_MAX - address ? page_down(UINT64_MAX)
+						  : page_up(address + length);
+	return range;
 }
 
 #endif

@@ -73,13 +73,22 @@ close_slots(struct vma_list *list, size_t i, size_t n)
 	list->n -= n;
 }
 
+/* May the anonymous pages of two become one family? (mm/vma.c,
+ * is_mergeable_anon_vma) */
+static bool
+same_family(uint32_t a, uint32_t b)
+{
+	return a == b || (!a && !(b & FAMILY_INHERITED)) ||
+	       (!b && !(a & FAMILY_INHERITED));
+}
+
 static bool
 mergeable(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->flags == b->flags &&
 	       a->object == b->object && a->region == b->region &&
 	       a->offset + (a->end - a->start) == b->offset &&
-	       (a->anon == b->anon || !a->anon || !b->anon);
+	       same_family(a->anon, b->anon);
 }
 
 /* Merge vma[i] with the one after it, if they are alike. */
@@ -108,6 +117,15 @@ vma_insert(struct vma_list *list, const struct vma *vma)
 	merge_next(list, i);
 	if (i > 0)
 		merge_next(list, i - 1);
+	return 0;
+}
+
+int
+vma_append(struct vma_list *list, const struct vma *vma)
+{
+	if (open_slot(list, list->n) < 0)
+		return -ENOMEM;
+	list->vma[list->n - 1] = *vma;
 	return 0;
 }
 
@@ -142,6 +160,32 @@ vma_remove(struct vma_list *list, uint64_t start, uint64_t end)
 	return 0;
 }
 
+uint32_t
+vma_flags(uint32_t flags)
+{
+	const uint32_t asked = MAP_FLAG_NORESERVE | MAP_FLAG_HUGETLB |
+			       MAP_FLAG_SHARED | MAP_FLAG_WRITE;
+
+	return (flags & asked) == MAP_FLAG_WRITE ? flags | VMA_ACCOUNT : flags;
+}
+
+/*
+ * What mprotect makes of the charge: it comes with the right to write and
+ * goes with it only where no page was ever written (mm/mprotect.c).  It shows
+ * in what merges.
+ */
+static uint32_t
+recharge(const struct vma *vma, uint32_t flags)
+{
+	if (!((vma->flags ^ flags) & MAP_FLAG_WRITE))
+		return flags;
+	if (flags & MAP_FLAG_WRITE)
+		return vma_flags(flags);
+	return vma->object == OBJECT_NONE && !vma->anon
+		       ? flags & ~(uint32_t)VMA_ACCOUNT
+		       : flags;
+}
+
 int
 vma_change(struct vma_list *list, uint64_t start, uint64_t end, uint32_t clear,
 	   uint32_t set)
@@ -152,7 +196,9 @@ vma_change(struct vma_list *list, uint64_t start, uint64_t end, uint32_t clear,
 		return -ENOMEM;
 	first = vma_at_or_after(list, start);
 	for (i = first; i < list->n && list->vma[i].start < end; i++)
-		list->vma[i].flags = (list->vma[i].flags & ~clear) | set;
+		list->vma[i].flags =
+			recharge(&list->vma[i],
+				 (list->vma[i].flags & ~clear) | set);
 	if (first > 0)
 		first--;
 	for (i = first; i < list->n && list->vma[i].start <= end;)
@@ -172,6 +218,12 @@ related(const struct vma *a, const struct vma *b)
 	       a->offset + (a->end - a->start) == b->offset;
 }
 
+static bool
+adopts(uint32_t family)
+{
+	return family && !(family & FAMILY_INHERITED);
+}
+
 uint32_t
 vma_family(const struct vma_list *list, size_t i, uint32_t fresh)
 {
@@ -179,9 +231,9 @@ vma_family(const struct vma_list *list, size_t i, uint32_t fresh)
 
 	if (vma->anon)
 		return vma->anon;
-	if (i + 1 < list->n && vma[1].anon && related(vma, vma + 1))
+	if (i + 1 < list->n && adopts(vma[1].anon) && related(vma, vma + 1))
 		return vma[1].anon;
-	if (i > 0 && vma[-1].anon && related(vma - 1, vma))
+	if (i > 0 && adopts(vma[-1].anon) && related(vma - 1, vma))
 		return vma[-1].anon;
 	return fresh;
 }

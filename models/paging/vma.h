@@ -20,9 +20,13 @@ enum vma_flag {
 	VMA_SEQUENTIAL = 1 << 22, /* MADV_SEQUENTIAL */
 	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
+	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
 };
 
 #define OBJECT_NONE UINT32_MAX
+
+/* In a family's number: it came by fork, and takes nobody in. */
+#define FAMILY_INHERITED (UINT32_C(1) << 31)
 
 struct vma {
 	uint64_t start, end;
@@ -52,8 +56,12 @@ struct vma *vma_find(struct vma_list *list, uint64_t address);
 /* Insert where nothing is, and merge with the neighbours that are alike.
  * 0 or -ENOMEM (unsaid). */
 int vma_insert(struct vma_list *list, const struct vma *vma);
+/* The same behind all others, merged with none: what fork copies. */
+int vma_append(struct vma_list *list, const struct vma *vma);
 /* Take [start, end) out. 0 or -ENOMEM (unsaid). */
 int vma_remove(struct vma_list *list, uint64_t start, uint64_t end);
+/* Flags of a new VMA, completed: VMA_ACCOUNT where memory is charged. */
+uint32_t vma_flags(uint32_t flags);
 /*
  * In [start, end): flags = (flags & ~clear) | set, split and merged as needed.
  * 0 or -ENOMEM (unsaid).

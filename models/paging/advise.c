@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * madvise and mlock.
+ *
+ * Not followed, for they change no count while memory suffices: MADV_FREE,
+ * COLD, WILLNEED (nothing happens until reclaim), MADV_PAGEOUT (needs swap).
+ */
+#include "models/paging/space.h"
+
+#include <sys/mman.h>
+
+/* Newer than the oldest libc we build with. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t
+sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* VMA by VMA: a PTE table goes only if one VMA has all of its 2 MiB. */
+static int
+drop_pages(struct paging *paging, struct address_space *space,
+	   struct range range)
+{
+	int error = 0;
+
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     !error && i < space->vmas.n &&
+	     space->vmas.vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &space->vmas.vma[i];
+
+		error = zap_pages(paging, space, later(range.start, vma->start),
+				  sooner(range.end, vma->end));
+	}
+	return error;
+}
+
+/* Bytes [from, to) of an object leave all who map them. */
+static int
+drop_object(struct paging *paging, uint32_t object, uint64_t from, uint64_t to)
+{
+	int error = 0;
+
+	for (size_t s = 0; s < paging->spaces; s++) {
+		struct address_space *space = paging->space[s];
+
+		for (size_t i = 0; space && !error && i < space->vmas.n; i++) {
+			const struct vma *vma = &space->vmas.vma[i];
+			uint64_t end = vma->offset + (vma->end - vma->start);
+
+			if (vma->object != object || vma->offset >= to ||
+			    end <= from)
+				continue;
+			error = zap_pages(paging, space,
+					  vma->start +
+						  (later(from, vma->offset) -
+						   vma->offset),
+					  vma->start + (sooner(to, end) -
+							vma->offset));
+		}
+		if (space)
+			space_account(paging, space);
+	}
+	return error;
+}
+
+/* MADV_REMOVE: the pages leave the object, too. */
+static int
+remove_pages(struct paging *paging, struct address_space *space,
+	     struct range range)
+{
+	int error = 0;
+
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     !error && i < space->vmas.n &&
+	     space->vmas.vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &space->vmas.vma[i];
+		uint32_t object = vma->object;
+		uint64_t from = vma->offset +
+				(later(range.start, vma->start) - vma->start);
+		uint64_t to = vma->offset +
+			      (sooner(range.end, vma->end) - vma->start);
+
+		if (object == OBJECT_NONE)
+			continue;
+		error = drop_object(paging, object, from, to);
+		object_punch(paging, object, from >> PAGE_SHIFT,
+			     (to - 1) >> PAGE_SHIFT);
+	}
+	return error;
+}
+
+/* Advice that only changes what the VMA remembers. */
+static const struct {
+	int advice;
+	uint32_t clear, set;
+} remembered[] = {
+	{ MADV_NORMAL, VMA_RANDOM | VMA_SEQUENTIAL, 0 },
+	{ MADV_RANDOM, VMA_SEQUENTIAL, VMA_RANDOM },
+	{ MADV_SEQUENTIAL, VMA_RANDOM, VMA_SEQUENTIAL },
+	{ MADV_HUGEPAGE, VMA_NOHUGE, VMA_HUGE },
+	{ MADV_NOHUGEPAGE, VMA_HUGE, VMA_NOHUGE },
+	{ MADV_DONTFORK, 0, VMA_DONTFORK },
+	{ MADV_DOFORK, VMA_DONTFORK, 0 },
+	{ MADV_WIPEONFORK, 0, VMA_WIPEONFORK },
+	{ MADV_KEEPONFORK, VMA_WIPEONFORK, 0 },
+};
+
+int
+follow_advice(struct paging *paging, struct address_space *space,
+	      const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+
+	if (range.start >= range.end)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(remembered); i++)
+		if ((uint64_t)remembered[i].advice == event->value)
+			return vma_change(&space->vmas, range.start, range.end,
+					  remembered[i].clear,
+					  remembered[i].set) < 0
+				       ? paging_no_memory(paging)
+				       : 0;
+	switch (event->value) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+		return drop_pages(paging, space, range);
+	case MADV_REMOVE:
+		return remove_pages(paging, space, range);
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return fault_range(paging, space, range.start, range.end, false,
+				   event->value == MADV_POPULATE_WRITE);
+	default:
+		return 0;
+	}
+}
+
+int
+follow_lock(struct paging *paging, struct address_space *space,
+	    const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	bool lock = !(event->flags & 1);
+
+	if (vma_change(&space->vmas, range.start, range.end, VMA_LOCKED,
+		       lock ? VMA_LOCKED : 0) < 0)
+		return paging_no_memory(paging);
+	return lock ? fault_range(paging, space, range.start, range.end, true,
+				  false)
+		    : 0;
+}
