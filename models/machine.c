@@ -29,6 +29,9 @@ struct machine {
 	struct core core;
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
+	/* What is mapped where the last walk went; empty after a change. */
+	uint64_t span_start, span_end;
+	uint32_t span_space, span_region;
 	struct region_count *region; /* owned: by paging_region's number */
 	uint32_t max_regions;
 };
@@ -45,6 +48,7 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 {
 	struct machine *machine = context;
 
+	machine->span_end = 0;
 	return paging_fault(machine->paging, space, address, kind, position,
 			    mapping);
 }
@@ -68,6 +72,20 @@ grow_regions(struct machine *machine, uint32_t region)
 	return 0;
 }
 
+static uint32_t
+region_at(struct machine *machine, uint32_t space, uint64_t address)
+{
+	if (likely(space == machine->span_space &&
+		   address >= machine->span_start &&
+		   address < machine->span_end))
+		return machine->span_region;
+	machine->span_space = space;
+	machine->span_region =
+		paging_region_span(machine->paging, space, address,
+				   &machine->span_start, &machine->span_end);
+	return machine->span_region;
+}
+
 /* A first-level miss: to the heat map, and a walk to what is mapped there. */
 static void
 machine_missed(void *context, const struct core_miss *miss)
@@ -80,8 +98,9 @@ machine_missed(void *context, const struct core_miss *miss)
 		    miss->position, miss->walked);
 	if (!miss->walked)
 		return;
-	paging_touch(machine->paging, miss->space, miss->address);
-	region = paging_region(machine->paging, miss->space, miss->address);
+	if (unlikely(miss->first))
+		paging_touch(machine->paging, miss->space, miss->address);
+	region = region_at(machine, miss->space, miss->address);
 	if (unlikely(region >= machine->max_regions) &&
 	    grow_regions(machine, region)) {
 		machine->no_memory = true;
@@ -107,6 +126,7 @@ feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
 {
 	int error = 0;
 
+	machine->span_end = 0;
 	while (!error && *event < batch->n_events &&
 	       batch->event[*event].position <= position)
 		error = paging_event(machine->paging, batch,

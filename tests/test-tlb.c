@@ -164,7 +164,7 @@ tlb_access(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 		tlb_fill(tlb, key, shift, now);
 		return false;
 	}
-	tlb->column.stamp[slot] = now;
+	tlb_touch(tlb, slot, now);
 	return true;
 }
 
@@ -182,8 +182,10 @@ pick_key(uint64_t *state, uint64_t pages, unsigned *shift)
 }
 
 static void
-compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
+compare_storage(unsigned entries, unsigned ways, const char *policy, unsigned n,
+		bool own)
 {
+	struct tlb_columns columns;
 	char *name = strdup(policy);
 	struct tlb_config config = { .entries = entries,
 				     .ways = ways,
@@ -197,7 +199,9 @@ compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
 
 	assert_int_equal(tlb_config_wrong(&config, &field, text, sizeof(text)),
 			 0);
-	assert_int_equal(tlb_init(&tlb, &config, NULL, 0, 7), 0);
+	assert_int_equal(tlb_columns_init(&columns, entries + 1u, true), 0);
+	assert_int_equal(tlb_init(&tlb, &config, own ? NULL : &columns, 1, 7),
+			 0);
 	twin_init(&twin, entries, ways, policy, 7);
 	for (unsigned i = 1; i <= n; i++) {
 		unsigned shift;
@@ -225,8 +229,17 @@ compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
 	}
 	assert_true(hits > n / 20 && hits < n - n / 20);
 	tlb_fini(&tlb);
+	tlb_columns_fini(&columns);
 	free(twin.set);
 	free(name);
+}
+
+/* With stamps and, where they serve, with ranks. */
+static void
+compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
+{
+	compare_storage(entries, ways, policy, n, false);
+	compare_storage(entries, ways, policy, n, true);
 }
 
 static const struct {
@@ -385,7 +398,8 @@ invalidation_drops_what_overlaps(void **state)
 		for (uint32_t i = 0; i < tlb.entries; i++) {
 			uint64_t tag = tlb.column.tag[i];
 			uint64_t first =
-				tag & tlb.column.cover[i] & ~UINT64_C(0xfff);
+				tag & (UINT64_MAX
+				       << TLB_SHIFT(tag >> TLB_SIZE_SHIFT & 3));
 			unsigned code = (unsigned)(tag >> TLB_SIZE_SHIFT) & 3;
 
 			if (tag == TLB_FREE || (tag & TLB_ASID_MASK) != 1)

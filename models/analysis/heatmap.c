@@ -10,6 +10,7 @@
 #define FIRST_REGION_SHIFT 16u /* 64 KiB */
 #define FIRST_TIME_SHIFT   12u /* 4096 accesses */
 #define BUCKETS		   (4 * HEATMAP_REGIONS)
+#define RECENT		   64u
 #define NO_ROW		   UINT32_MAX
 
 struct cell {
@@ -21,14 +22,27 @@ struct region {
 	uint32_t space;
 };
 
+/* Rows by the low bits of their number: where nearly all are found. */
+struct recent {
+	uint64_t number;
+	uint32_t space, row;
+};
+
 struct heatmap {
 	unsigned region_shift, time_shift;
 	uint32_t n;		  /* regions in use */
-	uint32_t last;		  /* row found last, or NO_ROW */
+	struct recent recent[RECENT];
 	uint32_t bucket[BUCKETS]; /* row + 1, linear probing; 0: empty */
 	struct region region[HEATMAP_REGIONS];
 	struct cell cell[HEATMAP_REGIONS][HEATMAP_TIMES];
 };
+
+static void
+forget_recent(struct heatmap *heatmap)
+{
+	for (uint32_t i = 0; i < RECENT; i++)
+		heatmap->recent[i].row = NO_ROW;
+}
 
 int
 heatmap_open(struct heatmap **out)
@@ -39,7 +53,7 @@ heatmap_open(struct heatmap **out)
 		return fail(ENOMEM, "heatmap: no memory");
 	heatmap->region_shift = FIRST_REGION_SHIFT;
 	heatmap->time_shift = FIRST_TIME_SHIFT;
-	heatmap->last = NO_ROW;
+	forget_recent(heatmap);
 	*out = heatmap;
 	return 0;
 }
@@ -78,7 +92,7 @@ merge_regions(struct heatmap *heatmap)
 
 	heatmap->region_shift++;
 	heatmap->n = 0;
-	heatmap->last = NO_ROW;
+	forget_recent(heatmap);
 	memset(heatmap->bucket, 0, sizeof(heatmap->bucket));
 	for (uint32_t i = 0; i < n; i++) {
 		struct region region = heatmap->region[i];
@@ -124,18 +138,14 @@ merge_times(struct heatmap *heatmap)
 	}
 }
 
-static uint32_t
+static NOINLINE uint32_t
 find_row(struct heatmap *heatmap, uint32_t space, uint64_t address)
 {
 	for (;;) {
 		struct region region = { address >> heatmap->region_shift,
 					 space };
-		uint32_t *bucket;
+		uint32_t *bucket = bucket_of(heatmap, &region);
 
-		if (heatmap->last != NO_ROW &&
-		    same(&heatmap->region[heatmap->last], &region))
-			return heatmap->last;
-		bucket = bucket_of(heatmap, &region);
 		if (!*bucket && heatmap->n < HEATMAP_REGIONS) {
 			heatmap->region[heatmap->n] = region;
 			*bucket = ++heatmap->n;
@@ -145,8 +155,10 @@ find_row(struct heatmap *heatmap, uint32_t space, uint64_t address)
 		if (!*bucket && heatmap->region_shift == 63)
 			*bucket = HEATMAP_REGIONS;
 		if (*bucket) {
-			heatmap->last = *bucket - 1;
-			return heatmap->last;
+			heatmap->recent[region.number % RECENT] =
+				(struct recent){ region.number, space,
+						 *bucket - 1 };
+			return *bucket - 1;
 		}
 		merge_regions(heatmap);
 	}
@@ -156,9 +168,14 @@ void
 heatmap_add(struct heatmap *heatmap, uint32_t space, uint64_t address,
 	    uint64_t position, bool walked)
 {
-	uint32_t row = find_row(heatmap, space, address);
+	uint64_t number = address >> heatmap->region_shift;
+	const struct recent *recent = &heatmap->recent[number % RECENT];
+	uint32_t row = recent->row;
 	struct cell *cell;
 
+	if (unlikely(recent->number != number || recent->space != space ||
+		     row == NO_ROW))
+		row = find_row(heatmap, space, address);
 	while (unlikely(position >> heatmap->time_shift >= HEATMAP_TIMES))
 		merge_times(heatmap);
 	cell = &heatmap->cell[row][position >> heatmap->time_shift];

@@ -113,6 +113,10 @@ int paging_event(struct paging *paging, const struct batch *batch,
  * "[unmapped]") in all spaces.  Fast after the first of a run in one mapping.
  */
 uint32_t paging_region(struct paging *paging, uint32_t space, uint64_t address);
+/* The same, and [*start, *end) all of which has that number until the next
+ * event or fault; empty where nothing is mapped. */
+uint32_t paging_region_span(struct paging *paging, uint32_t space,
+			    uint64_t address, uint64_t *start, uint64_t *end);
 /* NULL at and above the count of regions so far.  Borrowed. */
 const char *paging_region_name(const struct paging *paging, uint32_t region);
 uint32_t paging_regions(const struct paging *paging);

@@ -77,17 +77,29 @@ region_first(struct paging *paging)
 }
 
 uint32_t
-paging_region(struct paging *paging, uint32_t number, uint64_t address)
+paging_region_span(struct paging *paging, uint32_t number, uint64_t address,
+		   uint64_t *start, uint64_t *end)
 {
 	struct address_space *space;
 	const struct vma *vma;
 
+	*start = *end = 0;
 	if (space_get(paging, number, &space) < 0)
 		return 0;
 	vma = vma_find(&space->vmas, address);
-	if (vma)
-		return vma->region;
-	return paging->mapping_events ? REGION_UNMAPPED : REGION_ANON;
+	if (!vma)
+		return paging->mapping_events ? REGION_UNMAPPED : REGION_ANON;
+	*start = vma->start;
+	*end = vma->end;
+	return vma->region;
+}
+
+uint32_t
+paging_region(struct paging *paging, uint32_t number, uint64_t address)
+{
+	uint64_t start, end;
+
+	return paging_region_span(paging, number, address, &start, &end);
 }
 
 const char *

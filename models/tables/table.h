@@ -25,6 +25,7 @@ struct mapping {
 	uint8_t shift;	/* 12, 21, 30; 0: not present */
 	bool writable;
 	bool global;
+	bool accessed; /* set by a walk_from that came before */
 };
 
 struct table {
@@ -48,14 +49,21 @@ struct table_ops {
 			 struct table_reference *references,
 			 struct mapping *mapping);
 	/*
-	 * Only the references from `level` down (table->levels: all), for a
-	 * walk that walk caches let begin there: an earlier walk came by, and
-	 * no table was freed since.  NULL where levels is 0.
+	 * The machine's own walk: only the references from `level` down
+	 * (table->levels: all), where walk caches let it begin: an earlier
+	 * walk came by, and no table was freed since.  Sets the accessed bit.
+	 * NULL where levels is 0.
 	 */
 	unsigned (*walk_from)(struct table *table, uint64_t address,
 			      unsigned level,
 			      struct table_reference *references,
 			      struct mapping *mapping);
+	/*
+	 * A walk for this address will come soon: start fetching what it reads
+	 * here.  Returns the physical address of its last reference if that is
+	 * cheap to know, else 0.  Changes nothing.  May be NULL.
+	 */
+	uint64_t (*prefetch)(const struct table *table, uint64_t address);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,

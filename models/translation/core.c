@@ -18,10 +18,12 @@
 
 #include "analyzer/fail.h"
 
-#define PAGE_MASK   (~UINT64_C(0xfff))
+#define PAGE_BYTES  UINT64_C(4096)
+#define PAGE_MASK   (~(PAGE_BYTES - 1))
 #define NEAR_END    (4096u - 64u) /* of a page: a short access may cross */
 #define UNIT_BITS   14u		  /* a batch has at most 8192 = 2^13 hits */
-#define LINES_SHORT UINT16_MAX
+#define AHEAD	    16u		  /* accesses that look_ahead is ahead */
+#define AHEAD_WORTH 16u /* one walk in so many accesses makes it pay */
 
 const char *const core_array_names[CORE_ARRAYS] = {
 	"l1d",	  "l1d-2m", "l1d-1g", "l1i", "l1i-2m",
@@ -84,12 +86,17 @@ level_add(struct core_level *level, struct tlb *tlb)
 {
 	if (!tlb->entries)
 		return;
-	level->list[level->n++] = tlb;
-	for (unsigned i = 0; i < tlb->n_sizes; i++)
-		if (!level->home[tlb->code[i]]) {
-			level->home[tlb->code[i]] = tlb;
-			level->piece[tlb->code[i]] = tlb->code[i];
+	for (unsigned i = 0; i < tlb->n_sizes; i++) {
+		unsigned code = tlb->code[i];
+
+		level->probe[level->n++] =
+			(struct core_probe){ tlb, &tlb->used_by[code],
+					     tlb->shift[i], code };
+		if (!level->home[code]) {
+			level->home[code] = tlb;
+			level->piece[code] = code;
 		}
+	}
 }
 
 /* Sizes that no array holds go in as pieces of the next smaller one. */
@@ -135,7 +142,7 @@ init_arrays(struct core *core, const struct core_config *config)
 		n += (size_t)config->tlb[i].entries;
 	core->hint = calloc((size_t)CORE_SIDES << CORE_HINT_BITS,
 			    sizeof(*core->hint));
-	if (!core->hint || tlb_columns_init(&core->l1_column, n))
+	if (!core->hint || tlb_columns_init(&core->l1_column, n, true))
 		return -ENOMEM;
 	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
 		bool first = i < CORE_L1_ARRAYS;
@@ -258,6 +265,7 @@ struct lookup {
 	uint64_t stamp;
 	uint32_t ref;
 	enum core_side side;
+	bool write;
 	/* out */
 	bool found;	   /* else the program was denied the access */
 	uint64_t physical; /* of address */
@@ -275,27 +283,24 @@ level_find(const struct core *core, const struct core_level *level,
 	   const struct lookup *lookup)
 {
 	for (unsigned i = 0; i < level->n; i++) {
-		struct tlb *tlb = level->list[i];
+		const struct core_probe *probe = &level->probe[i];
+		struct tlb *tlb = probe->tlb;
+		uint32_t slot;
 
-		for (unsigned j = 0; j < tlb->n_sizes; j++) {
-			unsigned code = tlb->code[j], shift = tlb->shift[j];
-			uint32_t slot;
-
-			if (!tlb->used_by[code])
-				continue;
-			slot = tlb_find(tlb,
-					tlb_key(lookup->address, shift, code,
-						core->asid),
-					shift);
-			if (slot == TLB_NO_SLOT)
-				continue;
-			if (unlikely(tlb->column.tag[slot] & TLB_READONLY &&
-				     writes(lookup->ref))) {
-				tlb_drop(tlb, slot);
-				continue;
-			}
-			return (struct place){ tlb, slot, code };
+		if (!*probe->used)
+			continue;
+		slot = tlb_find(tlb,
+				tlb_key(lookup->address, probe->shift,
+					probe->code, core->asid),
+				probe->shift);
+		if (slot == TLB_NO_SLOT)
+			continue;
+		if (unlikely(tlb->column.tag[slot] & TLB_READONLY &&
+			     lookup->write)) {
+			tlb_drop(tlb, slot);
+			continue;
 		}
+		return (struct place){ tlb, slot, probe->code };
 	}
 	return (struct place){ NULL, 0, 0 };
 }
@@ -320,7 +325,8 @@ level_fill(const struct core *core, const struct core_level *level,
 			 tlb_key(lookup->address, shift, piece, core->asid),
 			 shift, now);
 	tlb->column.tag[place.slot] |= readonly ? TLB_READONLY : 0;
-	tlb->column.unit[place.slot] = unit_of(lookup->side, piece);
+	if (tlb->column.unit)
+		tlb->column.unit[place.slot] = unit_of(lookup->side, piece);
 	tlb->column.frame[place.slot] = lookup->physical >> shift << shift;
 	return place;
 }
@@ -351,7 +357,7 @@ physical_at(const struct place *place, uint64_t address)
 	const struct tlb_columns *column = &place->array->column;
 
 	return column->frame[place->slot] +
-	       (address & (~column->cover[place->slot] | ~PAGE_MASK));
+	       (address & ((UINT64_C(1) << TLB_SHIFT(place->code)) - 1));
 }
 
 /*
@@ -359,17 +365,17 @@ physical_at(const struct place *place, uint64_t address)
  * lookup->found and ->physical, or an error.
  */
 static int
-resolve(struct core *core, struct lookup *lookup, unsigned *cycles)
+resolve(struct core *core, struct lookup *lookup, struct core_miss *miss)
 {
 	struct walker *walker = &core->walker;
-	bool write = writes(lookup->ref);
+	bool write = lookup->write;
 	struct mapping mapping;
 	struct place place;
 	unsigned code, more;
 	int error = walker_walk(walker, core->table, lookup->address,
-				core->asid, write, &mapping, cycles);
+				core->asid, write, &mapping, &miss->cycles);
 
-	if (!error && (!mapping.shift || (write && !mapping.writable))) {
+	if (unlikely(!mapping.shift || (write && !mapping.writable))) {
 		error = core->kernel.fault(core->kernel.context, core->space,
 					   lookup->address,
 					   SITE_KIND(lookup->ref),
@@ -382,12 +388,13 @@ resolve(struct core *core, struct lookup *lookup, unsigned *cycles)
 		}
 		error = walker_walk(walker, core->table, lookup->address,
 				    core->asid, write, &mapping, &more);
-		*cycles += more;
+		miss->cycles += more;
 	}
 	if (error)
 		return error;
 	code = TLB_SIZE_CODE(mapping.shift);
 	core->counts.walks[code]++;
+	miss->first = !mapping.accessed;
 	lookup->found = true;
 	lookup->physical =
 		mapping.frame +
@@ -408,7 +415,7 @@ l2_hit(struct core *core, struct lookup *lookup, const struct place *at)
 
 	core->counts.l2_hits[lookup->side][at->code]++;
 	core->counts.l2_cycles += at->array->latency;
-	column->stamp[at->slot] = core->l2_now;
+	tlb_touch(at->array, at->slot, core->l2_now);
 	lookup->found = true;
 	lookup->physical = physical_at(at, lookup->address);
 	place = level_fill(core, &core->l1[lookup->side], lookup, at->code,
@@ -435,7 +442,7 @@ lookup_l2(struct core *core, struct lookup *lookup)
 		l2_hit(core, lookup, &at);
 	} else {
 		core->counts.l2_misses[lookup->side]++;
-		error = resolve(core, lookup, &miss.cycles);
+		error = resolve(core, lookup, &miss);
 		miss.walked = true;
 		site->walks++;
 		site->cycles += miss.cycles;
@@ -483,46 +490,63 @@ reference_lines(struct core *core, uint64_t physical, uint64_t bytes,
 }
 
 /*
- * An access that the hint did not answer, page by page.  i: its place in the
- * batch; the stamp is core->now + i, and each page beyond the first advances
- * core->now.
+ * An access that crosses pages: page by page.  Each beyond the first advances
+ * core->now, so that stamps stay in order.
  */
+static int
+lookup_pages(struct core *core, struct lookup *lookup, uint64_t bytes)
+{
+	uint64_t last = lookup->address + bytes - 1;
+	int error;
+
+	if (last < lookup->address)
+		last = UINT64_MAX;
+	for (;;) {
+		uint64_t end = lookup->address | ~PAGE_MASK;
+
+		lookup->found = false;
+		error = lookup_page(core, lookup);
+		if (error)
+			return error;
+		if (core->data_cached && lookup->found)
+			reference_lines(core, lookup->physical,
+					(last < end ? last : end) -
+						lookup->address + 1,
+					lookup->ref);
+		if (last <= end)
+			return 0;
+		lookup->address = end + 1;
+		lookup->stamp++;
+		core->now++;
+		core->counts.crossings++;
+		core->counts.lookups[lookup->side]++;
+	}
+}
+
+/* An access that the hint did not answer.  i: its place in the batch. */
 static NOINLINE int
 lookup_slow(struct core *core, const struct batch *batch, uint32_t i,
 	    uint32_t from)
 {
-	uint32_t ref = batch->site[i], index = SITE_INDEX(ref);
+	uint32_t ref = batch->site[i];
 	uint64_t address = batch->address[i];
-	uint64_t bytes = core->sites.bytes[index];
-	uint64_t last;
+	uint64_t bytes = core->sites.bytes[SITE_INDEX(ref)];
+	struct lookup lookup = { .address = address,
+				 .position = core->position + i - from,
+				 .stamp = core->now + i,
+				 .ref = ref,
+				 .side = side_of(ref),
+				 .write = writes(ref) };
+	int error;
 
-	if (SITE_KIND(ref) == SITE_FETCH && !core->data_cached)
-		bytes = 1;
-	last = address + (bytes ? bytes - 1 : 0);
-	if (last < address)
-		last = UINT64_MAX;
-	for (;;) {
-		uint64_t end = address | ~PAGE_MASK;
-		struct lookup lookup = { .address = address,
-					 .position = core->position + i - from,
-					 .stamp = core->now + i,
-					 .ref = ref,
-					 .side = side_of(ref) };
-		int error = lookup_page(core, &lookup);
-
-		if (error)
-			return error;
-		if (core->data_cached && lookup.found)
-			reference_lines(core, lookup.physical,
-					(last < end ? last : end) - address + 1,
-					ref);
-		if (likely(last <= end))
-			return 0;
-		address = end + 1;
-		core->now++;
-		core->counts.crossings++;
-		core->counts.lookups[lookup.side]++;
-	}
+	bytes += !bytes;
+	if (unlikely((address & ~PAGE_MASK) + bytes > PAGE_BYTES &&
+		     lookup.side == CORE_DATA))
+		return lookup_pages(core, &lookup, bytes);
+	error = lookup_page(core, &lookup);
+	if (core->data_cached && lookup.found && !error)
+		reference_lines(core, lookup.physical, bytes, ref);
+	return error;
 }
 
 static void
@@ -537,10 +561,44 @@ count_units(struct core *core, uint64_t units)
 		}
 }
 
-/* The loop that all the time goes into.  data and plain are constants. */
+static ALWAYS_INLINE void
+prefetch_set(const struct cache *cache, uint64_t physical)
+{
+	const uint64_t *set;
+
+	if (!cache_exists(cache))
+		return;
+	set = &cache->line[cache_set(cache, physical >> cache->line_shift) *
+			   cache->ways];
+	__builtin_prefetch(set);
+	__builtin_prefetch(set + 8);
+}
+
+/*
+ * Where most accesses miss, our own time goes into waiting for memory: the
+ * table's entries and the simulated caches' sets.  Batches let us know what
+ * comes.
+ */
+static ALWAYS_INLINE void
+look_ahead(const struct core *core, uint64_t address)
+{
+	uint64_t physical = core->table->ops->prefetch(core->table, address);
+
+	if (!physical)
+		return;
+	prefetch_set(&core->hierarchy->l2, physical);
+	prefetch_set(&core->hierarchy->l3, physical);
+}
+
+/* What the loop below is compiled for. */
+struct variant {
+	bool data, plain, ahead;
+};
+
+/* The loop that all the time goes into.  variant is a constant. */
 static ALWAYS_INLINE int
 feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
-     bool data, bool plain)
+     const struct variant variant)
 {
 	const struct tlb_columns column = core->l1_column;
 	const uint16_t *hint = core->hint;
@@ -560,9 +618,11 @@ feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
 		uint64_t wrong = (column.tag[slot] ^ key) & column.cover[slot] &
 				 allow[ref & 7].must;
 
+		if (variant.ahead && i + AHEAD < to)
+			look_ahead(core, batch->address[i + AHEAD]);
 		kinds += allow[ref & 7].kinds;
 		begun += instructions[SITE_INDEX(ref)];
-		if (unlikely(wrong || plain ||
+		if (unlikely(wrong || variant.plain ||
 			     (address & ~PAGE_MASK) > NEAR_END)) {
 			error = lookup_slow(core, batch, i, from);
 			if (unlikely(error)) {
@@ -574,7 +634,7 @@ feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
 		}
 		column.stamp[slot] = now + i;
 		units += column.unit[slot];
-		if (data)
+		if (variant.data)
 			reference_lines(core,
 					column.frame[slot] +
 						(address &
@@ -597,13 +657,32 @@ feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
 	return error;
 }
 
+static int
+feed_variant(struct core *core, const struct batch *batch, uint32_t from,
+	     uint32_t to)
+{
+	if (core->plain)
+		return feed(core, batch, from, to,
+			    (struct variant){ .plain = true });
+	if (core->data_cached)
+		return feed(core, batch, from, to,
+			    (struct variant){ .data = true });
+	if (core->ahead)
+		return feed(core, batch, from, to,
+			    (struct variant){ .ahead = true });
+	return feed(core, batch, from, to, (struct variant){ .plain = false });
+}
+
 int
 core_feed(struct core *core, const struct batch *batch, uint32_t from,
 	  uint32_t to)
 {
-	if (core->plain)
-		return feed(core, batch, from, to, false, true);
-	if (core->data_cached)
-		return feed(core, batch, from, to, true, false);
-	return feed(core, batch, from, to, false, false);
+	const uint64_t *walks = core->counts.l2_misses;
+	uint64_t before = walks[CORE_DATA] + walks[CORE_FETCH];
+	int error = feed_variant(core, batch, from, to);
+	uint64_t made = walks[CORE_DATA] + walks[CORE_FETCH] - before;
+
+	core->ahead =
+		made > (to - from) / AHEAD_WORTH && core->table->ops->prefetch;
+	return error;
 }

@@ -69,6 +69,7 @@ struct core_miss {
 	uint32_t space, site; /* site reference */
 	uint64_t address, position;
 	bool walked;
+	bool first;	 /* walk of a page since it was mapped */
 	unsigned cycles; /* of the walk, with those that faulted */
 };
 
@@ -82,12 +83,19 @@ struct core_kernel {
 	void (*missed)(void *context, const struct core_miss *miss);
 };
 
-#define CORE_HINT_BITS 11u
-#define CORE_LIST_MAX  4u
+#define CORE_HINT_BITS	11u
+#define CORE_PROBES_MAX 9u
 
-/* The arrays that one side of a level asks, and where each size goes. */
+/* One size in one array. */
+struct core_probe {
+	struct tlb *tlb;
+	const uint32_t *used; /* entries of that size in it now */
+	unsigned shift, code;
+};
+
+/* What one side of a level asks, and where a page of each size goes. */
 struct core_level {
-	struct tlb *list[CORE_LIST_MAX];
+	struct core_probe probe[CORE_PROBES_MAX];
 	unsigned n;
 	struct tlb *home[TLB_SIZES]; /* NULL: held nowhere */
 	unsigned piece[TLB_SIZES];   /* as which size it goes in */
@@ -119,6 +127,7 @@ struct core {
 	struct site_table sites;
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
+	bool ahead; /* the last batch had many walks: prefetch */
 
 	uint32_t space;
 	struct table *table; /* of the space, borrowed */

@@ -54,7 +54,7 @@ pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned top)
 		slot = tlb_find(tlb, tlb_key(address, shift, 0, asid), shift);
 		if (slot != TLB_NO_SLOT) {
 			pwc->hits[i]++;
-			tlb->column.stamp[slot] = pwc->now;
+			tlb_touch(tlb, slot, pwc->now);
 			return level;
 		}
 	}

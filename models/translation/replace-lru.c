@@ -53,5 +53,6 @@ lru_victim(struct tlb *tlb, uint32_t first)
 const struct replacement_ops lru_replacement = {
 	.name = "lru",
 	.help = "the least recently used",
+	.ranked = true,
 	.victim = lru_victim,
 };

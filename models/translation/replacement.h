@@ -12,6 +12,7 @@
 struct replacement_ops {
 	const char *name;
 	const char *help;
+	bool ranked; /* it is LRU: see age[] in tlb.h */
 	/* Its ways must be a power of two. */
 	bool power_of_two;
 	/* The slot to be reused in the full set that begins at `first`. */

@@ -71,21 +71,22 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 #define CHAIN_END UINT16_MAX
 
 int
-tlb_columns_init(struct tlb_columns *columns, size_t n)
+tlb_columns_init(struct tlb_columns *columns, size_t n, bool covers)
 {
 	columns->tag = calloc(n, sizeof(uint64_t));
-	columns->cover = calloc(n, sizeof(uint64_t));
-	columns->unit = calloc(n, sizeof(uint64_t));
 	columns->stamp = calloc(n, sizeof(uint64_t));
 	columns->frame = calloc(n, sizeof(uint64_t));
-	if (!columns->tag || !columns->cover || !columns->unit ||
-	    !columns->stamp || !columns->frame) {
+	columns->cover = covers ? calloc(n, sizeof(uint64_t)) : NULL;
+	columns->unit = covers ? calloc(n, sizeof(uint64_t)) : NULL;
+	if (!columns->tag || !columns->stamp || !columns->frame ||
+	    (covers && (!columns->cover || !columns->unit))) {
 		tlb_columns_fini(columns);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++) {
 		columns->tag[i] = TLB_FREE;
-		columns->cover[i] = UINT64_MAX;
+		if (covers)
+			columns->cover[i] = UINT64_MAX;
 	}
 	return 0;
 }
@@ -105,8 +106,19 @@ static void
 free_slot(struct tlb *tlb, uint32_t slot)
 {
 	tlb->column.tag[slot] = TLB_FREE;
-	tlb->column.cover[slot] = UINT64_MAX;
 	tlb->column.stamp[slot] = 0;
+	if (tlb->column.cover)
+		tlb->column.cover[slot] = UINT64_MAX;
+}
+
+/* Ranks of a set whose ways are all free: any order will do. */
+static void
+init_ages(struct tlb *tlb)
+{
+	for (uint32_t i = 0; i < tlb->sets * TLB_SCANNED; i++)
+		tlb->age[i] = i % TLB_SCANNED < tlb->ways
+				      ? (uint8_t)(i % TLB_SCANNED)
+				      : 127;
 }
 
 static void
@@ -119,6 +131,8 @@ empty(struct tlb *tlb)
 	       (size_t)tlb->sets * tlb->groups * sizeof(*tlb->bound));
 	for (uint32_t i = 0; i < tlb->entries; i++)
 		free_slot(tlb, i);
+	if (tlb->age)
+		init_ages(tlb);
 	tlb->used = 0;
 	memset(tlb->used_by, 0, sizeof(tlb->used_by));
 }
@@ -128,7 +142,7 @@ init_columns(struct tlb *tlb, const struct tlb_columns *columns, size_t first)
 {
 	if (!columns) {
 		tlb->owns_columns = true;
-		return tlb_columns_init(&tlb->column, tlb->entries);
+		return tlb_columns_init(&tlb->column, tlb->entries, false);
 	}
 	tlb->column = (struct tlb_columns){
 		.tag = columns->tag + first,
@@ -150,7 +164,14 @@ init_index(struct tlb *tlb)
 	if (tlb->ways <= TLB_SCANNED) {
 		tlb->ways_mask = (UINT32_C(1) << tlb->ways) - 1;
 		tlb->print = calloc(tlb->sets, TLB_SCANNED);
-		return tlb->print ? 0 : -ENOMEM;
+		if (tlb->owns_columns && tlb->replacement->ranked)
+			tlb->age = calloc(tlb->sets, TLB_SCANNED);
+		else
+			tlb->age = NULL;
+		return tlb->print && (tlb->age || !tlb->owns_columns ||
+				      !tlb->replacement->ranked)
+			       ? 0
+			       : -ENOMEM;
 	}
 	while ((size_t)1 << bits < 4 * (size_t)tlb->entries)
 		bits++;
@@ -173,6 +194,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 		if (config->sizes >> code & 1) {
 			tlb->code[tlb->n_sizes] = (uint8_t)code;
 			tlb->shift[tlb->n_sizes++] = (uint8_t)TLB_SHIFT(code);
+			tlb->shift_of[code] = (uint8_t)TLB_SHIFT(code);
 		}
 	if (!tlb->entries)
 		return 0;
@@ -201,6 +223,7 @@ tlb_fini(struct tlb *tlb)
 	free(tlb->filled);
 	free(tlb->bound);
 	free(tlb->print);
+	free(tlb->age);
 	free(tlb->next);
 	free(tlb->head);
 	*tlb = (struct tlb){ .entries = 0 };
@@ -212,6 +235,7 @@ tlb_span(struct tlb *tlb, unsigned shift)
 	tlb->n_sizes = 1;
 	tlb->code[0] = 0;
 	tlb->shift[0] = (uint8_t)shift;
+	tlb->shift_of[0] = (uint8_t)shift;
 }
 
 uint32_t
@@ -283,7 +307,7 @@ make_room(struct tlb *tlb, uint32_t first)
 }
 
 uint32_t
-tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
+tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
 	uint32_t set = tlb_set(tlb, key >> shift);
 	uint32_t slot = make_room(tlb, set * tlb->ways);
@@ -291,10 +315,23 @@ tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	set_index(tlb, set, slot, key);
 	tlb->filled[slot] = now;
 	tlb->column.tag[slot] = key | TLB_ALWAYS;
-	tlb->column.cover[slot] = (UINT64_MAX << shift) | TLB_ALWAYS |
-				  TLB_READONLY | TLB_ASID_MASK;
 	tlb->column.stamp[slot] = now;
+	if (tlb->column.cover)
+		tlb->column.cover[slot] = (UINT64_MAX << shift) | TLB_ALWAYS |
+					  TLB_READONLY | TLB_ASID_MASK;
 	return slot;
+}
+
+/* A dropped way becomes the next to be filled. */
+static void
+age_last(struct tlb *tlb, uint32_t slot)
+{
+	uint8_t *age = &tlb->age[slot / tlb->ways * TLB_SCANNED];
+	uint8_t was = age[slot % tlb->ways];
+
+	for (uint32_t i = 0; i < tlb->ways; i++)
+		age[i] -= age[i] > was;
+	age[slot % tlb->ways] = (uint8_t)(tlb->ways - 1);
 }
 
 void
@@ -302,6 +339,8 @@ tlb_drop(struct tlb *tlb, uint32_t slot)
 {
 	unindex(tlb, slot);
 	free_slot(tlb, slot);
+	if (tlb->age)
+		age_last(tlb, slot);
 	tlb->bound[(size_t)(slot / tlb->ways) * tlb->groups +
 		   slot % tlb->ways / TLB_GROUP] = 0;
 	tlb->used--;
@@ -327,11 +366,12 @@ scan_range(struct tlb *tlb, uint64_t asid, uint64_t from, uint64_t last)
 {
 	for (uint32_t i = 0; tlb->used && i < tlb->entries; i++) {
 		uint64_t tag = tlb->column.tag[i];
-		uint64_t pages = tlb->column.cover[i] & ~UINT64_C(0xfff);
-		uint64_t first = tag & pages;
+		unsigned shift = tlb->shift_of[tag >> TLB_SIZE_SHIFT & 3];
+		uint64_t first = tag >> shift << shift;
+		uint64_t span = UINT64_C(1) << shift;
 
 		if (tag != TLB_FREE && (tag & TLB_ASID_MASK) == asid &&
-		    first <= last && first + ~pages >= from)
+		    first <= last && first + (span - 1) >= from)
 			tlb_drop(tlb, i);
 	}
 }

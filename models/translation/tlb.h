@@ -6,11 +6,15 @@
  *	tag[] cover[] unit[] stamp[] frame[]	  by slot = set * ways + way
  *	print[set][16]				  a byte of each tag, or:
  *	head[hash] -> slot -> next[slot] -> ...	  for sets wider than 16 ways
+ *	age[set][16]				  ranks, 0 the latest (aged arrays)
  *
  * A hit writes one stamp, whatever the policy: LRU compares stamps, tree-PLRU
  * asks which half of the set holds the later one (the tree's bits say no more
  * than that), FIFO and random do not look.  So nothing is moved at a hit, and
- * every policy has one hot path.  A set of up to 16 ways is searched by its
+ * every policy has one hot path.  Where misses are as usual as hits (second
+ * level, walk caches), LRU of up to 16 ways keeps ranks instead, 16 bytes that
+ * one instruction updates: there the victim is the way of the last rank, free
+ * ones first.  A set of up to 16 ways is searched by its
  * fingerprints, 16 at once; a wider one through a hash over all slots, which
  * costs the same for 64 ways as for 2,048.
  */
@@ -43,10 +47,11 @@ struct replacement_ops;
 /* The columns of an array; a slot is free while its tag is TLB_FREE. */
 struct tlb_columns {
 	uint64_t *tag;
-	uint64_t *cover; /* the tag's bits that an access must match */
-	uint64_t *unit;	 /* what a hit adds to the caller's packed counters */
 	uint64_t *stamp; /* when last used; 0: free */
 	uint64_t *frame; /* physical address of the page */
+	/* Of first-level arrays only, for the core's hot loop: */
+	uint64_t *cover; /* the tag's bits that an access must match */
+	uint64_t *unit;	 /* what a hit adds to the caller's packed counters */
 };
 
 struct tlb_config {
@@ -93,23 +98,26 @@ extern const char *const tlb_size_choices[];
 
 struct tlb {
 	struct tlb_columns column; /* [entries] each */
-	uint64_t *filled;	   /* [entries] when it came in */
-	uint64_t *bound; /* [sets * groups] no stamp of the group is below */
-	uint8_t *print;	 /* [sets][TLB_SCANNED], or NULL */
-	uint16_t *head, *next; /* or NULL */
-	uint32_t entries, ways, sets, set_mask, groups;
-	uint32_t used, used_by[TLB_SIZES];
+	uint8_t *print;		   /* [sets][TLB_SCANNED], or NULL */
+	uint8_t *age;		   /* [sets][TLB_SCANNED], or NULL: stamps */
+	uint32_t entries, ways, sets, set_mask;
 	uint32_t ways_mask; /* bits of ways that there are, if scanned */
-	unsigned hash_shift;
+	uint32_t used, used_by[TLB_SIZES + 1];
 	uint8_t n_sizes, code[TLB_SIZES], shift[TLB_SIZES]; /* what it holds */
+	uint8_t shift_of[TLB_SIZES + 1];		    /* by code */
 	unsigned latency;
+	uint64_t *filled; /* [entries] when it came in */
+	uint64_t *bound;  /* [sets * groups] no stamp of the group is below */
+	uint32_t groups;
+	uint16_t *head, *next; /* or NULL */
+	unsigned hash_shift;
 	uint64_t random;
 	const struct replacement_ops *replacement;
 	bool owns_columns;
 };
 
 /* 0 or -ENOMEM; calloc'ed, all slots free. */
-int tlb_columns_init(struct tlb_columns *columns, size_t n);
+int tlb_columns_init(struct tlb_columns *columns, size_t n, bool covers);
 void tlb_columns_fini(struct tlb_columns *columns);
 
 /*
@@ -122,7 +130,8 @@ int tlb_config_wrong(const struct tlb_config *config, const char **field,
 
 /*
  * columns: storage from slot `first` on for config->entries, or NULL to own
- * it.  0 entries makes an array that never holds anything.  The config must be
+ * it.  Only who gives storage may write stamps itself; others call tlb_touch.
+ * 0 entries makes an array that never holds anything.  The config must be
  * right.  0 or -ENOMEM.
  */
 int tlb_init(struct tlb *tlb, const struct tlb_config *config,
@@ -199,12 +208,76 @@ tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
 	return TLB_NO_SLOT;
 }
 
+static inline __m128i
+tlb_ages(const struct tlb *tlb, uint32_t set)
+{
+	return _mm_loadu_si128(
+		(const __m128i *)(const void *)&tlb->age[set * TLB_SCANNED]);
+}
+
+static inline void
+tlb_set_ages(struct tlb *tlb, uint32_t set, __m128i ages)
+{
+	_mm_storeu_si128((__m128i *)(void *)&tlb->age[set * TLB_SCANNED], ages);
+}
+
+/* The slot was used. */
+static inline void
+tlb_touch(struct tlb *tlb, uint32_t slot, uint64_t now)
+{
+	uint32_t set, way;
+	__m128i ages, younger;
+
+	if (!tlb->age) {
+		tlb->column.stamp[slot] = now;
+		return;
+	}
+	set = slot / tlb->ways;
+	way = slot % tlb->ways;
+	ages = tlb_ages(tlb, set);
+	younger =
+		_mm_cmplt_epi8(ages,
+			       _mm_set1_epi8((char)tlb->age[set * TLB_SCANNED +
+							    way]));
+	tlb_set_ages(tlb, set, _mm_sub_epi8(ages, younger));
+	tlb->age[set * TLB_SCANNED + way] = 0;
+}
+
+/* tlb_fill for all arrays. */
+uint32_t tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift,
+		      uint64_t now);
+
 /*
  * Put in a key that is not there, in place of whom the policy chooses, as of
  * time now (> 0, never decreasing).  shift: log2 of the bytes it covers.
  * Returns its slot; unit and frame are the caller's to set.
  */
-uint32_t tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now);
+static inline uint32_t
+tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
+{
+	uint32_t set, way, slot;
+	__m128i ages, last;
+
+	if (unlikely(!tlb->age))
+		return tlb_fill_any(tlb, key, shift, now);
+	set = tlb_set(tlb, key >> shift);
+	ages = tlb_ages(tlb, set);
+	last = _mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(tlb->ways - 1)));
+	way = (uint32_t)__builtin_ctz((uint32_t)_mm_movemask_epi8(last));
+	/* those beyond the last way stay at 127 */
+	tlb_set_ages(tlb, set,
+		     _mm_andnot_si128(last,
+				      _mm_adds_epi8(ages, _mm_set1_epi8(1))));
+	slot = set * tlb->ways + way;
+	/* a free slot's tag has code 3, which nobody asks for */
+	tlb->used += tlb->column.tag[slot] == TLB_FREE;
+	tlb->used_by[tlb->column.tag[slot] >> TLB_SIZE_SHIFT & 3]--;
+	tlb->used_by[key >> TLB_SIZE_SHIFT & 3]++;
+	tlb->print[set * TLB_SCANNED + way] = tlb_print(key);
+	tlb->column.tag[slot] = key | TLB_ALWAYS;
+	return slot;
+}
+
 void tlb_drop(struct tlb *tlb, uint32_t slot);
 
 /* All entries; those of an ASID; those of an ASID that overlap the range. */
