@@ -30,6 +30,9 @@ struct tracer_setup {
 	const void *options;   /* of ops->options, or NULL */
 	unsigned kinds;	       /* TRACER_DATA | TRACER_FETCH */
 	bool no_follow;	       /* only the first process */
+	/* Beside a main engine: next returns 0 at once when there is nothing
+	 * now, and is called again until the main engine has ended. */
+	bool companion;
 	pid_t pid;	       /* attach to this one, 0: launch */
 	const volatile sig_atomic_t *stop; /* end the recording soon */
 };

@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagescope record -- CMD: watch a command with a main engine and companions,
+ * and store what it does.
+ *
+ *	launch -> tracers -> merge -> run loop -> trace writer (or a counter)
+ */
+#include "analyzer/fail.h"
+#include "analyzer/host.h"
+#include "analyzer/progress.h"
+#include "analyzer/run.h"
+#include "analyzer/verb.h"
+#include "tracers/launch.h"
+#include "tracers/merge.h"
+#include "tracers/roster.h"
+#include "tracers/tracer.h"
+#include "traces/pst.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRACERS_MAX 8
+#define WATCH_NS    10000000 /* how often stop and duration are looked at */
+
+struct record_config {
+	char *engines, *output;
+	int kinds, compress;
+	uint64_t max_accesses, max_size;
+	uint64_t duration_ns, start_after_ns;
+	int64_t pid, jobs;
+	bool follow, count;
+};
+
+static const char *const kind_choices[] = { "data", "fetch", "all", NULL };
+static const unsigned kind_bits[] = { TRACER_DATA, TRACER_FETCH,
+				      TRACER_DATA | TRACER_FETCH };
+static const char *const efforts[] = { "fast", "normal", "small", NULL };
+
+static const struct option_row record_rows[] = {
+	{ "engine", OPTION_STRING, offsetof(struct record_config, engines),
+	  "valgrind",
+	  .help = "how to watch, joined by commas: one engine for accesses "
+		  "(valgrind, step) and faults beside it, or either alone",
+	  .key = 'e', .argument = "ENGINE[,ENGINE...]" },
+	{ "output", OPTION_STRING, offsetof(struct record_config, output),
+	  "pagescope.pst",
+	  .help = "the trace; - is standard output (the command's own then "
+		  "goes to standard error)",
+	  .key = 'o', .argument = "FILE" },
+	{ "pid", OPTION_INT, offsetof(struct record_config, pid), "0", .min = 0,
+	  .max = 1 << 22,
+	  .help = "watch this running process instead of a command",
+	  .key = 'p' },
+	{ "kinds", OPTION_CHOICE, offsetof(struct record_config, kinds), "all",
+	  .choices = kind_choices,
+	  .help = "which accesses: loads and stores, code fetches, or all; "
+		  "less is cheaper and smaller" },
+	{ "max-accesses", OPTION_SIZE,
+	  offsetof(struct record_config, max_accesses), "0",
+	  .help = "stop recording after so many, 0: no bound", .key = 'n',
+	  .argument = "N" },
+	{ "max-size", OPTION_SIZE, offsetof(struct record_config, max_size),
+	  "0", .unit = "bytes",
+	  .help = "stop recording before the file is larger, 0: no bound" },
+	{ "duration", OPTION_TIME, offsetof(struct record_config, duration_ns),
+	  "0", .help = "stop recording after this time, 0: no bound" },
+	{ "start-after", OPTION_TIME,
+	  offsetof(struct record_config, start_after_ns), "0",
+	  .help = "leave out the accesses of this first time" },
+	{ "compress", OPTION_CHOICE, offsetof(struct record_config, compress),
+	  "normal", .choices = efforts,
+	  .help = "time against size of the trace" },
+	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
+	  .help = "record child processes too" },
+	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "1",
+	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
+	  .argument = "N" },
+	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
+	  .help = "store nothing, only count the accesses" },
+	{ NULL },
+};
+
+static const struct option_group record_groups[] = {
+	{ "", record_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree record_options = {
+	record_groups, sizeof(struct record_config)
+};
+
+/* A model that counts accesses by kind. */
+struct counter {
+	struct model model;
+	uint64_t kind[4];
+};
+
+struct record {
+	const struct verb_call *call;
+	const struct record_config *config;
+	struct stream *stream;
+	struct roster *roster;
+	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
+	size_t n_tracers;
+	struct launch launch;
+	bool launched;
+	struct source *source;
+	struct model *writer;
+	struct counter counter;
+	struct progress progress;
+	uint64_t faults;
+	uint64_t start_ns;
+
+	/* The watcher sets stop, for a signal or when the time is over. */
+	pthread_t watcher;
+	bool watching;
+	volatile sig_atomic_t stop, watched;
+
+	bool cut; /* ended by a bound */
+	uint64_t accesses;
+	bool wait_known;
+	int wait_status;
+	int exec_error;
+};
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int
+counter_feed(struct model *model, const struct batch *batch)
+{
+	struct counter *counter = (struct counter *)model;
+
+	for (uint32_t i = 0; i < batch->n; i++)
+		counter->kind[SITE_KIND(batch->site[i])]++;
+	return 0;
+}
+
+static const struct model_methods counter_methods = { .feed = counter_feed };
+
+/* Rides along with the writer: the faults for the closing line. */
+struct fault_counter {
+	struct model model;
+	uint64_t *faults;
+};
+
+static int
+fault_feed(struct model *model, const struct batch *batch)
+{
+	struct fault_counter *counter = (struct fault_counter *)model;
+
+	for (uint32_t i = 0; i < batch->n_events; i++)
+		*counter->faults += batch->event[i].type == EVENT_FAULT;
+	return 0;
+}
+
+static const struct model_methods fault_methods = { .feed = fault_feed,
+						    .packed = true };
+
+static const struct tracer_ops *
+find_tracer(const char *name, size_t n)
+{
+	for (size_t i = 0; tracer_registry[i]; i++)
+		if (strlen(tracer_registry[i]->name) == n &&
+		    !strncmp(tracer_registry[i]->name, name, n))
+			return tracer_registry[i];
+	return NULL;
+}
+
+static int
+unknown_engine(const char *name, size_t n)
+{
+	const char *names[32], *near;
+	char copy[128];
+	size_t known = 0;
+
+	for (; tracer_registry[known] && known < ARRAY_SIZE(names); known++)
+		names[known] = tracer_registry[known]->name;
+	snprintf(copy, sizeof(copy), "%.*s", (int)n, name);
+	near = option_nearest(copy, names, known);
+	return fail(EINVAL, "record: -e: no engine or event \"%s\"%s%s%s", copy,
+		    near ? "; did you mean \"" : "", near ? near : "",
+		    near ? "\"?" : "");
+}
+
+static int
+open_tracer(struct record *record, const struct tracer_ops *ops, bool beside)
+{
+	struct tracer_setup setup = {
+		.stream = record->stream,
+		.roster = record->roster,
+		.kinds = kind_bits[record->config->kinds],
+		.no_follow = !record->config->follow,
+		.companion = beside,
+		.pid = (pid_t)record->config->pid,
+		.stop = &record->stop,
+	};
+	char why[512];
+	int error = ops->probe ? ops->probe(why, sizeof(why)) : 0;
+	size_t at = beside ? record->n_tracers : 0;
+
+	if (error)
+		return fail(-error, "record: the %s engine can't run here: %s",
+			    ops->name, why);
+	error = ops->open(&record->tracer[at], &setup);
+	if (!error && beside)
+		record->n_tracers++;
+	return error;
+}
+
+/* Which engines does -e name?  The main one comes first. */
+static int
+choose_tracers(const char *names, const struct tracer_ops **chosen, size_t *n)
+{
+	bool main = false;
+
+	*n = 0;
+	while (*names) {
+		size_t length = strcspn(names, ",");
+		const struct tracer_ops *ops = find_tracer(names, length);
+
+		if (!ops)
+			return unknown_engine(names, length);
+		if (*n == TRACERS_MAX)
+			return fail(EINVAL, "record: -e: too many engines");
+		chosen[(*n)++] = ops;
+		if (!ops->companion) {
+			if (main)
+				return fail(EINVAL, "record: -e: only one of "
+						    "the engines for accesses "
+						    "at a time");
+			main = true;
+			chosen[*n - 1] = chosen[0];
+			chosen[0] = ops;
+		}
+		names += length + (names[length] == ',');
+	}
+	if (!*n)
+		return fail(EINVAL, "record: -e names no engine");
+	return 0;
+}
+
+static int
+open_tracers(struct record *record)
+{
+	const struct tracer_ops *chosen[TRACERS_MAX];
+	size_t n;
+	int error = choose_tracers(record->config->engines, chosen, &n);
+
+	if (error)
+		return error;
+	record->n_tracers = 1;
+	for (size_t i = 0; i < n && !error; i++)
+		error = open_tracer(record, chosen[i], i > 0);
+	return error;
+}
+
+static int
+in_child(void *context)
+{
+	struct record *record = context;
+
+	for (size_t i = 0; i < record->n_tracers; i++) {
+		struct tracer *tracer = record->tracer[i];
+		int error = tracer->tracing->in_child
+				    ? tracer->tracing->in_child(tracer)
+				    : 0;
+
+		if (error) {
+			errno = -error;
+			return error;
+		}
+	}
+	return 0;
+}
+
+static int
+attach(struct record *record, pid_t pid)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < record->n_tracers && !error; i++) {
+		struct tracer *tracer = record->tracer[i];
+
+		if (tracer->tracing->attach)
+			error = tracer->tracing->attach(tracer, pid);
+	}
+	return error;
+}
+
+/*
+ * Start the command; its exec itself may still fail, which shows at the end.
+ * A command that can't be found or run fails here.
+ */
+static int
+start_command(struct record *record)
+{
+	struct launch_setup setup = {
+		.argv = record->call->argv,
+		.stdout_to_stderr = !record->config->count &&
+				    !strcmp(record->config->output, "-"),
+		.in_child = in_child,
+		.context = record,
+	};
+	char path[4096];
+	int error = launch_find(setup.argv[0], path, sizeof(path));
+
+	if (error) {
+		record->exec_error = -error;
+		return fail_errno(-error, "%s: cannot run", setup.argv[0]);
+	}
+	for (size_t i = 0; i < record->n_tracers && !error; i++) {
+		struct tracer *tracer = record->tracer[i];
+
+		if (tracer->tracing->command)
+			error = tracer->tracing->command(tracer, &setup.argv);
+	}
+	if (error)
+		return error;
+	error = launch_begin(&record->launch, &setup);
+	if (error)
+		return error;
+	record->launched = true;
+	error = attach(record, record->launch.pid);
+	return error ? error : launch_go(&record->launch);
+}
+
+static void *
+watch(void *argument)
+{
+	struct record *record = argument;
+	const struct record_config *config = record->config;
+	uint64_t end = config->duration_ns
+			       ? record->start_ns + config->start_after_ns +
+					 config->duration_ns
+			       : UINT64_MAX;
+
+	while (!record->watched) {
+		struct timespec pause = { 0, WATCH_NS };
+
+		if (*record->call->stop || now_ns() >= end)
+			record->stop = 1;
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int
+start_watcher(struct record *record)
+{
+	sigset_t all, old;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&record->watcher, NULL, watch, record);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return fail_errno(error, "record: cannot start a thread");
+	record->watching = true;
+	return 0;
+}
+
+static void
+about_host(json_t *about)
+{
+	struct finding finding[HOST_FINDINGS_MAX];
+	size_t n = host_look("", finding);
+	json_t *host = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(host, finding[i].name,
+				    json_string(finding[i].text));
+	json_object_set_new(about, "host", host);
+}
+
+static void
+about_fill(struct record *record)
+{
+	json_t *about = stream_about(record->stream);
+	json_t *command = json_array();
+
+	for (int i = 0; i < record->call->argc; i++)
+		json_array_append_new(command,
+				      json_string(record->call->argv[i]));
+	json_object_set_new(about, "command", command);
+	json_object_set_new(about, "pagescope", json_string(PACKAGE_VERSION));
+	json_object_set_new(about, "kinds",
+			    json_string(kind_choices[record->config->kinds]));
+	if (record->config->pid)
+		json_object_set_new(about, "pid",
+				    json_integer(record->config->pid));
+	about_host(about);
+}
+
+static void
+record_tick(struct run *run)
+{
+	struct record *record = run->tick_context;
+
+	progress_update(&record->progress, 0, 0, run->accesses);
+}
+
+static int
+open_sink(struct record *record, struct model **sink)
+{
+	const struct record_config *config = record->config;
+	struct pst_writer_options options = {
+		.effort = (enum pst_effort)config->compress,
+		.threads = (unsigned)config->jobs,
+		.max_bytes = config->max_size,
+	};
+
+	if (config->count) {
+		record->counter.model.methods = &counter_methods;
+		*sink = &record->counter.model;
+		return 0;
+	}
+	if (!strcmp(config->output, "-") && isatty(STDOUT_FILENO))
+		return fail(EINVAL, "record: -o -: standard output is a "
+				    "terminal; redirect it or name a file");
+	about_fill(record);
+	return pst_writer_open(sink, config->output, &options, record->stream);
+}
+
+/* Bounds end the feeding, not the source: let go, and read what is left. */
+static int
+drain(struct record *record)
+{
+	struct batch batch;
+	int got = batch_init(&batch);
+
+	if (got)
+		return fail(ENOMEM, "record: no memory");
+	record->stop = 1;
+	do
+		got = source_next(record->source, &batch);
+	while (got > 0);
+	batch_fini(&batch);
+	return got;
+}
+
+static int
+feed(struct record *record, struct model *sink)
+{
+	struct fault_counter faults = { { &fault_methods }, &record->faults };
+	struct model *models[] = { sink, &faults.model };
+	struct run run = {
+		.source = record->source,
+		.models = models,
+		.n_models = ARRAY_SIZE(models),
+		.max_accesses = record->config->max_accesses,
+		.tick = record_tick,
+		.tick_context = record,
+	};
+	int error, drained;
+
+	progress_init(&record->progress, "record");
+	error = run_feed(&run);
+	progress_fini(&record->progress);
+	record->accesses = run.accesses;
+	if (!error && !run.stopped)
+		return 0;
+	record->cut = true;
+	drained = drain(record);
+	if (error == -EFBIG)
+		error = 0;
+	return error ? error : drained;
+}
+
+static void
+find_status(struct record *record)
+{
+	struct tracer *tracer = record->tracer[0];
+	int status;
+
+	if (record->wait_known || !record->launched)
+		return;
+	for (size_t i = 0; i < record->n_tracers; i++) {
+		tracer = record->tracer[i];
+		if (tracer->tracing->status &&
+		    tracer->tracing->status(tracer, &status)) {
+			record->wait_known = true;
+			record->wait_status = status;
+			return;
+		}
+	}
+	/* It runs on after we let go; its status is ours too.  A second
+	 * signal ends the waiting. */
+	while (waitpid(record->launch.pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return;
+	record->wait_known = true;
+	record->wait_status = status;
+}
+
+static void
+print_summary(const struct record *record, const struct model *writer)
+{
+	const struct counter *counter = &record->counter;
+	uint64_t bytes;
+
+	if (record->config->count) {
+		fprintf(stderr,
+			"pagescope: counted %llu accesses: %llu loads, %llu "
+			"stores, %llu modifies, %llu fetch blocks\n",
+			(unsigned long long)record->accesses,
+			(unsigned long long)counter->kind[SITE_LOAD],
+			(unsigned long long)counter->kind[SITE_STORE],
+			(unsigned long long)counter->kind[SITE_MODIFY],
+			(unsigned long long)counter->kind[SITE_FETCH]);
+		return;
+	}
+	bytes = pst_writer_bytes(writer);
+	fprintf(stderr,
+		"pagescope: recorded %llu accesses, %llu faults, %u "
+		"processes, %llu bytes (%.3f an access) into %s\n",
+		(unsigned long long)record->accesses,
+		(unsigned long long)record->faults,
+		stream_spaces(record->stream), (unsigned long long)bytes,
+		record->accesses ? (double)bytes / (double)record->accesses : 0,
+		record->config->output);
+}
+
+/* What does not reach the trace is a failure; the rest is saved. */
+static int
+record_into(struct record *record, struct model *sink)
+{
+	int error = feed(record, sink), finished = 0;
+
+	if (sink->methods->finish)
+		finished = sink->methods->finish(sink, NULL);
+	if (finished == -EFBIG)
+		finished = 0;
+	if (!error)
+		error = finished;
+	if (!error)
+		print_summary(record, sink);
+	return error;
+}
+
+static int
+record_start(struct record *record)
+{
+	struct merge_setup setup = {
+		.stop = &record->stop,
+	};
+	int error = stream_open(&record->stream);
+
+	if (error)
+		return fail(ENOMEM, "record: no memory");
+	error = roster_open(&record->roster, record->stream);
+	if (!error)
+		error = open_tracers(record);
+	if (error)
+		return error;
+	record->start_ns = now_ns();
+	setup.main = record->tracer[0];
+	setup.companions = record->tracer + 1;
+	setup.n_companions = record->n_tracers - 1;
+	if (record->config->start_after_ns)
+		setup.start_ns =
+			record->start_ns + record->config->start_after_ns;
+	return merge_open(&record->source, &setup, record->stream);
+}
+
+static int
+record_all(struct record *record)
+{
+	struct model *sink = NULL;
+	int error = record_start(record);
+
+	if (!error)
+		error = open_sink(record, &sink);
+	if (error)
+		return error;
+	if (record->config->pid)
+		error = attach(record, (pid_t)record->config->pid);
+	else
+		error = start_command(record);
+	if (!error)
+		error = start_watcher(record);
+	if (!error)
+		error = record_into(record, sink);
+	if (record->launched && !error) {
+		find_status(record);
+		record->exec_error = launch_trouble(&record->launch);
+		if (record->exec_error)
+			fail_errno(record->exec_error, "%s: cannot run",
+				   record->call->argv[0]);
+	}
+	if (!record->config->count)
+		model_close(sink);
+	return error;
+}
+
+static void
+record_close(struct record *record)
+{
+	record->watched = 1;
+	if (record->watching)
+		pthread_join(record->watcher, NULL);
+	source_close(record->source);
+	for (size_t i = 0; i < record->n_tracers; i++)
+		if (record->tracer[i])
+			source_close(&record->tracer[i]->source);
+	if (record->launched)
+		launch_fini(&record->launch);
+	roster_close(record->roster);
+	stream_close(record->stream);
+}
+
+static bool
+losses(const struct record *record)
+{
+	json_t *list = json_object_get(stream_about(record->stream), "losses");
+
+	return json_array_size(list) || json_object_size(list);
+}
+
+static int
+exit_status(const struct record *record, bool lost)
+{
+	int status = record->wait_status;
+
+	if (record->exec_error)
+		return record->exec_error == ENOENT ? STATUS_NOT_FOUND
+						    : STATUS_NO_EXEC;
+	if (record->wait_known && WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	if (record->wait_known && WEXITSTATUS(status))
+		return WEXITSTATUS(status);
+	return lost ? STATUS_PARTIAL : STATUS_OK;
+}
+
+static int
+record_run(const struct verb_call *call)
+{
+	struct record record = { .call = call, .config = call->config };
+	bool lost;
+	int error;
+
+	if (!call->argc == !record.config->pid) {
+		fail(EINVAL, call->argc ? "record: a command or --pid, not "
+					  "both"
+					: "record: which command?");
+		return STATUS_USAGE;
+	}
+	error = record_all(&record);
+	lost = record.stream && losses(&record);
+	record_close(&record);
+	if (error && !record.exec_error)
+		return error == -EINVAL ? STATUS_USAGE : error;
+	return exit_status(&record, lost);
+}
+
+const struct verb_ops record_verb = {
+	.name = "record",
+	.help = "record the accesses and faults of a command",
+	.arguments = "[OPTION...] [--] COMMAND [ARGUMENT...]",
+	.details =
+		"Runs the command and stores every load, store and code fetch, "
+		"every change of its mappings and, with the faults engine, "
+		"every page fault, of all its threads and children. The "
+		"command's input and output stay its own, and its exit status "
+		"becomes record's: 128+N when signal N ended it, 126 or 127 "
+		"when it could not be run, 3 when it succeeded but something "
+		"was lost (info tells what), 125 when recording failed.\n\n"
+		"The first Ctrl-C (or SIGTERM) saves what was recorded and "
+		"lets the command go on; the second aborts. When a bound "
+		"(--max-accesses, --max-size, --duration) is reached the trace "
+		"is saved at once, and record waits for the command, which "
+		"runs on.\n\n"
+		"With -o - the trace goes to standard output: pagescope record "
+		"-o - -- COMMAND | pagescope replay -i -.",
+	.options = &record_options,
+	.command = true,
+	.run = record_run,
+};
