@@ -329,6 +329,81 @@ read_section(struct pst_reader *reader, uint64_t offset)
 	return got;
 }
 
+/* JSON text of a frame into the stream's "about". */
+static int
+take_about(struct pst_reader *reader, json_t *about)
+{
+	json_t *mine = stream_about(reader->source.stream);
+
+	if (!json_is_object(about))
+		return fail(EBADMSG, "%s: its description is no JSON object",
+			    reader->path);
+	json_object_clear(mine);
+	return json_object_update(mine, about) ? -ENOMEM : 0;
+}
+
+static uint64_t
+total(json_t *totals, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(totals, name));
+}
+
+static void
+take_totals(struct pst_summary *index, json_t *totals)
+{
+	const char *digest =
+		json_string_value(json_object_get(totals, "digest"));
+
+	index->accesses = total(totals, "accesses");
+	index->batches = total(totals, "batches");
+	index->events = total(totals, "events");
+	index->kind[SITE_LOAD] = total(totals, "loads");
+	index->kind[SITE_STORE] = total(totals, "stores");
+	index->kind[SITE_MODIFY] = total(totals, "modifies");
+	index->kind[SITE_FETCH] = total(totals, "fetches");
+	index->instructions = total(totals, "instructions");
+	index->start_ns = total(totals, "start_ns");
+	index->end_ns = total(totals, "end_ns");
+	if (digest && strlen(digest) == 32)
+		memcpy(index->digest, digest, 33);
+	index->complete = true;
+}
+
+/*
+ * Take "about" and totals from the content of an index frame, which is checked
+ * first.  What is wrong with it is said only by verify: the blocks stand alone.
+ */
+static int
+parse_index(struct pst_reader *reader, const uint8_t *data, uint64_t n)
+{
+	const uint8_t *trailer = data + n - PST_TRAILER_BYTES;
+	uint64_t json_bytes;
+	json_t *root;
+	int error;
+
+	if (n < 24 + PST_TRAILER_BYTES ||
+	    memcmp(trailer + 16, PST_TRAILER_MAGIC, 8) != 0 ||
+	    memcmp(data, PST_INDEX_MAGIC, 16) != 0)
+		return 0;
+	n -= PST_TRAILER_BYTES;
+	json_bytes = get_u64(data + 16);
+	if (XXH64(data, n, 0) != get_u64(trailer + 8) || json_bytes > n - 24)
+		return 0;
+	reader->index.blocks = 0;
+	for (uint64_t at = 24 + json_bytes; at + 8 + PST_SECTION_BYTES <= n;
+	     at += 8 + PST_SECTION_BYTES) {
+		struct pst_section section;
+
+		if (pst_section_decode(&section, data + at + 8))
+			reader->index.blocks += section.kind == PST_BLOCK;
+	}
+	root = json_loadb((const char *)data + 24, json_bytes, 0, NULL);
+	error = take_about(reader, json_object_get(root, "about"));
+	take_totals(&reader->index, json_object_get(root, "totals"));
+	json_decref(root);
+	return error;
+}
+
 static int
 read_end(struct pst_reader *reader, uint64_t offset)
 {
@@ -342,6 +417,12 @@ read_end(struct pst_reader *reader, uint64_t offset)
 	if (!got)
 		return cut_off(reader, offset);
 	reader->ended = true;
+	if (!reader->index.complete) {
+		got = parse_index(reader, reader->stored.data,
+				  reader->stored.n);
+		if (got)
+			return got;
+	}
 	if (fill(reader, 1) > 0)
 		warn("%s: byte %llu: ignoring what follows the index",
 		     reader->path, (unsigned long long)reader->offset);
@@ -474,19 +555,6 @@ static const struct source_methods reader_methods = {
 	.close = reader_close,
 };
 
-/* JSON text of a frame into the stream's "about". */
-static int
-take_about(struct pst_reader *reader, json_t *about)
-{
-	json_t *mine = stream_about(reader->source.stream);
-
-	if (!json_is_object(about))
-		return fail(EBADMSG, "%s: its description is no JSON object",
-			    reader->path);
-	json_object_clear(mine);
-	return json_object_update(mine, about) ? -ENOMEM : 0;
-}
-
 static int
 read_head(struct pst_reader *reader)
 {
@@ -525,91 +593,31 @@ read_head(struct pst_reader *reader)
 	return error;
 }
 
-static uint64_t
-total(json_t *totals, const char *name)
-{
-	return (uint64_t)json_integer_value(json_object_get(totals, name));
-}
-
-static void
-take_totals(struct pst_summary *index, json_t *totals)
-{
-	const char *digest =
-		json_string_value(json_object_get(totals, "digest"));
-
-	index->accesses = total(totals, "accesses");
-	index->batches = total(totals, "batches");
-	index->events = total(totals, "events");
-	index->kind[SITE_LOAD] = total(totals, "loads");
-	index->kind[SITE_STORE] = total(totals, "stores");
-	index->kind[SITE_MODIFY] = total(totals, "modifies");
-	index->kind[SITE_FETCH] = total(totals, "fetches");
-	index->instructions = total(totals, "instructions");
-	index->start_ns = total(totals, "start_ns");
-	index->end_ns = total(totals, "end_ns");
-	if (digest && strlen(digest) == 32)
-		memcpy(index->digest, digest, 33);
-	index->complete = true;
-}
-
-/* The frame's content, checked; NULL without complaint if there is none. */
-static uint8_t *
-load_index(struct pst_reader *reader, uint64_t *n)
+/* Find the index by the trailer at the end of the file, if both are there. */
+static int
+read_index(struct pst_reader *reader)
 {
 	uint8_t trailer[PST_TRAILER_BYTES];
-	uint64_t end = reader->file_bytes, start;
+	uint64_t end = reader->file_bytes, start, n;
 	uint8_t *data;
+	int error = 0;
 
 	if (end < PST_TRAILER_BYTES ||
 	    pread(reader->fd, trailer, sizeof(trailer),
 		  (off_t)(end - sizeof(trailer))) != sizeof(trailer) ||
 	    memcmp(trailer + 16, PST_TRAILER_MAGIC, 8) != 0)
-		return NULL;
+		return 0;
 	start = get_u64(trailer) + PST_FRAME_BYTES;
 	if (start > end - sizeof(trailer) || end - start > PST_JSON_MAX)
-		return NULL;
-	*n = end - start - sizeof(trailer);
-	data = malloc(*n + 1);
-	if (!data)
-		return NULL;
-	if (*n < 24 ||
-	    pread(reader->fd, data, *n, (off_t)start) != (ssize_t)*n ||
-	    XXH64(data, *n, 0) != get_u64(trailer + 8) ||
-	    memcmp(data, PST_INDEX_MAGIC, 16) != 0) {
-		free(data);
-		return NULL;
-	}
-	return data;
-}
-
-static int
-read_index(struct pst_reader *reader)
-{
-	uint64_t n, json_bytes;
-	uint8_t *data = load_index(reader, &n);
-	json_t *root;
-	int error;
-
-	if (!data)
 		return 0;
-	json_bytes = get_u64(data + 16);
-	if (json_bytes > n - 24) {
-		free(data);
-		return 0;
-	}
-	reader->index.blocks = 0;
-	for (uint64_t at = 24 + json_bytes; at + 8 + PST_SECTION_BYTES <= n;
-	     at += 8 + PST_SECTION_BYTES) {
-		struct pst_section section;
-
-		if (pst_section_decode(&section, data + at + 8))
-			reader->index.blocks += section.kind == PST_BLOCK;
-	}
-	root = json_loadb((const char *)data + 24, json_bytes, 0, NULL);
+	n = end - start;
+	data = malloc(n);
+	if (!data)
+		return fail(ENOMEM, "%s: no memory for the index",
+			    reader->path);
+	if (pread(reader->fd, data, n, (off_t)start) == (ssize_t)n)
+		error = parse_index(reader, data, n);
 	free(data);
-	error = take_about(reader, json_object_get(root, "about"));
-	take_totals(&reader->index, json_object_get(root, "totals"));
-	json_decref(root);
 	return error;
 }
 
