@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pagescope plot R.json: figures of a result through gnuplot. */
+#include "analyzer/fail.h"
+#include "analyzer/verb.h"
+#include "reports/plot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct plot_config {
+	char *output, *format, *kind, *gnuplot;
+};
+
+static const struct option_row plot_rows[] = {
+	{ "output", OPTION_STRING, offsetof(struct plot_config, output),
+	  .fallback = "plots",
+	  .help = "Directory for figures, data and scripts; made if need be",
+	  .key = 'o', .argument = "DIR" },
+	{ "format", OPTION_STRING, offsetof(struct plot_config, format),
+	  .fallback = "pdf,png",
+	  .help = "Any of pdf, png, svg and terminal, with commas between",
+	  .argument = "LIST" },
+	{ "kind", OPTION_STRING, offsetof(struct plot_config, kind),
+	  .fallback = "all",
+	  .help = "Which figures: all, or some with commas between",
+	  .argument = "LIST" },
+	{ "gnuplot", OPTION_STRING, offsetof(struct plot_config, gnuplot),
+	  .fallback = "gnuplot", .help = "The gnuplot program",
+	  .argument = "PROGRAM" },
+	{ NULL },
+};
+
+static const struct option_group plot_groups[] = {
+	{ "", plot_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree plot_options = { plot_groups,
+						 sizeof(struct plot_config) };
+
+/* Is word (of n bytes) in the list?  "a,b,c" */
+static bool
+listed(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = list; *at;) {
+		size_t length = strcspn(at, ", ");
+
+		if (length == n && !strncmp(at, word, n))
+			return true;
+		at += length;
+		at += strspn(at, ", ");
+	}
+	return false;
+}
+
+/* Each word of the list must be one of names.  0 or -EINVAL (said). */
+static int
+check_list(const char *option, const char *list, const char *const *names,
+	   size_t n_names)
+{
+	char word[64];
+	const char *near;
+
+	for (const char *at = list; *at;) {
+		size_t length = strcspn(at, ", "), i;
+
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		for (i = 0; i < n_names && strcmp(names[i], word); i++)
+			;
+		near = i < n_names ? NULL
+				   : option_nearest(word, names, n_names);
+		if (i == n_names && near)
+			return fail(EINVAL,
+				    "plot: --%s: no \"%s\"; did you mean "
+				    "\"%s\"?",
+				    option, word, near);
+		if (i == n_names)
+			return fail(EINVAL, "plot: --%s: no \"%s\"", option,
+				    word);
+		at += length;
+		at += strspn(at, ", ");
+	}
+	return *list ? 0 : fail(EINVAL, "plot: --%s: is empty", option);
+}
+
+static int
+check_lists(const struct plot_config *config)
+{
+	const char *formats[8], *kinds[32];
+	size_t n = 0, m = 0;
+	int error;
+
+	for (; plot_formats[n]; n++)
+		formats[n] = plot_formats[n];
+	formats[n++] = "terminal";
+	for (; plot_registry[m] && m < ARRAY_SIZE(kinds) - 1; m++)
+		kinds[m] = plot_registry[m]->name;
+	kinds[m++] = "all";
+	error = check_list("format", config->format, formats, n);
+	return error ? error : check_list("kind", config->kind, kinds, m);
+}
+
+static void
+setup_terminal(struct plot_setup *setup)
+{
+	struct winsize size;
+
+	setup->columns = 79;
+	setup->lines = 24;
+	if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
+	    size.ws_col >= 40 && size.ws_row >= 15) {
+		setup->columns = size.ws_col - 1u;
+		setup->lines = size.ws_row - 1u;
+	}
+}
+
+/* 0 when something was plotted, STATUS_PARTIAL when nothing of what was asked
+ * for could be. */
+static int
+plot_all(const struct result *result, const struct plot_config *config,
+	 const struct plot_setup *setup)
+{
+	bool all = listed(config->kind, "all");
+	unsigned asked = 0, made = 0;
+
+	for (size_t i = 0; plot_registry[i]; i++) {
+		const struct plot_ops *plot = plot_registry[i];
+		int status;
+
+		if (!all && !listed(config->kind, plot->name))
+			continue;
+		status = plot_make(plot, result, setup);
+		if (status < 0)
+			return status;
+		asked++;
+		made += status > 0;
+		if (status > 0 && *setup->formats)
+			printf("%s/%s.gp\n", setup->directory, plot->name);
+		for (size_t j = 0; status > 0 && plot_formats[j]; j++)
+			if (listed(setup->formats, plot_formats[j]))
+				printf("%s/%s.%s\n", setup->directory,
+				       plot->name, plot_formats[j]);
+	}
+	return made && (all || made == asked) ? STATUS_OK : STATUS_PARTIAL;
+}
+
+/* Each directory of the path that is not there yet. */
+static int
+make_directories(const char *path)
+{
+	char *part = strdup(path);
+	int error = part ? 0 : fail(ENOMEM, "plot: no memory");
+
+	for (char *at = part; !error && at; at = strchr(at + 1, '/')) {
+		char *end = strchr(at + 1, '/');
+
+		if (end)
+			*end = '\0';
+		if (*part && mkdir(part, 0777) && errno != EEXIST)
+			error = fail_errno(errno, "%s", part);
+		if (!end)
+			break;
+		*end = '/';
+	}
+	free(part);
+	return error;
+}
+
+/* For a look on the terminal alone nothing stays behind. */
+static void
+remove_directory(const char *directory)
+{
+	static const char *const endings[] = { "dat", "gp" };
+	char path[256];
+
+	for (size_t i = 0; plot_registry[i]; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(endings); j++) {
+			snprintf(path, sizeof(path), "%s/%s.%s", directory,
+				 plot_registry[i]->name, endings[j]);
+			unlink(path);
+		}
+	rmdir(directory);
+}
+
+static int
+plot_result(const struct result *result, const struct plot_config *config)
+{
+	char scratch[] = "/tmp/pagescope-plot-XXXXXX", formats[64] = "";
+	struct plot_setup setup = {
+		.directory = config->output,
+		.formats = formats,
+		.terminal = listed(config->format, "terminal"),
+		.gnuplot = config->gnuplot,
+	};
+	int status;
+
+	for (size_t i = 0; plot_formats[i]; i++)
+		if (listed(config->format, plot_formats[i])) {
+			strcat(formats, *formats ? " " : "");
+			strcat(formats, plot_formats[i]);
+		}
+	setup_terminal(&setup);
+	if (*formats) {
+		status = make_directories(config->output);
+		return status ? status : plot_all(result, config, &setup);
+	}
+	if (!mkdtemp(scratch))
+		return fail_errno(errno, "%s", scratch);
+	setup.directory = scratch;
+	status = plot_all(result, config, &setup);
+	remove_directory(scratch);
+	return status;
+}
+
+static int
+plot_run(const struct verb_call *call)
+{
+	const struct plot_config *config = call->config;
+	const char *path = call->argc ? call->argv[0] : "-";
+	struct result *result;
+	int status;
+
+	if (call->argc > 1) {
+		fail(EINVAL, "plot: one result at a time, not \"%s\" too",
+		     call->argv[1]);
+		return STATUS_USAGE;
+	}
+	if (!call->argc && isatty(STDIN_FILENO)) {
+		fail(EINVAL, "plot: which result? Name a file that "
+			     "\"pagescope replay -o FILE\" wrote");
+		return STATUS_USAGE;
+	}
+	if (check_lists(config))
+		return STATUS_USAGE;
+	status = result_read(&result, path);
+	if (status)
+		return status;
+	status = plot_result(result, config);
+	result_close(result);
+	return status;
+}
+
+const struct verb_ops plot_verb = {
+	.name = "plot",
+	.help = "draw what a replay found out",
+	.arguments = "[OPTION...] [RESULT.json]",
+	.details =
+		"Reads a result document (standard input when no file is "
+		"named) and draws figures of it with gnuplot: misses (by level, "
+		"kind and page size), latency (of page walks), faults and "
+		"footprint (over the run) and heatmap (misses by region and "
+		"time). Each figure's data (NAME.dat) and script (NAME.gp) stay "
+		"beside it; `gnuplot NAME.gp' in that directory draws it again. "
+		"With --format terminal alone nothing is kept. What this result "
+		"has no data for is said and left out; the status is 3 when "
+		"that leaves nothing, or is a figure that was asked for.",
+	.options = &plot_options,
+	.run = plot_run,
+};

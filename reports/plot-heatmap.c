@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * First-level TLB misses by virtual region (up) and time (right).  Address
+ * spaces are mostly holes: regions that occur are stacked without them, a thin
+ * blank row marks each hole, and the address where a run of regions begins
+ * stands at the axis.
+ */
+#include "reports/plot.h"
+#include "reports/view.h"
+
+#include <stdlib.h>
+
+struct rows {
+	size_t n, hole; /* rows in all, and blank rows a hole takes */
+	size_t regions;
+};
+
+struct region {
+	uint64_t space, address;
+	size_t row; /* of the picture */
+	bool first; /* of a run without holes */
+};
+
+static int
+region_order(const void *left, const void *right)
+{
+	const struct region *a = left, *b = right;
+
+	if (a->space != b->space)
+		return a->space < b->space ? -1 : 1;
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+/* The distinct regions, ascending, with their rows; owned by the caller.
+ * NULL: none, or no memory. */
+static struct region *
+find_regions(const struct view_table *table, struct rows *rows)
+{
+	int space = view_column(table, "space");
+	int address = view_column(table, "address");
+	uint64_t bytes = view_address(table, 0, view_column(table, "bytes"));
+	struct region *regions = calloc(table->n_rows + 1, sizeof(*regions));
+	size_t n = 0;
+
+	*rows = (struct rows){ 0 };
+	for (size_t i = 0; regions && i < table->n_rows; i++)
+		regions[i] = (struct region){ view_address(table, i, space),
+					      view_address(table, i, address),
+					      0, false };
+	if (regions)
+		qsort(regions, table->n_rows, sizeof(*regions), region_order);
+	for (size_t i = 0; regions && i < table->n_rows; i++)
+		if (!n || region_order(&regions[n - 1], &regions[i]))
+			regions[n++] = regions[i];
+	rows->regions = n;
+	rows->hole = 1 + n / 100;
+	for (size_t i = 0; i < n; i++) {
+		regions[i].first =
+			!i || regions[i].space != regions[i - 1].space ||
+			regions[i].address != regions[i - 1].address + bytes;
+		if (i && regions[i].first)
+			rows->n += rows->hole;
+		regions[i].row = rows->n++;
+	}
+	return regions;
+}
+
+static size_t
+row_of(const struct region *regions, size_t n, uint64_t space, uint64_t address)
+{
+	const struct region key = { space, address, 0, false };
+	const struct region *found =
+		bsearch(&key, regions, n, sizeof(key), region_order);
+
+	return found->row;
+}
+
+/* A whole matrix, as gnuplot's images want: time, row, misses, walks. */
+static void
+write_cells(const struct view_table *table, const struct rows *rows,
+	    const struct region *regions, size_t times, double width,
+	    double *cell, FILE *file)
+{
+	int start = view_column(table, "accesses");
+	int misses = view_column(table, "l1_misses");
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		size_t row =
+			row_of(regions, rows->regions,
+			       view_address(table, i,
+					    view_column(table, "space")),
+			       view_address(table, i,
+					    view_column(table, "address")));
+		size_t time = (size_t)(view_number(table, i, start) / width);
+
+		if (time < times)
+			cell[row * times + time] +=
+				view_number(table, i, misses);
+	}
+	fputs("# accesses so far (middle of the cell), row, L1 TLB misses\n",
+	      file);
+	for (size_t i = 0; i < rows->n; i++)
+		for (size_t t = 0; t < times; t++) {
+			double n = cell[i * times + t];
+
+			fprintf(file,
+				n > 0 ? "%.17g %zu %.0f\n" : "%.17g %zu NaN\n",
+				((double)t + 0.5) * width, i, n);
+		}
+}
+
+static double
+bin_width(const struct view_table *table)
+{
+	double width = 0, w;
+
+	/* the last bin may be narrower */
+	for (size_t i = 0; i < table->n_rows; i++) {
+		w = view_number(table, i, view_column(table, "width"));
+		width = w > width ? w : width;
+	}
+	return width > 0 ? width : 1;
+}
+
+static size_t
+bins(const struct result *result, const struct view_table *table, double width)
+{
+	double end = view_or_zero(result, "accesses"), at;
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		at = view_number(table, i, view_column(table, "accesses")) + 1;
+		end = at > end ? at : end;
+	}
+	return (size_t)(end / width) +
+	       (end / width > (double)(size_t)(end / width));
+}
+
+static size_t
+heatmap_data(const struct result *result, FILE *file, char *why,
+	     size_t why_bytes)
+{
+	struct view_table table;
+	struct region *regions;
+	struct rows rows;
+	double *cell = NULL, width;
+	size_t times;
+
+	view_table(result, "heatmap", &table);
+	if (!table.n_rows) {
+		snprintf(why, why_bytes, "no TLB lookup missed");
+		return 0;
+	}
+	regions = find_regions(&table, &rows);
+	width = bin_width(&table);
+	times = bins(result, &table, width);
+	if (times > 4096 || rows.n > 65536)
+		snprintf(why, why_bytes, "%zu x %zu cells are too many", times,
+			 rows.n);
+	else if (regions)
+		cell = calloc(rows.n * times, sizeof(*cell));
+	if (cell)
+		write_cells(&table, &rows, regions, times, width, cell, file);
+	else if (!*why)
+		snprintf(why, why_bytes, "no memory");
+	free(regions);
+	times = cell ? rows.n * times : 0;
+	free(cell);
+	return times;
+}
+
+/* Labels where a run begins, but none too close to the one below. */
+static void
+write_tics(const struct rows *rows, const struct region *regions, FILE *script)
+{
+	size_t apart = rows->n / 22, next = 0;
+	bool spaces = rows->regions &&
+		      regions[0].space != regions[rows->regions - 1].space;
+	const char *before = "";
+
+	fputs("set ytics (", script);
+	for (size_t i = 0; i < rows->regions; i++) {
+		if (!regions[i].first || regions[i].row < next)
+			continue;
+		fprintf(script, "%s", before);
+		if (spaces)
+			fprintf(script, "'%llu: %#llx' %.1f",
+				(unsigned long long)regions[i].space,
+				(unsigned long long)regions[i].address,
+				(double)regions[i].row - 0.5);
+		else
+			fprintf(script, "'%#llx' %.1f",
+				(unsigned long long)regions[i].address,
+				(double)regions[i].row - 0.5);
+		before = ", ";
+		next = regions[i].row + apart + 1;
+	}
+	fputs(")\n", script);
+}
+
+static void
+heatmap_draw(const struct result *result, FILE *script)
+{
+	struct view_table table;
+	struct region *regions;
+	struct rows rows;
+	uint64_t bytes;
+	double width;
+
+	view_table(result, "heatmap", &table);
+	regions = find_regions(&table, &rows);
+	bytes = view_address(&table, 0, view_column(&table, "bytes"));
+	width = bin_width(&table);
+	fprintf(script,
+		"set xrange [0:%.17g]\n"
+		"set yrange [-0.5:%.1f]\n"
+		"set logscale cb\n"
+		"set cbrange [1:*]\n"
+		"set format x '%%.0s%%c'\n"
+		"set format cb '%%.0s%%c'\n"
+		"unset grid\n"
+		"unset key\n"
+		"set xlabel 'accesses so far'\n"
+		"set ylabel 'virtual address (regions of %llu KiB; holes left "
+		"out)'\n"
+		"set cblabel 'L1 TLB misses'\n"
+		"# viridis\n"
+		"set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', "
+		"3 '#2c718e', \\\n"
+		"\t4 '#21908d', 5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 "
+		"'#fde725')\n",
+		(double)bins(result, &table, width) * width,
+		(double)rows.n - 0.5, (unsigned long long)(bytes >> 10));
+	if (regions)
+		write_tics(&rows, regions, script);
+	fputs("if (format eq 'terminal') {\n"
+	      "\tstats data using 3 nooutput\n"
+	      "\tlevel(n) = n != n ? 0 : int(1 + 8 * log(n) / "
+	      "log(STATS_max + 1))\n"
+	      "\tshade(n) = substr(' .:-=+*#%@', level(n) + 1, level(n) + 1)\n"
+	      "\tplot data using 1:2:(shade($3)) with labels\n"
+	      "} else {\n"
+	      "\tplot data using 1:2:3 with image pixels\n"
+	      "}\n",
+	      script);
+	free(regions);
+}
+
+const struct plot_ops heatmap_plot = {
+	.name = "heatmap",
+	.help = "TLB misses by virtual region and time",
+	.title = "TLB misses by region and time",
+	.data = heatmap_data,
+	.draw = heatmap_draw,
+};

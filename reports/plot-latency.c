@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How long page walks take: a histogram, and on the right axis the share of
+ * walks that take at most so long.  A thin tail beyond what 99.9 % need is cut
+ * from the picture when it would squeeze the rest; the legend says so.
+ */
+#include "reports/plot.h"
+#include "reports/view.h"
+
+#define BINS 64
+
+struct span {
+	double all, low, max, high, beyond, width;
+};
+
+static bool
+find_span(const struct result *result, struct span *span,
+	  struct view_table *table)
+{
+	int latency, walks;
+	double seen = 0;
+
+	*span = (struct span){ 0 };
+	if (!view_table(result, "walk.latency", table) || !table->n_rows)
+		return false;
+	latency = view_column(table, "latency");
+	walks = view_column(table, "walks");
+	span->all = view_sum(table, walks);
+	span->low = view_number(table, 0, latency);
+	span->max = view_number(table, table->n_rows - 1, latency);
+	span->high = span->max;
+	for (size_t i = 0; i < table->n_rows; i++) {
+		seen += view_number(table, i, walks);
+		if (seen < 0.999 * span->all)
+			continue;
+		/* cut only what would take more than half of the width */
+		if (span->max > 2 * view_number(table, i, latency)) {
+			span->high = 1.2 * view_number(table, i, latency);
+			span->beyond = span->all - seen;
+		}
+		break;
+	}
+	for (size_t i = 0; i < table->n_rows; i++)
+		if (i && view_number(table, i, latency) <= span->high)
+			span->beyond = 0;
+	for (size_t i = 0; i < table->n_rows; i++)
+		if (view_number(table, i, latency) > span->high)
+			span->beyond += view_number(table, i, walks);
+	span->width = 1;
+	while ((span->high - span->low) / span->width > BINS)
+		span->width *= 2;
+	return span->all > 0;
+}
+
+static size_t
+latency_data(const struct result *result, FILE *file, char *why,
+	     size_t why_bytes)
+{
+	struct view_table table;
+	struct span span;
+	double walks = 0, seen = 0;
+	size_t i = 0, rows = 0;
+
+	if (!find_span(result, &span, &table)) {
+		snprintf(why, why_bytes, "no page walk was made");
+		return 0;
+	}
+	fputs("# first and last latency of the bin (cycles), walks, share of "
+	      "walks (%), share up to the bin's end (%)\n",
+	      file);
+	for (double from = span.low; i < table.n_rows; from += span.width) {
+		walks = 0;
+		while (i < table.n_rows &&
+		       view_number(&table, i, view_column(&table, "latency")) <
+			       from + span.width)
+			walks += view_number(&table, i++,
+					     view_column(&table, "walks"));
+		seen += walks;
+		if (walks <= 0 && from > span.high)
+			continue;
+		fprintf(file, "%.0f %.0f %.0f %.6g %.6g\n", from,
+			from + span.width - 1, walks, 100 * walks / span.all,
+			100 * seen / span.all);
+		rows++;
+	}
+	return rows;
+}
+
+static void
+draw_mark(const struct result *result, const char *value, const char *text,
+	  double at, FILE *script)
+{
+	double cycles;
+
+	if (!view_value(result, value, &cycles))
+		return;
+	fprintf(script,
+		"set arrow from first %.17g, graph 0 to first %.17g, graph %g "
+		"nohead dashtype 2 linecolor rgb '#444444'\n"
+		"set label '%s %.4g' at first %.17g, graph %g offset 0.5,0 "
+		"left\n",
+		cycles, cycles, at, text, cycles, cycles, at - 0.02);
+}
+
+static void
+latency_draw(const struct result *result, FILE *script)
+{
+	struct view_table table;
+	struct span span;
+
+	find_span(result, &span, &table);
+	fprintf(script,
+		"width = %.0f\n"
+		"set xrange [%.17g:%.17g]\n"
+		"set yrange [0:*]\n"
+		"set y2range [0:100]\n"
+		"set border 11\n"
+		"set y2tics 25\n"
+		"set xlabel 'latency of a walk (cycles)'\n"
+		"set ylabel 'share of walks (%%)'\n"
+		"set y2label 'walks that take at most so long (%%)'\n"
+		"set key bottom center outside horizontal samplen 2\n",
+		span.width, span.low - span.width, span.high + span.width);
+	draw_mark(result, "walk.latency.p50", "median", 1.0, script);
+	draw_mark(result, "walk.latency.mean", "mean", 0.93, script);
+	draw_mark(result, "walk.latency.p99", "99 %", 0.86, script);
+	fprintf(script,
+		"plot data using ($1-0.5+width/2.):4:(width) with boxes title "
+		"'walks in %.0f cycle%s' linecolor rgb '%s', \\\n"
+		"\t'' using ($2+0.5):5 axes x1y2 with lines linewidth 1.5 "
+		"title 'at most so long'  linecolor rgb '%s'",
+		span.width, span.width > 1 ? "s" : "", plot_colour(4),
+		plot_colour(5));
+	if (span.beyond > 0)
+		fprintf(script,
+			", \\\n\tNaN with lines linecolor rgb 'white' "
+			"title '%.3g %% of walks are longer, up to %.0f'",
+			100 * span.beyond / span.all, span.max);
+	putc('\n', script);
+}
+
+const struct plot_ops latency_plot = {
+	.name = "latency",
+	.help = "how long page walks take: histogram and distribution",
+	.title = "Latency of page walks",
+	.data = latency_data,
+	.draw = latency_draw,
+};

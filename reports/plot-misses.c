@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * TLB misses by level: on the left how many of 1,000 accesses miss, data and
+ * fetches side by side; on the right who answers what the first level missed,
+ * by page size.
+ */
+#include "reports/plot.h"
+#include "reports/view.h"
+
+static const char *const sizes[][2] = { { "4k", "4 KiB" },
+					{ "2m", "2 MiB" },
+					{ "1g", "1 GiB" } };
+
+/* Rows of page sizes that were used at all. */
+static size_t
+sizes_data(const struct result *result, FILE *file)
+{
+	struct view_table table;
+	size_t rows = 0;
+
+	if (!view_table(result, "tlb.sizes", &table))
+		return 0;
+	for (size_t i = 0; i < table.n_rows && i < ARRAY_SIZE(sizes); i++) {
+		double hits = view_number(&table, i,
+					  view_column(&table, "l2_data_hits")) +
+			      view_number(&table, i,
+					  view_column(&table, "l2_fetch_hits"));
+		double walks =
+			view_number(&table, i, view_column(&table, "walks"));
+
+		if (hits + walks > 0)
+			fprintf(file, "\"%s\" %.0f %.0f\n", sizes[i][1], hits,
+				walks);
+		rows += hits + walks > 0;
+	}
+	return rows;
+}
+
+static size_t
+misses_data(const struct result *result, FILE *file, char *why,
+	    size_t why_bytes)
+{
+	static const char *const levels[][3] = {
+		{ "L1 TLB", "tlb.l1d.misses", "tlb.l1i.misses" },
+		{ "L2 TLB", "tlb.l2.data.misses", "tlb.l2.fetch.misses" },
+	};
+	double accesses = view_or_zero(result, "accesses"), all = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		all += view_or_zero(result, levels[i][1]) +
+		       view_or_zero(result, levels[i][2]);
+	if (accesses <= 0 || all <= 0) {
+		snprintf(why, why_bytes, "no TLB lookup missed");
+		return 0;
+	}
+	fputs("# misses per 1,000 accesses\nlevel data fetch\n", file);
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+		fprintf(file, "\"%s\" %.9g %.9g\n", levels[i][0],
+			1000 * view_or_zero(result, levels[i][1]) / accesses,
+			1000 * view_or_zero(result, levels[i][2]) / accesses);
+	fputs("\n\n# who answers, by page size\nsize \"L2 TLB hits\" "
+	      "\"page walks\"\n",
+	      file);
+	return ARRAY_SIZE(levels) + sizes_data(result, file);
+}
+
+static void
+misses_draw(const struct result *result, FILE *script)
+{
+	struct view_table table;
+	bool any = view_table(result, "tlb.sizes", &table) && table.n_rows;
+
+	fprintf(script,
+		"two = %d\n"
+		"set style data histograms\n"
+		"set boxwidth 0.85 relative\n"
+		"set key bottom center outside horizontal samplen 2\n"
+		"label(y) = y == 0 ? '0' : y < 0.01 ? sprintf('%%.1e', y) : "
+		"sprintf('%%.3g', y)\n"
+		"set yrange [0:*]\n"
+		"set offsets 0, 0, graph 0.12, 0\n"
+		"if (two && format ne 'terminal') {\n"
+		"\tunset title\n"
+		"\tset multiplot layout 1,2 title title\n"
+		"}\n"
+		"set xtics scale 0\n"
+		"set style histogram clustered gap 1\n"
+		"set ylabel 'misses per 1,000 accesses'\n"
+		"plot data index 0 using 2:xtic(1) title 'data' "
+		"linecolor rgb '%s', \\\n"
+		"\t'' index 0 using 3 title 'fetch' linecolor rgb '%s', \\\n"
+		"\t'' index 0 using ($0-1-1./6):2:(label($2)) with labels "
+		"offset 0,0.7 notitle, \\\n"
+		"\t'' index 0 using ($0-1+1./6):3:(label($3)) with labels "
+		"offset 0,0.7 notitle\n",
+		any, plot_colour(0), plot_colour(1));
+	fprintf(script,
+		"if (two && format ne 'terminal') {\n"
+		"\tset style histogram rowstacked gap 1\n"
+		"\tset boxwidth 0.5 relative\n"
+		"\tset ylabel 'L1 TLB misses'\n"
+		"\tset xlabel 'page size'\n"
+		"\tset format y '%%.0s%%c'\n"
+		"\tplot data index 1 using 2:xtic(1) title 'answered by the "
+		"L2 TLB' linecolor rgb '%s', \\\n"
+		"\t\t'' index 1 using 3 title 'page walk' linecolor rgb "
+		"'%s'\n"
+		"\tunset multiplot\n"
+		"}\n",
+		plot_colour(4), plot_colour(5));
+}
+
+const struct plot_ops misses_plot = {
+	.name = "misses",
+	.help = "TLB misses by level, kind and page size",
+	.title = "TLB misses",
+	.data = misses_data,
+	.draw = misses_draw,
+};

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Figures through gnuplot: writes NAME.dat and NAME.gp into the directory and
+ * runs gnuplot there, so that the script holds no path and runs again anywhere.
+ */
+#include "reports/plot.h"
+
+#include "analyzer/fail.h"
+#include "reports/view.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *const plot_formats[] = { "pdf", "png", "svg", NULL };
+
+const char *
+plot_colour(size_t i)
+{
+	static const char *const colours[] = {
+		"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9",
+		"#D55E00", "#F0E442", "#000000", "#999999",
+	};
+
+	return colours[i % ARRAY_SIZE(colours)];
+}
+
+void
+plot_quote(FILE *script, const char *text)
+{
+	putc('\'', script);
+	for (; *text; text++) {
+		if (*text == '\'')
+			putc('\'', script);
+		putc((unsigned char)*text < ' ' ? ' ' : *text, script);
+	}
+	putc('\'', script);
+}
+
+static void
+write_title(const struct plot_ops *plot, const struct result *result,
+	    FILE *script)
+{
+	char program[64], title[256];
+	const char *machine = view_machine(result);
+	const char *partial = view_partial(result);
+
+	view_program(result, program, sizeof(program));
+	snprintf(title, sizeof(title), "%s%s%s%s%.48s%s", plot->title,
+		 *program ? ", " : "", program, *machine ? " on " : "", machine,
+		 partial ? " (partial)" : "");
+	fputs("title = ", script);
+	plot_quote(script, title);
+	putc('\n', script);
+}
+
+/* The same look for all figures; fonts of the cairo formats are embedded. */
+static const char prologue[] =
+	"do for [format in formats] {\n"
+	"reset\n"
+	"if (format eq 'pdf') {\n"
+	"\tset terminal pdfcairo noenhanced color size 16cm,9.5cm \\\n"
+	"\t\tfont 'Sans,9' linewidth 1.2\n"
+	"}\n"
+	"if (format eq 'png') {\n"
+	"\tset terminal pngcairo noenhanced color size 1600,950 \\\n"
+	"\t\tfont 'Sans,22' linewidth 2.5 background rgb 'white'\n"
+	"}\n"
+	"if (format eq 'svg') {\n"
+	"\tset terminal svg noenhanced size 800,475 font 'Sans,11' \\\n"
+	"\t\tlinewidth 1.2 background rgb 'white'\n"
+	"}\n"
+	"if (format eq 'terminal') {\n"
+	"\tset terminal dumb noenhanced size columns,lines\n"
+	"\tset output\n"
+	"} else {\n"
+	"\tset output name.'.'.format\n"
+	"}\n"
+	"set title title\n"
+	"set border 3 linecolor rgb '#444444'\n"
+	"set tics nomirror out\n"
+	"if (format ne 'terminal') {\n"
+	"\tset grid ytics linecolor rgb '#dddddd' linewidth 0.5\n"
+	"}\n"
+	"set style fill solid 0.9 noborder\n"
+	"\n";
+
+static int
+write_script(const struct plot_ops *plot, const struct result *result,
+	     const struct plot_setup *setup, const char *path)
+{
+	FILE *script = fopen(path, "we");
+
+	if (!script)
+		return fail_errno(errno, "%s", path);
+	fprintf(script,
+		"# SPDX-License-Identifier: GPL-2.0-or-later\n"
+		"# Made by pagescope %s; runs again by: gnuplot %s.gp\n"
+		"name = '%s'\n"
+		"data = '%s.dat'\n"
+		"formats = '%s%s%s'\n"
+		"columns = %u\nlines = %u\n",
+		PACKAGE_VERSION, plot->name, plot->name, plot->name,
+		setup->formats, *setup->formats && setup->terminal ? " " : "",
+		setup->terminal ? "terminal" : "", setup->columns,
+		setup->lines);
+	write_title(plot, result, script);
+	fputs(prologue, script);
+	plot->draw(result, script);
+	fputs("\nunset output\n}\n", script);
+	errno = 0;
+	if (ferror(script) | fclose(script))
+		return fail_errno(errno ? errno : EIO, "%s", path);
+	return 0;
+}
+
+/* Returns the rows, 0, or a negative errno (said). */
+static long
+write_data(const struct plot_ops *plot, const struct result *result,
+	   const char *path, char *why, size_t why_bytes)
+{
+	FILE *data = fopen(path, "we");
+	size_t rows;
+
+	if (!data)
+		return fail_errno(errno, "%s", path);
+	rows = plot->data(result, data, why, why_bytes);
+	errno = 0;
+	if (ferror(data) | fclose(data))
+		return fail_errno(errno ? errno : EIO, "%s", path);
+	if (!rows)
+		unlink(path);
+	return (long)rows;
+}
+
+static int
+run_gnuplot(const struct plot_setup *setup, const char *script)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child < 0)
+		return fail_errno(errno, "plot: fork");
+	if (!child) {
+		if (chdir(setup->directory) || setenv("LC_ALL", "C.UTF-8", 1))
+			_exit(126);
+		execlp(setup->gnuplot, setup->gnuplot, script, NULL);
+		_exit(127);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail_errno(errno, "plot: wait");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return fail(ENOENT,
+			    "plot: cannot run %s (apt-get install "
+			    "gnuplot-nox); data and script are in %s",
+			    setup->gnuplot, setup->directory);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return fail(EIO, "plot: %s failed on %s/%s", setup->gnuplot,
+			    setup->directory, script);
+	return 0;
+}
+
+int
+plot_make(const struct plot_ops *plot, const struct result *result,
+	  const struct plot_setup *setup)
+{
+	char path[4096], script[64], why[256] = "";
+	long rows;
+	int error;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s.dat", setup->directory,
+			     plot->name) >= sizeof(path))
+		return fail(ENAMETOOLONG, "%s", setup->directory);
+	rows = write_data(plot, result, path, why, sizeof(why));
+	if (rows < 0)
+		return (int)rows;
+	if (!rows) {
+		note("%s: nothing to plot: %s", plot->name, why);
+		return 0;
+	}
+	snprintf(script, sizeof(script), "%s.gp", plot->name);
+	snprintf(path, sizeof(path), "%s/%s", setup->directory, script);
+	error = write_script(plot, result, setup, path);
+	if (!error)
+		error = run_gnuplot(setup, script);
+	return error ? error : 1;
+}

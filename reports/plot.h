@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A plot turns tables of a result into one figure: a data file and a gnuplot
+ * script, which stay beside what gnuplot makes of them and run again by
+ * themselves (cd DIR; gnuplot NAME.gp).  Registered from PLOTS in Makefile.am.
+ *
+ * Nothing of a document gets into a script but numbers and what plot_quote
+ * made of texts: gnuplot would run commands found in others.
+ */
+#ifndef REPORTS_PLOT_H
+#define REPORTS_PLOT_H
+
+#include "analyzer/result.h"
+
+#include <stdio.h>
+
+struct plot_ops {
+	const char *name;
+	const char *help;
+	const char *title; /* "TITLE of PROGRAM on MACHINE" */
+	/*
+	 * Write the data.  Returns how many rows there are; 0, and the reason
+	 * in why, when this result has nothing to plot.
+	 */
+	size_t (*data)(const struct result *result, FILE *file, char *why,
+		       size_t why_bytes);
+	/*
+	 * Write the commands that draw it, from the file named by the gnuplot
+	 * variable `data`, once a format; `format` says which ("terminal" has
+	 * no colours and no filled areas), `title` is set.
+	 */
+	void (*draw)(const struct result *result, FILE *script);
+};
+
+struct plot_setup {
+	const char *directory; /* exists */
+	const char *formats;   /* "pdf png", each of plot_formats */
+	bool terminal;	       /* draw on stdout, too */
+	unsigned columns, lines;
+	const char *gnuplot; /* the program */
+};
+
+/* "pdf", "png", "svg"; ends with NULL. */
+extern const char *const plot_formats[];
+
+/* Generated from PLOTS in Makefile.am; ends with NULL. */
+extern const struct plot_ops *const plot_registry[];
+
+/* Make one figure.  1: done; 0: nothing to plot (said as a note); -errno
+ * (said). */
+int plot_make(const struct plot_ops *plot, const struct result *result,
+	      const struct plot_setup *setup);
+
+/* Write a text as a gnuplot string that nothing is expanded in. */
+void plot_quote(FILE *script, const char *text);
+
+/* Okabe and Ito's colours, told apart by all; modulo their number. */
+const char *plot_colour(size_t i);
+
+#endif
