@@ -77,11 +77,10 @@ faults_draw(const struct result *result, FILE *script)
 		"set format x '%%.0s%%c'\n"
 		"set format y '%%.0s%%c'\n"
 		"set format y2 '%%.0s%%c'\n"
-		"set xlabel 'accesses so far'\n"
+		"set xlabel 'accesses so far'.gap\n"
 		"set ylabel sprintf('faults in %%s accesses', "
 		"gprintf('%%.1s%%c', width))\n"
-		"set y2label 'all faults so far'\n"
-		"set key bottom center outside horizontal samplen 2\n"
+		"set y2label side('all faults so far')\n"
 		"plot ",
 		width, end);
 	/* the whole stack first, then what is below it over it */
@@ -97,7 +96,7 @@ faults_draw(const struct result *result, FILE *script)
 	}
 	fprintf(script,
 		"\t'' using ($1+width):%zu axes x1y2 with lines linewidth 1.5 "
-		"title 'all so far (right)' linecolor rgb '#000000'\n",
+		"linecolor rgb '#000000' title 'all so far (right)'\n",
 		n + 2);
 }
 

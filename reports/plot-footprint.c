@@ -34,30 +34,62 @@ footprint_data(const struct result *result, FILE *file, char *why,
 	return table.n_rows;
 }
 
+struct unit {
+	const char *name;
+	double bytes;
+};
+
+/* The unit in which the column's largest value is 1 to 1023 or so. */
+static struct unit
+unit_of(const struct view_table *table, const char *column)
+{
+	static const struct unit units[] = {
+		{ "bytes", 1 },		  { "KiB", 1024 },
+		{ "MiB", 1048576 },	  { "GiB", 1073741824 },
+		{ "TiB", 1099511627776 },
+	};
+	double most = 0;
+	size_t i = 0;
+
+	for (size_t row = 0; row < table->n_rows; row++) {
+		double n = view_number(table, row, view_column(table, column));
+
+		most = n > most ? n : most;
+	}
+	while (i + 1 < ARRAY_SIZE(units) && most >= 2 * units[i + 1].bytes)
+		i++;
+	return units[i];
+}
+
 static void
 footprint_draw(const struct result *result, FILE *script)
 {
 	double end = view_or_zero(result, "accesses");
+	struct view_table table;
+	struct unit resident, tables;
 
+	view_table(result, "footprint.time", &table);
+	resident = unit_of(&table, "resident");
+	tables = unit_of(&table, "tables");
 	if (end > 0)
 		fprintf(script, "set xrange [0:%.17g]\n", end);
 	fprintf(script,
 		"set yrange [0:*]\n"
 		"set y2range [0:*]\n"
+		"set offsets 0, 0, graph 0.05, 0\n"
 		"set border 11\n"
 		"set y2tics\n"
 		"set format x '%%.0s%%c'\n"
-		"set format y '%%.0b %%BB'\n"
-		"set format y2 '%%.0b %%BB'\n"
-		"set xlabel 'accesses so far'\n"
-		"set ylabel 'memory in use'\n"
-		"set y2label 'page tables'\n"
-		"set key bottom center outside horizontal samplen 2\n"
-		"plot data using 1:2 with steps linewidth 2 title 'memory in "
-		"use (left)' linecolor rgb '%s', \\\n"
-		"\t'' using 1:3 axes x1y2 with steps linewidth 2 title 'page "
-		"tables (right)' linecolor rgb '%s' dashtype 2\n",
-		plot_colour(0), plot_colour(5));
+		"set xlabel 'accesses so far'.gap\n"
+		"set ylabel 'memory in use (%s)'\n"
+		"set y2label side('page tables (%s)')\n",
+		resident.name, tables.name);
+	fprintf(script,
+		"plot data using 1:($2/%.0f) with steps linewidth 2 linecolor "
+		"rgb '%s' title 'memory in use (left)', \\\n"
+		"\t'' using 1:($3/%.0f) axes x1y2 with steps linewidth 2 "
+		"linecolor rgb '%s' title 'page tables (right)'\n",
+		resident.bytes, plot_colour(0), tables.bytes, plot_colour(5));
 }
 
 const struct plot_ops footprint_plot = {

@@ -72,7 +72,7 @@ row_of(const struct region *regions, size_t n, uint64_t space, uint64_t address)
 	const struct region *found =
 		bsearch(&key, regions, n, sizeof(key), region_order);
 
-	return found->row;
+	return found ? found->row : 0;
 }
 
 /* A whole matrix, as gnuplot's images want: time, row, misses, walks. */
@@ -234,12 +234,16 @@ heatmap_draw(const struct result *result, FILE *script)
 		write_tics(&rows, regions, script);
 	fputs("if (format eq 'terminal') {\n"
 	      "\tstats data using 3 nooutput\n"
-	      "\tlevel(n) = n != n ? 0 : int(1 + 8 * log(n) / "
+	      "\tlevel(n) = int(1 + 8 * log(n) / "
 	      "log(STATS_max + 1))\n"
 	      "\tshade(n) = substr(' .:-=+*#%@', level(n) + 1, level(n) + 1)\n"
-	      "\tplot data using 1:2:(shade($3)) with labels\n"
-	      "} else {\n"
+	      "\tplot data using 1:2:(valid(3) ? shade($3) : '') with labels\n"
+	      "}\n"
+	      "if (format eq 'svg') {\n"
 	      "\tplot data using 1:2:3 with image pixels\n"
+	      "}\n"
+	      "if (format eq 'pdf' || format eq 'png') {\n"
+	      "\tplot data using 1:2:3 with image\n"
 	      "}\n",
 	      script);
 	free(regions);

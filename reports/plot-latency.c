@@ -34,15 +34,10 @@ find_span(const struct result *result, struct span *span,
 		if (seen < 0.999 * span->all)
 			continue;
 		/* cut only what would take more than half of the width */
-		if (span->max > 2 * view_number(table, i, latency)) {
+		if (span->max > 2 * view_number(table, i, latency))
 			span->high = 1.2 * view_number(table, i, latency);
-			span->beyond = span->all - seen;
-		}
 		break;
 	}
-	for (size_t i = 0; i < table->n_rows; i++)
-		if (i && view_number(table, i, latency) <= span->high)
-			span->beyond = 0;
 	for (size_t i = 0; i < table->n_rows; i++)
 		if (view_number(table, i, latency) > span->high)
 			span->beyond += view_number(table, i, walks);
@@ -58,7 +53,7 @@ latency_data(const struct result *result, FILE *file, char *why,
 {
 	struct view_table table;
 	struct span span;
-	double walks = 0, seen = 0;
+	double walks, seen = 0;
 	size_t i = 0, rows = 0;
 
 	if (!find_span(result, &span, &table)) {
@@ -66,7 +61,7 @@ latency_data(const struct result *result, FILE *file, char *why,
 		return 0;
 	}
 	fputs("# first and last latency of the bin (cycles), walks, share of "
-	      "walks (%), share up to the bin's end (%)\n",
+	      "walks (%)\n",
 	      file);
 	for (double from = span.low; i < table.n_rows; from += span.width) {
 		walks = 0;
@@ -75,13 +70,23 @@ latency_data(const struct result *result, FILE *file, char *why,
 			       from + span.width)
 			walks += view_number(&table, i++,
 					     view_column(&table, "walks"));
-		seen += walks;
 		if (walks <= 0 && from > span.high)
 			continue;
-		fprintf(file, "%.0f %.0f %.0f %.6g %.6g\n", from,
-			from + span.width - 1, walks, 100 * walks / span.all,
-			100 * seen / span.all);
+		fprintf(file, "%.0f %.0f %.0f %.6g\n", from,
+			from + span.width - 1, walks, 100 * walks / span.all);
 		rows++;
+	}
+	fputs("\n\n# latency (cycles), share of walks that take at most so "
+	      "long (%)\n",
+	      file);
+	for (i = 0; i < table.n_rows; i++) {
+		double at =
+			view_number(&table, i, view_column(&table, "latency"));
+
+		if (!i)
+			fprintf(file, "%.0f 0\n", at);
+		seen += view_number(&table, i, view_column(&table, "walks"));
+		fprintf(file, "%.0f %.6g\n", at, 100 * seen / span.all);
 	}
 	return rows;
 }
@@ -96,10 +101,10 @@ draw_mark(const struct result *result, const char *value, const char *text,
 		return;
 	fprintf(script,
 		"set arrow from first %.17g, graph 0 to first %.17g, graph %g "
-		"nohead dashtype 2 linecolor rgb '#444444'\n"
+		"nohead dashtype 2 linecolor rgb '#444444' front\n"
 		"set label '%s %.4g' at first %.17g, graph %g offset 0.5,0 "
-		"left\n",
-		cycles, cycles, at, text, cycles, cycles, at - 0.02);
+		"left front\n",
+		cycles, cycles, at, text, cycles, cycles, at - 0.025);
 }
 
 static void
@@ -113,29 +118,29 @@ latency_draw(const struct result *result, FILE *script)
 		"width = %.0f\n"
 		"set xrange [%.17g:%.17g]\n"
 		"set yrange [0:*]\n"
-		"set y2range [0:100]\n"
+		"set offsets 0, 0, graph 0.3, 0\n"
+		"set y2range [0:130]\n"
 		"set border 11\n"
-		"set y2tics 25\n"
-		"set xlabel 'latency of a walk (cycles)'\n"
+		"set y2tics 0, 25, 100\n"
 		"set ylabel 'share of walks (%%)'\n"
-		"set y2label 'walks that take at most so long (%%)'\n"
+		"set y2label side('walks that take at most so long (%%)')\n"
 		"set key bottom center outside horizontal samplen 2\n",
 		span.width, span.low - span.width, span.high + span.width);
-	draw_mark(result, "walk.latency.p50", "median", 1.0, script);
-	draw_mark(result, "walk.latency.mean", "mean", 0.93, script);
-	draw_mark(result, "walk.latency.p99", "99 %", 0.86, script);
-	fprintf(script,
-		"plot data using ($1-0.5+width/2.):4:(width) with boxes title "
-		"'walks in %.0f cycle%s' linecolor rgb '%s', \\\n"
-		"\t'' using ($2+0.5):5 axes x1y2 with lines linewidth 1.5 "
-		"title 'at most so long'  linecolor rgb '%s'",
-		span.width, span.width > 1 ? "s" : "", plot_colour(4),
-		plot_colour(5));
+	fprintf(script, "set xlabel 'latency of a walk (cycles)'");
 	if (span.beyond > 0)
-		fprintf(script,
-			", \\\n\tNaN with lines linecolor rgb 'white' "
-			"title '%.3g %% of walks are longer, up to %.0f'",
+		fprintf(script, ".'; %.2g %% of walks are longer, up to %.0f'",
 			100 * span.beyond / span.all, span.max);
+	fputs(".gap\n", script);
+	draw_mark(result, "walk.latency.p50", "median", 0.99, script);
+	draw_mark(result, "walk.latency.mean", "mean", 0.93, script);
+	draw_mark(result, "walk.latency.p99", "99 % at most", 0.87, script);
+	fprintf(script,
+		"plot data index 0 using ($1-0.5+width/2.):4:(width) with boxes linecolor rgb "
+		"'%s' title 'walks in %.0f cycle%s', \\\n"
+		"\t'' index 1 using 1:2 axes x1y2 with steps linewidth 1.5 "
+		"linecolor rgb '%s' title 'at most so long (right)'",
+		plot_colour(4), span.width, span.width > 1 ? "s" : "",
+		plot_colour(5));
 	putc('\n', script);
 }
 

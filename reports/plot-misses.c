@@ -53,14 +53,12 @@ misses_data(const struct result *result, FILE *file, char *why,
 		snprintf(why, why_bytes, "no TLB lookup missed");
 		return 0;
 	}
-	fputs("# misses per 1,000 accesses\nlevel data fetch\n", file);
+	fputs("# level, misses per 1,000 accesses: data, fetch\n", file);
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		fprintf(file, "\"%s\" %.9g %.9g\n", levels[i][0],
 			1000 * view_or_zero(result, levels[i][1]) / accesses,
 			1000 * view_or_zero(result, levels[i][2]) / accesses);
-	fputs("\n\n# who answers, by page size\nsize \"L2 TLB hits\" "
-	      "\"page walks\"\n",
-	      file);
+	fputs("\n\n# page size, hits in the L2 TLB, page walks\n", file);
 	return ARRAY_SIZE(levels) + sizes_data(result, file);
 }
 
@@ -74,24 +72,25 @@ misses_draw(const struct result *result, FILE *script)
 		"two = %d\n"
 		"set style data histograms\n"
 		"set boxwidth 0.85 relative\n"
-		"set key bottom center outside horizontal samplen 2\n"
-		"label(y) = y == 0 ? '0' : y < 0.01 ? sprintf('%%.1e', y) : "
-		"sprintf('%%.3g', y)\n"
+		"label(y) = y == 0 ? '0' : y < 1e-4 ? '< 0.0001' : "
+		"y < 0.01 ? sprintf('%%.4f', y) : sprintf('%%.3g', y)\n"
 		"set yrange [0:*]\n"
 		"set offsets 0, 0, graph 0.12, 0\n"
 		"if (two && format ne 'terminal') {\n"
 		"\tunset title\n"
 		"\tset multiplot layout 1,2 title title\n"
+		"\tset tmargin 2\n"
 		"}\n"
 		"set xtics scale 0\n"
 		"set style histogram clustered gap 1\n"
 		"set ylabel 'misses per 1,000 accesses'\n"
+		"set xlabel ' '.gap\n"
 		"plot data index 0 using 2:xtic(1) title 'data' "
 		"linecolor rgb '%s', \\\n"
 		"\t'' index 0 using 3 title 'fetch' linecolor rgb '%s', \\\n"
-		"\t'' index 0 using ($0-1-1./6):2:(label($2)) with labels "
+		"\t'' index 0 using ($0-1./6):2:(label($2)) with labels "
 		"offset 0,0.7 notitle, \\\n"
-		"\t'' index 0 using ($0-1+1./6):3:(label($3)) with labels "
+		"\t'' index 0 using ($0+1./6):3:(label($3)) with labels "
 		"offset 0,0.7 notitle\n",
 		any, plot_colour(0), plot_colour(1));
 	fprintf(script,
@@ -99,7 +98,7 @@ misses_draw(const struct result *result, FILE *script)
 		"\tset style histogram rowstacked gap 1\n"
 		"\tset boxwidth 0.5 relative\n"
 		"\tset ylabel 'L1 TLB misses'\n"
-		"\tset xlabel 'page size'\n"
+		"\tset xlabel 'page size'.gap\n"
 		"\tset format y '%%.0s%%c'\n"
 		"\tplot data index 1 using 2:xtic(1) title 'answered by the "
 		"L2 TLB' linecolor rgb '%s', \\\n"

@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The plot verb: each figure in each format, fonts inside, scripts that run
+# again, nothing to plot, names that try to be commands.
+set -u
+: "${PAGESCOPE:?}"
+make_result=${PAGESCOPE%/*}/tests/make-result
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+kinds='faults footprint heatmap latency misses'
+
+complain()
+{
+	echo "$*"
+	failed=1
+}
+
+# expect STATUS STDERR-PATTERN ARGUMENT...
+expect()
+{
+	local status=$1 err=$2 got
+	shift 2
+	"$PAGESCOPE" plot "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	[ $got -eq "$status" ] || {
+		complain "plot $*: status $got, not $status"
+		cat "$dir/err"
+	}
+	if [ -z "$err" ]; then
+		[ ! -s "$dir/err" ] || complain "plot $*: $(cat "$dir/err")"
+	else
+		grep -qe "$err" "$dir/err" ||
+			complain "plot $*: no \"$err\": $(cat "$dir/err")"
+	fi
+}
+
+for kind in full quiet empty bare; do
+	"$make_result" $kind "$dir/$kind.json" || exit 99
+done
+
+# What needs no gnuplot
+expect 2 'format: no "pfd"; did you mean "pdf"?$' --format pfd "$dir/full.json"
+expect 2 'kind: no "mises"; did you mean "misses"?$' --kind mises "$dir/full.json"
+expect 125 'not JSON' -o "$dir/p" /dev/null
+expect 125 'cannot run nowhere-gnuplot' --gnuplot nowhere-gnuplot -o "$dir/p" "$dir/full.json"
+[ -s "$dir/p/faults.gp" ] && [ -s "$dir/p/faults.dat" ] ||
+	complain 'without gnuplot: data and script are not kept'
+expect 3 'misses: nothing to plot: no TLB lookup missed$' -o "$dir/q" "$dir/quiet.json"
+for why in 'faults: nothing' 'footprint: nothing' 'latency: nothing to plot: no page walk'; do
+	grep -q "$why" "$dir/err" || complain "quiet: not said: $why"
+done
+[ -z "$(ls "$dir/q")" ] || complain "quiet: left $(ls "$dir/q")"
+expect 3 'nothing to plot' -o "$dir/q" "$dir/bare.json"
+expect 125 'Not a directory' -o /dev/null/x "$dir/full.json"
+
+command -v gnuplot >/dev/null || {
+	echo 'gnuplot is not installed: figures are not tested'
+	exit $((failed ? 1 : 77))
+}
+
+out=$dir/a/b
+expect 0 '' -o "$out" --format pdf,png,svg "$dir/full.json"
+for kind in $kinds; do
+	for format in pdf png svg gp; do
+		grep -qx "$out/$kind.$format" "$dir/out" || complain "$kind.$format: not listed"
+	done
+	[ "$(head -c 5 "$out/$kind.pdf")" = %PDF- ] || complain "$kind.pdf: no PDF"
+	[ "$(head -c 4 "$out/$kind.png" | tail -c 3)" = PNG ] || complain "$kind.png: no PNG"
+	grep -q '</svg>' "$out/$kind.svg" || complain "$kind.svg: not whole"
+	# a blank page of this size has a fifth of it
+	[ "$(wc -c <"$out/$kind.png")" -gt 20000 ] || complain "$kind.png: hardly anything in it"
+	grep -q "gzip on skylake-sp" "$out/$kind.svg" || complain "$kind.svg: no title"
+done
+
+if command -v pdffonts >/dev/null; then
+	for kind in $kinds; do
+		pdffonts "$out/$kind.pdf" | awk 'NR > 2 { n++; if ($(NF - 4) != "yes") bad++ }
+			END { exit !n || bad }' || complain "$kind.pdf: a font is not embedded"
+	done
+else
+	echo 'pdffonts is not installed: embedded fonts are not tested'
+fi
+
+# The scripts run again by themselves, elsewhere too
+mkdir "$dir/again" && cp "$out"/*.gp "$out"/*.dat "$dir/again"
+for kind in $kinds; do
+	(cd "$dir/again" && gnuplot $kind.gp) 2>"$dir/err" || complain "$kind.gp: does not run again"
+	[ ! -s "$dir/err" ] || complain "$kind.gp: $(cat "$dir/err")"
+	cmp "$out/$kind.png" "$dir/again/$kind.png" || complain "$kind.gp: another picture"
+done
+
+# On the terminal, with nothing left behind
+(cd "$dir" && "$PAGESCOPE" plot --format terminal --kind misses,latency full.json) >"$dir/out" ||
+	complain 'terminal: failed'
+grep -q 'TLB misses, gzip on skylake-sp' "$dir/out" || complain 'terminal: no title'
+[ "$(awk 'length > 80' "$dir/out" | wc -l)" -eq 0 ] || complain 'terminal: too wide'
+[ ! -e "$dir/plots" ] || complain 'terminal: left a directory'
+
+# A document must not make gnuplot run what its names say
+evil="x'.system('touch $dir/hit1').'\`touch $dir/hit2\`\"; ! touch $dir/hit3"
+sed "s,\"machine\": \"skylake-sp\",\"machine\": \"$(printf %s "$evil" | sed 's/[\\"&,]/\\&/g; s/\\"/\\\\"/g')\"," \
+	"$dir/full.json" >"$dir/evil.json"
+grep -q 'touch' "$dir/evil.json" || complain 'the evil document is tame'
+expect 0 '' -o "$dir/evil" --format svg --kind misses "$dir/evil.json"
+ls "$dir"/hit* 2>/dev/null && complain 'a name was run as a command'
+exit $failed
