@@ -44,7 +44,7 @@ expect 2 'format: no "pfd"; did you mean "pdf"?$' --format pfd "$dir/full.json"
 expect 2 'kind: no "mises"; did you mean "misses"?$' --kind mises "$dir/full.json"
 expect 125 'not JSON' -o "$dir/p" /dev/null
 expect 125 'cannot run nowhere-gnuplot' --gnuplot nowhere-gnuplot -o "$dir/p" "$dir/full.json"
-[ -s "$dir/p/faults.gp" ] && [ -s "$dir/p/faults.dat" ] ||
+[ -s "$dir/p/faults.gp" -a -s "$dir/p/faults.dat" ] ||
 	complain 'without gnuplot: data and script are not kept'
 expect 3 'misses: nothing to plot: no TLB lookup missed$' -o "$dir/q" "$dir/quiet.json"
 for why in 'faults: nothing' 'footprint: nothing' 'latency: nothing to plot: no page walk'; do
@@ -85,7 +85,7 @@ fi
 # The scripts run again by themselves, elsewhere too
 mkdir "$dir/again" && cp "$out"/*.gp "$out"/*.dat "$dir/again"
 for kind in $kinds; do
-	(cd "$dir/again" && gnuplot $kind.gp) 2>"$dir/err" || complain "$kind.gp: does not run again"
+	(cd "$dir/again" && gnuplot "$kind.gp") 2>"$dir/err" || complain "$kind.gp: does not run again"
 	[ ! -s "$dir/err" ] || complain "$kind.gp: $(cat "$dir/err")"
 	cmp "$out/$kind.png" "$dir/again/$kind.png" || complain "$kind.gp: another picture"
 done
