@@ -11,27 +11,38 @@ static const char *const sizes[][2] = { { "4k", "4 KiB" },
 					{ "2m", "2 MiB" },
 					{ "1g", "1 GiB" } };
 
+/* What the first level missed of this size, and who answered it. */
+static double
+size_misses(const struct view_table *table, size_t row, double *hits,
+	    double *walks)
+{
+	double found =
+		view_number(table, row, view_column(table, "l2_data_hits")) +
+		view_number(table, row, view_column(table, "l2_fetch_hits"));
+	double walked = view_number(table, row, view_column(table, "walks"));
+
+	if (hits)
+		*hits = found;
+	if (walks)
+		*walks = walked;
+	return found + walked;
+}
+
 /* Rows of page sizes that were used at all. */
 static size_t
 sizes_data(const struct result *result, FILE *file)
 {
 	struct view_table table;
+	double hits, walks;
 	size_t rows = 0;
 
 	if (!view_table(result, "tlb.sizes", &table))
 		return 0;
 	for (size_t i = 0; i < table.n_rows && i < ARRAY_SIZE(sizes); i++) {
-		double hits = view_number(&table, i,
-					  view_column(&table, "l2_data_hits")) +
-			      view_number(&table, i,
-					  view_column(&table, "l2_fetch_hits"));
-		double walks =
-			view_number(&table, i, view_column(&table, "walks"));
-
-		if (hits + walks > 0)
-			fprintf(file, "\"%s\" %.0f %.0f\n", sizes[i][1], hits,
-				walks);
-		rows += hits + walks > 0;
+		if (size_misses(&table, i, &hits, &walks) <= 0)
+			continue;
+		fprintf(file, "\"%s\" %.0f %.0f\n", sizes[i][1], hits, walks);
+		rows++;
 	}
 	return rows;
 }
@@ -62,11 +73,22 @@ misses_data(const struct result *result, FILE *file, char *why,
 	return ARRAY_SIZE(levels) + sizes_data(result, file);
 }
 
+static size_t
+sizes_used(const struct view_table *table)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < table->n_rows && i < ARRAY_SIZE(sizes); i++)
+		n += size_misses(table, i, NULL, NULL) > 0;
+	return n;
+}
+
 static void
 misses_draw(const struct result *result, FILE *script)
 {
 	struct view_table table;
-	bool any = view_table(result, "tlb.sizes", &table) && table.n_rows;
+	bool any = view_table(result, "tlb.sizes", &table) &&
+		   sizes_used(&table) > 0;
 
 	fprintf(script,
 		"two = %d\n"
@@ -83,6 +105,7 @@ misses_draw(const struct result *result, FILE *script)
 		"}\n"
 		"set xtics scale 0\n"
 		"set style histogram clustered gap 1\n"
+		"set xrange [-0.6:1.6]\n"
 		"set ylabel 'misses per 1,000 accesses'\n"
 		"set xlabel ' '.gap\n"
 		"plot data index 0 using 2:xtic(1) title 'data' "
@@ -97,16 +120,16 @@ misses_draw(const struct result *result, FILE *script)
 		"if (two && format ne 'terminal') {\n"
 		"\tset style histogram rowstacked gap 1\n"
 		"\tset boxwidth 0.5 relative\n"
+		"\tset xrange [-0.75:%zu-0.25]\n"
 		"\tset ylabel 'L1 TLB misses'\n"
 		"\tset xlabel 'page size'.gap\n"
 		"\tset format y '%%.0s%%c'\n"
-		"\tplot data index 1 using 2:xtic(1) title 'answered by the "
-		"L2 TLB' linecolor rgb '%s', \\\n"
+		"\tplot data index 1 using 2:xtic(1) title 'L2 TLB hit' linecolor rgb '%s', \\\n"
 		"\t\t'' index 1 using 3 title 'page walk' linecolor rgb "
 		"'%s'\n"
 		"\tunset multiplot\n"
 		"}\n",
-		plot_colour(4), plot_colour(5));
+		sizes_used(&table), plot_colour(4), plot_colour(5));
 }
 
 const struct plot_ops misses_plot = {

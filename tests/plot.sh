@@ -44,8 +44,9 @@ expect 2 'format: no "pfd"; did you mean "pdf"?$' --format pfd "$dir/full.json"
 expect 2 'kind: no "mises"; did you mean "misses"?$' --kind mises "$dir/full.json"
 expect 125 'not JSON' -o "$dir/p" /dev/null
 expect 125 'cannot run nowhere-gnuplot' --gnuplot nowhere-gnuplot -o "$dir/p" "$dir/full.json"
-[ -s "$dir/p/faults.gp" -a -s "$dir/p/faults.dat" ] ||
-	complain 'without gnuplot: data and script are not kept'
+for file in faults.gp faults.dat; do
+	[ -s "$dir/p/$file" ] || complain "without gnuplot: $file is not kept"
+done
 expect 3 'misses: nothing to plot: no TLB lookup missed$' -o "$dir/q" "$dir/quiet.json"
 for why in 'faults: nothing' 'footprint: nothing' 'latency: nothing to plot: no page walk'; do
 	grep -q "$why" "$dir/err" || complain "quiet: not said: $why"
