@@ -202,6 +202,25 @@ drain(struct tracer *tracer, struct stream *stream, struct counts *counts)
 	return result;
 }
 
+/* As lackey's programs see it */
+static bool keep_environment;
+
+static char **
+argv_with(char **argv, const char *option)
+{
+	static char *longer[64];
+	static char text[64];
+	size_t n = 1;
+
+	snprintf(text, sizeof(text), "%s", option);
+	longer[0] = argv[0];
+	longer[1] = text;
+	for (; argv[n]; n++)
+		longer[n + 1] = argv[n];
+	longer[n + 1] = NULL;
+	return longer;
+}
+
 static int
 launch(struct tracer *tracer, char **argv, pid_t *pid)
 {
@@ -211,6 +230,8 @@ launch(struct tracer *tracer, char **argv, pid_t *pid)
 	error = tracer->tracing->command(tracer, &argv);
 	if (error)
 		return error;
+	if (keep_environment)
+		argv = argv_with(argv, "--clean=no");
 	if (pipe(go))
 		return -errno;
 	*pid = fork();
@@ -250,10 +271,12 @@ drain_and_detach(struct tracer *tracer, struct stream *stream,
 	return result;
 }
 
+static bool no_follow;
+
 static int
 record(unsigned kinds, char **argv, struct counts *counts)
 {
-	struct tracer_setup setup = { .kinds = kinds };
+	struct tracer_setup setup = { .kinds = kinds, .no_follow = no_follow };
 	struct tracer *tracer = NULL;
 	int error;
 
@@ -384,7 +407,9 @@ lackey_counts_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(lackey(argv, &theirs), 0);
+	keep_environment = true;
 	assert_int_equal(record(ALL, argv, &ours), 0);
+	keep_environment = false;
 	assert_true(ours.instructions > 10000);
 	assert_int_equal(ours.miscounted, 0);
 	assert_int_equal(ours.instructions, theirs.instructions);
@@ -451,6 +476,32 @@ fork_and_exec(void **state)
 }
 
 static void
+first_process_alone(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	no_follow = true;
+	record_mode("forks", ALL, &counts);
+	no_follow = false;
+	assert_int_equal(counts.status, 7 << 8);
+	assert_int_equal(counts.spaces, 1);
+	assert_int_equal(counts.stores[0][0], 10 + 40 + 5);
+}
+
+/* Valgrind's environment and its way to exec do not show. */
+static void
+nothing_to_be_seen(void **state)
+{
+	struct counts counts;
+
+	(void)state;
+	record_mode("seen", TRACER_DATA, &counts);
+	assert_int_equal(counts.status, 42 << 8);
+	assert_int_equal(counts.events[EVENT_EXEC], 1);
+}
+
+static void
 threads_apart(void **state)
 {
 	struct counts counts;
@@ -511,6 +562,10 @@ killed_target(void **state)
 	record_mode("aborted", ALL, &counts);
 	assert_int_equal(counts.status, SIGTERM);
 	assert_int_equal(counts.area[1][SITE_STORE], 10);
+	record_mode("crash", ALL, &counts);
+	assert_int_equal(counts.status, SIGSEGV);
+	assert_int_equal(counts.exit_status, SIGSEGV);
+	assert_int_equal(counts.area[1][SITE_STORE], 3);
 }
 
 /* A target that never ends is let go, and runs on. */
@@ -658,6 +713,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(data_alone),
 		cmocka_unit_test(fetch_alone),
 		cmocka_unit_test(fork_and_exec),
+		cmocka_unit_test(first_process_alone),
+		cmocka_unit_test(nothing_to_be_seen),
 		cmocka_unit_test(threads_apart),
 		cmocka_unit_test(rewritten_code),
 		cmocka_unit_test(faults_inside),
@@ -682,6 +739,7 @@ main(int argc, char **argv)
 	strcpy(strrchr(self, '/'), "/../tracers/valgrind");
 	if (!realpath(self, directory))
 		return 99;
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	personality(ADDR_NO_RANDOMIZE); /* the same stack for both */
 	clearenv();
 	return cmocka_run_group_tests(tests, NULL, NULL);

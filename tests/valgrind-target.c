@@ -188,6 +188,21 @@ aborted(void)
 	return 1;
 }
 
+/* Ends inside of a superblock. */
+static int
+crash(void)
+{
+	__asm__ volatile("movq %0, (%0)\n\t"
+			 "movq %0, 8(%0)\n\t"
+			 "movq %0, 16(%0)\n\t"
+			 "movq %0, (%1)\n\t"
+			 "movq %0, 24(%0)"
+			 :
+			 : "r"(AREA + WORDS), "r"(16L)
+			 : "memory");
+	return 1;
+}
+
 /* Until killed. */
 static int
 forever(void)
@@ -225,6 +240,27 @@ privileged(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 96;
 }
 
+static const char *name; /* the first argument */
+
+static int
+hidden(void)
+{
+	if (getenv("LD_PRELOAD") || getenv("VALGRIND_LIB"))
+		return 1;
+	return strcmp(name, "another-name") == 0 ? 42 : 2;
+}
+
+/* Nothing of the recorder is to be seen, here or in what is exec'd. */
+static int
+seen(void)
+{
+	if (getenv("LD_PRELOAD") || getenv("VALGRIND_LIB"))
+		return 1;
+	execl("/proc/self/exe", "another-name", "hidden", program,
+	      (char *)NULL);
+	return 3;
+}
+
 /* One of each, at REGION and nowhere else */
 static int
 maps(void)
@@ -258,22 +294,19 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } modes[] = {
-	{ "plain", plain },
-	{ "forks", forks },
-	{ "threads", threads },
-	{ "jit", jit },
-	{ "faults", faults },
-	{ "killed", killed },
-	{ "aborted", aborted },
-	{ "forever", forever },
-	{ "maps", maps },
-	{ "long", longer },
-	{ "privileged", privileged },
+	{ "plain", plain },	{ "forks", forks },
+	{ "threads", threads }, { "jit", jit },
+	{ "faults", faults },	{ "killed", killed },
+	{ "aborted", aborted }, { "forever", forever },
+	{ "crash", crash },	{ "seen", seen },
+	{ "hidden", hidden },	{ "maps", maps },
+	{ "long", longer },	{ "privileged", privileged },
 };
 
 int
 main(int argc, char **argv)
 {
+	name = argv[0];
 	program = argv[argc - 1];
 	area_map();
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {

@@ -20,6 +20,7 @@
 
 extern Bool VG_(clo_trace_children);
 extern Addr VG_(brk_base);
+extern Bool VG_(is_exiting)(ThreadId tid);
 extern const UChar VG_(trampoline_stuff_start)[];
 
 #define EVENT(type, ...)                                               \
@@ -33,6 +34,7 @@ extern const UChar VG_(trampoline_stuff_start)[];
 
 static Int running_tid;	 /* as the kernel numbers it */
 static ThreadId running; /* as Valgrind does */
+Bool observe_clean = True;
 static Bool client_began;
 static Bool in_client;	   /* generated code is running */
 static Int signal_pending; /* delivered; its handler is about to run */
@@ -186,13 +188,9 @@ client_starts(ThreadId tid, ULong blocks)
 		EVENT(RECORD_SIGNAL, (ULong)signal_pending, VG_(get_IP)(tid));
 		signal_pending = 0;
 	}
+	if (!client_began && observe_clean)
+		client_begin(tid);
 	client_began = in_client = True;
-}
-
-static void
-client_stops(ThreadId tid, ULong blocks)
-{
-	in_client = False;
 }
 
 /* The superblock that ran was left inside, by a fault. */
@@ -201,6 +199,15 @@ client_broken(ThreadId tid)
 {
 	if (in_client)
 		producer_fault(VG_(get_IP)(tid), instrument_widest);
+	in_client = False;
+}
+
+/* A fault without a handler gets here with the thread about to end. */
+static void
+client_stops(ThreadId tid, ULong blocks)
+{
+	if (VG_(is_exiting)(tid))
+		client_broken(tid);
 	in_client = False;
 }
 
@@ -244,23 +251,37 @@ exec_kind(const HChar *path)
 	return kind;
 }
 
-static void
-exec_before(Addr path)
+/* A client's string, or NULL if it can't be read. */
+static const HChar *
+string_at(Addr at)
 {
-	SizeT length = string_length(path);
-	ULong kind = EXEC_TRACED;
+	SizeT length = string_length(at);
 
-	if (!length || ((const HChar *)path)[length - 1] ||
-	    !VG_(clo_trace_children))
+	return length && !((const HChar *)at)[length - 1] ? (const HChar *)at
+							  : NULL;
+}
+
+static void
+exec_before(Addr path_at, Addr argv)
+{
+	const HChar *path = string_at(path_at), *argument = NULL;
+	ULong kind;
+
+	client_exec(NULL, NULL);
+	if (!path || !VG_(clo_trace_children))
 		return;
-	kind = exec_kind((const HChar *)path);
-	event_text(RECORD_EXEC, 1, &kind, (const HChar *)path);
+	if (VG_(am_is_valid_for_client)(argv, sizeof(Addr), VKI_PROT_READ))
+		argument = string_at(*(const Addr *)argv);
+	kind = exec_kind(path);
+	event_text(RECORD_EXEC, 1, &kind, path);
 	producer_flush();
 	exec_untraced = kind != EXEC_TRACED;
-	if (exec_untraced)
+	if (exec_untraced) {
 		VG_(clo_trace_children) = False;
-	else
-		producer_pass(True);
+		return;
+	}
+	client_exec(path, argument);
+	producer_pass(True);
 }
 
 static void
@@ -271,6 +292,7 @@ exec_failed(void)
 	if (exec_untraced)
 		VG_(clo_trace_children) = True;
 	exec_untraced = False;
+	client_exec(NULL, NULL);
 	producer_pass(False);
 	event_text(RECORD_EXEC, 1, &kind, NULL);
 }
@@ -288,10 +310,10 @@ call_before(ThreadId tid, UInt number, UWord *arg, UInt n)
 {
 	switch (number) {
 	case __NR_execve:
-		exec_before(arg[0]);
+		exec_before(arg[0], arg[1]);
 		break;
 	case __NR_execveat:
-		exec_before(arg[1]);
+		exec_before(arg[1], arg[2]);
 		break;
 	case __NR_shmdt:
 		detach_before(arg[0]);
@@ -432,7 +454,6 @@ observe_program(UInt fork)
 void
 observe_exit(Int code)
 {
-	client_broken(VG_(get_running_tid)());
 	EVENT(RECORD_EXIT, exit_called ? (ULong)exit_code : (ULong)code,
 	      exit_called);
 }

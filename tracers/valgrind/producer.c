@@ -21,6 +21,7 @@
 extern SysRes VG_(am_shared_mmap_file_float_valgrind)(SizeT length, UInt prot,
 						      Int fd, Off64T offset);
 extern Int VG_(safe_fd)(Int old);
+extern Bool VG_(clo_trace_children);
 extern struct {
 	Int fd;
 	Bool socket;
@@ -291,6 +292,7 @@ producer_open(const HChar *descriptors)
 
 	ring_fd = descriptor(&descriptors);
 	log_fd = descriptor(&descriptors);
+	client_first_argument(descriptors);
 	if (log_fd >= 0)
 		VG_(log_output_sink).fd = log_fd;
 	mapped = VG_(am_shared_mmap_file_float_valgrind)(RING_BYTES,
@@ -375,6 +377,8 @@ void
 producer_fork_child(ThreadId tid)
 {
 	exits_left = 0;
+	if (ring->no_follow)
+		VG_(clo_trace_children) = False;
 	if (producer_dropping || ring->no_follow || !slot_claim()) {
 		page_private();
 		drop();
@@ -405,12 +409,13 @@ producer_fork_done(Int pid)
 void
 producer_pass(Bool pass)
 {
-	static HChar option[48];
+	static HChar option[600];
 	UWord flags = pass ? 0 : VKI_FD_CLOEXEC;
 
 	SYSTEM(__NR_fcntl, ring_fd, VKI_F_SETFD, flags, 0, 0, 0);
 	SYSTEM(__NR_fcntl, log_fd, VKI_F_SETFD, flags, 0, 0, 0);
-	VG_(sprintf)(option, "--ring=%d,%d", ring_fd, log_fd);
+	VG_(sprintf)
+	(option, "--ring=%d,%d,%s", ring_fd, log_fd, client_argument());
 	for (Word i = 0; i < VG_(sizeXA)(VG_(args_for_valgrind)); i++) {
 		HChar **at = VG_(indexXA)(VG_(args_for_valgrind), i);
 

@@ -30,7 +30,10 @@ __wrap_vgPlain_di_notify_mmap(Addr at, Bool valgrinds_own, Int fd)
 static Bool
 option(const HChar *text)
 {
-	if (VG_STR_CLO(text, "--ring", descriptors)) {
+	if VG_STR_CLO (text, "--ring", descriptors) {
+		return True;
+	}
+	if VG_BOOL_CLO (text, "--clean", observe_clean) {
 		return True;
 	}
 	return False;
@@ -39,7 +42,9 @@ option(const HChar *text)
 static void
 usage(void)
 {
-	VG_(printf)("    --ring=RING,LOG   inherited file descriptors\n");
+	VG_(printf)
+	("    --ring=RING,LOG   inherited file descriptors\n"
+	 "    --clean=no        leave Valgrind's environment\n");
 }
 
 static void

@@ -6,6 +6,7 @@
  *	tool.c        options, start and end
  *	producer.c    chunks: claim, fill, commit; fork and exec hand-over
  *	instrument.c  the code that goes into each superblock
+ *	client.c      what the program sees of all this
  *	observe.c     system calls, mappings, threads, signals as events
  */
 #ifndef TRACERS_VALGRIND_TOOL_H
@@ -41,7 +42,8 @@ extern UInt producer_kinds;
 /* This process records no more; what it writes goes nowhere. */
 extern Bool producer_dropping;
 
-/* Map the ring of "RING,LOG" (file descriptors) and claim a chunk. */
+/* Map the ring of "RING,LOG[,ARGUMENT]" (file descriptors, and what argument
+ * 0 of the program is to be) and claim a chunk. */
 void producer_open(const HChar *descriptors);
 /* Commit what there is.  Ends with an empty chunk. */
 void producer_flush(void);
@@ -68,6 +70,18 @@ IRSB *instrument(VgCallbackClosure *closure, IRSB *in,
 		 const VexArchInfo *host, IRType guest_word, IRType host_word);
 /* Most roots a record has had. */
 extern UInt instrument_widest;
+
+/* Before the program's first instruction. */
+void client_begin(ThreadId tid);
+/* What its first argument was when it was exec'd. */
+void client_first_argument(const HChar *text);
+/* It execs path (NULL: no longer) with this first argument, or none. */
+void client_exec(const HChar *path, const HChar *argument);
+/* That argument, or "" */
+const HChar *client_argument(void);
+
+/* The program is to see nothing of us. */
+extern Bool observe_clean;
 
 void observe_open(void);
 void observe_program(UInt fork);
