@@ -7,34 +7,25 @@
 #define _GNU_SOURCE
 #include "analyzer/base.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/fuzz.h"
+#include "tests/fuzz-batch.h"
 #include "traces/importer.h"
 
 const char *const fuzz_corpora[] = { "tests/corpus/import", "traces/samples",
 				     NULL };
 
+/* What importers promise beyond that */
 static void
-check_batch(const struct source *source, const struct batch *batch)
+check_sites(const struct source *source, const struct batch *batch)
 {
-	FUZZ_HOLDS(batch->columned && batch->n <= BATCH_ACCESSES);
-	FUZZ_HOLDS(batch->n_events <= BATCH_EVENTS);
 	FUZZ_HOLDS(batch->n || batch->n_events);
-	FUZZ_HOLDS(batch->thread < stream_threads(source->stream));
-	FUZZ_HOLDS(batch->space < stream_spaces(source->stream));
 	for (uint32_t i = 0; i < batch->n; i++) {
-		uint32_t index = SITE_INDEX(batch->site[i]);
-		const struct site *site;
+		const struct site *site =
+			stream_site(source->stream, SITE_INDEX(batch->site[i]));
 
-		FUZZ_HOLDS(index < stream_sites(source->stream));
-		site = stream_site(source->stream, index);
 		FUZZ_HOLDS(site->size > 0);
-		FUZZ_HOLDS(site->kind == SITE_KIND(batch->site[i]));
-		FUZZ_HOLDS(!(batch->site[i] & SITE_WIDE) == (site->size <= 64));
 		FUZZ_HOLDS(batch->address[i] + (site->size - 1) >=
 			   batch->address[i]);
 		if (site->kind != SITE_FETCH)
@@ -56,8 +47,10 @@ import(const char *path, const char *format, bool keep_going)
 	if (importer_open(&source, &request))
 		return;
 	FUZZ_HOLDS(!batch_init(&batch));
-	while ((got = source_next(source, &batch)) > 0)
-		check_batch(source, &batch);
+	while ((got = source_next(source, &batch)) > 0) {
+		fuzz_check_batch(source, &batch);
+		check_sites(source, &batch);
+	}
 	FUZZ_HOLDS(!got || !keep_going);
 	batch_fini(&batch);
 	source_close(source);
