@@ -69,10 +69,9 @@ batch_expand(struct batch *batch, const struct stream *stream)
 		return;
 	for (uint32_t k = 0; k < batch->n_steps; k++) {
 		const struct step *step = stream_step(stream, batch->step[k]);
-		const struct shape *shape = stream_shape(stream, step->shape);
-		const struct shape_access *access = shape->access;
+		const struct shape_access *access = step->access;
 
-		if (unlikely(shape->guarded)) {
+		if (unlikely(step->guarded)) {
 			n += (uint32_t)expand_guarded(access, step->n_accesses,
 						      root, batch->address + n,
 						      batch->site + n);

@@ -141,9 +141,20 @@ static int
 counter_feed(struct model *model, const struct batch *batch)
 {
 	struct counter *counter = (struct counter *)model;
+	uint32_t kind[4] = { 0 };
 
-	for (uint32_t i = 0; i < batch->n; i++)
-		counter->kind[SITE_KIND(batch->site[i])]++;
+	/* Sums side by side: an array indexed by kind waits for itself. */
+	for (uint32_t i = 0; i < batch->n; i++) {
+		enum site_kind is = SITE_KIND(batch->site[i]);
+
+		kind[SITE_LOAD] += is == SITE_LOAD;
+		kind[SITE_STORE] += is == SITE_STORE;
+		kind[SITE_MODIFY] += is == SITE_MODIFY;
+	}
+	kind[SITE_FETCH] = batch->n - kind[SITE_LOAD] - kind[SITE_STORE] -
+			   kind[SITE_MODIFY];
+	for (int k = 0; k < 4; k++)
+		counter->kind[k] += kind[k];
 	return 0;
 }
 

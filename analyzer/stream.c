@@ -17,8 +17,8 @@
 
 #include "analyzer/fail.h"
 
-#define CHUNK_SHIFT 12
-#define CHUNK	    (1u << CHUNK_SHIFT)
+#define CHUNK_SHIFT STREAM_CHUNK_SHIFT
+#define CHUNK	    STREAM_CHUNK
 
 struct table {
 	void **chunk;
@@ -39,6 +39,7 @@ enum table_id {
 };
 
 struct stream {
+	struct stream_directory directory; /* first: see stream.h */
 	struct table table[TABLES];
 	pthread_mutex_t adding; /* source and trace writer both may add */
 	uint16_t images;
@@ -125,6 +126,11 @@ stream_open(struct stream **out)
 		if (!table->chunk)
 			goto close;
 	}
+	stream->directory = (struct stream_directory){
+		.site = (struct site **)stream->table[SITES].chunk,
+		.shape = (struct shape **)stream->table[SHAPES].chunk,
+		.step = (struct step **)stream->table[STEPS].chunk,
+	};
 	stream->about = json_object();
 	if (!stream->about)
 		goto close;
@@ -197,7 +203,12 @@ int
 stream_step_add(struct stream *stream, const struct step *step,
 		uint32_t *number)
 {
-	return table_add(stream, STEPS, step, number);
+	const struct shape *shape = stream_shape(stream, step->shape);
+	struct step copy = *step;
+
+	copy.access = shape->access;
+	copy.guarded = shape->guarded;
+	return table_add(stream, STEPS, &copy, number);
 }
 
 int
@@ -239,24 +250,37 @@ stream_image_add(struct stream *stream)
 	return __atomic_fetch_add(&stream->images, 1, __ATOMIC_RELAXED);
 }
 
-#define TABLE_ACCESS(plural, singular, id)                                    \
-	uint32_t stream_##plural(const struct stream *stream)                 \
-	{                                                                     \
-		return __atomic_load_n(&stream->table[id].n,                  \
-				       __ATOMIC_ACQUIRE);                     \
-	}                                                                     \
-	const struct singular *stream_##singular(const struct stream *stream, \
-						 uint32_t i)                  \
-	{                                                                     \
-		return table_at(&stream->table[id], i);                       \
+#define TABLE_COUNT(plural, id)                               \
+	uint32_t stream_##plural(const struct stream *stream) \
+	{                                                     \
+		return __atomic_load_n(&stream->table[id].n,  \
+				       __ATOMIC_ACQUIRE);     \
 	}
 
-TABLE_ACCESS(sites, site, SITES)
-TABLE_ACCESS(shapes, shape, SHAPES)
-TABLE_ACCESS(steps, step, STEPS)
-TABLE_ACCESS(threads, thread, THREADS)
-TABLE_ACCESS(spaces, space, SPACES)
-TABLE_ACCESS(files, file, FILES)
+TABLE_COUNT(sites, SITES)
+TABLE_COUNT(shapes, SHAPES)
+TABLE_COUNT(steps, STEPS)
+TABLE_COUNT(threads, THREADS)
+TABLE_COUNT(spaces, SPACES)
+TABLE_COUNT(files, FILES)
+
+const struct thread *
+stream_thread(const struct stream *stream, uint32_t number)
+{
+	return table_at(&stream->table[THREADS], number);
+}
+
+const struct space *
+stream_space(const struct stream *stream, uint32_t number)
+{
+	return table_at(&stream->table[SPACES], number);
+}
+
+const struct file *
+stream_file(const struct stream *stream, uint32_t number)
+{
+	return table_at(&stream->table[FILES], number);
+}
 
 json_t *
 stream_about(struct stream *stream)

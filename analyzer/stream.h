@@ -80,6 +80,9 @@ struct step {
 	uint32_t shape;
 	uint16_t n_accesses;
 	uint16_t n_slots;
+	/* Of the shape; filled in by stream_step_add */
+	const struct shape_access *access;
+	bool guarded;
 };
 
 /* All names are ids of struct stream's files; times are CLOCK_MONOTONIC ns. */
@@ -135,10 +138,45 @@ uint32_t stream_threads(const struct stream *stream);
 uint32_t stream_spaces(const struct stream *stream);
 uint32_t stream_files(const struct stream *stream);
 
-/* The entry of a number (a site's index) below the count above. */
-const struct site *stream_site(const struct stream *stream, uint32_t index);
-const struct shape *stream_shape(const struct stream *stream, uint32_t number);
-const struct step *stream_step(const struct stream *stream, uint32_t number);
+/* Where the entries are; chunks and their directory never move. */
+#define STREAM_CHUNK_SHIFT 12
+#define STREAM_CHUNK	   (1u << STREAM_CHUNK_SHIFT)
+
+struct stream_directory {
+	struct site **site;
+	struct shape **shape;
+	struct step **step;
+};
+
+/* The entry of a number (a site's index) below the count above.  The three
+ * that hot loops look up are inline: struct stream begins with a directory. */
+static inline const struct site *
+stream_site(const struct stream *stream, uint32_t index)
+{
+	const struct stream_directory *directory = (const void *)stream;
+
+	return &directory->site[index >> STREAM_CHUNK_SHIFT]
+			       [index & (STREAM_CHUNK - 1)];
+}
+
+static inline const struct shape *
+stream_shape(const struct stream *stream, uint32_t number)
+{
+	const struct stream_directory *directory = (const void *)stream;
+
+	return &directory->shape[number >> STREAM_CHUNK_SHIFT]
+				[number & (STREAM_CHUNK - 1)];
+}
+
+static inline const struct step *
+stream_step(const struct stream *stream, uint32_t number)
+{
+	const struct stream_directory *directory = (const void *)stream;
+
+	return &directory->step[number >> STREAM_CHUNK_SHIFT]
+			       [number & (STREAM_CHUNK - 1)];
+}
+
 const struct thread *stream_thread(const struct stream *stream,
 				   uint32_t number);
 const struct space *stream_space(const struct stream *stream, uint32_t number);
