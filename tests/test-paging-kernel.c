@@ -56,6 +56,7 @@ struct log {
 	int disk_fd, memory_fd, zero_fd;
 	uint8_t space;	/* who is running */
 	uint8_t spaces; /* so far */
+	bool huge;	/* mappings ask for huge pages */
 	char text[8192];
 };
 
@@ -165,6 +166,18 @@ flags_of(int rights, int flags)
 			  (flags & MAP_POPULATE ? MAP_FLAG_POPULATE : 0));
 }
 
+static bool
+advise_at(uint64_t offset, uint64_t length, int advice)
+{
+	int64_t before = faults_now();
+
+	if (madvise(at(offset), length, advice))
+		return false;
+	log_event(EVENT_ADVISE, at(offset), length, before)->value =
+		(uint64_t)advice;
+	return true;
+}
+
 /* file: 0 on disk, 1 in memory; page: of the file. */
 static bool
 map_at(uint64_t offset, uint64_t length, int rights, int flags, uint32_t file,
@@ -183,7 +196,9 @@ map_at(uint64_t offset, uint64_t length, int rights, int flags, uint32_t file,
 	event->flags = (uint16_t)flags_of(rights, flags);
 	event->file = fd < 0 ? UINT32_MAX : file;
 	event->offset = page * PAGE;
-	return true;
+	/* The policy is "madvise" on most hosts, "always" on some. */
+	return !shared_log->huge || !(flags & MAP_ANONYMOUS) ||
+	       advise_at(offset, length, MADV_HUGEPAGE);
 }
 
 static bool
@@ -213,18 +228,6 @@ protect_at(uint64_t offset, uint64_t length, int rights)
 		return false;
 	log_event(EVENT_PROTECT, at(offset), length, before)->flags =
 		(uint16_t)flags_of(rights, MAP_ANONYMOUS);
-	return true;
-}
-
-static bool
-advise_at(uint64_t offset, uint64_t length, int advice)
-{
-	int64_t before = faults_now();
-
-	if (madvise(at(offset), length, advice))
-		return false;
-	log_event(EVENT_ADVISE, at(offset), length, before)->value =
-		(uint64_t)advice;
 	return true;
 }
 
@@ -414,7 +417,7 @@ print_history(size_t last)
 	const struct act *bad = &shared_log->step[last];
 	uint64_t page = bad->event.address / PAGE;
 
-	for (size_t i = 0; i <= last; i++) {
+	for (size_t i = last > 2000 ? last - 2000 : 0; i <= last; i++) {
 		const struct act *act = &shared_log->step[i];
 		uint64_t first = act->event.address / PAGE;
 		uint64_t end = (act->event.address + act->event.length) / PAGE;
@@ -451,7 +454,6 @@ model_agrees(int policy)
 	model_open(&model, policy);
 	for (size_t i = 0; i < shared_log->n && agrees; i++) {
 		const struct act *step = &shared_log->step[i];
-		struct table *table = paging_table(model.paging, step->space);
 		int64_t faults, bytes;
 		uint64_t before = model.faults;
 
@@ -463,7 +465,7 @@ model_agrees(int policy)
 						      &model.batch,
 						      &step->event, 0),
 					 0);
-		bytes = (int64_t)radix_table.bytes(table);
+		bytes = (int64_t)paging_table_bytes(model.paging, step->space);
 		if (step->type == STEP_BEGIN)
 			model.base[step->space] = step->pte_bytes - bytes;
 		model.faults = paging_minor(model.paging, true);
@@ -780,6 +782,39 @@ test_hand_made_programs(void **state)
 		judge(programs[i], i, PAGES_RECORDED);
 }
 
+static void
+huge_child(uint64_t seed)
+{
+	(void)seed;
+	sweep(2 * MIB, 20 * PAGE, false);
+	sweep(2 * MIB, 20 * PAGE, true);
+	sweep(8 * MIB, 20 * PAGE, true);
+	protect_at(4 * MIB, 2 * MIB, PROT_READ);
+	unmap_at(0, GIB);
+}
+
+static void
+do_huge(uint64_t seed)
+{
+	(void)seed;
+	anon_at(MIB, 12 * MIB);
+	sweep(MIB, 8 * MIB, true);
+	sweep(10 * MIB, 3 * MIB, false);
+	sweep(10 * MIB, 3 * MIB, true);
+	fork_and(huge_child, 0);
+	sweep(MIB, 8 * MIB, true);
+	unmap_at(3 * MIB, PAGE);
+	protect_at(5 * MIB, MIB, PROT_READ);
+	sweep(4 * MIB, 2 * MIB, false);
+	advise_at(6 * MIB, 4 * MIB, MADV_DONTNEED);
+	sweep(6 * MIB, 4 * MIB, true);
+	move_at(8 * MIB, 2 * MIB, 64 * MIB, 2 * MIB);
+	move_at(10 * MIB, 2 * MIB, 80 * MIB + PAGE, 2 * MIB);
+	sweep(64 * MIB, 2 * MIB, true);
+	sweep(80 * MIB + PAGE, 2 * MIB, true);
+	unmap_at(0, GIB);
+}
+
 /* PAGING_SEEDS=1000 for a long run. */
 static void
 test_random_programs(void **state)
@@ -790,6 +825,76 @@ test_random_programs(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= n; seed++)
 		judge(do_random, seed, PAGES_RECORDED);
+}
+
+/* The first number after a name in a file; -1: there is none. */
+static long
+number_in(const char *path, const char *name)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	long number = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)))
+			number = strtol(line + strlen(name), NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* Memory without a free 2M run falls back to small pages. */
+static long
+fallbacks(void)
+{
+	return number_in("/proc/vmstat", "thp_fault_fallback ") +
+	       number_in("/proc/vmstat", "thp_zero_page_alloc_failed ");
+}
+
+static bool
+huge_pages_work(void)
+{
+	const char *directory = "/sys/kernel/mm/transparent_hugepage/";
+	char path[128], line[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%suse_zero_page", directory);
+	if (number_in(path, "") != 1)
+		return false;
+	snprintf(path, sizeof(path), "%senabled", directory);
+	file = fopen(path, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	if (file)
+		fclose(file);
+	return line[0] && !strstr(line, "[never]");
+}
+
+static void
+test_huge_pages(void **state)
+{
+	long before = fallbacks();
+
+	(void)state;
+	if (!huge_pages_work()) {
+		print_message("transparent huge pages are off here\n");
+		skip();
+	}
+	assert_int_equal(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
+	shared_log->huge = true;
+	for (int tries = 0;; tries++) {
+		log_reset();
+		do_huge(0);
+		if (model_agrees(PAGES_THP))
+			break;
+		if (fallbacks() != before) {
+			print_message("memory is too fragmented\n");
+			break;
+		}
+		assert_true(tries < 3);
+	}
+	shared_log->huge = false;
+	assert_int_equal(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
 }
 
 /* Each page written alone: no large folios. */
@@ -846,6 +951,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hand_made_programs),
 		cmocka_unit_test(test_random_programs),
+		cmocka_unit_test(test_huge_pages),
 	};
 	const char *reason = set_up();
 

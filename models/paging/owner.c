@@ -92,7 +92,17 @@ owner_release(struct paging *paging, unsigned shift, uint64_t frame)
 bool
 owner_alone(const struct paging *paging, unsigned shift, uint64_t frame)
 {
-	return owners_of(paging, shift, frame) == 1;
+	uint64_t owners = owners_of(paging, shift, frame);
+
+	if (!(owners & SPLIT))
+		return owners == 1;
+	if (owners != (SPLIT | 1))
+		return false;
+	/* Those who had parts may have gone. */
+	for (uint64_t part = 0; part < LARGE_BYTES; part += PAGE_BYTES)
+		if (owners_of(paging, PAGE_SHIFT, frame + part) != 1)
+			return false;
+	return true;
 }
 
 int

@@ -200,11 +200,25 @@ paging_is_alive(const struct paging *paging)
 	return false;
 }
 
+static uint64_t
+table_bytes(const struct paging *paging, const struct address_space *space)
+{
+	return paging->table_ops->bytes(space->table) +
+	       space->deposited * PAGE_BYTES;
+}
+
+uint64_t
+paging_table_bytes(const struct paging *paging, uint32_t space)
+{
+	return space < paging->spaces && paging->space[space]
+		       ? table_bytes(paging, paging->space[space])
+		       : 0;
+}
+
 void
 space_account(struct paging *paging, struct address_space *space)
 {
-	uint64_t bytes = paging->table_ops->bytes(space->table) +
-			 space->deposited * PAGE_BYTES;
+	uint64_t bytes = table_bytes(paging, space);
 
 	paging->table_bytes += bytes - space->table_bytes;
 	space->table_bytes = bytes;
@@ -236,6 +250,9 @@ void
 paging_touch(struct paging *paging, uint32_t number, uint64_t address)
 {
 	paging->touch_reported = true;
+	/* Until pages come ahead of their touch, faults say it all. */
+	if (!paging->untouched_pages)
+		return;
 	if (number < paging->spaces && paging->space[number] &&
 	    pageset_touch(&paging->space[number]->pages, address))
 		paging->touched_pages++;

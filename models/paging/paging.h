@@ -121,6 +121,8 @@ uint32_t paging_region_span(struct paging *paging, uint32_t space,
 const char *paging_region_name(const struct paging *paging, uint32_t region);
 uint32_t paging_regions(const struct paging *paging);
 
+/* Of one space now, with the tables held back to split large pages. */
+uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
