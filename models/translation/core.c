@@ -128,8 +128,14 @@ build_levels(struct core *core)
 		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2_1G]);
 	}
 	for (unsigned side = 0; side < CORE_SIDES; side++) {
-		level_splinter(&core->l1[side]);
-		level_splinter(&core->l2[side]);
+		struct core_level *l1 = &core->l1[side], *l2 = &core->l2[side];
+
+		level_splinter(l1);
+		level_splinter(l2);
+		for (unsigned code = 0; code < TLB_SIZES; code++)
+			l1->overlaps[code] =
+				l2->n &&
+				l1->piece[code] != l1->piece[l2->piece[code]];
 	}
 }
 
@@ -305,6 +311,15 @@ level_find(const struct core *core, const struct core_level *level,
 	return (struct place){ NULL, 0, 0 };
 }
 
+static NOINLINE void
+drop_pieces(const struct core *core, const struct core_level *level,
+	    uint64_t address, unsigned shift)
+{
+	for (unsigned i = 0; i < level->n; i++)
+		tlb_invalidate(level->probe[i].tlb, core->asid,
+			       address >> shift << shift, UINT64_C(1) << shift);
+}
+
 /*
  * Enter a page of size code, whose byte at lookup->address is at
  * lookup->physical.
@@ -320,6 +335,8 @@ level_fill(const struct core *core, const struct core_level *level,
 
 	if (!tlb)
 		return place;
+	if (unlikely(level->overlaps[code]))
+		drop_pieces(core, level, lookup->address, shift);
 	place.slot =
 		tlb_fill(tlb,
 			 tlb_key(lookup->address, shift, piece, core->asid),

@@ -9,7 +9,9 @@
  * Rules, the same for all geometries:
  * - Levels are not inclusive: what leaves L2 stays in L1.  A walk fills both.
  * - A page of a size that no array of a level holds is entered there in pieces
- *   of the largest size that one does hold, as real cores splinter them.
+ *   of the largest size that one does hold, as real cores splinter them.  Where
+ *   that leaves pieces of a page in the first level and then the whole page
+ *   comes in, the pieces go: one address is never in two entries of a level.
  * - An access that crosses pages looks up each of them, in ascending order.
  * - A write to a page that is cached as read-only is a miss at each level, and
  *   drops that entry.
@@ -99,6 +101,7 @@ struct core_level {
 	unsigned n;
 	struct tlb *home[TLB_SIZES]; /* NULL: held nowhere */
 	unsigned piece[TLB_SIZES];   /* as which size it goes in */
+	bool overlaps[TLB_SIZES];    /* pieces of it may be there already */
 };
 
 struct core_counts {
