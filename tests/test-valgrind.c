@@ -417,6 +417,33 @@ lackey_counts_the_same(void **state)
 		assert_int_equal(ours.kind[kind], theirs.kind[kind]);
 }
 
+/*
+ * Counted by hand.  As for lackey, a locked instruction is a load and a
+ * modify; a rep counts each round and the last look at %rcx.
+ */
+static void
+known_program(void **state)
+{
+	char program[4200], *argv[] = { program, program, program, NULL };
+	struct counts ours, theirs;
+
+	(void)state;
+	strcpy(program, target);
+	strcpy(strrchr(program, '/'), "/valgrind-bare");
+	assert_int_equal(record(ALL, argv, &ours), 0);
+	assert_int_equal(ours.status, 0);
+	assert_int_equal(ours.kind[SITE_LOAD], 1000 * (5 + 5 + 2));
+	assert_int_equal(ours.kind[SITE_STORE], 1000 * (5 + 5));
+	assert_int_equal(ours.kind[SITE_MODIFY], 1000 * 3);
+	assert_int_equal(ours.instructions, 2 + 1000 * (14 + 6 + 5) + 3);
+	/* to call, ret, to rep, 5 more of it, to je, to jnz; the last block */
+	assert_int_equal(ours.kind[SITE_FETCH], 1000 * (3 + 5 + 2) + 1);
+	assert_int_equal(lackey(argv, &theirs), 0);
+	assert_int_equal(ours.instructions, theirs.instructions);
+	for (int kind = SITE_LOAD; kind <= SITE_MODIFY; kind++)
+		assert_int_equal(ours.kind[kind], theirs.kind[kind]);
+}
+
 static void
 plain_counts(void **state)
 {
@@ -709,6 +736,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lackey_counts_the_same),
+		cmocka_unit_test(known_program),
 		cmocka_unit_test(plain_counts),
 		cmocka_unit_test(data_alone),
 		cmocka_unit_test(fetch_alone),

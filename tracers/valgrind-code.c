@@ -46,6 +46,7 @@ struct part {
 struct valgrind_code {
 	struct stream *stream;
 	struct valgrind_shaper *shaper;
+	bool fetch;
 	struct exit_meaning *exit;
 	uint32_t exits;
 	struct part *part;
@@ -62,8 +63,8 @@ valgrind_code_open(struct valgrind_code **out, struct stream *stream,
 	if (!code)
 		return fail(ENOMEM, "valgrind: no memory for superblocks");
 	code->stream = stream;
-	error = valgrind_shaper_open(&code->shaper, stream,
-				     (kinds & TRACER_FETCH) != 0);
+	code->fetch = (kinds & TRACER_FETCH) != 0;
+	error = valgrind_shaper_open(&code->shaper, stream, code->fetch);
 	if (error) {
 		free(code);
 		return error;
@@ -130,6 +131,46 @@ part_add(struct valgrind_code *code, uint16_t image, const uint64_t *item,
 	return 0;
 }
 
+static void
+exit_set(struct valgrind_code *code, uint32_t number, uint32_t step)
+{
+	const struct step *of = stream_step(code->stream, step);
+	bool guarded = stream_shape(code->stream, of->shape)->guarded;
+
+	code->exit[number] = (struct exit_meaning){
+		.step = step,
+		.accesses = of->n_accesses,
+		.slots = (uint16_t)(of->n_slots | (guarded ? EXIT_GUARDED : 0)),
+	};
+}
+
+/* Exits in the middle of a block: a step of their own each. */
+static int
+exits_again(struct valgrind_code *code, uint16_t image, uint32_t start,
+	    const uint64_t *item, size_t n)
+{
+	struct valgrind_steps steps;
+	uint32_t number = start;
+	int error = 0;
+
+	for (size_t i = 0; i < n && !error; i++) {
+		unsigned type = ITEM_TYPE(item[i]);
+
+		number += type == ITEM_EXIT;
+		if (type == ITEM_EXIT && (item[i] & ITEM_EXIT_AGAIN)) {
+			error = valgrind_shaper_partial(code->shaper, image,
+							item, i,
+							ITEM_EXIT_SLOTS(
+								item[i]),
+							&steps);
+			if (!error && steps.n)
+				exit_set(code, number, steps.first[0]);
+		}
+		i += type == ITEM_ACCESS;
+	}
+	return error;
+}
+
 int
 valgrind_code_add(struct valgrind_code *code, uint16_t image,
 		  const uint64_t *word, size_t n)
@@ -150,19 +191,10 @@ valgrind_code_add(struct valgrind_code *code, uint16_t image,
 	if (error)
 		return error;
 	code->exit[start].step = number + 1;
-	for (uint32_t k = 0; k < steps.n; k++) {
-		uint32_t step = steps.first[k];
-		const struct step *of = stream_step(code->stream, step);
-		bool guarded = stream_shape(code->stream, of->shape)->guarded;
-
-		code->exit[start + 1 + k] = (struct exit_meaning){
-			.step = step,
-			.accesses = of->n_accesses,
-			.slots = (uint16_t)(of->n_slots |
-					    (guarded ? EXIT_GUARDED : 0)),
-		};
-	}
-	return 0;
+	for (uint32_t k = 0; k < steps.n; k++)
+		exit_set(code, start + 1 + k, steps.first[k]);
+	return code->fetch ? exits_again(code, image, start, word + 1, n - 1)
+			   : 0;
 }
 
 /* Accesses of a step that were made: a guarded one has a root other than 0 */
@@ -299,7 +331,8 @@ fault_step(struct valgrind_code *code, struct batch *batch,
 	int error;
 
 	error = valgrind_shaper_partial(code->shaper, part->image,
-					part->item + from, to - from, &steps);
+					part->item + from, to - from, 0,
+					&steps);
 	if (error || !steps.n)
 		return error;
 	step = stream_step(code->stream, steps.first[0]);

@@ -286,7 +286,8 @@ draft_make(struct valgrind_shaper *shaper, uint16_t image, const uint64_t *item,
 						    item[i]);
 			break;
 		case ITEM_EXIT:
-			error = block_close(shaper);
+			if (!(item[i] & ITEM_EXIT_AGAIN))
+				error = block_close(shaper);
 			if (!error)
 				error = draft_exit(draft,
 						   ITEM_EXIT_SLOTS(item[i]));
@@ -423,7 +424,7 @@ valgrind_shaper_steps(struct valgrind_shaper *shaper, uint16_t image,
 
 int
 valgrind_shaper_partial(struct valgrind_shaper *shaper, uint16_t image,
-			const uint64_t *item, size_t n,
+			const uint64_t *item, size_t n, unsigned slots,
 			struct valgrind_steps *steps)
 {
 	struct draft *draft = &shaper->draft;
@@ -432,6 +433,8 @@ valgrind_shaper_partial(struct valgrind_shaper *shaper, uint16_t image,
 	steps->n = 0;
 	if (error || !draft->n_accesses)
 		return error;
-	error = draft_exit(draft, draft->n_slots);
+	draft->n_exits = 0;
+	error = draft_exit(draft,
+			   slots > draft->n_slots ? slots : draft->n_slots);
 	return error ? error : draft_steps(shaper, steps);
 }

@@ -21,13 +21,21 @@ int valgrind_shaper_open(struct valgrind_shaper **out, struct stream *stream,
 			 bool fetch);
 void valgrind_shaper_close(struct valgrind_shaper *shaper);
 
+/*
+ * The step of an exit to its own instruction (ITEM_EXIT_AGAIN) stands for the
+ * whole block, which was not run to its end: valgrind_shaper_partial makes
+ * the right one.
+ */
 int valgrind_shaper_steps(struct valgrind_shaper *shaper, uint16_t image,
 			  const uint64_t *item, size_t n,
 			  struct valgrind_steps *steps);
 
-/* These items alone, without exits, as one step; steps->n 0: no accesses. */
+/*
+ * These items alone, as one step of at least so many slots; steps->n 0: no
+ * accesses.
+ */
 int valgrind_shaper_partial(struct valgrind_shaper *shaper, uint16_t image,
-			    const uint64_t *item, size_t n,
+			    const uint64_t *item, size_t n, unsigned slots,
 			    struct valgrind_steps *steps);
 
 #endif

@@ -51,6 +51,7 @@ static IRExpr *start;
 static UInt first_exit, exits, accesses, slots;
 static UInt exit_items, exit_accesses; /* when the last exit was stored */
 static UInt cursor_slots;
+static ULong pc;		/* of the instruction */
 static const IRExpr *mergeable; /* address of a load just listed */
 static ULong item[ITEMS_MAX];
 static UInt n_items;
@@ -130,16 +131,18 @@ part_begin(void)
 	store(start, IRExpr_Const(IRConst_U32(first_exit)));
 }
 
-/* Before each place where control may leave. */
+/* Before each place where control may leave; again: to where it is, which
+ * ends no block of code. */
 static void
-part_exit(void)
+part_exit(Bool again)
 {
 	mergeable = NULL;
 	if (producer_kinds & RING_FETCH ? n_items == exit_items
 					: accesses == exit_accesses)
 		return;
 	exits++;
-	item_add(ITEM_EXIT | (ULong)slots << 32);
+	item_add(ITEM_EXIT | (again ? ITEM_EXIT_AGAIN : 0) |
+		 (ULong)slots << 32);
 	exit_items = n_items;
 	exit_accesses = accesses;
 	store(start, IRExpr_Const(IRConst_U32(first_exit + exits)));
@@ -152,7 +155,7 @@ part_exit(void)
 static void
 part_end(void)
 {
-	part_exit();
+	part_exit(False);
 	if (slots > instrument_widest)
 		instrument_widest = slots;
 	producer_exits_used(exits + 1);
@@ -296,8 +299,7 @@ access_load_guarded(const IRLoadG *guarded)
 static void
 instruction_begin(const IRStmt *s)
 {
-	ULong pc = s->Ist.IMark.addr;
-
+	pc = s->Ist.IMark.addr;
 	part_split_if_full();
 	mergeable = NULL;
 	item_add(ITEM_INSTRUCTION | (ULong)s->Ist.IMark.len << 8 | pc << 16);
@@ -344,7 +346,7 @@ statement(const IRStmt *s, const IRTypeEnv *types)
 		access_dirty(s->Ist.Dirty.details);
 		break;
 	case Ist_Exit:
-		part_exit();
+		part_exit(s->Ist.Exit.dst->Ico.U64 == pc);
 		break;
 	default:
 		break;

@@ -139,7 +139,8 @@ enum record_exec {
  *	instruction: 1 | length << 8 | pc << 16
  *	access:      2 | kind << 4 | guarded << 6 | size << 8 | slot << 32,
  *		     then a word of displacement
- *	exit:        3 | slots stored so far << 32
+ *	exit:        3 | ITEM_EXIT_AGAIN if it leads to its own instruction
+ *		     (a locked one that is tried again) | slots so far << 32
  */
 enum code_item {
 	ITEM_INSTRUCTION = 1,
@@ -154,6 +155,7 @@ enum code_item {
 #define ITEM_GUARDED(word)    ((unsigned)((word) >> 6 & 1))
 #define ITEM_SIZE(word)	      ((unsigned)((word) >> 8 & 0xffff))
 #define ITEM_SLOT(word)	      ((unsigned)((word) >> 32))
+#define ITEM_EXIT_AGAIN	      16u
 #define ITEM_EXIT_SLOTS(word) ((unsigned)((word) >> 32))
 
 #endif
