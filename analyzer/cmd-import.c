@@ -150,8 +150,8 @@ report_losses(struct source *source, int status)
 {
 	json_t *losses =
 		json_object_get(stream_about(source->stream), "losses");
-	json_int_t bad =
-		json_integer_value(json_object_get(losses, "bad_records"));
+	json_int_t bad = json_integer_value(
+		json_object_get(json_array_get(losses, 0), "records"));
 
 	if (!bad)
 		return status;

@@ -55,18 +55,20 @@ about_end(const struct foreign *foreign)
 {
 	json_t *about = stream_about(foreign->source.stream);
 	json_t *importer = json_object_get(about, "importer");
+	json_int_t bad = (json_int_t)foreign->bad;
+	json_int_t instructions = (json_int_t)foreign->instructions;
 	int error = 0;
 
-	if (foreign->instructions)
+	if (instructions)
 		error |= json_object_set_new(importer, "instructions",
-					     json_integer(
-						     (json_int_t)foreign
-							     ->instructions));
-	if (foreign->bad)
+					     json_integer(instructions));
+	if (bad)
 		error |= json_object_set_new(about, "losses",
-					     json_pack("{s:I}", "bad_records",
-						       (json_int_t)
-							       foreign->bad));
+					     json_pack("[{s:s, s:s, s:I}]",
+						       "engine",
+						       foreign->format->name,
+						       "why", "bad records",
+						       "records", bad));
 	return error ? fail(ENOMEM, "import: no memory") : 0;
 }
 
@@ -296,8 +298,9 @@ describe(struct foreign *foreign)
 					       foreign->format->name, "packing",
 					       input_packing(foreign->input)));
 	error |= json_object_set_new(about, "engines",
-				     json_pack("[s]", foreign->format->name));
-	error |= json_object_set_new(about, "order", json_string("program"));
+				     json_pack("[{s:s, s:s}]", "name",
+					       foreign->format->name, "order",
+					       "as in the input"));
 	if (error)
 		return -ENOMEM;
 	error = stream_thread_add(stream, &(struct thread){ 1, 1 },

@@ -154,8 +154,9 @@ describe(struct generate *generate, const char *spec)
 	error |= json_object_set_new(about, "command",
 				     json_pack("[s+]", PREFIX, spec));
 	error |= json_object_set_new(about, "engines",
-				     json_pack("[s]", "generate"));
-	error |= json_object_set_new(about, "order", json_string("program"));
+				     json_pack("[{s:s, s:s}]", "name",
+					       "generate", "order",
+					       "one thread"));
 	if (error)
 		return fail(ENOMEM, "generate: no memory");
 	error = stream_thread_add(stream, &(struct thread){ 1, 1 }, &number);
