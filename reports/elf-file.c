@@ -32,6 +32,8 @@ struct elf_file {
 	struct image part[2];
 	struct symbol *symbol; /* owned, sorted by start */
 	size_t n, room;
+	uint64_t *begin; /* owned, sorted: where functions begin */
+	size_t n_begins;
 };
 
 static int
@@ -152,6 +154,63 @@ symbol_order(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+#define HEADER_BYTES 12 /* version, three encodings, two words */
+
+/*
+ * The sorted table in .eh_frame_hdr, in the one encoding that linkers write:
+ * 32-bit distances from the section itself.  (It has no ends: what follows a
+ * function without an entry of its own counts as part of it.)
+ */
+static int
+begins_read(struct elf_file *file, const Elf_Data *data, uint64_t address)
+{
+	static const unsigned char usual[] = { 1, 0x1b, 0x03, 0x3b };
+	const unsigned char *bytes = data->d_buf;
+	uint32_t n;
+	int32_t distance;
+
+	if (!bytes || data->d_size < HEADER_BYTES ||
+	    memcmp(bytes, usual, sizeof(usual)))
+		return 0;
+	memcpy(&n, bytes + 8, sizeof(n));
+	if (n > (data->d_size - HEADER_BYTES) / 8)
+		return 0;
+	file->begin = calloc(n + 1u, sizeof(*file->begin));
+	if (!file->begin)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(&distance, bytes + HEADER_BYTES + 8 * (size_t)i,
+		       sizeof(distance));
+		file->begin[i] = address + (uint64_t)(int64_t)distance;
+	}
+	file->n_begins = n;
+	return 0;
+}
+
+static int
+begins_find(struct elf_file *file)
+{
+	Elf *elf = file->part[0].elf;
+	Elf_Scn *section = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return 0;
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+		Elf_Data *data;
+		const char *name;
+
+		if (!gelf_getshdr(section, &header))
+			continue;
+		name = elf_strptr(elf, names, header.sh_name);
+		data = elf_rawdata(section, NULL);
+		if (name && data && !strcmp(name, ".eh_frame_hdr"))
+			return begins_read(file, data, header.sh_addr);
+	}
+	return 0;
+}
+
 /* The debug file of this build-id, where there is one. */
 static void
 debug_open(struct elf_file *file, const char *build_id)
@@ -215,6 +274,8 @@ elf_file_open(struct elf_file **out, const char *path, const char *build_id,
 				dwarf_begin_elf(file->part[i].elf, DWARF_C_READ,
 						NULL);
 	}
+	if (!error)
+		error = begins_find(file);
 	if (error) {
 		elf_file_close(file);
 		return error;
@@ -234,6 +295,7 @@ elf_file_close(struct elf_file *file)
 	for (size_t i = 0; i < 2; i++)
 		image_close(&file->part[i]);
 	free(file->symbol);
+	free(file->begin);
 	free(file);
 }
 
@@ -303,6 +365,28 @@ elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
 		return true;
 	}
 	return false;
+}
+
+bool
+elf_file_begin(const struct elf_file *file, uint64_t offset, uint64_t *begin)
+{
+	size_t low = 0, high = file->n_begins;
+	uint64_t address;
+
+	if (!address_of(file, offset, &address))
+		return false;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (file->begin[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || address - file->begin[low - 1] > offset)
+		return false;
+	*begin = offset - (address - file->begin[low - 1]);
+	return true;
 }
 
 bool

@@ -24,6 +24,12 @@ void elf_file_close(struct elf_file *file);
  * False: no symbol covers it. */
 bool elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
 		       size_t bytes);
+/*
+ * Where the function at this offset begins, by its unwind table: what even a
+ * stripped file has.  False: it has none for this place.
+ */
+bool elf_file_begin(const struct elf_file *file, uint64_t offset,
+		    uint64_t *begin);
 /* "source.c:123" of this offset.  False, and "": no line information. */
 bool elf_file_line(const struct elf_file *file, uint64_t offset, char *text,
 		   size_t bytes);

@@ -73,6 +73,7 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 	const struct elf_file *elf;
 	struct code_place place;
 	const char *path;
+	uint64_t begin;
 
 	named->line[0] = '\0';
 	if (!code_map_find(symbols->code_map, image, pc, &place)) {
@@ -91,13 +92,17 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 	path = stream_file(symbols->stream, place.file)->path;
 	named->file = path;
 	elf = file_of(symbols, place.file);
+	begin = place.offset;
 	if (elf && elf_file_function(elf, place.offset, named->function,
 				     sizeof(named->function)))
 		elf_file_line(elf, place.offset, named->line,
 			      sizeof(named->line));
-	else
+	else {
+		if (elf)
+			elf_file_begin(elf, place.offset, &begin);
 		snprintf(named->function, sizeof(named->function), "%s+%#llx",
-			 base_name(path), (unsigned long long)place.offset);
+			 base_name(path), (unsigned long long)begin);
+	}
 }
 
 static int
@@ -159,7 +164,7 @@ put_functions(struct result *result, struct functions *functions)
 					       "walk_cycles:cycles",
 					       "share:percent",
 					       NULL };
-	double all = view_or_zero(result, "walk.cycles");
+	double all = view_walk_cycles(result);
 	int error = result_table(result, "functions",
 				 "page walks by function; share is of all walk "
 				 "cycles of the run",

@@ -12,7 +12,8 @@
 /*
  * After the models have finished: add columns function, file, line to the
  * table `sites` and make the table `functions` of it.  Where there is no
- * symbol the function is "FILE+0xOFFSET"; files that are gone or have changed
+ * symbol the function is "FILE+0xOFFSET", with the offset at which it begins
+ * if the unwind table tells, else that of the pc; files that are gone or have changed
  * since (build-id) are said in the value `symbols.missing`.
  * code_map: of code_map_open, fed by the same run.  Without `sites`: nothing.
  * 0 or -ENOMEM (said).

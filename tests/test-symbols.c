@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -262,6 +262,44 @@ code_without_symbols(void **state)
 	world_close(&world);
 }
 
+/* Stripped of its symbols, a file still tells where functions begin. */
+static void
+stripped_functions(void **state)
+{
+	char path[] = "/tmp/pagescope-strip-XXXXXX", command[256], name[256];
+	uint64_t begin = (uint64_t)(uintptr_t)a_known_function;
+	const uint64_t pc[] = { begin + 1, begin };
+	struct result *result;
+	struct code_place place;
+	struct world world;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(command, sizeof(command),
+		 "strip -o %s /proc/%d/exe 2>/dev/null", path, (int)getpid());
+	if (system(command)) {
+		unlink(path);
+		print_message("no strip(1): stripped files are not tested\n");
+		skip();
+	}
+	world_open(&world);
+	map_self(&world, "");
+	assert_true(code_map_find(world.map, world.image, begin, &place));
+	map(&world, EVENT_MAP, begin, 64, place.offset,
+	    MAP_FLAG_EXEC | MAP_FLAG_FILE, path, "");
+	result = sites(&world, pc, ARRAY_SIZE(pc));
+	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	snprintf(name, sizeof(name), "%s+%#llx", strrchr(path, '/') + 1,
+		 (unsigned long long)place.offset);
+	assert_string_equal(text(result, "sites", 0, 7), name);
+	assert_string_equal(text(result, "functions", 0, 0), name);
+	assert_null(cell(result, "functions", 1, 0));
+	result_close(result);
+	world_close(&world);
+	unlink(path);
+}
+
 static void
 changed_files_are_not_guessed_from(void **state)
 {
@@ -312,6 +350,7 @@ main(void)
 		cmocka_unit_test(own_and_library_functions),
 		cmocka_unit_test(source_lines),
 		cmocka_unit_test(code_without_symbols),
+		cmocka_unit_test(stripped_functions),
 		cmocka_unit_test(changed_files_are_not_guessed_from),
 		cmocka_unit_test(places_over_time),
 	};
