@@ -7,6 +7,8 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <math.h>
+
 #define BINS 64
 
 struct span {
@@ -47,6 +49,33 @@ find_span(const struct result *result, struct span *span,
 	return span->all > 0;
 }
 
+/* Walks in the bin that begins at `from`; *row goes on to the next bin. */
+static double
+bin_walks(const struct view_table *table, const struct span *span, double from,
+	  size_t *row)
+{
+	int latency = view_column(table, "latency");
+	int walks = view_column(table, "walks");
+	double sum = 0;
+
+	while (*row < table->n_rows &&
+	       view_number(table, *row, latency) < from + span->width)
+		sum += view_number(table, (*row)++, walks);
+	return sum;
+}
+
+static double
+highest_share(const struct view_table *table, const struct span *span)
+{
+	double highest = 0, walks, from = span->low;
+
+	for (size_t row = 0; row < table->n_rows; from += span->width) {
+		walks = bin_walks(table, span, from, &row);
+		highest = walks > highest ? walks : highest;
+	}
+	return 100 * highest / span->all;
+}
+
 static size_t
 latency_data(const struct result *result, FILE *file, char *why,
 	     size_t why_bytes)
@@ -64,12 +93,7 @@ latency_data(const struct result *result, FILE *file, char *why,
 	      "walks (%)\n",
 	      file);
 	for (double from = span.low; i < table.n_rows; from += span.width) {
-		walks = 0;
-		while (i < table.n_rows &&
-		       view_number(&table, i, view_column(&table, "latency")) <
-			       from + span.width)
-			walks += view_number(&table, i++,
-					     view_column(&table, "walks"));
+		walks = bin_walks(&table, &span, from, &i);
 		if (walks <= 0 && from > span.high)
 			continue;
 		fprintf(file, "%.0f %.0f %.0f %.6g\n", from,
@@ -112,20 +136,27 @@ latency_draw(const struct result *result, FILE *script)
 {
 	struct view_table table;
 	struct span span;
+	double top, step;
 
 	find_span(result, &span, &table);
+	/* a third more than the data need, for the marks' texts */
+	top = highest_share(&table, &span);
+	for (step = 0.001; step * 6 < top; step *= step * 10 < top ? 10 : 2)
+		;
+	top = ceil(top / step) * step;
 	fprintf(script,
 		"width = %.0f\n"
 		"set xrange [%.17g:%.17g]\n"
-		"set yrange [0:*]\n"
-		"set offsets 0, 0, graph 0.3, 0\n"
+		"set yrange [0:%.17g]\n"
+		"set ytics 0, %.17g, %.17g\n"
 		"set y2range [0:130]\n"
 		"set border 11\n"
 		"set y2tics 0, 25, 100\n"
 		"set ylabel 'share of walks (%%)'\n"
 		"set y2label side('walks that take at most so long (%%)')\n"
 		"set key bottom center outside horizontal samplen 2\n",
-		span.width, span.low - span.width, span.high + span.width);
+		span.width, span.low - span.width, span.high + span.width,
+		1.3 * top, step, top);
 	fprintf(script, "set xlabel 'latency of a walk (cycles)'");
 	if (span.beyond > 0)
 		fprintf(script, ".'; %.2g %% of walks are longer, up to %.0f'",

@@ -94,6 +94,8 @@ misses_draw(const struct result *result, FILE *script)
 		"two = %d\n"
 		"set style data histograms\n"
 		"set boxwidth 0.85 relative\n"
+		"small = format eq 'png' ? ',17' : format eq 'pdf' ? ',7' : "
+		"',9'\n"
 		"label(y) = y == 0 ? '0' : y < 1e-4 ? '< 0.0001' : "
 		"y < 0.01 ? sprintf('%%.4f', y) : sprintf('%%.3g', y)\n"
 		"set yrange [0:*]\n"
@@ -112,9 +114,9 @@ misses_draw(const struct result *result, FILE *script)
 		"linecolor rgb '%s', \\\n"
 		"\t'' index 0 using 3 title 'fetch' linecolor rgb '%s', \\\n"
 		"\t'' index 0 using ($0-1./6):2:(label($2)) with labels "
-		"offset 0,0.7 notitle, \\\n"
+		"offset 0,0.7 font small notitle, \\\n"
 		"\t'' index 0 using ($0+1./6):3:(label($3)) with labels "
-		"offset 0,0.7 notitle\n",
+		"offset 0,0.7 font small notitle\n",
 		any, plot_colour(0), plot_colour(1));
 	fprintf(script,
 		"if (two && format ne 'terminal') {\n"

@@ -74,7 +74,8 @@ put_line(struct text *text, const char *prefix, const char *name,
 		text->error = -ENOMEM;
 		return;
 	}
-	text_say(text, "%s: %s", full, line);
+	if (*line)
+		text_say(text, "%s: %s", full, line);
 	free(line);
 }
 

@@ -26,7 +26,7 @@ put_ranking(struct text *text, const struct ranking *ranking)
 	struct view_table table;
 	size_t n, names = 0;
 	int misses, walks, cycles;
-	double all = view_or_zero(text->result, "walk.cycles");
+	double all = view_walk_cycles(text->result);
 	struct grid *grid;
 
 	if (!view_table(text->result, ranking->table, &table) || !table.n_rows)
@@ -74,7 +74,7 @@ put_sites(struct text *text)
 	struct view_table table;
 	size_t n;
 	int pc, kind, walks, cycles, function, line;
-	double all = view_or_zero(text->result, "walk.cycles");
+	double all = view_walk_cycles(text->result);
 	struct grid *grid;
 
 	if (!view_table(text->result, "sites", &table) || !table.n_rows)

@@ -72,21 +72,25 @@ say_cost(struct text *text, double cycles, double accesses)
 		 "(first-level TLB hits are free).",
 		 number_si(cycles).text, number_real(cycles / accesses).text,
 		 per);
+	if (*per)
+		text_say(text,
+			 "If the program ran at one instruction per cycle "
+			 "otherwise, that would be %s of its time.",
+			 number_share(cycles, cycles + instructions).text);
 	if (!view_value(text->result, "walk.cycles", &walk_cycles))
 		return;
 	rest = cycles - walk_cycles;
 	if (walk_cycles <= 0)
-		text_say(text, "All of it is second-level TLB hits; no page "
-			       "walk was needed.");
+		text_say(text, "All of the translation cycles are hits in the "
+			       "second-level TLB; no page walk was needed.");
 	else if (rest <= 0)
-		text_say(text, "All of it is page walks.");
+		text_say(text, "All of the translation cycles are page walks.");
 	else
-		text_say(
-			text,
-			"%s of that is page walks, %s hits in the second-level "
-			"TLB.",
-			number_share(walk_cycles, cycles).text,
-			number_share(rest, cycles).text);
+		text_say(text,
+			 "Of the translation cycles %s are page walks and %s "
+			 "hits in the second-level TLB.",
+			 number_share(walk_cycles, cycles).text,
+			 number_share(rest, cycles).text);
 }
 
 static void
@@ -169,32 +173,46 @@ say_levels(struct text *text)
 		 place == 3 ? "" : " come from memory");
 }
 
-/* The first row of a ranking, if it stands out at all. */
+/* Of what the cost of translation mostly is: walks, or first-level misses
+ * that the second level answers. */
+static bool
+walks_dominate(const struct text *text)
+{
+	double walks = view_or_zero(text->result, "walk.cycles");
+
+	return walks > 0 &&
+	       2 * walks >= view_or_zero(text->result, "translation.cycles");
+}
+
+/* The row of a ranking that costs most, and whether it stands out at all. */
 static void
 say_top(struct text *text, const char *name, const char *column,
 	const char *what)
 {
 	struct view_table table;
-	double all, share;
+	double all = view_walk_cycles(text->result), most = 0, cost;
 	const char *unit = "walk cycles";
-	int cost;
+	int costs;
+	size_t row = 0;
 
-	if (!view_table(text->result, name, &table) || !table.n_rows)
-		return;
-	cost = view_column(&table, "walk_cycles");
-	all = view_or_zero(text->result, "walk.cycles");
-	if (all <= 0) {
-		cost = view_column(&table, "l1_misses");
-		all = view_sum(&table, cost);
+	view_table(text->result, name, &table);
+	costs = view_column(&table, "walk_cycles");
+	if (!walks_dominate(text) && view_column(&table, "l1_misses") >= 0) {
+		costs = view_column(&table, "l1_misses");
+		all = view_or_zero(text->result, "tlb.l1d.misses") +
+		      view_or_zero(text->result, "tlb.l1i.misses");
 		unit = "first-level TLB misses";
 	}
-	share = view_number(&table, 0, cost);
-	if (share <= 0)
-		return;
-	text_say(text, "%s %s causes %s of the %s%s.", what,
-		 view_text(&table, 0, view_column(&table, column)),
-		 number_share(share, all).text, unit,
-		 share < 0.2 * all ? ": no single one dominates" : "");
+	for (size_t i = 0; i < table.n_rows; i++) {
+		cost = view_number(&table, i, costs);
+		row = cost > most ? i : row;
+		most = cost > most ? cost : most;
+	}
+	if (most > 0)
+		text_say(text, "%s %s causes %s of the %s%s.", what,
+			 view_text(&table, row, view_column(&table, column)),
+			 number_share(most, all).text, unit,
+			 most < 0.2 * all ? ": no single one dominates" : "");
 }
 
 static void

@@ -152,6 +152,13 @@ view_sum(const struct view_table *table, int column)
 	return sum;
 }
 
+double
+view_walk_cycles(const struct result *result)
+{
+	return view_or_zero(result, "walk.cycles") +
+	       view_or_zero(result, "walk.faulted.cycles");
+}
+
 static const json_t *
 provenance(const struct result *result, const char *name)
 {
@@ -226,7 +233,7 @@ view_machine(const struct result *result)
 		const json_t *value = provenance(result, names[i]);
 
 		if (json_is_object(value))
-			value = json_object_get(value, "name");
+			value = json_object_get(value, "cpu");
 		if (json_is_string(value))
 			return json_string_value(value);
 	}

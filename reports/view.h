@@ -40,12 +40,16 @@ uint64_t view_address(const struct view_table *table, size_t row, int column);
 const char *view_text(const struct view_table *table, size_t row, int column);
 double view_sum(const struct view_table *table, int column);
 
+/* Cycles of all walks, those that ended in a fault too: what the rankings'
+ * walk_cycles add up to. */
+double view_walk_cycles(const struct result *result);
+
 /* The provenance's command line as one line of text; "" when unknown.
  * Returns the length as snprintf would. */
 size_t view_command(const struct result *result, char *text, size_t bytes);
 /* The base name of the recorded program, or "" */
 size_t view_program(const struct result *result, char *text, size_t bytes);
-/* The machine's name (preset), or "" */
+/* The machine's name (its preset), or "" */
 const char *view_machine(const struct result *result);
 
 #endif
