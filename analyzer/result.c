@@ -222,12 +222,13 @@ result_table(struct result *result, const char *name, const char *help,
 			json_decref(list);
 			return -ENOMEM;
 		}
-	table = json_pack("{s:s, s:o, s:[]}", "help", help ? help : "",
+	/* With O, not o: whether o is stolen from us on failure depends on
+	 * where it fails. */
+	table = json_pack("{s:s, s:O, s:[]}", "help", help ? help : "",
 			  "columns", list, "rows");
-	if (!table) {
-		json_decref(list);
+	json_decref(list);
+	if (!table)
 		return -ENOMEM;
-	}
 	return json_object_set_new(result->tables, name, table) ? -ENOMEM : 0;
 }
 

@@ -38,6 +38,7 @@ pst_block_fini(struct pst_block *block)
 	bytes_fini(&block->dictionary);
 	bytes_fini(&block->stored_dictionary);
 	bytes_fini(&block->stored);
+	*block = (struct pst_block){ 0 };
 }
 
 void

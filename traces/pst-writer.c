@@ -635,11 +635,11 @@ writer_close(struct model *model)
 	stop_encoders(writer);
 	if (writer->fd >= 0 && writer->own_fd)
 		close(writer->fd);
-	for (unsigned i = 0; i < writer->n_encoders; i++) {
+	for (unsigned i = 0; writer->encoder && i < writer->n_encoders; i++) {
 		codec_close(writer->encoder[i].codec);
 		ZSTD_freeCCtx(writer->encoder[i].zstd);
 	}
-	for (unsigned i = 0; i < writer->n_jobs; i++)
+	for (unsigned i = 0; writer->job && i < writer->n_jobs; i++)
 		pst_block_fini(&writer->job[i].block);
 	packer_close(writer->packer);
 	digest_close(writer->digest);
