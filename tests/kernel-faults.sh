@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The running kernel as judge of the whole way: small programs are run, for the
+# kernel's count of their minor faults and table bytes, then recorded and
+# replayed, for ours.  Both are differences between touching n pages and none, so
+# that start-up does not matter.  Tolerance 0.
+set -u
+program=$(dirname "$PAGESCOPE")/tests/fault-programs
+work=$(mktemp -d "${TMPDIR:-/tmp}/pagescope-faults.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+skip()
+{
+	echo "skipped: $1"
+	exit 77
+}
+
+# replayed ENGINE NAME PAGES: "MINOR POPULATED TABLES" of the recorded run.
+replayed()
+{
+	if ! "$PAGESCOPE" record -e "$1" -o "$work/t.pst" -- "$program" "$2" \
+		"$3" quiet >"$work/out" 2>"$work/err" ||
+		! "$PAGESCOPE" replay "$work/t.pst" --no-symbols \
+			-o "$work/r.json" 2>>"$work/err"; then
+		cat "$work/err" >&2
+		return 1
+	fi
+	for value in fault.minor fault.populated table.bytes.peak; do
+		"$PAGESCOPE" report --get $value "$work/r.json"
+	done | tr '\n' ' '
+}
+
+# compare ENGINE NAME PAGES TABLES: TABLES "no" where they are not compared,
+# because their peak is not what is left at the end.
+compare()
+{
+	local kernel0 tables0 kernel tables none some
+	read -r kernel0 tables0 < <("$program" "$2" 0)
+	read -r kernel tables < <("$program" "$2" "$3")
+	kernel=$((kernel - kernel0)) tables=$((tables - tables0))
+	if ! none=$(replayed "$1" "$2" 0) || ! some=$(replayed "$1" "$2" "$3"); then
+		failures=$((failures + 1))
+		return
+	fi
+	# shellcheck disable=SC2086 # three numbers each
+	set -- "$@" $none $some
+	local minor=$(($8 + $9 - $5 - $6)) bytes=$((${10} - $7))
+	if [ "$minor" != "$kernel" ] ||
+		{ [ "$4" = yes ] && [ "$bytes" != "$tables" ]; }; then
+		echo "$1 $2 $3: the kernel $kernel faults, $tables bytes of" \
+			"tables; the model $minor, $bytes"
+		failures=$((failures + 1))
+	fi
+}
+
+[ -x "$program" ] || skip "tests/fault-programs is not built"
+"$program" demand 16 | grep -q '^16 ' ||
+	skip "the kernel's count is not that of 4K pages here"
+engines=valgrind
+for engine in $engines; do
+	compare "$engine" demand 4096 yes
+	compare "$engine" stride 5000 yes
+	compare "$engine" sparse 300 yes
+	compare "$engine" zero 4000 yes
+	compare "$engine" dontneed 2048 no
+	compare "$engine" protect 3000 yes
+	compare "$engine" locked 16 yes
+	compare "$engine" copied 2000 no
+	compare "$engine" grown 3000 no
+done
+[ "$failures" = 0 ]
