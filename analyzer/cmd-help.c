@@ -9,6 +9,7 @@
 #include "analyzer/verb.h"
 #include "models/tables/table.h"
 #include "tracers/tracer.h"
+#include "traces/generate.h"
 #include "traces/importer.h"
 
 #include <stdlib.h>
@@ -75,6 +76,7 @@ enum {
 	OF_IMPORTERS,
 	OF_MODELS,
 	OF_TABLES,
+	OF_PATTERNS,
 	REGISTRIES
 };
 
@@ -103,6 +105,11 @@ gather(struct entries *entries)
 		entries_add(&entries[OF_TABLES], table_registry[i]->name,
 			    table_registry[i]->help,
 			    table_registry[i]->options);
+	for (i = 0; generate_pattern(i); i++)
+		entries_add(&entries[OF_PATTERNS], generate_pattern(i)->name,
+			    generate_pattern(i)->help, NULL);
+	entries_add(&entries[OF_PATTERNS], "KEY=VALUE", "of all patterns",
+		    &generate_options);
 }
 
 static int
@@ -123,6 +130,8 @@ show(const struct verb_ops *verb, int form)
 			   &entries[OF_MODELS]);
 	lists[4] = list_of(LIST_TABLES, "Page tables (table.kind)",
 			   &entries[OF_TABLES]);
+	lists[5] = list_of(LIST_PATTERNS, "Patterns of the generator",
+			   &entries[OF_PATTERNS]);
 	page.lists = lists;
 	if (verb)
 		page_verb(&page, verb);

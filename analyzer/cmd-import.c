@@ -222,25 +222,17 @@ const struct verb_ops import_verb = {
 		"count as 4), and no such access crosses a 64-byte line. There "
 		"are no times: each access counts as a nanosecond.\n"
 		"\n"
-		"An input generate:PATTERN[,key=value...] is made up instead "
-		"of read: PATTERN is sequential, strided, uniform, zipf, "
-		"chase, hotscan, phases or mix (half zipf, 30 % by pages in "
-		"sequence, 20 % uniform); the keys are\n"
-		"  n          accesses (1M)       pages  of 4 KiB (262144)\n"
-		"  seed       (1)                 writes share of stores (0.3)\n"
-		"  s          zipf exponent (1)   stride bytes, 0: the pattern's\n"
-		"  hot        share of hot pages (0.01)\n"
-		"  hot-share  share of accesses to them (0.9)\n"
-		"  phase      accesses a phase (1M)\n"
-		"  base       address (0x100000000000)\n",
+		"An input generate:PATTERN[,KEY=VALUE...] is made up instead "
+		"of read: the same accesses from the same text, on every "
+		"machine, of any length.",
 	.examples =
 		"pagescope import --from lackey trace.txt -o imported.pst\n"
 		"# what valgrind writes can be imported while it runs\n"
-		"valgrind --tool=lackey --trace-mem=yes --log-fd=9 9>&1 >/dev/null gzip FILE | pagescope import --from lackey - -o gzip.pst\n"
+		"valgrind --tool=lackey --trace-mem=yes --log-fd=9 gzip -c FILE 9>&1 >/dev/null | pagescope import --from lackey - -o gzip.pst\n"
 		"# blocks of 512 bytes in a column with a name (not tested)\n"
 		"pagescope import --from csv --set csv.column=lbn --set csv.unit=512 disk.csv.gz -o disk.pst\n"
 		"pagescope import generate:mix,n=1M,pages=65536,seed=7 -o mix.pst\n",
-	.lists = LIST_IMPORTERS,
+	.lists = LIST_IMPORTERS | LIST_PATTERNS,
 	.options = &import_options,
 	.run = import_run,
 };

@@ -37,6 +37,7 @@ enum verb_list {
 	LIST_MODELS = 4,
 	LIST_TABLES = 8,
 	LIST_VERBS = 16,
+	LIST_PATTERNS = 32, /* of the generator */
 };
 
 struct verb_ops {
