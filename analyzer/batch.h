@@ -59,6 +59,9 @@ enum event_type {
 	EVENT_FAULT,
 	EVENT_LOST, /* value: how many accesses or faults are missing here */
 	EVENT_MARK, /* a phase boundary; file names it */
+	/* A performance event was counted here: address (0: none), value: ip,
+	 * extra: how many it stands for; file names it */
+	EVENT_SAMPLE,
 	EVENT_TYPES,
 };
 

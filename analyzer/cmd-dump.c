@@ -74,6 +74,7 @@ static const char *const event_names[EVENT_TYPES] = {
 	[EVENT_FAULT] = "fault",
 	[EVENT_LOST] = "lost",
 	[EVENT_MARK] = "mark",
+	[EVENT_SAMPLE] = "sample",
 };
 
 /* A model that prints. */

@@ -10,6 +10,7 @@
 #include "analyzer/progress.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
+#include "tracers/counters.h"
 #include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
@@ -45,7 +46,8 @@ static const struct option_row record_rows[] = {
 	{ "engine", OPTION_STRING, offsetof(struct record_config, engines),
 	  "valgrind",
 	  .help = "how to watch, joined by commas: one engine for accesses "
-		  "(valgrind, step) and faults beside it, or either alone",
+		  "(valgrind, step), faults or events beside it, or these "
+		  "alone",
 	  .key = 'e', .argument = "ENGINE[,ENGINE...]" },
 	{ "output", OPTION_STRING, offsetof(struct record_config, output),
 	  "pagescope.pst",
@@ -189,25 +191,28 @@ find_tracer(const char *name, size_t n)
 	return NULL;
 }
 
-static int
-unknown_engine(const char *name, size_t n)
+/* A mistyped engine, or an event of libpfm4? */
+static const char *
+near_engine(const char *name)
 {
-	const char *names[32], *near;
-	char copy[128];
+	const char *names[32];
 	size_t known = 0;
 
 	for (; tracer_registry[known] && known < ARRAY_SIZE(names); known++)
 		names[known] = tracer_registry[known]->name;
-	snprintf(copy, sizeof(copy), "%.*s", (int)n, name);
-	near = option_nearest(copy, names, known);
-	return fail(EINVAL, "record: -e: no engine or event \"%s\"%s%s%s", copy,
-		    near ? "; did you mean \"" : "", near ? near : "",
-		    near ? "\"?" : "");
+	return option_nearest(name, names, known);
 }
 
+/* One engine of -e */
+struct choice {
+	const struct tracer_ops *ops; /* NULL: an event */
+	char name[128];
+};
+
 static int
-open_tracer(struct record *record, const struct tracer_ops *ops, bool beside)
+open_tracer(struct record *record, const struct choice *choice, bool beside)
 {
+	const struct tracer_ops *ops = choice->ops;
 	struct tracer_setup setup = {
 		.stream = record->stream,
 		.roster = record->roster,
@@ -218,13 +223,14 @@ open_tracer(struct record *record, const struct tracer_ops *ops, bool beside)
 		.stop = &record->stop,
 	};
 	char why[512];
-	int error = ops->probe ? ops->probe(why, sizeof(why)) : 0;
 	size_t at = beside ? record->n_tracers : 0;
+	int error = ops && ops->probe ? ops->probe(why, sizeof(why)) : 0;
 
 	if (error)
 		return fail(-error, "record: the %s engine can't run here: %s",
 			    ops->name, why);
-	error = ops->open(&record->tracer[at], &setup);
+	error = ops ? ops->open(&record->tracer[at], &setup)
+		    : counters_open(&record->tracer[at], &setup, choice->name);
 	if (!error && beside)
 		record->n_tracers++;
 	return error;
@@ -232,30 +238,35 @@ open_tracer(struct record *record, const struct tracer_ops *ops, bool beside)
 
 /* Which engines does -e name?  The main one comes first. */
 static int
-choose_tracers(const char *names, const struct tracer_ops **chosen, size_t *n)
+choose_tracers(const char *names, struct choice *chosen, size_t *n)
 {
 	bool main = false;
 
 	*n = 0;
-	while (*names) {
+	for (; *names; names += strspn(names, ",")) {
 		size_t length = strcspn(names, ",");
-		const struct tracer_ops *ops = find_tracer(names, length);
+		struct choice one = { find_tracer(names, length), "" };
 
-		if (!ops)
-			return unknown_engine(names, length);
+		snprintf(one.name, sizeof(one.name), "%.*s", (int)length,
+			 names);
+		if (!one.ops && near_engine(one.name))
+			return fail(
+				EINVAL,
+				"record: -e: no engine or event \"%s\"; did you mean \"%s\"?",
+				one.name, near_engine(one.name));
 		if (*n == TRACERS_MAX)
 			return fail(EINVAL, "record: -e: too many engines");
-		chosen[(*n)++] = ops;
-		if (!ops->companion) {
-			if (main)
-				return fail(EINVAL, "record: -e: only one of "
-						    "the engines for accesses "
-						    "at a time");
-			main = true;
-			chosen[*n - 1] = chosen[0];
-			chosen[0] = ops;
-		}
-		names += length + (names[length] == ',');
+		chosen[(*n)++] = one;
+		names += length;
+		if (!one.ops || one.ops->companion)
+			continue;
+		if (main)
+			return fail(
+				EINVAL,
+				"record: -e: only one of the engines for accesses at a time");
+		main = true;
+		chosen[*n - 1] = chosen[0];
+		chosen[0] = one;
 	}
 	if (!*n)
 		return fail(EINVAL, "record: -e names no engine");
@@ -265,7 +276,7 @@ choose_tracers(const char *names, const struct tracer_ops **chosen, size_t *n)
 static int
 open_tracers(struct record *record)
 {
-	const struct tracer_ops *chosen[TRACERS_MAX];
+	struct choice chosen[TRACERS_MAX];
 	size_t n;
 	int error = choose_tracers(record->config->engines, chosen, &n);
 
@@ -273,7 +284,7 @@ open_tracers(struct record *record)
 		return error;
 	record->n_tracers = 1;
 	for (size_t i = 0; i < n && !error; i++)
-		error = open_tracer(record, chosen[i], i > 0);
+		error = open_tracer(record, &chosen[i], i > 0);
 	return error;
 }
 
@@ -693,6 +704,11 @@ const struct verb_ops record_verb = {
 		"(--max-accesses, --max-size, --duration) is reached the trace "
 		"is saved at once, and record waits for the command, which "
 		"runs on.\n\n"
+		"An engine that is none of the list is taken as the name of a "
+		"performance event, as libpfm4 knows them (perf::PAGE-FAULTS, "
+		"DTLB_LOAD_MISSES:...): each time it is counted, or each Nth "
+		"with :period=N, becomes a sample of the trace, or a fault if "
+		"it is one of page faults.\n\n"
 		"With -o - the trace goes to standard output: pagescope record "
 		"-o - -- COMMAND | pagescope replay -i -.",
 	.options = &record_options,

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ *	0    legacy: x87, mxcsr, xmm0-15 at 160
+ *	512  header: XSTATE_BV, XCOMP_BV
+ *	...  components where CPUID leaf 0xD says: 2 upper halves of ymm0-15,
+ *	     5 k0-7, 6 upper halves of zmm0-15, 7 zmm16-31
+ *
+ * A component whose bit in XSTATE_BV is clear is in its initial state: zero.
+ */
+#include "tracers/xstate.h"
+#include "analyzer/base.h"
+
+#include <cpuid.h>
+#include <string.h>
+
+#define HEADER	     512
+#define HEADER_BYTES 64
+#define XMM	     160
+
+enum component {
+	COMPONENT_X87,
+	COMPONENT_SSE,
+	COMPONENT_YMM,
+	COMPONENT_OPMASK = 5,
+	COMPONENT_ZMM_HIGH,
+	COMPONENT_ZMM_16,
+	COMPONENTS = 63,
+};
+
+/* Start of n_bytes of entry `index` of a component, or NULL if it is zero */
+static const uint8_t *
+part(const uint8_t *state, size_t bytes, unsigned component, unsigned index,
+     size_t n_bytes)
+{
+	uint64_t present;
+	unsigned size, offset = XMM, ecx, edx;
+
+	if (bytes < HEADER + HEADER_BYTES)
+		return NULL;
+	memcpy(&present, state + HEADER, sizeof(present));
+	if (!(present >> component & 1))
+		return NULL;
+	if (component > COMPONENT_SSE)
+		__cpuid_count(0xd, component, size, offset, ecx, edx);
+	if (offset + (index + 1) * n_bytes > bytes)
+		return NULL;
+	return state + offset + index * n_bytes;
+}
+
+static void
+copy_part(uint8_t *to, const uint8_t *from, size_t n_bytes)
+{
+	if (from)
+		memcpy(to, from, n_bytes);
+}
+
+void
+xstate_vector(const uint8_t *state, size_t bytes, unsigned number,
+	      uint8_t value[64])
+{
+	memset(value, 0, 64);
+	if (number >= 16) {
+		copy_part(value,
+			  part(state, bytes, COMPONENT_ZMM_16, number - 16, 64),
+			  64);
+		return;
+	}
+	copy_part(value, part(state, bytes, COMPONENT_SSE, number, 16), 16);
+	copy_part(value + 16, part(state, bytes, COMPONENT_YMM, number, 16),
+		  16);
+	copy_part(value + 32,
+		  part(state, bytes, COMPONENT_ZMM_HIGH, number, 32), 32);
+}
+
+uint64_t
+xstate_opmask(const uint8_t *state, size_t bytes, unsigned number)
+{
+	const uint8_t *from = part(state, bytes, COMPONENT_OPMASK, number, 8);
+	uint64_t value = 0;
+
+	if (from)
+		memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+static uint64_t
+enabled_components(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (uint64_t)high << 32 | low;
+}
+
+uint32_t
+xstate_save_bytes(uint64_t components, bool compact)
+{
+	uint32_t end = HEADER + HEADER_BYTES;
+
+	components &= enabled_components();
+	for (unsigned i = COMPONENT_YMM; i < COMPONENTS; i++) {
+		unsigned size, offset, flags, edx;
+
+		if (!(components >> i & 1))
+			continue;
+		__cpuid_count(0xd, i, size, offset, flags, edx);
+		if (!compact) {
+			if (offset + size > end)
+				end = offset + size;
+			continue;
+		}
+		if (flags & 2)
+			end = (end + 63) & ~UINT32_C(63);
+		end += size;
+	}
+	return end;
+}
