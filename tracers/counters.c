@@ -110,7 +110,7 @@ counters_open(struct tracer **out, const struct tracer_setup *setup,
 	if (error != PFM_SUCCESS)
 		return fail(
 			EINVAL,
-			"record: \"%s\" is neither an engine (valgrind, step, faults) nor an event that libpfm4 finds on this host (%s)",
+			"record: -e: no engine or event \"%s\" (libpfm4: %s)",
 			name, pfm_strerror(error));
 	if (!event.attr.sample_period)
 		event.attr.sample_period =
