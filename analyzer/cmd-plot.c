@@ -99,7 +99,7 @@ check_lists(const struct plot_config *config)
 	for (; plot_formats[n]; n++)
 		formats[n] = plot_formats[n];
 	formats[n++] = "terminal";
-	for (; plot_registry[m] && m < ARRAY_SIZE(kinds) - 1; m++)
+	for (; m < ARRAY_SIZE(kinds) - 1 && plot_registry[m]; m++)
 		kinds[m] = plot_registry[m]->name;
 	kinds[m++] = "all";
 	error = check_list("format", config->format, formats, n);

@@ -99,7 +99,7 @@ find_renderer(const char *name)
 	const char *names[16], *near;
 	size_t n = 0;
 
-	for (; renderer_registry[n] && n < ARRAY_SIZE(names); n++) {
+	for (; n < ARRAY_SIZE(names) && renderer_registry[n]; n++) {
 		if (!strcmp(renderer_registry[n]->name, name))
 			return renderer_registry[n];
 		names[n] = renderer_registry[n]->name;

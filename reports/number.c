@@ -50,7 +50,7 @@ three_digits(double value, char *text, size_t bytes)
 static struct number
 prefixed(double value, double base, const char *const *prefixes)
 {
-	struct number number;
+	struct number number = { "" };
 	char digits[40];
 
 	/* what rounds to 1000 is 1.00 of the next prefix */
@@ -69,7 +69,7 @@ number_si(double value)
 {
 	static const char *const prefixes[] = { "",   " k", " M", " G",
 						" T", " P", " E", NULL };
-	struct number number;
+	struct number number = { "" };
 
 	if (fabs(value) < 10000) {
 		if (value == floor(value))
@@ -86,7 +86,7 @@ number_bytes(double value)
 	static const char *const prefixes[] = { " bytes", " KiB", " MiB",
 						" GiB",	  " TiB", " PiB",
 						" EiB",	  NULL };
-	struct number number;
+	struct number number = { "" };
 
 	if (fabs(value) < 1024) {
 		snprintf(number.text, sizeof(number.text), "%.0f byte%s", value,
@@ -118,7 +118,7 @@ number_share(double part, double whole)
 struct number
 number_real(double value)
 {
-	struct number number;
+	struct number number = { "" };
 
 	if (fabs(value) >= 10000)
 		return number_si(value);
@@ -134,7 +134,7 @@ number_real(double value)
 struct number
 number_of(double value, const char *word)
 {
-	struct number number, digits = number_si(value);
+	struct number number = { "" }, digits = number_si(value);
 
 	size_t n = strlen(word);
 	const char *plural = n && word[n - 1] == 's' ? "es" : "s";

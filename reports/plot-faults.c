@@ -30,10 +30,9 @@ faults_data(const struct result *result, FILE *file, char *why,
 
 	view_table(result, "faults.time", &table);
 	n = find_classes(&table, classes);
-	if (!n) {
-		snprintf(why, why_bytes, "no page fault was taken");
-		return 0;
-	}
+	if (!n)
+		return plot_nothing(result, "faults.time",
+				    "no page fault was taken", why, why_bytes);
 	fputs("# accesses so far", file);
 	for (size_t j = 0; j < n; j++)
 		fprintf(file, ", %s",

@@ -14,10 +14,9 @@ footprint_data(const struct result *result, FILE *file, char *why,
 	time = view_column(&table, "accesses");
 	resident = view_column(&table, "resident");
 	tables = view_column(&table, "tables");
-	if (view_sum(&table, resident) + view_sum(&table, tables) <= 0) {
-		snprintf(why, why_bytes, "no memory was used");
-		return 0;
-	}
+	if (view_sum(&table, resident) + view_sum(&table, tables) <= 0)
+		return plot_nothing(result, "footprint.time",
+				    "no memory was used", why, why_bytes);
 	fputs("# accesses so far, resident bytes, bytes of page tables\n",
 	      file);
 	for (size_t i = 0; i < table.n_rows; i++)

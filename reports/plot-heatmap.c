@@ -146,10 +146,9 @@ heatmap_data(const struct result *result, FILE *file, char *why,
 	size_t times;
 
 	view_table(result, "heatmap", &table);
-	if (!table.n_rows) {
-		snprintf(why, why_bytes, "no TLB lookup missed");
-		return 0;
-	}
+	if (!table.n_rows)
+		return plot_nothing(result, "heatmap", "no TLB lookup missed",
+				    why, why_bytes);
 	regions = find_regions(&table, &rows);
 	width = bin_width(&table);
 	times = bins(result, &table, width);

@@ -85,10 +85,9 @@ latency_data(const struct result *result, FILE *file, char *why,
 	double walks, seen = 0;
 	size_t i = 0, rows = 0;
 
-	if (!find_span(result, &span, &table)) {
-		snprintf(why, why_bytes, "no page walk was made");
-		return 0;
-	}
+	if (!find_span(result, &span, &table))
+		return plot_nothing(result, "walk.latency",
+				    "no page walk was made", why, why_bytes);
 	fputs("# first and last latency of the bin (cycles), walks, share of "
 	      "walks (%)\n",
 	      file);

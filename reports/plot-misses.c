@@ -55,20 +55,32 @@ misses_data(const struct result *result, FILE *file, char *why,
 		{ "L1 TLB", "tlb.l1d.misses", "tlb.l1i.misses" },
 		{ "L2 TLB", "tlb.l2.data.misses", "tlb.l2.fetch.misses" },
 	};
-	double accesses = view_or_zero(result, "accesses"), all = 0;
+	double accesses = view_or_zero(result, "accesses"), all = 0, n;
+	bool any = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-		all += view_or_zero(result, levels[i][1]) +
-		       view_or_zero(result, levels[i][2]);
+		for (size_t j = 1; j < ARRAY_SIZE(levels[i]); j++)
+			if (view_value(result, levels[i][j], &n)) {
+				all += n;
+				any = true;
+			}
 	if (accesses <= 0 || all <= 0) {
-		snprintf(why, why_bytes, "no TLB lookup missed");
+		snprintf(why, why_bytes, "%s",
+			 any ? "no TLB lookup missed"
+			     : "this result has no TLB misses");
 		return 0;
 	}
 	fputs("# level, misses per 1,000 accesses: data, fetch\n", file);
-	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-		fprintf(file, "\"%s\" %.9g %.9g\n", levels[i][0],
-			1000 * view_or_zero(result, levels[i][1]) / accesses,
-			1000 * view_or_zero(result, levels[i][2]) / accesses);
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		fprintf(file, "\"%s\"", levels[i][0]);
+		/* what is not known is no bar, not a bar of height 0 */
+		for (size_t j = 1; j < ARRAY_SIZE(levels[i]); j++)
+			if (view_value(result, levels[i][j], &n))
+				fprintf(file, " %.9g", 1000 * n / accesses);
+			else
+				fputs(" NaN", file);
+		putc('\n', file);
+	}
 	fputs("\n\n# page size, hits in the L2 TLB, page walks\n", file);
 	return ARRAY_SIZE(levels) + sizes_data(result, file);
 }

@@ -27,6 +27,20 @@ plot_colour(size_t i)
 	return colours[i % ARRAY_SIZE(colours)];
 }
 
+size_t
+plot_nothing(const struct result *result, const char *table, const char *reason,
+	     char *why, size_t why_bytes)
+{
+	struct view_table found;
+
+	if (view_table(result, table, &found))
+		snprintf(why, why_bytes, "%s", reason);
+	else
+		snprintf(why, why_bytes, "this result has no table \"%s\"",
+			 table);
+	return 0;
+}
+
 void
 plot_quote(FILE *script, const char *text)
 {

@@ -51,6 +51,13 @@ extern const struct plot_ops *const plot_registry[];
 int plot_make(const struct plot_ops *plot, const struct result *result,
 	      const struct plot_setup *setup);
 
+/*
+ * Why there is nothing to plot: `reason` where the result has the table and it
+ * is empty, else that it has none.  Returns 0, for a data method to return.
+ */
+size_t plot_nothing(const struct result *result, const char *table,
+		    const char *reason, char *why, size_t why_bytes);
+
 /* Write a text as a gnuplot string that nothing is expanded in. */
 void plot_quote(FILE *script, const char *text);
 

@@ -68,7 +68,9 @@ put_lookups(struct text *text, struct grid *grid, const char *prefix,
 	double lookups = named(text, prefix, "lookups");
 	double misses = lookups - named(text, prefix, "hits");
 
-	if (!known(text, prefix, "lookups"))
+	/* a walk cache of a level that this table does not have */
+	if (!known(text, prefix, "lookups") || !known(text, prefix, "hits") ||
+	    (lookups <= 0 && !strncmp(prefix, "pwc.", 4)))
 		return;
 	grid_add(grid, title);
 	grid_add(grid, number_count(lookups).text);

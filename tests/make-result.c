@@ -86,6 +86,8 @@ static const struct count full_counts[] = {
 	{ "pwc.pde.hits", 1100400, "lookups" },
 	{ "pwc.pdpte.lookups", 100000, "lookups" },
 	{ "pwc.pdpte.hits", 99000, "lookups" },
+	{ "pwc.pml5e.lookups", 0, "lookups" },
+	{ "pwc.pml5e.hits", 0, "lookups" },
 	{ "walk.count", 1199000, "walks" },
 	{ "walk.references", 1301000, "references" },
 	{ "walk.cycles", 45800000, "cycles" },

@@ -35,7 +35,7 @@ expect()
 	fi
 }
 
-for kind in full quiet empty bare; do
+for kind in full quiet empty blind bare; do
 	"$make_result" $kind "$dir/$kind.json" || exit 99
 done
 
@@ -54,6 +54,14 @@ done
 [ -z "$(ls "$dir/q")" ] || complain "quiet: left $(ls "$dir/q")"
 expect 3 'nothing to plot' -o "$dir/q" "$dir/bare.json"
 expect 125 'Not a directory' -o /dev/null/x "$dir/full.json"
+
+# What is not known is said to be so: blind has walks and faults, but no tables
+expect 3 'nothing to plot: this result has no table "walk.latency"$' \
+	--kind latency -o "$dir/q" "$dir/blind.json"
+expect 3 'nothing to plot: this result has no table "faults.time"$' \
+	--kind faults -o "$dir/q" "$dir/blind.json"
+expect 3 'nothing to plot: this result has no TLB misses$' \
+	--kind misses -o "$dir/q" "$dir/bare.json"
 
 command -v gnuplot >/dev/null || {
 	echo 'gnuplot is not installed: figures are not tested'
@@ -90,6 +98,9 @@ for kind in $kinds; do
 	[ ! -s "$dir/err" ] || complain "$kind.gp: $(cat "$dir/err")"
 	cmp "$out/$kind.png" "$dir/again/$kind.png" || complain "$kind.gp: another picture"
 done
+
+expect 0 '' --kind misses -o "$dir/b" --format svg "$dir/blind.json"
+grep -qx '"L2 TLB" NaN NaN' "$dir/b/misses.dat" || complain 'blind: an unknown level is not NaN'
 
 # On the terminal, with nothing left behind
 (cd "$dir" && "$PAGESCOPE" plot --format terminal --kind misses,latency full.json) >"$dir/out" ||
