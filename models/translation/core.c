@@ -192,6 +192,8 @@ core_init(struct core *core, const struct core_config *config,
 		core_fini(core);
 		return error;
 	}
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		core->tlb[i].sizes_changed = &core->sizes_changed;
 	build_levels(core);
 	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
 	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
@@ -277,6 +279,25 @@ struct lookup {
 	uint64_t physical; /* of address */
 };
 
+static void
+activate(struct core_level *level)
+{
+	level->n_active = 0;
+	for (unsigned i = 0; i < level->n; i++)
+		if (*level->probe[i].used)
+			level->active[level->n_active++] = level->probe[i];
+}
+
+static NOINLINE void
+activate_all(struct core *core)
+{
+	for (unsigned side = 0; side < CORE_SIDES; side++) {
+		activate(&core->l1[side]);
+		activate(&core->l2[side]);
+	}
+	core->sizes_changed = false;
+}
+
 /* A slot of one of the level's arrays; array NULL: it is in none. */
 struct place {
 	struct tlb *array;
@@ -288,13 +309,11 @@ static ALWAYS_INLINE struct place
 level_find(const struct core *core, const struct core_level *level,
 	   const struct lookup *lookup)
 {
-	for (unsigned i = 0; i < level->n; i++) {
-		const struct core_probe *probe = &level->probe[i];
+	for (unsigned i = 0; i < level->n_active; i++) {
+		const struct core_probe *probe = &level->active[i];
 		struct tlb *tlb = probe->tlb;
 		uint32_t slot;
 
-		if (!*probe->used)
-			continue;
 		slot = tlb_find(tlb,
 				tlb_key(lookup->address, probe->shift,
 					probe->code, core->asid),
@@ -388,7 +407,7 @@ resolve(struct core *core, struct lookup *lookup, struct core_miss *miss)
 	bool write = lookup->write;
 	struct mapping mapping;
 	struct place place;
-	unsigned code, more;
+	unsigned code;
 	int error = walker_walk(walker, core->table, lookup->address,
 				core->asid, write, &mapping, &miss->cycles);
 
@@ -400,12 +419,12 @@ resolve(struct core *core, struct lookup *lookup, struct core_miss *miss)
 		if (error)
 			return error;
 		if (!mapping.shift || (write && !mapping.writable)) {
+			miss->cycles = 0;
 			core->counts.untranslated++;
 			return 0;
 		}
 		error = walker_walk(walker, core->table, lookup->address,
-				    core->asid, write, &mapping, &more);
-		miss->cycles += more;
+				    core->asid, write, &mapping, &miss->cycles);
 	}
 	if (error)
 		return error;
@@ -424,7 +443,7 @@ resolve(struct core *core, struct lookup *lookup, struct core_miss *miss)
 	return 0;
 }
 
-static void
+static ALWAYS_INLINE void
 l2_hit(struct core *core, struct lookup *lookup, const struct place *at)
 {
 	struct tlb_columns *column = &at->array->column;
@@ -441,7 +460,7 @@ l2_hit(struct core *core, struct lookup *lookup, const struct place *at)
 }
 
 /* The first level does not have it. */
-static int
+static ALWAYS_INLINE int
 lookup_l2(struct core *core, struct lookup *lookup)
 {
 	struct site_count *site = &core->sites.count[SITE_INDEX(lookup->ref)];
@@ -472,7 +491,11 @@ lookup_l2(struct core *core, struct lookup *lookup)
 static ALWAYS_INLINE int
 lookup_page(struct core *core, struct lookup *lookup)
 {
-	struct place at = level_find(core, &core->l1[lookup->side], lookup);
+	struct place at;
+
+	if (unlikely(core->sizes_changed))
+		activate_all(core);
+	at = level_find(core, &core->l1[lookup->side], lookup);
 
 	if (!at.array)
 		return lookup_l2(core, lookup);
@@ -510,7 +533,7 @@ reference_lines(struct core *core, uint64_t physical, uint64_t bytes,
  * An access that crosses pages: page by page.  Each beyond the first advances
  * core->now, so that stamps stay in order.
  */
-static int
+static NOINLINE int
 lookup_pages(struct core *core, struct lookup *lookup, uint64_t bytes)
 {
 	uint64_t last = lookup->address + bytes - 1;
@@ -581,14 +604,15 @@ count_units(struct core *core, uint64_t units)
 static ALWAYS_INLINE void
 prefetch_set(const struct cache *cache, uint64_t physical)
 {
-	const uint64_t *set;
+	uint64_t number;
 
 	if (!cache_exists(cache))
 		return;
-	set = &cache->line[cache_set(cache, physical >> cache->line_shift) *
-			   cache->ways];
-	__builtin_prefetch(set);
-	__builtin_prefetch(set + 8);
+	number = cache_set(cache, physical >> cache->line_shift);
+	if (cache->rank)
+		__builtin_prefetch(&cache->rank[number]);
+	__builtin_prefetch(&cache->line[number * cache->ways]);
+	__builtin_prefetch(&cache->line[number * cache->ways + 8]);
 }
 
 /*

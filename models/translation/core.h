@@ -72,7 +72,7 @@ struct core_miss {
 	uint64_t address, position;
 	bool walked;
 	bool first;	 /* walk of a page since it was mapped */
-	unsigned cycles; /* of the walk, with those that faulted */
+	unsigned cycles; /* of the walk that found the page */
 };
 
 /* Who pages in and who wants to know. */
@@ -97,8 +97,8 @@ struct core_probe {
 
 /* What one side of a level asks, and where a page of each size goes. */
 struct core_level {
-	struct core_probe probe[CORE_PROBES_MAX];
-	unsigned n;
+	struct core_probe probe[CORE_PROBES_MAX], active[CORE_PROBES_MAX];
+	unsigned n, n_active; /* active: of the sizes that are there now */
 	struct tlb *home[TLB_SIZES]; /* NULL: held nowhere */
 	unsigned piece[TLB_SIZES];   /* as which size it goes in */
 	bool overlaps[TLB_SIZES];    /* pieces of it may be there already */
@@ -130,7 +130,8 @@ struct core {
 	struct site_table sites;
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
-	bool ahead; /* the last batch had many walks: prefetch */
+	bool sizes_changed; /* some level's `active` is out of date */
+	bool ahead;	    /* the last batch had many walks: prefetch */
 
 	uint32_t space;
 	struct table *table; /* of the space, borrowed */

@@ -104,7 +104,9 @@ pwc_finish(const struct pwc *pwc, struct result *result)
 		char name[64];
 		int error;
 
-		if (!pwc->level[i].entries)
+		/* what is above the table's root was never asked */
+		if (!pwc->level[i].entries ||
+		    (i + PWC_LOWEST > 4 && !pwc->lookups[i]))
 			continue;
 		snprintf(name, sizeof(name), "pwc.%s.lookups", pwc_names[i]);
 		error = result_count(result, name, pwc->lookups[i], "lookups");

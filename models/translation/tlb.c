@@ -135,6 +135,9 @@ empty(struct tlb *tlb)
 		init_ages(tlb);
 	tlb->used = 0;
 	memset(tlb->used_by, 0, sizeof(tlb->used_by));
+	tlb->used_by[3] = tlb->entries;
+	if (tlb->sizes_changed)
+		*tlb->sizes_changed = true;
 }
 
 static int
@@ -211,6 +214,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 		tlb_fini(tlb);
 		return -ENOMEM;
 	}
+	tlb->simple = tlb->print && tlb->replacement->ranked;
 	empty(tlb);
 	return 0;
 }
@@ -257,14 +261,27 @@ key_of(const struct tlb *tlb, uint32_t slot)
 	return tlb->column.tag[slot] & ~(TLB_ALWAYS | TLB_READONLY);
 }
 
-/* The slot's key leaves the index and the counts of sizes. */
+void
+tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key)
+{
+	uint32_t *from = &tlb->used_by[old_tag >> TLB_SIZE_SHIFT & 3];
+	uint32_t *to = &tlb->used_by[key >> TLB_SIZE_SHIFT & 3];
+
+	tlb->used += old_tag == TLB_FREE;
+	tlb->used -= key == TLB_FREE;
+	if (tlb->sizes_changed && (*from == 1 || !*to))
+		*tlb->sizes_changed = true;
+	--*from;
+	++*to;
+}
+
+/* The slot's key leaves the index. */
 static void
 unindex(struct tlb *tlb, uint32_t slot)
 {
 	uint64_t key = key_of(tlb, slot);
 	uint16_t *link;
 
-	tlb->used_by[key >> TLB_SIZE_SHIFT & 3]--;
 	if (tlb->print)
 		return;
 	link = &tlb->head[tlb_hash(tlb, key)];
@@ -278,7 +295,6 @@ set_index(struct tlb *tlb, uint32_t set, uint32_t slot, uint64_t key)
 {
 	uint16_t *head;
 
-	tlb->used_by[key >> TLB_SIZE_SHIFT & 3]++;
 	if (tlb->print) {
 		tlb->print[set * TLB_SCANNED + (slot - set * tlb->ways)] =
 			tlb_print(key);
@@ -297,10 +313,8 @@ make_room(struct tlb *tlb, uint32_t first)
 
 	if (unlikely(tlb->used < tlb->entries))
 		for (uint32_t i = first; i < first + tlb->ways; i++)
-			if (tlb->column.tag[i] == TLB_FREE) {
-				tlb->used++;
+			if (tlb->column.tag[i] == TLB_FREE)
 				return i;
-			}
 	slot = tlb->replacement->victim(tlb, first);
 	unindex(tlb, slot);
 	return slot;
@@ -312,6 +326,7 @@ tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	uint32_t set = tlb_set(tlb, key >> shift);
 	uint32_t slot = make_room(tlb, set * tlb->ways);
 
+	tlb_resize(tlb, tlb->column.tag[slot], key);
 	set_index(tlb, set, slot, key);
 	tlb->filled[slot] = now;
 	tlb->column.tag[slot] = key | TLB_ALWAYS;
@@ -330,7 +345,7 @@ age_last(struct tlb *tlb, uint32_t slot)
 	uint8_t was = age[slot % tlb->ways];
 
 	for (uint32_t i = 0; i < tlb->ways; i++)
-		age[i] -= age[i] > was;
+		age[i] = (uint8_t)(age[i] - (age[i] > was));
 	age[slot % tlb->ways] = (uint8_t)(tlb->ways - 1);
 }
 
@@ -338,12 +353,12 @@ void
 tlb_drop(struct tlb *tlb, uint32_t slot)
 {
 	unindex(tlb, slot);
+	tlb_resize(tlb, tlb->column.tag[slot], TLB_FREE);
 	free_slot(tlb, slot);
 	if (tlb->age)
 		age_last(tlb, slot);
 	tlb->bound[(size_t)(slot / tlb->ways) * tlb->groups +
 		   slot % tlb->ways / TLB_GROUP] = 0;
-	tlb->used--;
 }
 
 void

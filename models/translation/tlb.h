@@ -103,6 +103,7 @@ struct tlb {
 	uint32_t entries, ways, sets, set_mask;
 	uint32_t ways_mask; /* bits of ways that there are, if scanned */
 	uint32_t used, used_by[TLB_SIZES + 1];
+	bool *sizes_changed; /* set when a size comes or goes, or NULL */
 	uint8_t n_sizes, code[TLB_SIZES], shift[TLB_SIZES]; /* what it holds */
 	uint8_t shift_of[TLB_SIZES + 1];		    /* by code */
 	unsigned latency;
@@ -114,6 +115,7 @@ struct tlb {
 	uint64_t random;
 	const struct replacement_ops *replacement;
 	bool owns_columns;
+	bool simple; /* LRU of scanned sets: filled inline */
 };
 
 /* 0 or -ENOMEM; calloc'ed, all slots free. */
@@ -225,27 +227,58 @@ tlb_set_ages(struct tlb *tlb, uint32_t set, __m128i ages)
 static inline void
 tlb_touch(struct tlb *tlb, uint32_t slot, uint64_t now)
 {
-	uint32_t set, way;
-	__m128i ages, younger;
+	uint32_t set;
+	__m128i ages, age, younger;
 
 	if (!tlb->age) {
 		tlb->column.stamp[slot] = now;
 		return;
 	}
 	set = slot / tlb->ways;
-	way = slot % tlb->ways;
 	ages = tlb_ages(tlb, set);
-	younger =
-		_mm_cmplt_epi8(ages,
-			       _mm_set1_epi8((char)tlb->age[set * TLB_SCANNED +
-							    way]));
-	tlb_set_ages(tlb, set, _mm_sub_epi8(ages, younger));
-	tlb->age[set * TLB_SCANNED + way] = 0;
+	age = _mm_set1_epi8(
+		(char)tlb->age[set * TLB_SCANNED + (slot - set * tlb->ways)]);
+	younger = _mm_cmplt_epi8(ages, age);
+	tlb_set_ages(tlb, set,
+		     _mm_andnot_si128(_mm_cmpeq_epi8(ages, age),
+				      _mm_sub_epi8(ages, younger)));
 }
 
 /* tlb_fill for all arrays. */
 uint32_t tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift,
 		      uint64_t now);
+/* A slot passes from one size (or from being free) to another. */
+void tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key);
+
+/* The way of the last rank becomes that of the first. */
+static inline uint32_t
+tlb_rotate(struct tlb *tlb, uint32_t set)
+{
+	__m128i ages = tlb_ages(tlb, set);
+	__m128i last =
+		_mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(tlb->ways - 1)));
+
+	/* those beyond the last way stay at 127 */
+	tlb_set_ages(tlb, set,
+		     _mm_andnot_si128(last,
+				      _mm_adds_epi8(ages, _mm_set1_epi8(1))));
+	return (uint32_t)__builtin_ctz((uint32_t)_mm_movemask_epi8(last));
+}
+
+/* The way of the least stamp; free ones have 0. */
+static inline uint32_t
+tlb_oldest(const struct tlb *tlb, uint32_t first)
+{
+	const uint64_t *stamp = &tlb->column.stamp[first];
+	uint64_t least = stamp[0];
+	uint32_t way = 0;
+
+	for (uint32_t i = 1; i < tlb->ways; i++) {
+		way = stamp[i] < least ? i : way;
+		least = stamp[i] < least ? stamp[i] : least;
+	}
+	return way;
+}
 
 /*
  * Put in a key that is not there, in place of whom the policy chooses, as of
@@ -256,25 +289,24 @@ static inline uint32_t
 tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
 	uint32_t set, way, slot;
-	__m128i ages, last;
+	uint64_t old;
 
-	if (unlikely(!tlb->age))
+	if (unlikely(!tlb->simple))
 		return tlb_fill_any(tlb, key, shift, now);
 	set = tlb_set(tlb, key >> shift);
-	ages = tlb_ages(tlb, set);
-	last = _mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(tlb->ways - 1)));
-	way = (uint32_t)__builtin_ctz((uint32_t)_mm_movemask_epi8(last));
-	/* those beyond the last way stay at 127 */
-	tlb_set_ages(tlb, set,
-		     _mm_andnot_si128(last,
-				      _mm_adds_epi8(ages, _mm_set1_epi8(1))));
+	way = tlb->age ? tlb_rotate(tlb, set)
+		       : tlb_oldest(tlb, set * tlb->ways);
 	slot = set * tlb->ways + way;
-	/* a free slot's tag has code 3, which nobody asks for */
-	tlb->used += tlb->column.tag[slot] == TLB_FREE;
-	tlb->used_by[tlb->column.tag[slot] >> TLB_SIZE_SHIFT & 3]--;
-	tlb->used_by[key >> TLB_SIZE_SHIFT & 3]++;
+	old = tlb->column.tag[slot];
+	if (unlikely((old ^ key) >> TLB_SIZE_SHIFT & 3))
+		tlb_resize(tlb, old, key);
 	tlb->print[set * TLB_SCANNED + way] = tlb_print(key);
 	tlb->column.tag[slot] = key | TLB_ALWAYS;
+	if (!tlb->age)
+		tlb->column.stamp[slot] = now;
+	if (tlb->column.cover)
+		tlb->column.cover[slot] = (UINT64_MAX << shift) | TLB_ALWAYS |
+					  TLB_READONLY | TLB_ASID_MASK;
 	return slot;
 }
 
