@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cachegrind as judge of models/memory/cache.c: the same program under lackey
+ * (every access as text) and under cachegrind, whose six counts of misses the
+ * caches must reproduce from lackey's accesses, exactly.
+ *
+ * As cachegrind does it: a reference to two lines is one, and a miss if either
+ * misses; the last level is asked for all of a reference that missed; modify
+ * counts as a read (cg_sim.c).
+ */
+#include "models/memory/cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Of cachegrind's "summary" line: Ir I1mr ILmr Dr D1mr DLmr Dw D1mw DLmw */
+#define COUNTS 9
+
+struct shape {
+	uint64_t first_bytes, last_bytes;
+	int64_t first_ways, last_ways, line_bytes;
+};
+
+static char directory[] = "/tmp/pagescope-cachegrind.XXXXXX";
+
+static bool
+run(const char *format, ...)
+{
+	char command[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(command, sizeof(command), format, arguments);
+	va_end(arguments);
+	return system(command) == 0;
+}
+
+static FILE *
+open_in(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return fopen(path, "re");
+}
+
+static bool
+cachegrind_counts(const struct shape *shape, const char *program,
+		  uint64_t counts[COUNTS])
+{
+	char line[256];
+	FILE *file;
+	int n = 0;
+
+	if (!run("valgrind --tool=cachegrind --cache-sim=yes --I1=%ju,%jd,%jd "
+		 "--D1=%ju,%jd,%jd --LL=%ju,%jd,%jd "
+		 "--cachegrind-out-file=%s/counts %s >/dev/null 2>%s/log",
+		 (uintmax_t)shape->first_bytes, (intmax_t)shape->first_ways,
+		 (intmax_t)shape->line_bytes, (uintmax_t)shape->first_bytes,
+		 (intmax_t)shape->first_ways, (intmax_t)shape->line_bytes,
+		 (uintmax_t)shape->last_bytes, (intmax_t)shape->last_ways,
+		 (intmax_t)shape->line_bytes, directory, program, directory))
+		return false;
+	file = open_in("counts");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "summary:", 8))
+			n = sscanf(line + 8,
+				   "%ju %ju %ju %ju %ju %ju %ju %ju %ju",
+				   &counts[0], &counts[1], &counts[2],
+				   &counts[3], &counts[4], &counts[5],
+				   &counts[6], &counts[7], &counts[8]);
+	if (file)
+		fclose(file);
+	return n == COUNTS;
+}
+
+/* A reference may touch two lines. */
+static bool
+misses(struct cache *cache, uint64_t address, uint64_t size)
+{
+	uint64_t first = address >> cache->line_shift, evicted;
+	uint64_t last = (address + size - 1) >> cache->line_shift;
+	bool miss = !cache_use(cache, first, &evicted);
+
+	if (last != first)
+		miss |= !cache_use(cache, last, &evicted);
+	return miss;
+}
+
+static void
+our_counts(const struct shape *shape, uint64_t counts[COUNTS])
+{
+	struct cache_config first = { shape->first_bytes, shape->first_ways,
+				      shape->line_bytes, 1, CACHE_LRU };
+	struct cache_config last = { shape->last_bytes, shape->last_ways,
+				     shape->line_bytes, 1, CACHE_LRU };
+	struct cache code, data, all;
+	FILE *file = open_in("accesses");
+	char line[256];
+
+	assert_non_null(file);
+	assert_int_equal(cache_init(&code, &first, "code", 0), 0);
+	assert_int_equal(cache_init(&data, &first, "data", 0), 0);
+	assert_int_equal(cache_init(&all, &last, "all", 0), 0);
+	memset(counts, 0, COUNTS * sizeof(*counts));
+	while (fgets(line, sizeof(line), file)) {
+		char kind = line[0] == 'I' ? 'I' : line[1];
+		uint64_t *count = kind == 'I'	? counts
+				  : kind == 'S' ? counts + 6
+						: counts + 3;
+		uintmax_t address, size;
+
+		if (line[0] == '=' ||
+		    sscanf(line + 3, "%jx,%ju", &address, &size) != 2)
+			continue;
+		count[0]++;
+		if (!misses(kind == 'I' ? &code : &data, address, size))
+			continue;
+		count[1]++;
+		count[2] += misses(&all, address, size);
+	}
+	fclose(file);
+	cache_fini(&code);
+	cache_fini(&data);
+	cache_fini(&all);
+}
+
+static void
+test_equal_to_cachegrind(void **state)
+{
+	static const struct shape shapes[] = {
+		{ 32768, 1 << 20, 8, 16, 64 },
+		{ 2048, 16384, 1, 4, 32 },
+		{ 4096, 3 << 15, 64, 12, 64 },
+	};
+	const char *program = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		uint64_t theirs[COUNTS], ours[COUNTS];
+
+		assert_true(cachegrind_counts(&shapes[i], program, theirs));
+		our_counts(&shapes[i], ours);
+		for (size_t k = 0; k < COUNTS; k++)
+			if (ours[k] != theirs[k])
+				print_message("shape %zu count %zu: %ju, "
+					      "cachegrind %ju\n",
+					      i, k, (uintmax_t)ours[k],
+					      (uintmax_t)theirs[k]);
+		assert_memory_equal(ours, theirs, sizeof(ours));
+		assert_true(ours[0] > 10000 && ours[4] > 0 && ours[5] > 0);
+	}
+}
+
+static const char *program = "/bin/true";
+
+static int
+set_program(void **state)
+{
+	*state = (void *)(uintptr_t)program;
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_equal_to_cachegrind, set_program),
+	};
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 99;
+	if (!run("valgrind --tool=lackey --trace-mem=yes --log-file=%s/accesses "
+		 "%s >/dev/null 2>&1",
+		 directory, program)) {
+		printf("skipped: valgrind's lackey does not run here\n");
+		run("rm -r %s", directory);
+		return 77;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	run("rm -r %s", directory);
+	return failed;
+}
