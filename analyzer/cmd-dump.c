@@ -3,6 +3,7 @@
 #include "analyzer/fail.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
+#include "traces/open.h"
 #include "traces/pst.h"
 
 #include <inttypes.h>
@@ -184,8 +185,8 @@ dump_one(const struct verb_call *call, const char *path)
 			   .n_models = 1,
 			   .stop = call->stop,
 			   .max_accesses = config->max_accesses };
-	struct pst_summary summary;
-	int error = pst_reader_open(&run.source, path, config->recover);
+	struct pst_summary summary = { 0 };
+	int error = source_open(&run.source, path, config->recover);
 
 	if (error)
 		return error;
@@ -194,7 +195,8 @@ dump_one(const struct verb_call *call, const char *path)
 	if (config->format == DUMP_CSV)
 		puts("thread,space,kind,address,size,pc");
 	error = run_feed(&run);
-	pst_reader_summary(run.source, &summary);
+	if (pst_reader_is(run.source))
+		pst_reader_summary(run.source, &summary);
 	source_close(run.source);
 	if (error)
 		return error;

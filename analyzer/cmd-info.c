@@ -2,6 +2,7 @@
 /* pagescope info TRACE: what a trace holds and where it comes from. */
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
+#include "traces/open.h"
 #include "traces/pst.h"
 
 #include <stdio.h>
@@ -30,32 +31,59 @@ static const struct option_group info_groups[] = {
 static const struct option_tree info_options = { info_groups,
 						 sizeof(struct info_config) };
 
+static void
+count_batch(const struct stream *stream, const struct batch *batch,
+	    struct pst_summary *counted)
+{
+	for (uint32_t i = 0; i < batch->n; i++) {
+		uint32_t index = SITE_INDEX(batch->site[i]);
+
+		counted->kind[SITE_KIND(batch->site[i])]++;
+		counted->instructions +=
+			stream_site(stream, index)->instructions;
+	}
+	if (!counted->batches++)
+		counted->start_ns = batch->time_ns;
+	counted->end_ns = batch->time_ns;
+	counted->accesses += batch->n;
+	counted->events += batch->n_events;
+}
+
+static int
+count(struct source *source, struct pst_summary *counted)
+{
+	struct batch batch;
+	int got;
+
+	if (batch_init(&batch))
+		return fail(ENOMEM, "info: no memory for a batch");
+	while ((got = source_next(source, &batch)) > 0)
+		count_batch(source->stream, &batch, counted);
+	batch_fini(&batch);
+	return got;
+}
+
 /* Without an index the whole trace must be read for its totals. */
 static int
 summarise(struct source *source, struct pst_summary *summary)
 {
-	struct batch batch;
-	uint64_t kind[4] = { 0 }, instructions = 0;
-	int got;
+	struct pst_summary counted = { .complete = true };
+	int error;
 
+	if (pst_reader_is(source)) {
+		pst_reader_summary(source, summary);
+		if (summary->complete)
+			return 0;
+	}
+	error = count(source, &counted);
+	if (!pst_reader_is(source)) {
+		*summary = counted;
+		return error;
+	}
 	pst_reader_summary(source, summary);
-	if (summary->complete)
-		return 0;
-	if (batch_init(&batch))
-		return fail(ENOMEM, "info: no memory for a batch");
-	while ((got = source_next(source, &batch)) > 0)
-		for (uint32_t i = 0; i < batch.n; i++) {
-			uint32_t index = SITE_INDEX(batch.site[i]);
-
-			kind[SITE_KIND(batch.site[i])]++;
-			instructions += stream_site(source->stream, index)
-						->instructions;
-		}
-	batch_fini(&batch);
-	pst_reader_summary(source, summary);
-	memcpy(summary->kind, kind, sizeof(kind));
-	summary->instructions = instructions;
-	return got;
+	memcpy(summary->kind, counted.kind, sizeof(counted.kind));
+	summary->instructions = counted.instructions;
+	return error;
 }
 
 static void
@@ -156,7 +184,7 @@ info_one(const struct info_config *config, const char *path)
 {
 	struct pst_summary summary;
 	struct source *source;
-	int error = pst_reader_open(&source, path, false);
+	int error = source_open(&source, path, false);
 
 	if (error)
 		return error;
@@ -193,7 +221,8 @@ const struct verb_ops info_verb = {
 		   "engines and what they lost, the number of accesses by "
 		   "kind, the time span, the size and the digest. Taken from "
 		   "the index where the trace has one, otherwise the trace is "
-		   "read through and the status is 3.",
+		   "read through and the status is 3. Foreign traces and "
+		   "generate:... are read through too.",
 	.options = &info_options,
 	.run = info_run,
 };

@@ -165,6 +165,12 @@ cmp -s "$dir/g.pst" "$dir/h.pst" || complain 'generate: the same spec, other byt
 [ "$("$PAGESCOPE" dump --format csv "$dir/g.pst" | wc -l)" -eq 100001 ] ||
 	complain 'generate: not the length asked for'
 
+# info and dump take them without a trace in between
+gives 0 "$PAGESCOPE" dump --format lackey "$dir/a.txt"
+same "$dir/a.want" "$dir/out" 'dump of a foreign trace differs'
+gives 0 "$PAGESCOPE" info --json generate:chase,n=12345
+grep -q '"accesses": 12345' "$dir/out" || complain 'info of a generator: not its length'
+
 # A real program, if there is valgrind: nothing of lackey's output is refused
 if command -v valgrind >/dev/null &&
 	valgrind --tool=lackey --trace-mem=yes --log-file="$dir/v.txt" true >"$dir/out" 2>&1; then
