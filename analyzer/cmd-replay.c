@@ -218,6 +218,9 @@ finish_result(struct replay *replay)
 	int error =
 		replay->model->methods->finish(replay->model, replay->result);
 
+	if (!error && replay->config->symbols)
+		error = symbols_resolve(replay->result, replay->code_map,
+					replay->source->stream);
 	if (!error)
 		error = put_provenance(replay);
 	return error;
