@@ -26,10 +26,10 @@ refused()
 	grep -qF -- "$text" err || complain "config $*: no '$text' in: $(cat err)"
 }
 
-"$PAGESCOPE" config list >list || complain "config list fails"
+"$PAGESCOPE" config list >presets || complain "config list fails"
 for name in skylake-sp icelake-sp sapphire-rapids zen2 zen3 zen4 zen5 \
 	neoverse-n1 neoverse-v2 m1 simulator textbook; do
-	grep -q "^$name " list || complain "config list: no $name"
+	grep -q "^$name " presets || complain "config list: no $name"
 	"$PAGESCOPE" config show "$name" >one.cfg || complain "$name: not shown"
 	"$PAGESCOPE" config show --config one.cfg >two.cfg || complain "$name: not read back"
 	cmp -s one.cfg two.cfg || complain "$name: reads back as another machine"

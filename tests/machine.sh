@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A whole machine against closed forms and published counts.
+set -u
+: "${PAGESCOPE:?}"
+data=$(cd "${srcdir:-.}" && pwd)/../shared/data
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 99
+failed=0
+
+complain()
+{
+	echo "$*"
+	failed=1
+}
+
+# replay RESULT ARGUMENT...
+replay()
+{
+	local result=$1
+	shift
+	"$PAGESCOPE" replay --no-symbols -o "$result" "$@" || complain "replay $*: failed"
+}
+
+get()
+{
+	"$PAGESCOPE" report --get "$1" "$2"
+}
+
+# is RESULT NAME VALUE; between RESULT NAME LOW HIGH
+is()
+{
+	local got
+	got=$(get "$2" "$1")
+	[ "$got" = "$3" ] || complain "$1: $2 is $got, not $3"
+}
+
+between()
+{
+	local got
+	got=$(get "$2" "$1")
+	awk -v x="$got" -v low="$3" -v high="$4" 'BEGIN { exit !(x + 0 >= low && x + 0 <= high) }' ||
+		complain "$1: $2 is $got, not in $3 .. $4"
+}
+
+# Uniform over 512 pages, 64 entries, LRU: misses 1 - 64/512 of all; each walk
+# reads 4 entries from memory at 100 cycles
+replay uniform.json generate:uniform,n=400000,pages=512,seed=3 --cpu textbook
+between uniform.json tlb.l1d.misses 346500 353500
+is uniform.json walk.latency.p50 400
+is uniform.json walk.latency.p99 400
+is uniform.json walk.latency.max 400
+is uniform.json walk.references "$((4 * $(get walk.count uniform.json)))"
+is uniform.json walk.cycles "$((400 * $(get walk.count uniform.json)))"
+is uniform.json walk.count "$(get tlb.l1d.misses uniform.json)"
+
+# A cyclic sweep over one page more than fits misses always, over as many never
+# again
+replay over.json generate:sequential,n=65000,pages=65,stride=4096 --cpu textbook
+is over.json tlb.l1d.misses 65000
+replay fits.json generate:sequential,n=64000,pages=64,stride=4096 --cpu textbook \
+	--set pages.zero-page=false
+is fits.json tlb.l1d.misses 64
+
+# A sweep by pages, walked from the last level: of 8 entries in a line one is
+# not in the cache. 8,192 pages take 16 tables and 3 above.
+replay sweep.json generate:sequential,n=8192,pages=8192,stride=4096 \
+	--set pages.policy=4k --set cache.l1d.size=32K
+is sweep.json tlb.l2.misses 8192
+between sweep.json cache.l1d.walk.misses 1024 1070
+is sweep.json table.bytes "$(((16 + 1 + 1) * 4096))"
+
+# Caches that carry data too change no count of translation
+replay data.json generate:zipf,n=300000,pages=20000,seed=5 --set cache.data=true
+replay walks.json generate:zipf,n=300000,pages=20000,seed=5
+for name in tlb.l1d.misses tlb.l2.misses walk.count walk.references fault.minor; do
+	is data.json "$name" "$(get "$name" walks.json)"
+done
+[ "$(get cache.l1d.accesses data.json)" -ge 300000 ] || complain "caches carry no data"
+
+# Larger pages need fewer entries
+replay large.json generate:uniform,n=300000,pages=8192,seed=5 --set pages.policy=2m
+between large.json walk.count 16 17
+
+# LRU: more ways at as many sets never miss more
+before=400000
+for ways in 1 2 3 5 8 13 21; do
+	replay ways.json generate:mix,n=300000,pages=4096,seed=9 \
+		--set tlb.l1d.entries=$((16 * ways)) --set tlb.l1d.ways=$ways
+	now=$(get tlb.l1d.misses ways.json)
+	[ "$now" -le "$before" ] || complain "$ways ways miss $now, fewer miss $before"
+	before=$now
+done
+
+# Published misses of a real request stream, one page a block
+if [ -f "$data/cloudphysics.csv.gz" ]; then
+	zcat "$data/cloudphysics.csv.gz" |
+		awk -F, 'NR > 1 { printf "%x000\n", $5 }' >blocks.txt
+	"$PAGESCOPE" import --from hex blocks.txt -o blocks.pst || complain "import fails"
+	while read -r entries lru fifo; do
+		replay blocks.json blocks.pst --cpu textbook \
+			--set "tlb.l1d.entries=$entries"
+		is blocks.json tlb.l1d.misses "$lru"
+		replay blocks.json blocks.pst --cpu textbook \
+			--set "tlb.l1d.entries=$entries" \
+			--set tlb.l1d.replacement=fifo
+		is blocks.json tlb.l1d.misses "$fifo"
+	done <<-END
+		1 111187 111187
+		2 110525 110577
+		5 108968 109101
+		20 105561 106033
+		100 100215 101495
+		1000 94823 95520
+	END
+else
+	echo "published counts are not tested: no $data/cloudphysics.csv.gz"
+fi
+
+exit $failed
