@@ -100,6 +100,17 @@ dd if="$dir/few" bs=1 status=none | "$PAGESCOPE" import - -o "$dir/b.pst" ||
 [ "$(digest "$dir/b.pst")" = "$(digest "$dir/few.pst")" ] ||
 	complain 'a slow pipe: another digest'
 
+# Lines longer than the buffer: the same however they come
+{
+	printf '==%300000s\nI  %70000s1000,4\nI  2000,4\n' x ' '
+	printf ' L 3000,8%70000s\n L 4000,8%400s\n=%600000s\n S 5000,8\n' ' ' ' ' y
+} >"$dir/long"
+gives 3 "$PAGESCOPE" import -k --from lackey "$dir/long" -o "$dir/long.pst"
+says '3 bad records skipped'
+[ "$("$PAGESCOPE" dump "$dir/long.pst" | grep -c pc=)" -eq 3 ] || complain 'long lines: not three accesses'
+dd if="$dir/long" bs=777 status=none | "$PAGESCOPE" import -k --from lackey - -o "$dir/b.pst" 2>"$dir/err"
+[ "$(digest "$dir/b.pst")" = "$(digest "$dir/long.pst")" ] || complain 'long lines by a pipe: another digest'
+
 # Two inputs are one trace
 gives 0 "$PAGESCOPE" import "$dir/few" "$dir/few" -o "$dir/b.pst"
 "$PAGESCOPE" dump --format lackey "$dir/few.pst" >"$dir/few.got"
