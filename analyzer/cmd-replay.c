@@ -127,10 +127,14 @@ static int
 put_trace(struct replay *replay)
 {
 	struct pst_summary summary;
+	json_t *about = stream_about(replay->source->stream);
 	json_t *trace = json_object();
 
 	json_object_set_new(trace, "name", json_string(replay->input));
-	json_object_update(trace, stream_about(replay->source->stream));
+	json_object_update(trace, about);
+	if (json_array_size(json_object_get(about, "losses")))
+		result_partial(replay->result,
+			       "the trace was made with losses");
 	if (pst_reader_is(replay->source)) {
 		pst_reader_summary(replay->source, &summary);
 		if (summary.digest[0])

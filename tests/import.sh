@@ -156,6 +156,8 @@ gives 3 "$PAGESCOPE" import --keep-going "$dir/bad" -o "$dir/b.pst"
 says '2 bad records skipped'
 gives 0 "$PAGESCOPE" info "$dir/b.pst"
 grep -q '"records":2' "$dir/out" || complain 'info does not tell the losses'
+gives 3 "$PAGESCOPE" replay "$dir/b.pst" -o "$dir/b.json"
+grep -q 'made with losses' "$dir/b.json" || complain 'replay does not tell the losses'
 gives 2 "$PAGESCOPE" import
 gives 2 "$PAGESCOPE" import "$dir/few"
 gives 2 "$PAGESCOPE" import "$dir/few" -o "$dir/few"
