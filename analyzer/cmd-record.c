@@ -527,6 +527,23 @@ find_status(struct record *record)
 	record->wait_status = status;
 }
 
+/* A process has a space for each program that it exec'd. */
+static unsigned
+processes(const struct stream *stream)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < stream_spaces(stream); i++) {
+		uint32_t first = 0;
+
+		while (stream_space(stream, first)->pid !=
+		       stream_space(stream, i)->pid)
+			first++;
+		n += first == i;
+	}
+	return n;
+}
+
 static void
 print_summary(const struct record *record, const struct model *writer)
 {
@@ -550,7 +567,7 @@ print_summary(const struct record *record, const struct model *writer)
 		"processes, %llu bytes (%.3f an access) into %s\n",
 		(unsigned long long)record->accesses,
 		(unsigned long long)record->faults,
-		stream_spaces(record->stream), (unsigned long long)bytes,
+		processes(record->stream), (unsigned long long)bytes,
 		record->accesses ? (double)bytes / (double)record->accesses : 0,
 		record->config->output);
 }
