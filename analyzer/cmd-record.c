@@ -8,6 +8,7 @@
 #include "analyzer/fail.h"
 #include "analyzer/host.h"
 #include "analyzer/progress.h"
+#include "analyzer/result.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "tracers/counters.h"
@@ -415,7 +416,7 @@ about_fill(struct record *record)
 
 	for (int i = 0; i < record->call->argc; i++)
 		json_array_append_new(command,
-				      json_string(record->call->argv[i]));
+				      result_string(record->call->argv[i]));
 	json_object_set_new(about, "command", command);
 	json_object_set_new(about, "pagescope", json_string(PACKAGE_VERSION));
 	json_object_set_new(about, "kinds",

@@ -107,7 +107,7 @@ command_json(const struct verb_call *call)
 		}
 		if (!skip)
 			json_array_append_new(words,
-					      json_string(i ? word
+					      result_string(i ? word
 							    : "pagescope"));
 	}
 	return words;
@@ -130,7 +130,7 @@ put_trace(struct replay *replay)
 	json_t *about = stream_about(replay->source->stream);
 	json_t *trace = json_object();
 
-	json_object_set_new(trace, "name", json_string(replay->input));
+	json_object_set_new(trace, "name", result_string(replay->input));
 	json_object_update(trace, about);
 	if (json_array_size(json_object_get(about, "losses")))
 		result_partial(replay->result,

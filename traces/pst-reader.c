@@ -478,34 +478,42 @@ decode_batch(struct pst_reader *reader, struct batch *batch)
 	return error;
 }
 
+/* One batch of the block, and the block's end behind its last one. */
+static int
+take_batch(struct pst_reader *reader, struct batch *batch)
+{
+	int error = decode_batch(reader, batch);
+
+	reader->batches_left--;
+	if (error == -EBADMSG)
+		return damage(reader, reader->block_offset,
+			      "block cannot be decoded");
+	if (error)
+		return error;
+	reader->block_accesses += batch->n;
+	return reader->batches_left ? 0 : end_block(reader);
+}
+
 static int
 reader_next(struct source *source, struct batch *batch)
 {
 	struct pst_reader *reader = (struct pst_reader *)source;
 	int error;
 
-	while (!reader->batches_left) {
-		if (reader->ended)
-			return 0;
-		error = next_section(reader);
-		if (error)
-			return error;
-	}
-	reader->batches_left--;
-	error = decode_batch(reader, batch);
-	if (!error) {
-		reader->block_accesses += batch->n;
-		if (!reader->batches_left)
-			error = end_block(reader);
-	} else if (error == -EBADMSG) {
-		error = damage(reader, reader->block_offset,
-			       "block cannot be decoded");
-	}
-	if (error == -EBADMSG && reader->recover) {
+	for (;;) {
+		while (!reader->batches_left) {
+			if (reader->ended)
+				return 0;
+			error = next_section(reader);
+			if (error)
+				return error;
+		}
+		error = take_batch(reader, batch);
+		if (error != -EBADMSG || !reader->recover)
+			break;
 		reader->batches_left = 0;
 		reader->lost_bytes += reader->section.stored_bytes;
 		batch_reset(batch);
-		return reader_next(source, batch);
 	}
 	if (error)
 		return error;
