@@ -505,13 +505,13 @@ feed(struct record *record, struct model *sink)
 static void
 find_status(struct record *record)
 {
-	struct tracer *tracer = record->tracer[0];
 	int status;
 
 	if (record->wait_known || !record->launched)
 		return;
 	for (size_t i = 0; i < record->n_tracers; i++) {
-		tracer = record->tracer[i];
+		struct tracer *tracer = record->tracer[i];
+
 		if (tracer->tracing->status &&
 		    tracer->tracing->status(tracer, &status)) {
 			record->wait_known = true;

@@ -226,7 +226,8 @@ preset_names(char ***out, size_t *n)
 		++*n;
 	}
 	closedir(directory);
-	qsort(names, *n, sizeof(*names), by_name);
+	if (*n)
+		qsort(names, *n, sizeof(*names), by_name);
 	*out = names;
 	return 0;
 }
@@ -234,8 +235,8 @@ preset_names(char ***out, size_t *n)
 static int
 unknown_preset(const char *cpu)
 {
-	char **names;
-	size_t n;
+	char **names = NULL;
+	size_t n = 0;
 	const char *nearest;
 	int error = preset_names(&names, &n);
 

@@ -217,7 +217,7 @@ view_program(const struct result *result, char *text, size_t bytes)
 	if (!word)
 		return 0;
 	n = strcspn(word, " ");
-	for (slash = word; (slash = memchr(word, '/', n)) != NULL;) {
+	while ((slash = memchr(word, '/', n)) != NULL) {
 		n -= (size_t)(slash + 1 - word);
 		word = slash + 1;
 	}

@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,7 @@ dontneed(unsigned long pages)
 	start();
 	write_pages(p, pages, PAGE);
 	if (pages)
-		madvise((void *)p, pages * PAGE, MADV_DONTNEED);
+		madvise((void *)(uintptr_t)p, pages * PAGE, MADV_DONTNEED);
 	write_pages(p, pages / 4, PAGE);
 	stop();
 }
@@ -151,9 +152,9 @@ protect(unsigned long pages)
 
 	start();
 	write_pages(p, pages, PAGE);
-	mprotect((void *)p, 32 * MIB, PROT_READ);
+	mprotect((void *)(uintptr_t)p, 32 * MIB, PROT_READ);
 	read_pages(p, pages);
-	mprotect((void *)p, 32 * MIB, PROT_READ | PROT_WRITE);
+	mprotect((void *)(uintptr_t)p, 32 * MIB, PROT_READ | PROT_WRITE);
 	write_pages(p, pages, PAGE);
 	stop();
 }
@@ -164,7 +165,7 @@ locked(unsigned long pages)
 	volatile char *p = memory(64 * MIB);
 
 	start();
-	if (pages && mlock((void *)p, pages * PAGE))
+	if (pages && mlock((void *)(uintptr_t)p, pages * PAGE))
 		exit(77);
 	write_pages(p, pages, PAGE);
 	stop();
@@ -207,7 +208,7 @@ grown(unsigned long pages)
 
 	write_pages(p, 16, PAGE);
 	start();
-	q = mremap((void *)p, MIB, 64 * MIB, MREMAP_MAYMOVE);
+	q = mremap((void *)(uintptr_t)p, MIB, 64 * MIB, MREMAP_MAYMOVE);
 	write_pages(q, pages, PAGE);
 	stop();
 }

@@ -115,6 +115,7 @@ status 0 "$PAGESCOPE" verify s.pst
 
 # A recorder that is killed leaves all whole blocks.
 for pause in 0.7 1.9; do
+	# shellcheck disable=SC2016
 	"$PAGESCOPE" record -o k.pst -- sh -c \
 		'i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done' \
 		>out 2>err &

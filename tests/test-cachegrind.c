@@ -10,6 +10,7 @@
  */
 #include "models/memory/cache.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,7 +73,9 @@ cachegrind_counts(const struct shape *shape, const char *program,
 	while (file && fgets(line, sizeof(line), file))
 		if (!strncmp(line, "summary:", 8))
 			n = sscanf(line + 8,
-				   "%ju %ju %ju %ju %ju %ju %ju %ju %ju",
+				   "%" SCNu64 " %" SCNu64 " %" SCNu64
+				   " %" SCNu64 " %" SCNu64 " %" SCNu64
+				   " %" SCNu64 " %" SCNu64 " %" SCNu64,
 				   &counts[0], &counts[1], &counts[2],
 				   &counts[3], &counts[4], &counts[5],
 				   &counts[6], &counts[7], &counts[8]);

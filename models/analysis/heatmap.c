@@ -30,7 +30,7 @@ struct recent {
 
 struct heatmap {
 	unsigned region_shift, time_shift;
-	uint32_t n;		  /* regions in use */
+	uint32_t n; /* regions in use */
 	struct recent recent[RECENT];
 	uint32_t bucket[BUCKETS]; /* row + 1, linear probing; 0: empty */
 	struct region region[HEATMAP_REGIONS];

@@ -16,7 +16,8 @@ static uint64_t
 pack(const struct large_page *page)
 {
 	return page->shift | (uint64_t)page->state << 8 |
-	       (uint64_t)page->kind << 16 | (uint64_t)page->shared << 24;
+	       (uint64_t)page->kind << 16 |
+	       (page->shared ? UINT64_C(1) << 24 : 0);
 }
 
 static bool

@@ -185,9 +185,10 @@ space_get(struct paging *paging, uint32_t number, struct address_space **out)
 struct table *
 paging_table(struct paging *paging, uint32_t number)
 {
-	struct address_space *space;
+	struct address_space *space = NULL;
 
-	return space_get(paging, number, &space) < 0 ? NULL : space->table;
+	return space_get(paging, number, &space) < 0 || !space ? NULL
+							       : space->table;
 }
 
 bool
