@@ -228,5 +228,6 @@ const struct verb_ops dump_verb = {
 		"bytes and the pc of its instruction; and one for each event: "
 		"thread, name, address, length and what else it has.",
 	.options = &dump_options,
+	.examples = "pagescope dump trace.pst >trace.dump\n",
 	.run = dump_run,
 };

@@ -224,5 +224,6 @@ const struct verb_ops info_verb = {
 		   "read through and the status is 3. Foreign traces and "
 		   "generate:... are read through too.",
 	.options = &info_options,
+	.examples = "pagescope info trace.pst\n",
 	.run = info_run,
 };

@@ -261,5 +261,6 @@ const struct verb_ops plot_verb = {
 		"has no data for is said and left out; the status is 3 when "
 		"that leaves nothing, or is a figure that was asked for.",
 	.options = &plot_options,
+	.examples = "pagescope plot result.json -o plots\n",
 	.run = plot_run,
 };

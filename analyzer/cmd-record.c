@@ -567,8 +567,8 @@ print_summary(const struct record *record, const struct model *writer)
 		"pagescope: recorded %llu accesses, %llu faults, %u "
 		"processes, %llu bytes (%.3f an access) into %s\n",
 		(unsigned long long)record->accesses,
-		(unsigned long long)record->faults,
-		processes(record->stream), (unsigned long long)bytes,
+		(unsigned long long)record->faults, processes(record->stream),
+		(unsigned long long)bytes,
 		record->accesses ? (double)bytes / (double)record->accesses : 0,
 		record->config->output);
 }
@@ -729,6 +729,17 @@ const struct verb_ops record_verb = {
 		"it is one of page faults.\n\n"
 		"With -o - the trace goes to standard output: pagescope record "
 		"-o - -- COMMAND | pagescope replay -i -.",
+	.examples =
+		"pagescope record -o gzip.pst -- gzip -9 -k -f FILE\n"
+		"# no file between\n"
+		"pagescope record -o - -- gzip -9 -k -f FILE | "
+		"pagescope replay -i -\n"
+		"# every page fault of the kernel too (not tested)\n"
+		"pagescope record -e valgrind,faults -o gzip.pst -- gzip -9 "
+		"-k -f FILE\n"
+		"# how often this program accesses memory\n"
+		"pagescope record --count --kinds data -- gzip -k -f FILE\n",
+	.lists = LIST_TRACERS,
 	.options = &record_options,
 	.command = true,
 	.run = record_run,

@@ -108,7 +108,7 @@ command_json(const struct verb_call *call)
 		if (!skip)
 			json_array_append_new(words,
 					      result_string(i ? word
-							    : "pagescope"));
+							      : "pagescope"));
 	}
 	return words;
 }

@@ -174,5 +174,8 @@ const struct verb_ops report_verb = {
 		"all values, or with --table NAME one table. The document "
 		"itself is described in pagescope-result(5).",
 	.options = &report_options,
+	.examples = "pagescope report result.json\n"
+		    "pagescope report --get walk.count result.json\n"
+		    "pagescope report --format csv --table sites result.json\n",
 	.run = report_run,
 };

@@ -75,5 +75,6 @@ const struct verb_ops verify_verb = {
 		"faults or how the file is cut into blocks: two recordings of "
 		"a deterministic program have the same.",
 	.options = &verify_options,
+	.examples = "pagescope verify trace.pst\n",
 	.run = verify_run,
 };

@@ -50,6 +50,7 @@ has import && try 'pagescope import --from lackey trace.txt -o trace.pst' setup
 has replay && pagescope replay --help | grep -q -- --output && [ -f trace.pst ] &&
 	try 'pagescope replay trace.pst -o result.json' setup
 for verb in $verbs; do
+	[ "$verb" != plot ] || command -v gnuplot >/dev/null || continue
 	tested=yes
 	while IFS= read -r line; do
 		case $line in
