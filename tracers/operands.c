@@ -433,6 +433,8 @@ class_of(const ZydisDecodedInstruction *decoded)
 	case ZYDIS_MNEMONIC_PUSHF:
 	case ZYDIS_MNEMONIC_PUSHFQ:
 		return INSTRUCTION_PUSH_FLAGS;
+	case ZYDIS_MNEMONIC_POPFQ:
+		return INSTRUCTION_POP_FLAGS;
 	default:
 		return INSTRUCTION_PLAIN;
 	}

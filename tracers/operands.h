@@ -56,6 +56,7 @@ enum instruction_class {
 	INSTRUCTION_SYSCALL,
 	INSTRUCTION_TRAP,	/* int3, int1: raises SIGTRAP by itself */
 	INSTRUCTION_PUSH_FLAGS, /* lets the program see the trap flag */
+	INSTRUCTION_POP_FLAGS,	/* popfq: sets it, as far as Linux knows */
 };
 
 struct instruction {

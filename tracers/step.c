@@ -423,6 +423,8 @@ advance(struct stepper *step)
 	}
 	if (active->state == TRACEE_READY) {
 		step_resume(step, active);
+		if (active->state == TRACEE_READY)
+			return true; /* it was done without */
 		if (!active->in_call || active->before_exec ||
 		    !syscall_may_wait(active->call.number) ||
 		    !step->tracees->next)

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "step-run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tracers/launch.h"
+#include "tracers/roster.h"
+#include "tracers/tracer.h"
+
+static void *
+grow(void *from, size_t n, size_t *size, size_t bytes)
+{
+	if (n < *size)
+		return from;
+	*size = *size ? 2 * *size : 1024;
+	from = reallocarray(from, *size, bytes);
+	if (!from)
+		abort();
+	return from;
+}
+
+static void
+keep(struct step_run *run, const struct batch *batch)
+{
+	size_t first = run->n;
+
+	for (uint32_t i = 0; i < batch->n; i++) {
+		const struct site *site =
+			stream_site(run->stream, SITE_INDEX(batch->site[i]));
+
+		run->access = grow(run->access, run->n, &run->size,
+				   sizeof(*run->access));
+		run->access[run->n++] = (struct step_access){
+			site->pc,    batch->address[i],	 site->size,
+			site->kind,  site->instructions, batch->thread,
+			batch->space
+		};
+	}
+	for (uint32_t i = 0; i < batch->n_events; i++) {
+		run->event = grow(run->event, run->n_events, &run->events_size,
+				  sizeof(*run->event));
+		run->event[run->n_events++] =
+			(struct step_event){ batch->event[i], batch->thread,
+					     batch->space,
+					     first + batch->event[i].position };
+	}
+}
+
+static int
+feed(struct step_run *run, struct tracer *tracer)
+{
+	struct batch batch;
+	int got = batch_init(&batch);
+
+	while (!got && (got = source_next(&tracer->source, &batch)) > 0) {
+		batch_expand(&batch, run->stream);
+		keep(run, &batch);
+		got = 0;
+	}
+	batch_fini(&batch);
+	return got;
+}
+
+static const struct tracer_ops *
+find(const char *engine)
+{
+	for (size_t i = 0; tracer_registry[i]; i++)
+		if (!strcmp(tracer_registry[i]->name, engine))
+			return tracer_registry[i];
+	return NULL;
+}
+
+static int
+in_child(void *context)
+{
+	struct tracer *tracer = context;
+
+	return tracer->tracing->in_child ? tracer->tracing->in_child(tracer)
+					 : 0;
+}
+
+int
+step_run(struct step_run *run, const char *engine, char **argv)
+{
+	volatile sig_atomic_t stop = 0;
+	struct tracer_setup setup = { .kinds = TRACER_DATA | TRACER_FETCH,
+				      .stop = &stop };
+	struct launch_setup start = { .argv = argv, .in_child = in_child };
+	const struct tracer_ops *ops = find(engine);
+	struct launch launch = { .go = -1, .trouble = -1 };
+	struct tracer *tracer;
+	int error;
+
+	*run = (struct step_run){ 0 };
+	error = stream_open(&run->stream);
+	if (error)
+		return error;
+	setup.stream = run->stream;
+	error = roster_open(&setup.roster, run->stream);
+	if (error)
+		return error;
+	error = ops->open(&tracer, &setup);
+	if (error)
+		goto close_roster;
+	start.context = tracer;
+	if (tracer->tracing->command)
+		error = tracer->tracing->command(tracer, &start.argv);
+	if (!error)
+		error = launch_begin(&launch, &start);
+	if (!error)
+		error = tracer->tracing->attach(tracer, launch.pid);
+	if (!error)
+		error = launch_go(&launch);
+	if (!error)
+		error = feed(run, tracer);
+	if (!error && !tracer->tracing->status(tracer, &run->status))
+		waitpid(launch.pid, &run->status, 0);
+	launch_fini(&launch);
+	source_close(&tracer->source);
+close_roster:
+	roster_close(setup.roster);
+	return error;
+}
+
+void
+step_run_close(struct step_run *run)
+{
+	free(run->access);
+	free(run->event);
+	stream_close(run->stream);
+}
+
+size_t
+step_run_count(const struct step_run *run, enum event_type type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n_events; i++)
+		n += run->event[i].event.type == type;
+	return n;
+}
