@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Masked moves and gathers of AVX2, lane by lane. */
-#include "step-expect.h"
+#include "step-expect.inc"
 
 	.data
 	.balign	4096

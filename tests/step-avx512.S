@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AVX-512: lanes under a mask register, broadcasts, gathers and scatters. */
-#include "step-expect.h"
+#include "step-expect.inc"
 
 	.data
 	.balign	4096

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Every kind of operand that needs no more than SSE2, one by one. */
-#include "step-expect.h"
+#include "step-expect.inc"
 
 	.data
 	.balign	4096

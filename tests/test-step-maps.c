@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "step-run.h"
+#include "step-watch.h"
 #include "tracers/tracer.h"
 
 #define PAGE	  UINT64_C(4096)

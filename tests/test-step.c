@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The step engine against programs whose accesses are known one by one: the
- * hand-written programs carry their expectations in a section (step-expect.h).
+ * hand-written programs carry their expectations in a section (step-expect.inc).
  */
 #include "analyzer/base.h"
 
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "step-run.h"
+#include "step-watch.h"
 #include "tracers/tracer.h"
 
 struct expected {

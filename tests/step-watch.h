@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Runs a command under the step engine and keeps all that it tells. */
-#ifndef TESTS_STEP_RUN_H
-#define TESTS_STEP_RUN_H
+#ifndef TESTS_STEP_WATCH_H
+#define TESTS_STEP_WATCH_H
 
 #include "analyzer/batch.h"
 

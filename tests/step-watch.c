@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "step-run.h"
+#include "step-watch.h"
 
 #include <stdlib.h>
 #include <string.h>
