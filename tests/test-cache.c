@@ -75,8 +75,11 @@ test_lru_and_fifo_equal_their_twins(void **state)
 	static const struct {
 		uint64_t lines;
 		int64_t ways;
-	} shape[] = { { 64, 4 },  { 64, 0 },   { 8, 8 },  { 96, 8 },
-		      { 60, 12 }, { 512, 16 }, { 11, 1 }, { 1, 1 } };
+	} shape[] = { { 64, 4 },    { 64, 0 },	 { 8, 8 },     { 96, 8 },
+		      { 60, 12 },   { 512, 16 }, { 11, 1 },    { 1, 1 },
+		      { 4096, 16 }, { 1024, 8 }, { 2304, 12 }, { 64, 1 },
+		      { 192, 3 } };
+	unsigned narrow = 0;
 	struct twin *twin = malloc(sizeof(*twin));
 
 	(void)state;
@@ -88,6 +91,7 @@ test_lru_and_fifo_equal_their_twins(void **state)
 
 			memset(twin, 0, sizeof(*twin));
 			twin->like = &cache;
+			narrow += cache.tag != NULL;
 			for (int i = 0; i < 30000; i++) {
 				uint64_t line =
 					random_below(&seed, shape[s].lines) +
@@ -102,6 +106,7 @@ test_lru_and_fifo_equal_their_twins(void **state)
 		}
 	}
 	free(twin);
+	assert_int_equal(narrow, 10); /* the last five shapes */
 }
 
 /* Go down the tree by halves, as the definition says. */
@@ -131,13 +136,15 @@ static void
 test_plru_equals_its_twin(void **state)
 {
 	(void)state;
-	for (unsigned ways = 1; ways <= 64; ways *= 2) {
-		struct cache cache = cache_of(ways, ways, CACHE_PLRU);
+	for (unsigned i = 0; i < 12; i++) {
+		/* One set, and the first of 64, which have the narrow form. */
+		unsigned ways = 1u << i / 2, sets = i % 2 ? 64 : 1;
+		struct cache cache = cache_of(ways * sets, ways, CACHE_PLRU);
 		uint64_t held[64], seed = ways, evicted;
 		bool point[128] = { false };
 		unsigned n = 0;
 
-		for (int i = 0; i < 20000; i++) {
+		for (int k = 0; k < 20000; k++) {
 			uint64_t line = random_below(&seed, ways * 2);
 			unsigned way = 0;
 			bool hit;
@@ -151,7 +158,8 @@ test_plru_equals_its_twin(void **state)
 				way = plru_victim(point, 1, 0, ways);
 			held[way] = line;
 			plru_touch(point, 1, ways, way);
-			assert_int_equal(cache_use(&cache, line, &evicted),
+			assert_int_equal(cache_use(&cache, line * sets,
+						   &evicted),
 					 hit);
 		}
 		cache_fini(&cache);
@@ -214,25 +222,41 @@ test_uniform_references_miss_as_they_should(void **state)
 }
 
 static void
+drop_one(int policy, uint64_t sets)
+{
+	struct cache cache = cache_of(4 * sets, 4, policy);
+	uint64_t evicted;
+
+	for (uint64_t i = 0; i < 4; i++)
+		assert_false(cache_use(&cache, i * sets, &evicted));
+	for (uint64_t gone = 0; gone < 4; gone++) {
+		assert_true(cache_drop(&cache, gone * sets));
+		assert_false(cache_drop(&cache, gone * sets));
+		assert_false(cache_holds(&cache, gone * sets));
+		assert_true(cache.recent[0] != gone * sets);
+		for (uint64_t i = 0; i < 4; i++)
+			assert_int_equal(cache_holds(&cache, i * sets),
+					 i != gone);
+		/* The hole is filled first, by what then stays. */
+		evicted = 0;
+		assert_false(cache_use(&cache, gone * sets, &evicted));
+		assert_true(evicted == CACHE_NO_LINE);
+		assert_true(cache_holds(&cache, gone * sets));
+	}
+	/* In their order 0, 1, 2, 3 again: the oldest leaves. */
+	assert_false(cache_use(&cache, 9 * sets, &evicted));
+	if (policy <= CACHE_FIFO)
+		assert_int_equal(evicted, 0);
+	cache_fini(&cache);
+}
+
+static void
 test_drop_makes_room(void **state)
 {
 	(void)state;
 	for (int policy = CACHE_LRU; policy <= CACHE_PLRU; policy++) {
-		struct cache cache = cache_of(4, 4, policy);
-		uint64_t evicted;
-
-		for (uint64_t line = 0; line < 4; line++)
-			assert_false(cache_use(&cache, line, &evicted));
-		assert_true(cache_drop(&cache, 3));
-		assert_false(cache_drop(&cache, 3));
-		assert_false(cache_holds(&cache, 3));
-		assert_true(cache.recent[0] != 3);
-		evicted = 0;
-		assert_false(cache_use(&cache, 9, &evicted));
-		assert_true(evicted == CACHE_NO_LINE);
-		for (uint64_t line = 0; line < 3; line++)
-			assert_true(cache_holds(&cache, line));
-		cache_fini(&cache);
+		drop_one(policy, 1);
+		drop_one(policy, 64);
 	}
 }
 
@@ -358,6 +382,7 @@ test_inclusive_levels_include(void **state)
 	struct hierarchy_config config = small_hierarchy(CACHE_LRU);
 	struct hierarchy *hierarchy;
 	uint64_t seed = 17;
+	unsigned held = 0;
 
 	(void)state;
 	config.l3 = (struct cache_config){ 16384, 4, 128, 50, CACHE_LRU };
@@ -369,14 +394,15 @@ test_inclusive_levels_include(void **state)
 		hierarchy_access(hierarchy, random_below(&seed, 1 << 16),
 				 i % 4 ? USE_LOAD : USE_FETCH, &place);
 	}
-	for (size_t i = 0; i < 64; i++)
-		if (hierarchy->l1d.line[i] != CACHE_NO_LINE)
-			assert_true(cache_holds(&hierarchy->l3,
-						hierarchy->l1d.line[i] >> 1));
-	for (size_t i = 0; i < 256; i++)
-		if (hierarchy->l2.line[i] != CACHE_NO_LINE)
-			assert_true(cache_holds(&hierarchy->l3,
-						hierarchy->l2.line[i] >> 1));
+	for (uint64_t line = 0; line < 1 << 10; line++) {
+		bool above = cache_holds(&hierarchy->l1d, line) ||
+			     cache_holds(&hierarchy->l1i, line) ||
+			     cache_holds(&hierarchy->l2, line);
+
+		held += above;
+		assert_true(!above || cache_holds(&hierarchy->l3, line >> 1));
+	}
+	assert_true(held > 64);
 	hierarchy_close(hierarchy);
 }
 

@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sets are short arrays of line numbers.  Under LRU and FIFO the order in the
- * array is the order of use or of arrival, so a hit moves at most `ways`
- * words; random and PLRU keep lines in place.
+ * Two forms of a set:
+ *
+ * Narrow, up to 16 ways.  Lines stay in their ways as tags of 32 bits, which
+ * are compared four at a time; a word a set holds what the policy knows: the
+ * ways from newest to oldest, four bits each, or the bits of the PLRU tree.  So
+ * a use moves no memory and has no branch that depends on where the line was,
+ * 2 ns where a search and a shift of 64-bit lines took 9, and half the memory
+ * (a 16-way set is one line of the host's cache).
+ *
+ *	tag[]	  |  t0  |  t1  |  t2  |  t3  | ...
+ *	order	  ... 0 3 1 2        2 was used last, 0 leaves next
+ *
+ * A tag holds line / sets: enough for addresses of 44 bits (CACHE_BITS).
+ *
+ * Wide, any number of ways.  Lines of 64 bits; under LRU and FIFO the order in
+ * the array is the order of use or of arrival.
  *
  * PLRU: a binary tree over the ways, node 1 at the root, children of i are 2i
  * and 2i + 1, bit i of the set's word says which half was not used last.
@@ -12,11 +25,18 @@
 #include "analyzer/fail.h"
 #include "models/memory/random.h"
 
-#include <emmintrin.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define CACHE_PLRU_WAYS_MAX 64
+#define CACHE_BITS	    44 /* of a physical address, as frames.c gives */
+#define NO_TAG		    UINT32_MAX
+#define NEWEST_FIRST	    UINT64_C(0xfedcba9876543210)
+#define RECENT_SETS	    1024 /* more sets than any first level has */
 
 static const char *const replacements[] = { "lru", "fifo", "random", "plru",
 					    NULL };
@@ -98,30 +118,47 @@ cache_shape(struct cache *cache, const struct cache_config *config,
 	cache->ways = (unsigned)ways;
 	cache->sets = lines / ways;
 	cache->set_mask = is_power_of_two(cache->sets) ? cache->sets - 1 : 0;
+	cache->set_bits = 63 - (unsigned)__builtin_clzll(cache->sets);
 	cache->line_shift = (unsigned)__builtin_ctzll(line_bytes);
 	cache->latency = (unsigned)config->latency;
 	cache->replacement = config->replacement;
 	return 0;
 }
 
+/* Do tags of 32 bits tell all lines of CACHE_BITS apart? */
 static bool
-is_ranked(const struct cache *cache)
+is_narrow(const struct cache *cache)
 {
-	return cache->replacement == CACHE_LRU && cache->ways <= CACHE_RANKED;
+	return cache->ways <= CACHE_NARROW_WAYS &&
+	       cache->line_shift + cache->set_bits + 32 >= CACHE_BITS;
 }
 
-/* Ranks of empty sets: any order will do; ways that are not there have 127. */
 static int
-init_ranks(struct cache *cache)
+narrow_init(struct cache *cache)
 {
-	cache->rank = calloc(cache->sets, sizeof(*cache->rank));
-	if (!cache->rank)
+	bool ordered = cache->replacement <= CACHE_FIFO;
+	size_t tags;
+
+	tags = cache->sets * CACHE_NARROW_WAYS;
+	/* Aligned, so that a set of 16 lies in one line of the host. */
+	if (posix_memalign((void **)&cache->tag, 64,
+			   tags * sizeof(*cache->tag)))
 		return -ENOMEM;
-	cache->ways_mask = (UINT32_C(1) << cache->ways) - 1;
-	for (uint64_t set = 0; set < cache->sets; set++)
-		for (unsigned way = 0; way < CACHE_RANKED; way++)
-			cache->rank[set].age[way] =
-				way < cache->ways ? (uint8_t)way : 127;
+	memset(cache->tag, 0xff, tags * sizeof(*cache->tag));
+	for (size_t i = 0; i < cache->sets; i++)
+		cache->order[i] = ordered ? NEWEST_FIRST : 0;
+	return 0;
+}
+
+static int
+wide_init(struct cache *cache)
+{
+	size_t lines = cache->sets * cache->ways;
+
+	cache->line = malloc(lines * sizeof(*cache->line));
+	if (!cache->line)
+		return -ENOMEM;
+	memset(cache->line, 0xff, lines * sizeof(*cache->line));
 	return 0;
 }
 
@@ -129,7 +166,6 @@ int
 cache_init(struct cache *cache, const struct cache_config *config,
 	   const char *name, uint64_t seed)
 {
-	size_t lines;
 	int error;
 
 	memset(cache, 0, sizeof(*cache));
@@ -138,66 +174,126 @@ cache_init(struct cache *cache, const struct cache_config *config,
 	error = cache_shape(cache, config, name);
 	if (error)
 		return error;
-	lines = cache->sets * cache->ways;
 	cache->random = seed;
-	cache->line = malloc(lines * sizeof(*cache->line));
-	if (!cache->line)
+	cache->order = calloc(cache->sets, sizeof(*cache->order));
+	if (!cache->order ||
+	    (is_narrow(cache) ? narrow_init(cache) : wide_init(cache)) < 0)
 		goto no_memory;
-	memset(cache->line, 0xff, lines * sizeof(*cache->line));
-	cache->recent = cache->line;
-	cache->stride = cache->ways;
-	if (cache->replacement <= CACHE_FIFO && !is_ranked(cache))
+	if ((!cache->set_mask && cache->sets > 1) || cache->sets > RECENT_SETS)
 		return 0;
-	cache->own_recent = malloc(cache->sets * sizeof(*cache->own_recent));
-	if (!cache->own_recent)
+	cache->recent = malloc(cache->sets * sizeof(*cache->recent));
+	if (!cache->recent)
 		goto no_memory;
-	if (is_ranked(cache)) {
-		if (init_ranks(cache) < 0)
-			goto no_memory;
-	} else {
-		cache->tree = calloc(cache->sets, sizeof(*cache->tree));
-		if (!cache->tree)
-			goto no_memory;
-	}
-	memset(cache->own_recent, 0xff,
-	       cache->sets * sizeof(*cache->own_recent));
-	cache->recent = cache->own_recent;
-	cache->stride = 1;
+	memset(cache->recent, 0xff, cache->sets * sizeof(*cache->recent));
 	return 0;
 
 no_memory:
 	cache_fini(cache);
-	return fail(ENOMEM, "%s: out of memory for %zu lines", name, lines);
+	return fail(ENOMEM, "%s: out of memory for %ju bytes", name,
+		    (uintmax_t)config->size_bytes);
 }
 
 void
 cache_fini(struct cache *cache)
 {
+	free(cache->recent);
+	free(cache->tag);
+	free(cache->order);
 	free(cache->line);
-	free(cache->own_recent);
-	free(cache->rank);
-	free(cache->tree);
 	memset(cache, 0, sizeof(*cache));
 }
 
-/* The way that holds a line, or ways. */
-static ALWAYS_INLINE unsigned
-way_of(const uint64_t *set, unsigned ways, uint64_t line)
-{
-	unsigned way = 0;
+/* Where a line goes: the set, and the tag there. */
+struct place {
+	uint64_t set;
+	uint32_t tag;
+};
 
-	while (way < ways && set[way] != line)
-		way++;
-	return way;
+static ALWAYS_INLINE struct place
+place_of(const struct cache *cache, uint64_t line)
+{
+	struct place place;
+	uint64_t tag;
+
+	if (likely(cache->set_mask)) {
+		place.set = line & cache->set_mask;
+		tag = line >> cache->set_bits;
+	} else {
+		place.set = line % cache->sets;
+		tag = line / cache->sets;
+	}
+	assert(tag < NO_TAG);
+	place.tag = (uint32_t)tag;
+	return place;
 }
 
-/* LRU and FIFO: put line first and move those before `way` down by one. */
-static ALWAYS_INLINE void
-put_first(uint64_t *set, unsigned way, uint64_t line)
+static uint64_t
+line_of(const struct cache *cache, uint64_t set, uint32_t tag)
 {
-	for (unsigned i = way; i > 0; i--)
-		set[i] = set[i - 1];
-	set[0] = line;
+	return tag == NO_TAG ? CACHE_NO_LINE : tag * cache->sets + set;
+}
+
+/* A bit for each way that holds the tag. */
+static ALWAYS_INLINE unsigned
+match(const uint32_t *tags, uint32_t tag)
+{
+#ifdef __SSE2__
+	const __m128i *held = (const __m128i *)(const void *)tags;
+	const __m128i wanted = _mm_set1_epi32((int)tag);
+	__m128i low = _mm_packs_epi32(_mm_cmpeq_epi32(held[0], wanted),
+				      _mm_cmpeq_epi32(held[1], wanted));
+	__m128i high = _mm_packs_epi32(_mm_cmpeq_epi32(held[2], wanted),
+				       _mm_cmpeq_epi32(held[3], wanted));
+
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+#else
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < CACHE_NARROW_WAYS; i++)
+		mask |= (unsigned)(tags[i] == tag) << i;
+	return mask;
+#endif
+}
+
+/* The place of a way in the order: the lowest of its nibbles that is it. */
+static ALWAYS_INLINE unsigned
+order_find(uint64_t order, unsigned way)
+{
+	const uint64_t ones = UINT64_C(0x1111111111111111);
+	uint64_t differs = order ^ ones * way;
+	/* The lowest nibble that is 0; higher ones may be wrong. */
+	uint64_t zero = (differs - ones) & ~differs & ones << 3;
+
+	return (unsigned)__builtin_ctzll(zero) & ~3u;
+}
+
+/* Bits below a bit that is a multiple of 4. */
+static ALWAYS_INLINE uint64_t
+below(unsigned bit)
+{
+	return (UINT64_C(1) << bit) - 1;
+}
+
+/* The way at this bit of the order becomes the newest. */
+static ALWAYS_INLINE uint64_t
+order_first(uint64_t order, unsigned bit, unsigned way)
+{
+	uint64_t newer = order & below(bit);
+	uint64_t older = order & ~below(bit) & ~(UINT64_C(15) << bit);
+
+	return older | newer << 4 | way;
+}
+
+/* ... the oldest of n ways. */
+static uint64_t
+order_last(uint64_t order, unsigned way, unsigned n)
+{
+	unsigned bit = order_find(order, way), last = 4 * (n - 1);
+	uint64_t kept = order & below(bit);
+	uint64_t beyond = n < CACHE_NARROW_WAYS ? order & ~below(4 * n) : 0;
+	uint64_t moved = order & ~beyond & ~below(bit) & ~(UINT64_C(15) << bit);
+
+	return beyond | (uint64_t)way << last | moved >> 4 | kept;
 }
 
 /* PLRU: make the tree point away from a way. */
@@ -222,154 +318,180 @@ tree_victim(uint64_t tree, unsigned ways)
 	return node - ways;
 }
 
-/* Random and PLRU: lines stay in their ways. */
-static bool
-cache_use_placed(struct cache *cache, uint64_t line, uint64_t *evicted)
+/* Who leaves a full set, where lines stay in their ways. */
+static unsigned
+placed_victim(struct cache *cache, uint64_t set)
 {
-	uint64_t set_number = cache_set(cache, line);
-	uint64_t *set = cache->line + set_number * cache->ways;
-	uint64_t *tree = &cache->tree[set_number];
-	bool plru = cache->replacement == CACHE_PLRU;
-	unsigned ways = cache->ways, way = way_of(set, ways, line);
-	bool hit = way < ways;
+	return cache->replacement == CACHE_PLRU
+		       ? tree_victim(cache->order[set], cache->ways)
+		       : (unsigned)random_below(&cache->random, cache->ways);
+}
 
+static bool
+narrow_use_placed(struct cache *cache, struct place place, uint64_t *evicted)
+{
+	uint32_t *tags = cache->tag + place.set * CACHE_NARROW_WAYS;
+	unsigned mask = match(tags, place.tag), way;
+	bool hit = mask != 0;
+
+	if (!hit)
+		mask = match(tags, NO_TAG) & ((1u << cache->ways) - 1);
+	way = mask ? (unsigned)__builtin_ctz(mask)
+		   : placed_victim(cache, place.set);
 	if (!hit) {
-		way = way_of(set, ways, CACHE_NO_LINE);
-		if (way == ways)
-			way = plru ? tree_victim(*tree, ways)
-				   : (unsigned)random_below(&cache->random,
-							    ways);
-		*evicted = set[way];
-		set[way] = line;
+		*evicted = line_of(cache, place.set, tags[way]);
+		tags[way] = place.tag;
 	}
-	if (plru)
-		tree_use(tree, ways, way);
-	cache->recent[set_number] = line;
+	if (cache->replacement == CACHE_PLRU)
+		tree_use(&cache->order[place.set], cache->ways, way);
 	return hit;
 }
 
-static ALWAYS_INLINE __m128i
-load16(const uint8_t *bytes)
+static ALWAYS_INLINE bool
+narrow_use(struct cache *cache, struct place place, uint64_t *evicted)
 {
-	return _mm_loadu_si128((const __m128i *)(const void *)bytes);
-}
+	uint32_t *tags = cache->tag + place.set * CACHE_NARROW_WAYS;
+	uint64_t *order = &cache->order[place.set];
+	unsigned mask, way, bit = 4 * (cache->ways - 1);
 
-static ALWAYS_INLINE void
-store16(uint8_t *bytes, __m128i value)
-{
-	_mm_storeu_si128((__m128i *)(void *)bytes, value);
-}
-
-static ALWAYS_INLINE uint8_t
-print_of(uint64_t line)
-{
-	return (uint8_t)((line * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
-}
-
-/*
- * LRU by ranks: the set's lines are compared by 16 fingerprints at once, and
- * one instruction makes all younger ways a rank older.  2 to 3 times as fast
- * as moving lines where many references miss.
- */
-static bool
-cache_use_ranked(struct cache *cache, uint64_t line, uint64_t *evicted)
-{
-	uint64_t number = cache_set(cache, line);
-	uint64_t *set = cache->line + number * cache->ways;
-	struct cache_rank *rank = &cache->rank[number];
-	__m128i ages = load16(rank->age), last;
-	uint32_t same =
-		(uint32_t)_mm_movemask_epi8(
-			_mm_cmpeq_epi8(load16(rank->print),
-				       _mm_set1_epi8((char)print_of(line)))) &
-		cache->ways_mask;
-	unsigned way;
-
-	cache->recent[number] = line;
-	for (; same; same &= same - 1) {
-		way = (unsigned)__builtin_ctz(same);
-		if (likely(set[way] == line)) {
-			__m128i age = _mm_set1_epi8((char)rank->age[way]);
-
-			store16(rank->age,
-				_mm_andnot_si128(
-					_mm_cmpeq_epi8(ages, age),
-					_mm_sub_epi8(ages,
-						     _mm_cmplt_epi8(ages,
-								    age))));
-			return true;
-		}
+	if (unlikely(cache->replacement > CACHE_FIFO))
+		return narrow_use_placed(cache, place, evicted);
+	mask = match(tags, place.tag);
+	if (mask) {
+		way = (unsigned)__builtin_ctz(mask);
+		if (cache->replacement == CACHE_LRU)
+			*order = order_first(*order, order_find(*order, way),
+					     way);
+		return true;
 	}
-	last = _mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(cache->ways - 1)));
-	way = (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(last));
-	store16(rank->age,
-		_mm_andnot_si128(last, _mm_adds_epi8(ages, _mm_set1_epi8(1))));
-	rank->print[way] = print_of(line);
-	*evicted = set[way];
-	set[way] = line;
+	way = (unsigned)(*order >> bit) & 15;
+	*evicted = line_of(cache, place.set, tags[way]);
+	tags[way] = place.tag;
+	*order = order_first(*order, bit, way);
 	return false;
 }
 
-/* A way that was dropped is the next to be filled. */
-static void
-rank_last(struct cache *cache, uint64_t set, unsigned way)
+/* The way that holds a line, or ways. */
+static ALWAYS_INLINE unsigned
+way_of(const uint64_t *lines, unsigned ways, uint64_t line)
 {
-	uint8_t *age = cache->rank[set].age, was = age[way];
+	unsigned way = 0;
 
-	for (unsigned i = 0; i < cache->ways; i++)
-		age[i] = (uint8_t)(age[i] - (age[i] > was));
-	age[way] = (uint8_t)(cache->ways - 1);
+	while (way < ways && lines[way] != line)
+		way++;
+	return way;
+}
+
+/* LRU and FIFO: put line first and move those before `way` down by one. */
+static void
+put_first(uint64_t *lines, unsigned way, uint64_t line)
+{
+	memmove(lines + 1, lines, way * sizeof(*lines));
+	lines[0] = line;
+}
+
+static bool
+wide_use_placed(struct cache *cache, uint64_t line, uint64_t *evicted)
+{
+	uint64_t set = cache_set(cache, line);
+	uint64_t *lines = cache->line + set * cache->ways;
+	unsigned way = way_of(lines, cache->ways, line);
+	bool hit = way < cache->ways;
+
+	if (!hit) {
+		way = way_of(lines, cache->ways, CACHE_NO_LINE);
+		if (way == cache->ways)
+			way = placed_victim(cache, set);
+		*evicted = lines[way];
+		lines[way] = line;
+	}
+	if (cache->replacement == CACHE_PLRU)
+		tree_use(&cache->order[set], cache->ways, way);
+	return hit;
+}
+
+static bool
+wide_use(struct cache *cache, uint64_t line, uint64_t *evicted)
+{
+	unsigned way, ways = cache->ways;
+	uint64_t *lines;
+
+	if (cache->replacement > CACHE_FIFO)
+		return wide_use_placed(cache, line, evicted);
+	lines = cache->line + cache_set(cache, line) * ways;
+	way = way_of(lines, ways, line);
+	if (way < ways) {
+		if (cache->replacement == CACHE_LRU)
+			put_first(lines, way, line);
+		return true;
+	}
+	*evicted = lines[ways - 1];
+	put_first(lines, ways - 1, line);
+	return false;
 }
 
 bool
 cache_use(struct cache *cache, uint64_t line, uint64_t *evicted)
 {
-	uint64_t *set;
-	unsigned way, ways = cache->ways;
-
-	if (likely(cache->rank))
-		return cache_use_ranked(cache, line, evicted);
-	if (cache->replacement > CACHE_FIFO)
-		return cache_use_placed(cache, line, evicted);
-	set = cache->line + cache_set(cache, line) * ways;
-	way = way_of(set, ways, line);
-	if (way < ways) {
-		if (cache->replacement == CACHE_LRU)
-			put_first(set, way, line);
-		return true;
-	}
-	*evicted = set[ways - 1];
-	put_first(set, ways - 1, line);
-	return false;
+	if (cache->recent)
+		cache->recent[line & cache->set_mask] = line;
+	return likely(cache->tag)
+		       ? narrow_use(cache, place_of(cache, line), evicted)
+		       : wide_use(cache, line, evicted);
 }
 
 bool
 cache_holds(const struct cache *cache, uint64_t line)
 {
-	const uint64_t *set =
-		cache->line + cache_set(cache, line) * cache->ways;
+	if (cache->tag) {
+		struct place place = place_of(cache, line);
 
-	return way_of(set, cache->ways, line) < cache->ways;
+		return match(cache->tag + place.set * CACHE_NARROW_WAYS,
+			     place.tag);
+	}
+	return way_of(cache->line + cache_set(cache, line) * cache->ways,
+		      cache->ways, line) < cache->ways;
+}
+
+static bool
+narrow_drop(struct cache *cache, struct place place)
+{
+	uint32_t *tags = cache->tag + place.set * CACHE_NARROW_WAYS;
+	uint64_t *order = &cache->order[place.set];
+	unsigned mask = match(tags, place.tag), way;
+
+	if (!mask)
+		return false;
+	way = (unsigned)__builtin_ctz(mask);
+	tags[way] = NO_TAG;
+	/* The hole is the next to be filled. */
+	if (cache->replacement <= CACHE_FIFO)
+		*order = order_last(*order, way, cache->ways);
+	return true;
+}
+
+static bool
+wide_drop(struct cache *cache, uint64_t line)
+{
+	uint64_t *lines = cache->line + cache_set(cache, line) * cache->ways;
+	unsigned way = way_of(lines, cache->ways, line);
+
+	if (way == cache->ways)
+		return false;
+	if (cache->replacement <= CACHE_FIFO) {
+		memmove(lines + way, lines + way + 1,
+			(cache->ways - way - 1) * sizeof(*lines));
+		way = cache->ways - 1;
+	}
+	lines[way] = CACHE_NO_LINE;
+	return true;
 }
 
 bool
 cache_drop(struct cache *cache, uint64_t line)
 {
-	uint64_t set_number = cache_set(cache, line);
-	uint64_t *set = cache->line + set_number * cache->ways;
-	unsigned way = way_of(set, cache->ways, line);
-
-	if (way == cache->ways)
-		return false;
-	if (cache->rank)
-		rank_last(cache, set_number, way);
-	if (cache->replacement <= CACHE_FIFO && !cache->rank) {
-		/* The hole goes to the end, where the next victim is taken. */
-		for (; way + 1 < cache->ways; way++)
-			set[way] = set[way + 1];
-	} else if (cache->recent[set_number] == line) {
-		cache->recent[set_number] = CACHE_NO_LINE;
-	}
-	set[way] = CACHE_NO_LINE;
-	return true;
+	if (cache->recent && cache->recent[line & cache->set_mask] == line)
+		cache->recent[line & cache->set_mask] = CACHE_NO_LINE;
+	return cache->tag ? narrow_drop(cache, place_of(cache, line))
+			  : wide_drop(cache, line);
 }

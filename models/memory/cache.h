@@ -35,31 +35,23 @@ extern const struct option_row cache_l3_rows[];
 
 #define CACHE_NO_LINE UINT64_MAX
 
-#define CACHE_RANKED 16u
-
-struct cache_rank {
-	uint8_t print[CACHE_RANKED], age[CACHE_RANKED];
-};
-
 struct cache {
-	uint64_t *recent; /* a line of set s whose use changes nothing:
-			     [s * stride], CACHE_NO_LINE if there is none */
-	uint64_t stride;
+	/* A line of set s whose use changes nothing, or CACHE_NO_LINE; NULL
+	 * for caches too large to be a first level, or of odd sets. */
+	uint64_t *recent;    /* owned: [sets] */
 	uint64_t set_mask;   /* sets - 1 if sets is a power of two, else 0 */
 	uint64_t sets;	     /* any number */
+	unsigned set_bits;   /* log2 of sets, rounded down */
 	unsigned line_shift; /* line = physical address >> line_shift */
 	unsigned ways;
 	unsigned latency;
 	int replacement;
-	uint64_t *line; /* owned: [sets * ways]; FIFO, wide LRU: newest first */
-	/* owned: LRU of up to 16 ways: of each set a byte of each line's hash,
-	 * by which all are compared at once, and each way's rank, 0 the
-	 * latest; NULL: the lines are in order */
-	struct cache_rank *rank;
-	uint32_t ways_mask;   /* with rank: bits of the ways that there are */
-	uint64_t *own_recent; /* owned: recent, where it is not line itself */
-	uint64_t *tree;	      /* owned: PLRU bits of each set */
-	uint64_t random;      /* state of the generator */
+	/* Narrow: at most 16 ways, tags of 32 bits (see cache.c) */
+	uint32_t *tag;	 /* owned: [sets * 16]; NULL: wide */
+	uint64_t *order; /* owned: what the policy knows of each set */
+	/* Wide: any number of ways */
+	uint64_t *line;	 /* owned: [sets * ways]; LRU, FIFO: newest first */
+	uint64_t random; /* state of the generator */
 };
 
 /* name ("cache.l2") is for messages.  0, -EINVAL or -ENOMEM (said).  With
@@ -80,6 +72,21 @@ cache_set(const struct cache *cache, uint64_t line)
 	return likely(cache->set_mask || cache->sets == 1)
 		       ? line & cache->set_mask
 		       : line % cache->sets;
+}
+
+#define CACHE_NARROW_WAYS 16
+
+/* The set of this line will be used soon. */
+static ALWAYS_INLINE void
+cache_prefetch(const struct cache *cache, uint64_t line)
+{
+	uint64_t set = cache_set(cache, line);
+
+	__builtin_prefetch(cache->order + set);
+	if (cache->tag)
+		__builtin_prefetch(cache->tag + set * CACHE_NARROW_WAYS);
+	else
+		__builtin_prefetch(cache->line + set * cache->ways);
 }
 
 /*

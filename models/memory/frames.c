@@ -25,7 +25,7 @@
 #define BLOCK_PAGES	 512
 #define BLOCK_WORDS	 (BLOCK_PAGES / 64)
 #define GIGA_BLOCKS	 512
-#define BLOCKS_UNBOUNDED (UINT64_C(1) << 31) /* 2^52 bytes */
+#define BLOCKS_UNBOUNDED ((UINT64_C(1) << 23) - 512) /* below 2^44: cache.c */
 #define BLOCKS_FIRST	 64
 #define RANDOM_BLOCKS	 (UINT64_C(1) << 13) /* 16 GiB to begin with */
 

@@ -122,6 +122,10 @@ hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
 		if (!cache_exists(cache))
 			continue;
 		hierarchy->accesses[i][use]++;
+		/* The L3's set is far away in our own memory: ask early. */
+		if (i == PLACE_L2 && cache_exists(&hierarchy->l3))
+			cache_prefetch(&hierarchy->l3,
+				       physical >> hierarchy->l3.line_shift);
 		if (cache_use(cache, physical >> cache->line_shift, &evicted)) {
 			*place = (enum hierarchy_place)i;
 			return cache->latency;

@@ -89,9 +89,9 @@ hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
 		use == USE_FETCH ? &hierarchy->l1i : &hierarchy->l1d;
 	uint64_t line = physical >> l1->line_shift;
 
-	if (likely(l1->set_mask &&
+	if (likely(l1->recent &&
 		   (use != USE_WALK || !hierarchy->walks_at_l2)) &&
-	    l1->recent[(line & l1->set_mask) * l1->stride] == line) {
+	    l1->recent[line & l1->set_mask] == line) {
 		hierarchy->accesses[PLACE_L1][use]++;
 		*place = PLACE_L1;
 		return l1->latency;

@@ -604,15 +604,8 @@ count_units(struct core *core, uint64_t units)
 static ALWAYS_INLINE void
 prefetch_set(const struct cache *cache, uint64_t physical)
 {
-	uint64_t number;
-
-	if (!cache_exists(cache))
-		return;
-	number = cache_set(cache, physical >> cache->line_shift);
-	if (cache->rank)
-		__builtin_prefetch(&cache->rank[number]);
-	__builtin_prefetch(&cache->line[number * cache->ways]);
-	__builtin_prefetch(&cache->line[number * cache->ways + 8]);
+	if (cache_exists(cache))
+		cache_prefetch(cache, physical >> cache->line_shift);
 }
 
 /*
