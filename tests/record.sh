@@ -117,13 +117,13 @@ status 0 "$PAGESCOPE" verify s.pst
 for pause in 0.7 1.9; do
 	# shellcheck disable=SC2016
 	"$PAGESCOPE" record -o k.pst -- sh -c \
-		'i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done' \
-		>out 2>err &
+		'echo $$ >child; i=0; while [ $i -lt 1000000 ]; do i=$((i+1))
+		done' >out 2>err &
 	recorder=$!
 	sleep "$pause"
 	kill -KILL $recorder
 	wait $recorder 2>/dev/null
-	pkill -KILL -P $recorder 2>/dev/null
+	[ ! -s child ] || kill -KILL "$(cat child)" 2>/dev/null
 	"$PAGESCOPE" verify k.pst >out 2>err
 	got=$?
 	# Killed before its first whole block there is nothing to save.
