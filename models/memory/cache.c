@@ -5,9 +5,9 @@
  * Narrow, up to 16 ways.  Lines stay in their ways as tags of 32 bits, which
  * are compared four at a time; a word a set holds what the policy knows: the
  * ways from newest to oldest, four bits each, or the bits of the PLRU tree.  So
- * a use moves no memory and has no branch that depends on where the line was,
- * 2 ns where a search and a shift of 64-bit lines took 9, and half the memory
- * (a 16-way set is one line of the host's cache).
+ * a use moves no memory, has no branch that depends on where the line was, and
+ * touches two lines of the host's cache: a miss of three levels takes 29 ns
+ * where moving 64-bit lines took 34, and ranks beside them 37.
  *
  *	tag[]	  |  t0  |  t1  |  t2  |  t3  | ...
  *	order	  ... 0 3 1 2        2 was used last, 0 leaves next
