@@ -9,6 +9,7 @@ program=$(dirname "$PAGESCOPE")/tests/fault-programs
 work=$(mktemp -d "${TMPDIR:-/tmp}/pagescope-faults.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 failures=0
+run=
 
 skip()
 {
@@ -19,7 +20,8 @@ skip()
 # replayed ENGINE NAME PAGES: "MINOR POPULATED TABLES" of the recorded run.
 replayed()
 {
-	if ! "$PAGESCOPE" record -e "$1" -o "$work/t.pst" -- "$program" "$2" \
+	# shellcheck disable=SC2086 # a command and its option, or nothing
+	if ! $run "$PAGESCOPE" record -e "$1" -o "$work/t.pst" -- "$program" "$2" \
 		"$3" quiet >"$work/out" 2>"$work/err" ||
 		! "$PAGESCOPE" replay "$work/t.pst" --no-symbols \
 			-o "$work/r.json" 2>>"$work/err"; then
@@ -57,16 +59,19 @@ compare()
 [ -x "$program" ] || skip "tests/fault-programs is not built"
 "$program" demand 16 | grep -q '^16 ' ||
 	skip "the kernel's count is not that of 4K pages here"
-engines=valgrind
-for engine in $engines; do
-	compare "$engine" demand 4096 yes
-	compare "$engine" stride 5000 yes
-	compare "$engine" sparse 300 yes
-	compare "$engine" zero 4000 yes
-	compare "$engine" dontneed 2048 no
-	compare "$engine" protect 3000 yes
-	compare "$engine" locked 16 yes
-	compare "$engine" copied 2000 no
-	compare "$engine" grown 3000 no
-done
+compare valgrind demand 4096 yes
+compare valgrind stride 5000 yes
+compare valgrind sparse 300 yes
+compare valgrind zero 4000 yes
+compare valgrind dontneed 2048 no
+compare valgrind protect 3000 yes
+compare valgrind locked 16 yes
+compare valgrind copied 2000 no
+compare valgrind grown 3000 no
+# The same layout each time, or start-up differs by a page.
+if setarch -R true 2>/dev/null; then
+	run="setarch -R"
+	compare step demand 300 yes
+	compare step sparse 60 yes
+fi
 [ "$failures" = 0 ]
