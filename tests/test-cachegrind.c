@@ -135,30 +135,55 @@ our_counts(const struct shape *shape, uint64_t counts[COUNTS])
 	cache_fini(&all);
 }
 
-static void
-test_equal_to_cachegrind(void **state)
+static bool
+lackey_accesses(const char *program)
+{
+	return run("valgrind --tool=lackey --trace-mem=yes "
+		   "--log-file=%s/accesses %s >/dev/null 2>&1",
+		   directory, program);
+}
+
+static bool
+equal_in_all_shapes(const char *program)
 {
 	static const struct shape shapes[] = {
 		{ 32768, 1 << 20, 8, 16, 64 },
 		{ 2048, 16384, 1, 4, 32 },
 		{ 4096, 3 << 15, 64, 12, 64 },
 	};
-	const char *program = *state;
+	bool equal = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
-		uint64_t theirs[COUNTS], ours[COUNTS];
+		uint64_t theirs[COUNTS] = { 0 }, ours[COUNTS];
 
 		assert_true(cachegrind_counts(&shapes[i], program, theirs));
 		our_counts(&shapes[i], ours);
-		for (size_t k = 0; k < COUNTS; k++)
-			if (ours[k] != theirs[k])
-				print_message("shape %zu count %zu: %ju, "
-					      "cachegrind %ju\n",
-					      i, k, (uintmax_t)ours[k],
-					      (uintmax_t)theirs[k]);
-		assert_memory_equal(ours, theirs, sizeof(ours));
+		for (size_t k = 0; k < COUNTS; k++) {
+			if (ours[k] == theirs[k])
+				continue;
+			print_message("shape %zu count %zu: %ju, "
+				      "cachegrind %ju\n",
+				      i, k, (uintmax_t)ours[k],
+				      (uintmax_t)theirs[k]);
+			equal = false;
+		}
 		assert_true(ours[0] > 10000 && ours[4] > 0 && ours[5] > 0);
 	}
+	return equal;
+}
+
+/* Two runs of one program differ by a few accesses about one time in ten, so
+ * another pair of runs may be needed to compare the same accesses. */
+static void
+test_equal_to_cachegrind(void **state)
+{
+	bool equal = equal_in_all_shapes(*state);
+
+	for (int i = 0; i < 4 && !equal; i++) {
+		assert_true(lackey_accesses(*state));
+		equal = equal_in_all_shapes(*state);
+	}
+	assert_true(equal);
 }
 
 static const char *program = "/bin/true";
@@ -180,9 +205,7 @@ main(void)
 
 	if (!mkdtemp(directory))
 		return 99;
-	if (!run("valgrind --tool=lackey --trace-mem=yes --log-file=%s/accesses "
-		 "%s >/dev/null 2>&1",
-		 directory, program)) {
+	if (!lackey_accesses(program)) {
 		printf("skipped: valgrind's lackey does not run here\n");
 		run("rm -r %s", directory);
 		return 77;
