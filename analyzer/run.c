@@ -148,6 +148,7 @@ work(void *argument)
 {
 	struct worker *worker = argument;
 	struct ring *ring = worker->ring;
+	int error = 0;
 
 	pthread_mutex_lock(&ring->lock);
 	for (;;) {
@@ -159,10 +160,11 @@ work(void *argument)
 			break;
 		batch = &ring->slot[worker->taken % RING_SLOTS];
 		pthread_mutex_unlock(&ring->lock);
-		if (!worker->error)
-			worker->error = feed_models(ring->run, worker->index,
-						    ring->n_workers, batch);
+		if (!error)
+			error = feed_models(ring->run, worker->index,
+					    ring->n_workers, batch);
 		pthread_mutex_lock(&ring->lock);
+		worker->error = error;
 		worker->taken++;
 		pthread_cond_broadcast(&ring->changed);
 	}

@@ -67,7 +67,9 @@ gate_cppcheck()
 			--suppress=shiftTooManyBitsSigned \
 			--suppress=arrayIndexThenCheck --suppress=objectIndex \
 			--suppress=uninitvar --suppress=varFuncNullUB \
-			--suppress=unknownMacro --library=gnu
+			--suppress=unknownMacro \
+			--suppress=invalidFunctionArg \
+			--suppress=ignoredReturnValue --library=gnu
 }
 
 tidy()

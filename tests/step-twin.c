@@ -39,8 +39,10 @@ work(void)
 	unsigned long x = 1, n = 300;
 	void *to = text, *from = text + 4000;
 
-	for (unsigned i = 0; i < 4096; i++)
-		table[(x = mix(x)) % 4096] += x;
+	for (unsigned i = 0; i < 4096; i++) {
+		x = mix(x);
+		table[x % 4096] += x;
+	}
 	for (unsigned i = 0; i < 128; i++)
 		sorted[i] = table[i];
 	sort(sorted, 128);
