@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/expand.h"
+
 int
 batch_init(struct batch *batch)
 {
@@ -14,11 +16,14 @@ batch_init(struct batch *batch)
 	batch->address = calloc(BATCH_ACCESSES, sizeof(*batch->address));
 	batch->site = calloc(BATCH_ACCESSES, sizeof(*batch->site));
 	batch->step = calloc(BATCH_ACCESSES, sizeof(*batch->step));
-	batch->root = calloc(BATCH_ACCESSES, sizeof(*batch->root));
+	batch->root_memory =
+		calloc(1 + BATCH_ACCESSES, sizeof(*batch->root_memory));
 	batch->event = calloc(BATCH_EVENTS, sizeof(*batch->event));
-	if (batch->address && batch->site && batch->step && batch->root &&
-	    batch->event)
+	if (batch->address && batch->site && batch->step &&
+	    batch->root_memory && batch->event) {
+		batch->root = batch->root_memory + 1;
 		return 0;
+	}
 	batch_fini(batch);
 	return -ENOMEM;
 }
@@ -29,7 +34,7 @@ batch_fini(struct batch *batch)
 	free(batch->address);
 	free(batch->site);
 	free(batch->step);
-	free(batch->root);
+	free(batch->root_memory);
 	free(batch->event);
 	*batch = (struct batch){ 0 };
 }
@@ -39,24 +44,6 @@ batch_reset(struct batch *batch)
 {
 	batch->n = batch->n_events = batch->n_steps = batch->n_roots = 0;
 	batch->packed = batch->columned = false;
-}
-
-/* Guarded accesses were made only if their root is not 0 */
-static size_t
-expand_guarded(const struct shape_access *access, size_t n,
-	       const uint64_t *root, uint64_t *address, uint32_t *site)
-{
-	size_t made = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t value = access[i].slot ? root[access[i].slot - 1] : 0;
-
-		if (access[i].guarded && !value)
-			continue;
-		address[made] = value + (uint64_t)access[i].displacement;
-		site[made++] = access[i].ref;
-	}
-	return made;
 }
 
 void
@@ -69,23 +56,9 @@ batch_expand(struct batch *batch, const struct stream *stream)
 		return;
 	for (uint32_t k = 0; k < batch->n_steps; k++) {
 		const struct step *step = stream_step(stream, batch->step[k]);
-		const struct shape_access *access = step->access;
 
-		if (unlikely(step->guarded)) {
-			n += (uint32_t)expand_guarded(access, step->n_accesses,
-						      root, batch->address + n,
-						      batch->site + n);
-			root += step->n_slots;
-			continue;
-		}
-		for (uint32_t i = 0; i < step->n_accesses; i++, n++) {
-			uint64_t value =
-				access[i].slot ? root[access[i].slot - 1] : 0;
-
-			batch->address[n] =
-				value + (uint64_t)access[i].displacement;
-			batch->site[n] = access[i].ref;
-		}
+		n += expand_step(step->access, step->n_accesses, step->guarded,
+				 root, batch->address + n, batch->site + n);
 		root += step->n_slots;
 	}
 	batch->n = n;

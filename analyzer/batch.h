@@ -95,10 +95,11 @@ struct batch {
 	bool packed;   /* step and root are valid */
 	bool columned; /* address and site are valid */
 
-	uint64_t *address;   /* [BATCH_ACCESSES], owned by the batch */
-	uint32_t *site;	     /* [BATCH_ACCESSES] site references */
-	uint32_t *step;	     /* [BATCH_ACCESSES] numbers in the stream */
-	uint64_t *root;	     /* [BATCH_ACCESSES] */
+	uint64_t *address; /* [BATCH_ACCESSES], owned by the batch */
+	uint32_t *site;	   /* [BATCH_ACCESSES] site references */
+	uint32_t *step;	   /* [BATCH_ACCESSES] numbers in the stream */
+	uint64_t *root;	   /* [BATCH_ACCESSES]; root[-1] is readable too */
+	uint64_t *root_memory;
 	struct event *event; /* [BATCH_EVENTS], ascending positions */
 };
 

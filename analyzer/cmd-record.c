@@ -144,20 +144,14 @@ static int
 counter_feed(struct model *model, const struct batch *batch)
 {
 	struct counter *counter = (struct counter *)model;
-	uint32_t kind[4] = { 0 };
+	uint64_t sums = 0;
 
-	/* Sums side by side: an array indexed by kind waits for itself. */
-	for (uint32_t i = 0; i < batch->n; i++) {
-		enum site_kind is = SITE_KIND(batch->site[i]);
-
-		kind[SITE_LOAD] += is == SITE_LOAD;
-		kind[SITE_STORE] += is == SITE_STORE;
-		kind[SITE_MODIFY] += is == SITE_MODIFY;
-	}
-	kind[SITE_FETCH] = batch->n - kind[SITE_LOAD] - kind[SITE_STORE] -
-			   kind[SITE_MODIFY];
+	/* Four sums of 16 bits in one word: an array would wait for itself. */
+	_Static_assert(BATCH_ACCESSES < 1 << 16, "the sums overflow");
+	for (uint32_t i = 0; i < batch->n; i++)
+		sums += UINT64_C(1) << 16 * SITE_KIND(batch->site[i]);
 	for (int k = 0; k < 4; k++)
-		counter->kind[k] += kind[k];
+		counter->kind[k] += sums >> 16 * k & 0xffff;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/expand.h"
 #include "analyzer/fail.h"
 
 #define GUESS_BITS 16
@@ -492,34 +493,6 @@ decode_roots(struct codec *codec, const struct codec_step *step, uint64_t *root,
 	return true;
 }
 
-static ALWAYS_INLINE uint32_t
-expand(const struct codec_step *step, const uint64_t *root, uint64_t *address,
-       uint32_t *site)
-{
-	const struct shape_access *access = step->access;
-	uint32_t n = step->n_accesses, made = 0;
-
-	if (likely(!step->guarded)) {
-		for (uint32_t i = 0; i < n; i++) {
-			uint64_t value = root[(int)access[i].slot - 1];
-
-			value = access[i].slot ? value : 0;
-			address[i] = value + (uint64_t)access[i].displacement;
-			site[i] = access[i].ref;
-		}
-		return n;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t value = access[i].slot ? root[access[i].slot - 1] : 0;
-
-		if (access[i].guarded && !value)
-			continue;
-		address[made] = value + (uint64_t)access[i].displacement;
-		site[made++] = access[i].ref;
-	}
-	return made;
-}
-
 int
 codec_decode(struct codec *codec, size_t n_steps, bool packed,
 	     struct batch *batch)
@@ -552,7 +525,8 @@ codec_decode(struct codec *codec, size_t n_steps, bool packed,
 			return -EBADMSG;
 		if (unlikely(!decode_roots(codec, step, root, flag >> 1)))
 			return -EBADMSG;
-		n += expand(step, root, batch->address + n, batch->site + n);
+		n += expand_step(step->access, step->n_accesses, step->guarded,
+				 root, batch->address + n, batch->site + n);
 		root += step->n_slots;
 		if (packed)
 			batch->step[k] = number;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The hot loop behind batch_expand and the trace reader: the accesses of one
+ * step from its roots.
+ */
+#ifndef ANALYZER_EXPAND_H
+#define ANALYZER_EXPAND_H
+
+#include "analyzer/stream.h"
+
+/* Guarded accesses were made only if their root is not 0. */
+static inline uint32_t
+expand_guarded(const struct shape_access *access, uint32_t n,
+	       const uint64_t *root, uint64_t *address, uint32_t *site)
+{
+	uint32_t made = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t value = access[i].slot ? root[access[i].slot - 1] : 0;
+
+		if (access[i].guarded && !value)
+			continue;
+		address[made] = value + (uint64_t)access[i].displacement;
+		site[made++] = access[i].ref;
+	}
+	return made;
+}
+
+/*
+ * Write the first n accesses of a shape to the columns; returns how many were
+ * made.  root[-1] is readable.  (Making four at a time, wanted or not, was
+ * slower: 166 against 212 M/s decoding gzip.)
+ */
+static ALWAYS_INLINE uint32_t
+expand_step(const struct shape_access *access, uint32_t n, bool guarded,
+	    const uint64_t *root, uint64_t *address, uint32_t *site)
+{
+	if (unlikely(guarded))
+		return expand_guarded(access, n, root, address, site);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t value = root[(int)access[i].slot - 1];
+
+		value = access[i].slot ? value : 0;
+		address[i] = value + (uint64_t)access[i].displacement;
+		site[i] = access[i].ref;
+	}
+	return n;
+}
+
+#endif
