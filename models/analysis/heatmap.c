@@ -10,7 +10,7 @@
 #define FIRST_REGION_SHIFT 16u /* 64 KiB */
 #define FIRST_TIME_SHIFT   12u /* 4096 accesses */
 #define BUCKETS		   (4 * HEATMAP_REGIONS)
-#define RECENT		   64u
+#define RECENT		   256u
 #define NO_ROW		   UINT32_MAX
 
 struct cell {
@@ -34,7 +34,8 @@ struct heatmap {
 	struct recent recent[RECENT];
 	uint32_t bucket[BUCKETS]; /* row + 1, linear probing; 0: empty */
 	struct region region[HEATMAP_REGIONS];
-	struct cell cell[HEATMAP_REGIONS][HEATMAP_TIMES];
+	/* by time first: what is written now lies close together */
+	struct cell cell[HEATMAP_TIMES][HEATMAP_REGIONS];
 };
 
 static void
@@ -84,6 +85,19 @@ bucket_of(struct heatmap *heatmap, const struct region *region)
 	return &heatmap->bucket[i];
 }
 
+/* Add row `from` to a row before it, leaving it empty. */
+static void
+move_row(struct heatmap *heatmap, uint32_t from, uint32_t to)
+{
+	for (uint32_t t = 0; t < HEATMAP_TIMES; t++) {
+		struct cell *cell = heatmap->cell[t];
+
+		cell[to].misses += cell[from].misses;
+		cell[to].walks += cell[from].walks;
+		cell[from] = (struct cell){ 0, 0 };
+	}
+}
+
 /* Double the regions, adding up the rows that become one. */
 static void
 merge_regions(struct heatmap *heatmap)
@@ -101,41 +115,28 @@ merge_regions(struct heatmap *heatmap)
 		region.number >>= 1;
 		bucket = bucket_of(heatmap, &region);
 		if (!*bucket) {
-			row = heatmap->n++;
-			*bucket = row + 1;
-			heatmap->region[row] = region;
-			memmove(heatmap->cell[row], heatmap->cell[i],
-				sizeof(heatmap->cell[i]));
-			continue;
+			*bucket = ++heatmap->n;
+			heatmap->region[heatmap->n - 1] = region;
 		}
 		row = *bucket - 1;
-		for (uint32_t t = 0; t < HEATMAP_TIMES; t++) {
-			heatmap->cell[row][t].misses +=
-				heatmap->cell[i][t].misses;
-			heatmap->cell[row][t].walks +=
-				heatmap->cell[i][t].walks;
-		}
+		if (row != i)
+			move_row(heatmap, i, row);
 	}
-	memset(heatmap->cell[heatmap->n], 0,
-	       (n - heatmap->n) * sizeof(heatmap->cell[0]));
 }
 
 static void
 merge_times(struct heatmap *heatmap)
 {
 	heatmap->time_shift++;
-	for (uint32_t i = 0; i < heatmap->n; i++) {
-		struct cell *cell = heatmap->cell[i];
+	for (uint32_t t = 0; t < HEATMAP_TIMES; t++)
+		for (uint32_t i = 0; i < heatmap->n; i++) {
+			struct cell *from = &heatmap->cell[t][i];
+			struct cell sum = *from;
 
-		for (uint32_t t = 0; t < HEATMAP_TIMES / 2; t++) {
-			cell[t].misses =
-				cell[2 * t].misses + cell[2 * t + 1].misses;
-			cell[t].walks =
-				cell[2 * t].walks + cell[2 * t + 1].walks;
+			*from = (struct cell){ 0, 0 };
+			heatmap->cell[t / 2][i].misses += sum.misses;
+			heatmap->cell[t / 2][i].walks += sum.walks;
 		}
-		memset(&cell[HEATMAP_TIMES / 2], 0,
-		       sizeof(*cell) * HEATMAP_TIMES / 2);
-	}
 }
 
 static NOINLINE uint32_t
@@ -178,7 +179,7 @@ heatmap_add(struct heatmap *heatmap, uint32_t space, uint64_t address,
 		row = find_row(heatmap, space, address);
 	while (unlikely(position >> heatmap->time_shift >= HEATMAP_TIMES))
 		merge_times(heatmap);
-	cell = &heatmap->cell[row][position >> heatmap->time_shift];
+	cell = &heatmap->cell[position >> heatmap->time_shift][row];
 	cell->misses++;
 	cell->walks += walked;
 }
@@ -208,7 +209,7 @@ put_row(const struct heatmap *heatmap, const struct order *order, uint64_t end,
 	int error = 0;
 
 	for (uint64_t t = 0; !error && t < HEATMAP_TIMES; t++) {
-		const struct cell *cell = &heatmap->cell[order->row][t];
+		const struct cell *cell = &heatmap->cell[t][order->row];
 		uint64_t start = t * width;
 
 		if (!cell->misses)

@@ -289,7 +289,8 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 	}
 	if (leaf && *leaf) {
 		leaf_mapping(*leaf, level, mapping);
-		*leaf |= ACCESSED;
+		if (unlikely(!(*leaf & ACCESSED)))
+			*leaf |= ACCESSED;
 	}
 	if (skipped) {
 		n -= skipped;

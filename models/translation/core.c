@@ -22,7 +22,7 @@
 #define PAGE_MASK   (~(PAGE_BYTES - 1))
 #define NEAR_END    (4096u - 64u) /* of a page: a short access may cross */
 #define UNIT_BITS   14u		  /* a batch has at most 8192 = 2^13 hits */
-#define AHEAD	    16u		  /* accesses that look_ahead is ahead */
+#define AHEAD	    8u		  /* accesses that look_ahead is ahead */
 #define AHEAD_WORTH 16u /* one walk in so many accesses makes it pay */
 
 const char *const core_array_names[CORE_ARRAYS] = {
