@@ -5,7 +5,6 @@
  *	bench decode TRACE
  *	bench replay TRACE [NAME=VALUE...]
  *	bench import FILE
- *	bench write TRACE
  *	bench peak TRACE	peak memory of a replay, MiB
  *
  * Runs it REPEAT (default 5) times and prints the median of M accesses/s, the
@@ -15,7 +14,6 @@
 #include "analyzer/run.h"
 #include "models/machine.h"
 #include "traces/open.h"
-#include "traces/pst.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +56,9 @@ static int
 open_model(struct model **out, const char *what, char **sets,
 	   struct stream *stream)
 {
-	struct pst_writer_options options = { .effort = PST_NORMAL };
 	struct machine_config config;
 	int error;
 
-	if (!strcmp(what, "write"))
-		return pst_writer_open(out, "/dev/null", &options, stream);
 	if (strcmp(what, "replay") != 0) {
 		*out = &nothing;
 		return 0;
@@ -133,7 +128,7 @@ main(int argc, char **argv)
 	double speed[99];
 
 	if (argc < 3 || n < 1 || n > 99) {
-		fail(EINVAL, "usage: bench decode|replay|import|write FILE "
+		fail(EINVAL, "usage: bench decode|replay|import|peak FILE "
 			     "[NAME=VALUE...]");
 		return 2;
 	}

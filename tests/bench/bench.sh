@@ -144,7 +144,6 @@ bench_replay()
 			bytes/access '<=0.5'
 		row "$name: decode" "$(speed decode "$work/$name.pst")" \
 			M/s '>=150'
-		row "$name: encode" "$(speed write "$work/$name.pst")" M/s -
 		row "$name: replay, TLBs, walk caches, radix" \
 			"$(speed replay "$work/$name.pst")" M/s '>=100'
 		row "$name: replay, caches carry data too" \
