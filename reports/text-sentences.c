@@ -215,6 +215,27 @@ say_top(struct text *text, const char *name, const char *column,
 			 most < 0.2 * all ? ": no single one dominates" : "");
 }
 
+/* Under Valgrind most of a process's faults are Valgrind's own. */
+static void
+say_recorded(struct text *text, double minor)
+{
+	double count;
+
+	if (!view_value(text->result, "fault.recorded.minor", &count))
+		return;
+	if (view_recorded_by(text->result, "valgrind"))
+		text_say(text,
+			 "While it was recorded the real kernel took %s, "
+			 "Valgrind's own among them: not to be compared.",
+			 number_count(count).text);
+	else
+		text_say(text,
+			 "While it was recorded the real kernel took %s "
+			 "(prediction %+.1f" NB "%%).",
+			 number_count(count).text,
+			 count > 0 ? 100 * (minor - count) / count : 0.0);
+}
+
 static void
 say_faults(struct text *text)
 {
@@ -253,12 +274,7 @@ say_faults(struct text *text)
 		 number_of(minor, "minor page fault").text, majors,
 		 *what ? "; " : "", *what ? number_share(best, minor).text : "",
 		 *what ? " are " : "", what);
-	if (view_value(text->result, "fault.recorded.minor", &count))
-		text_say(text,
-			 "While it was recorded the real kernel took %s "
-			 "(prediction %+.1f" NB "%%).",
-			 number_count(count).text,
-			 count > 0 ? 100 * (minor - count) / count : 0.0);
+	say_recorded(text, minor);
 }
 
 static void

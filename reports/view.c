@@ -166,6 +166,22 @@ provenance(const struct result *result, const char *name)
 			       name);
 }
 
+bool
+view_recorded_by(const struct result *result, const char *engine)
+{
+	json_t *engines =
+		json_object_get(provenance(result, "trace"), "engines");
+
+	for (size_t i = 0; i < json_array_size(engines); i++) {
+		const char *name = json_string_value(
+			json_object_get(json_array_get(engines, i), "name"));
+
+		if (name && !strcmp(name, engine))
+			return true;
+	}
+	return false;
+}
+
 /* Of a replay, "recording" holds what the trace says about the program. */
 static const json_t *
 recorded_command(const struct result *result)

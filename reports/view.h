@@ -44,6 +44,9 @@ double view_sum(const struct view_table *table, int column);
  * walk_cycles add up to. */
 double view_walk_cycles(const struct result *result);
 
+/* Was the trace recorded by this engine? */
+bool view_recorded_by(const struct result *result, const char *engine);
+
 /* The provenance's command line as one line of text; "" when unknown.
  * Returns the length as snprintf would. */
 size_t view_command(const struct result *result, char *text, size_t bytes);
