@@ -600,7 +600,7 @@ fill(struct sampler *sampler, struct batch *batch)
 	size_t done = 0;
 	int result = 0;
 
-	if (!sampler->sorted)
+	if (!sampler->sorted && sampler->n_items)
 		qsort(sampler->item, sampler->n_items, sizeof(struct item),
 		      by_time);
 	sampler->sorted = true;
