@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The frame of all importers.  Foreign traces have no clock: a batch's time is
+ * The frame of all importers.  Where a format has no clock, a batch's time is
  * the number of accesses up to its end.
  */
 #include "traces/foreign.h"
@@ -51,7 +51,7 @@ foreign_fetch_split(struct foreign *foreign, struct batch *batch, uint64_t pc,
 
 /* At the end: what was lost, and what the format itself counted. */
 static int
-about_end(const struct foreign *foreign)
+about_end(struct foreign *foreign)
 {
 	json_t *about = stream_about(foreign->source.stream);
 	json_t *importer = json_object_get(about, "importer");
@@ -69,7 +69,10 @@ about_end(const struct foreign *foreign)
 						       foreign->format->name,
 						       "why", "bad records",
 						       "records", bad));
-	return error ? fail(ENOMEM, "import: no memory") : 0;
+	if (error)
+		return fail(ENOMEM, "import: no memory");
+	return foreign->format->end ? foreign->format->end(foreign, importer)
+				    : 0;
 }
 
 /* Report the bad line or record at `at`; skip it when told to keep going. */
@@ -189,10 +192,16 @@ foreign_next(struct source *source, struct batch *batch)
 	error = fill_batch(foreign, batch);
 	if (error)
 		return error;
-	if (foreign->bad_batch)
+	if (foreign->bad_batch) {
+		/* nobody may have been named yet */
+		if (foreign->format->threads && !foreign->threads &&
+		    !foreign_enter(foreign, batch, 0, 0))
+			return foreign->sites.error;
 		batch_event(batch, EVENT_LOST)->value = foreign->bad_batch;
+	}
 	foreign->accesses += batch->n;
-	batch->time_ns = foreign->accesses;
+	batch->time_ns =
+		foreign->clocked ? foreign->clock_ns : foreign->accesses;
 	if (batch->n || batch->n_events)
 		return 1;
 	return about_end(foreign);
@@ -222,6 +231,7 @@ foreign_close(struct source *source)
 		foreign->format->fini(foreign);
 	input_close(foreign->input);
 	sites_fini(&foreign->sites);
+	foreign_threads_close(foreign->threads);
 	stream_close(source->stream);
 	for (size_t i = 0; foreign->paths && foreign->paths[i]; i++)
 		free(foreign->paths[i]);
@@ -303,6 +313,8 @@ describe(struct foreign *foreign)
 					       "as in the input"));
 	if (error)
 		return -ENOMEM;
+	if (foreign->format->threads)
+		return 0;
 	error = stream_thread_add(stream, &(struct thread){ 1, 1 },
 				  &foreign->thread);
 	if (!error)

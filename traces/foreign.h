@@ -19,6 +19,9 @@
 #define FOREIGN_ROOM 32
 #define FOREIGN_FULL (BATCH_ACCESSES - FOREIGN_ROOM)
 
+/* A batch with so many events is full: one line makes few. */
+#define FOREIGN_EVENTS_FULL (BATCH_EVENTS - 8)
+
 /* No instruction reads more at once; a larger size is damage. */
 #define FOREIGN_SIZE_MAX 65536
 
@@ -35,9 +38,16 @@ struct foreign_format {
 	 */
 	const char *(*take)(struct foreign *foreign, const char *at,
 			    const char *end, struct batch *batch);
+	/* After the last input: what the format counted goes into `importer`
+	 * of what is known about the trace.  0 or a negative errno (said);
+	 * may be NULL. */
+	int (*end)(struct foreign *foreign, json_t *importer);
 	/* Free what the format added; may be NULL. */
 	void (*fini)(struct foreign *foreign);
+	bool threads; /* it has several, by foreign_enter */
 };
+
+struct foreign_threads;
 
 /* The first member of each importer's own struct. */
 struct foreign {
@@ -53,7 +63,11 @@ struct foreign {
 	const char *wrong;
 	char wrong_text[128];	/* room for a reason to be made */
 	uint32_t thread, space; /* of the next batch */
-	bool split; /* take wants a new batch: another thread or space */
+	bool split;	   /* take wants a new batch: another thread or space */
+	uint32_t pid, tid; /* of that thread, where the format has several */
+	struct foreign_threads *threads; /* owned; NULL: none entered yet */
+	uint64_t clock_ns;		 /* now, where the format has a clock */
+	bool clocked;			 /* it has */
 
 	uint64_t accesses;	 /* before this batch */
 	uint64_t bad, bad_batch; /* lines skipped: in all, in this batch */
@@ -122,6 +136,34 @@ static ALWAYS_INLINE bool
 foreign_sane(uint64_t address, uint64_t size)
 {
 	return size - 1 < FOREIGN_SIZE_MAX && address <= UINT64_MAX - size;
+}
+
+/*
+ * What follows is of this thread of this process (pid names the address
+ * space).  false: the batch holds another thread's and must end first (split
+ * is set), or sites.error.
+ */
+bool foreign_enter_other(struct foreign *foreign, struct batch *batch,
+			 uint32_t pid, uint32_t tid);
+void foreign_threads_close(struct foreign_threads *threads);
+
+static ALWAYS_INLINE bool
+foreign_enter(struct foreign *foreign, struct batch *batch, uint32_t pid,
+	      uint32_t tid)
+{
+	if (likely(foreign->threads && foreign->pid == pid &&
+		   foreign->tid == tid))
+		return true;
+	return foreign_enter_other(foreign, batch, pid, tid);
+}
+
+/* The format's own clock; a batch's time must not go back. */
+static inline void
+foreign_clock(struct foreign *foreign, uint64_t now_ns)
+{
+	foreign->clocked = true;
+	if (now_ns > foreign->clock_ns)
+		foreign->clock_ns = now_ns;
 }
 
 /* "wrong" made with printf. */

@@ -8,12 +8,15 @@
  *	1,5633898,2a,512,42932745	name or its address is not a number
  *
  * Addresses are column * csv.unit, so that block numbers of storage traces
- * become bytes.  Lines that begin with # are comments.
+ * become bytes.  Lines that begin with # are comments.  What export writes is
+ * known by its header.
  */
 #include "traces/foreign.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "analyzer/fail.h"
@@ -26,6 +29,8 @@ enum csv_role {
 	CSV_KIND,
 	CSV_SIZE,
 	CSV_PC,
+	CSV_THREAD,
+	CSV_SPACE,
 	CSV_ROLES
 };
 
@@ -78,14 +83,20 @@ static const char *const csv_kinds[] = { "load", "store", "modify", "fetch",
 	}
 
 static const struct option_row csv_rows[] = {
-	{ "column", OPTION_STRING, AT(column[CSV_ADDRESS]), "1",
-	  .help = "column of the address: its number from 1, or its name" },
+	{ "column", OPTION_STRING, AT(column[CSV_ADDRESS]), "auto",
+	  .help = "column of the address: its number from 1, or its name; "
+		  "auto: the one named address (then kind, size, pc, thread "
+		  "and space are known by their names too), or else the first" },
 	{ "kind-column", OPTION_STRING, AT(column[CSV_KIND]),
 	  .help = "column of the kind (r, w, load, store, ...)" },
 	{ "size-column", OPTION_STRING, AT(column[CSV_SIZE]),
 	  .help = "column of the length in bytes" },
 	{ "pc-column", OPTION_STRING, AT(column[CSV_PC]),
 	  .help = "column of the instruction's address" },
+	{ "thread-column", OPTION_STRING, AT(column[CSV_THREAD]),
+	  .help = "column of the thread's number" },
+	{ "space-column", OPTION_STRING, AT(column[CSV_SPACE]),
+	  .help = "column of the number of the process or address space" },
 	{ "separator", OPTION_STRING, AT(separator), ",",
 	  .help = "between columns: a character, tab, or blank (any number)" },
 	{ "base", OPTION_CHOICE, AT(base), "auto", .choices = csv_bases,
@@ -127,6 +138,7 @@ struct csv {
 	int column[CSV_ROLES]; /* from 0; -1: there is none */
 	char separator;	       /* ' ': any number of blanks */
 	int base, header;
+	bool automatic; /* columns by the names that export gives them */
 	uint64_t unit;
 	uint32_t size;
 	enum site_kind kind;
@@ -141,7 +153,13 @@ struct csv_field {
 /* What makes one access. */
 struct csv_access {
 	uint64_t address, size, pc;
+	uint64_t thread, space;
 	int kind;
+};
+
+/* As export names them, by enum csv_role */
+static const char *const csv_names[CSV_ROLES] = {
+	"address", "kind", "size", "pc", "thread", "space"
 };
 
 static ALWAYS_INLINE bool
@@ -272,6 +290,14 @@ csv_access(struct csv *csv, const char *line, const char *stop,
 	else if (csv->column[CSV_PC] >= 0 &&
 		 !csv_number(csv->base, &field[CSV_PC], &access->pc))
 		wrong = "the pc is no number";
+	else if (csv->column[CSV_THREAD] >= 0 &&
+		 (!csv_number(csv->base, &field[CSV_THREAD], &access->thread) ||
+		  access->thread > UINT32_MAX))
+		wrong = "the thread is no number of 32 bits";
+	else if (csv->column[CSV_SPACE] >= 0 &&
+		 (!csv_number(csv->base, &field[CSV_SPACE], &access->space) ||
+		  access->space > UINT32_MAX))
+		wrong = "the space is no number of 32 bits";
 	else if (!foreign_sane(access->address, access->size))
 		wrong = "impossible size";
 	csv->foreign.wrong = wrong;
@@ -292,6 +318,21 @@ csv_find_column(const struct csv *csv, const char *name, const char *p,
 			return column;
 	}
 	return -1;
+}
+
+/* Columns by the names that export gives them: is this such a header? */
+static bool
+csv_known_header(struct csv *csv, const char *line, const char *stop)
+{
+	if (csv_find_column(csv, csv_names[CSV_ADDRESS], line, stop) < 0)
+		return false;
+	for (int role = 0; role < CSV_ROLES; role++)
+		if (!csv->name[role] &&
+		    (csv->column[role] < 0 || role == CSV_ADDRESS))
+			csv->column[role] =
+				csv_find_column(csv, csv_names[role], line,
+						stop);
+	return true;
 }
 
 /*
@@ -319,6 +360,9 @@ csv_header(struct csv *csv, const char *line, const char *stop)
 				    name, csv->foreign.line + 1,
 				    csv->name[role]);
 	}
+	if (csv->automatic && csv->header != CSV_HEADER_NO &&
+	    csv_known_header(csv, line, stop))
+		return 1;
 	if (named || csv->header == CSV_HEADER_YES)
 		return 1;
 	/* a word where the address will be: its name */
@@ -354,6 +398,9 @@ csv_line(struct csv *csv, const char *at, const char *end, struct batch *batch)
 		foreign->wrong = "longer than 64 KiB";
 		return NULL;
 	}
+	if (!foreign_enter(foreign, batch, (uint32_t)access.space,
+			   (uint32_t)access.thread))
+		return NULL;
 	if (access.kind == SITE_FETCH
 		    ? !foreign_fetch(foreign, batch, access.address,
 				     (uint32_t)access.size)
@@ -391,12 +438,14 @@ static const struct foreign_format csv_format = {
 	.name = "csv",
 	.take = csv_take,
 	.fini = csv_fini,
+	.threads = true,
 };
 
 static const struct foreign_format hex_format = {
 	.name = "hex",
 	.take = csv_take,
 	.fini = csv_fini,
+	.threads = true,
 };
 
 /* "tab", "blank" or one character */
@@ -428,6 +477,11 @@ csv_set_columns(struct csv *csv, char *const column[CSV_ROLES])
 		csv->column[role] = -1;
 		if (!text || !*text)
 			continue;
+		if (role == CSV_ADDRESS && !strcmp(text, "auto")) {
+			csv->automatic = true;
+			csv->column[role] = 0;
+			continue;
+		}
 		number = strtol(text, &end, 10);
 		if (!*end && number > 0 && number <= CSV_COLUMNS_MAX) {
 			csv->column[role] = (int)number - 1;
@@ -525,11 +579,106 @@ hex_matches(const char *line)
 	return p && text_line_end(p);
 }
 
-/* All other formats look like this one to someone: half of the points. */
+/* The first line that is no comment, and its end; false: there is none. */
+static bool
+csv_first_line(const char *start, size_t bytes, const char **line,
+	       const char **stop)
+{
+	const char *end = start + bytes;
+
+	while (start < end) {
+		const char *newline =
+			memchr(start, '\n', (size_t)(end - start));
+
+		*line = start;
+		*stop = newline ? newline : end;
+		*stop -= *stop > start && (*stop)[-1] == '\r';
+		if (*start != '#' && *stop > start)
+			return true;
+		start = newline ? newline + 1 : end;
+	}
+	return false;
+}
+
+/* Does a column have this name? */
+static bool
+csv_has_column(const char *p, const char *stop, const char *name)
+{
+	const struct csv csv = { .separator = ',' };
+
+	return csv_find_column(&csv, name, p, stop) >= 0;
+}
+
+/*
+ * All other formats look like this one to someone: half of the points.  But a
+ * header with a column "address" is one.
+ */
 static int
 csv_recognise(const char *start, size_t bytes)
 {
+	const char *line, *stop;
+
+	if (csv_first_line(start, bytes, &line, &stop) &&
+	    csv_has_column(line, stop, csv_names[CSV_ADDRESS]))
+		return 95;
 	return text_score(start, bytes, csv_comment, csv_matches) / 2;
+}
+
+/* How many columns, none of which holds bytes that text has not; 0: no text */
+static int
+csv_columns(const char *line, const char *stop, char separator)
+{
+	int n = 0;
+
+	for (const char *p = line; p < stop; p++)
+		if ((unsigned char)*p < ' ' ? *p != '\t' : *p == 0x7f)
+			return 0;
+	for (const char *p = line; p; n++) {
+		struct csv_field field;
+
+		p = csv_next_field(separator, p, stop, &field);
+	}
+	return n;
+}
+
+/* A table all the same: only nobody knows which column is the address. */
+static bool
+csv_hint(const char *start, size_t bytes, char *text, size_t text_bytes)
+{
+	static const struct {
+		char separator;
+		const char *option;
+	} separators[] = { { ',', "" },
+			   { '\t', " --set csv.separator=tab" },
+			   { ';', " --set csv.separator=';'" } };
+	const char *line, *stop;
+	struct csv_field first;
+	char columns[320];
+	size_t i = 0;
+	uint64_t number;
+
+	if (!csv_first_line(start, bytes, &line, &stop))
+		return false;
+	while (i < ARRAY_SIZE(separators) &&
+	       csv_columns(line, stop, separators[i].separator) < 2)
+		i++;
+	if (i == ARRAY_SIZE(separators))
+		return false;
+	text_quote(columns, sizeof(columns), line, stop);
+	csv_next_field(separators[i].separator, line, stop, &first);
+	if (csv_number(CSV_BASE_AUTO, &first, &number))
+		snprintf(text, text_bytes,
+			 "a table of %d columns without names (\"%s\"): say "
+			 "--from csv --set csv.column=NUMBER%s, the one with "
+			 "the address",
+			 csv_columns(line, stop, separators[i].separator),
+			 columns, separators[i].option);
+	else
+		snprintf(text, text_bytes,
+			 "a table whose columns are %s: say --from csv --set "
+			 "csv.column=NAME%s, the one with the address",
+			 columns, separators[i].option);
+	return true;
 }
 
 /* Less than csv, which takes what has 0x or is decimal throughout */
@@ -544,6 +693,7 @@ const struct importer_ops csv_importer = {
 	.help = "a table of text, or one address a line",
 	.options = &csv_options,
 	.recognise = csv_recognise,
+	.hint = csv_hint,
 	.open = csv_open,
 };
 

@@ -35,12 +35,32 @@ find(const char *name)
 	return NULL;
 }
 
+/* Say why none was recognised */
+static void
+unrecognised(const struct input *input, const char *start, size_t bytes)
+{
+	char text[640];
+
+	for (size_t i = 0; importer_registry[i]; i++) {
+		const struct importer_ops *ops = importer_registry[i];
+
+		if (!ops->hint || !ops->hint(start, bytes, text, sizeof(text)))
+			continue;
+		fail(EINVAL, "%s: %s", input_name(input), text);
+		return;
+	}
+	text_quote(text, sizeof(text), start, start + bytes);
+	fail(EINVAL,
+	     "%s: no known trace format: it begins with \"%s\" "
+	     "(if you know it, say --from FORMAT)",
+	     input_name(input), text);
+}
+
 static const struct importer_ops *
 recognise(struct input *input)
 {
 	const struct importer_ops *best = NULL;
 	const char *start;
-	char quoted[320];
 	size_t bytes;
 	int best_score = SCORE_MIN - 1;
 
@@ -54,14 +74,11 @@ recognise(struct input *input)
 			best = importer_registry[i];
 		}
 	}
-	if (best)
-		return best;
-	text_quote(quoted, sizeof(quoted), start, start + bytes);
-	fail(EINVAL,
-	     "%s: no known trace format: it begins with \"%s\" "
-	     "(if you know it, say --from FORMAT)",
-	     input_name(input), quoted);
-	return NULL;
+	if (!best && !bytes)
+		fail(EINVAL, "%s: empty", input_name(input));
+	else if (!best)
+		unrecognised(input, start, bytes);
+	return best;
 }
 
 /* Its options from their defaults and `assign` */

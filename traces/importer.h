@@ -29,6 +29,10 @@ struct importer_ops {
 	const struct option_tree *options;
 	/* Does the start of the (uncompressed) file look like it? 0..100 */
 	int (*recognise)(const char *start, size_t bytes);
+	/* The same, where no format was recognised: may this one be it, and
+	 * what must be said then?  May be NULL. */
+	bool (*hint)(const char *start, size_t bytes, char *text,
+		     size_t text_bytes);
 	int (*open)(struct source **out, const struct importer_setup *setup);
 };
 

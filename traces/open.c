@@ -2,6 +2,7 @@
 #include "traces/open.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "traces/generate.h"
 #include "traces/importer.h"
@@ -15,6 +16,16 @@ source_kind(const char *name)
 	if (!strcmp(name, "-") || pst_is(name))
 		return OPEN_PST;
 	return OPEN_FOREIGN;
+}
+
+bool
+source_is_file(const char *input, const char *output)
+{
+	struct stat in, out;
+
+	return !stat(input, &in) && !stat(output, &out) &&
+	       S_ISREG(out.st_mode) && in.st_dev == out.st_dev &&
+	       in.st_ino == out.st_ino;
 }
 
 int

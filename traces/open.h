@@ -20,6 +20,10 @@ enum open_kind {
  */
 enum open_kind source_kind(const char *name);
 
+/* Is `output` the regular file that `input` is, so that writing would destroy
+ * what is to be read? */
+bool source_is_file(const char *input, const char *output);
+
 /*
  * Open it.  A foreign file's format is recognised, with its default options
  * (`import` sets them).  recover: see pst_reader_open.  0 or a negative errno

@@ -112,17 +112,25 @@ compress_block(struct pst_block *block, ZSTD_CCtx *zstd,
 }
 
 int
-pst_block_encode(struct pst_block *block, struct codec *codec, ZSTD_CCtx *zstd)
+pst_block_encode(struct pst_block *block, struct codec *codec, ZSTD_CCtx *zstd,
+		 struct tally *tally)
 {
+	const struct codec_source source = {
+		.step = block->step,
+		.n_steps = block->n_steps,
+		.root = block->roots + CODEC_HISTORY,
+		.tally = tally,
+	};
 	size_t bytes[CODEC_STREAMS];
 	int error = codec_begin(codec, block->dictionary_steps);
 
+	if (!error)
+		error = tally_learn(tally, block->dictionary_steps);
 	if (error)
 		return error;
 	if (block->events.failed || block->dictionary.failed)
 		return fail(ENOMEM, "trace writer: no memory for a block");
-	codec_encode(codec, block->step, block->n_steps,
-		     block->roots + CODEC_HISTORY, block->stream, bytes);
+	codec_encode(codec, &source, block->stream, bytes);
 	error = compress_dictionary(block, zstd);
 	if (!error)
 		error = compress_block(block, zstd, bytes);

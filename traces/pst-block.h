@@ -8,6 +8,7 @@
 
 #include <zstd.h>
 
+#include "analyzer/tally.h"
 #include "traces/pst-codec.h"
 #include "traces/pst-dictionary.h"
 #include "traces/pst-events.h"
@@ -48,9 +49,9 @@ pst_block_has_room(const struct pst_block *block)
 
 /*
  * Encode and compress into stored_dictionary and stored (zstd frames) and set
- * the section's sizes.  0, -ENOMEM (said).
+ * the section's sizes; add its accesses to the tally.  0, -ENOMEM (said).
  */
 int pst_block_encode(struct pst_block *block, struct codec *codec,
-		     ZSTD_CCtx *zstd);
+		     ZSTD_CCtx *zstd, struct tally *tally);
 
 #endif

@@ -21,6 +21,7 @@
 
 #include "analyzer/batch.h"
 #include "analyzer/stream.h"
+#include "analyzer/tally.h"
 
 /* The byte streams of a block, in file order; see traces/FORMAT.md. */
 enum codec_stream {
@@ -35,7 +36,7 @@ enum codec_stream {
 	CODEC_STREAMS,
 };
 
-#define CODEC_HISTORY 8 /* roots that an offset may refer to */
+#define CODEC_HISTORY BATCH_BEFORE /* roots that an offset may refer to: 8 */
 
 struct codec; /* predictor state and the step table */
 
@@ -48,16 +49,21 @@ void codec_close(struct codec *codec);
  */
 int codec_begin(struct codec *codec, uint32_t n_steps);
 
-/* Upper bounds of the bytes that codec_encode may write to one stream. */
+/* Upper bounds of the bytes of one stream; codec_encode may write 8 behind. */
 size_t codec_bound(enum codec_stream which, size_t n_steps, size_t n_roots);
 
-/*
- * Encode a block: n_steps numbers and their roots, which are preceded in
- * memory by CODEC_HISTORY zeros.  out[] has room as codec_bound says; bytes[]
- * gets the lengths.
- */
-void codec_encode(struct codec *codec, const uint32_t *step, size_t n_steps,
-		  const uint64_t *root, uint8_t *const out[CODEC_STREAMS],
+/* A block to be encoded. */
+struct codec_source {
+	const uint32_t *step;
+	size_t n_steps;
+	const uint64_t *root; /* preceded in memory by CODEC_HISTORY zeros */
+	struct tally *tally;  /* knows the steps; counts them by the way */
+};
+
+/* Encode a block.  out[] has room as codec_bound says; bytes[] gets the
+ * lengths. */
+void codec_encode(struct codec *codec, const struct codec_source *source,
+		  uint8_t *const out[CODEC_STREAMS],
 		  size_t bytes[CODEC_STREAMS]);
 
 /* Start decoding a block whose streams are at in[], within [.., end). The 8
@@ -67,11 +73,11 @@ void codec_decode_begin(struct codec *codec,
 			const size_t bytes[CODEC_STREAMS]);
 
 /*
- * Decode n_steps steps into the batch: its columns, and the packed form too if
- * `packed`.  0, or -EBADMSG (unsaid): the bytes are not what an encoder
- * writes, or more than a batch holds.
+ * Decode n_steps steps, of n accesses, into the empty batch, packed; columns are
+ * not made.  0, or -EBADMSG (unsaid): the bytes are not what an encoder writes,
+ * or more than a batch holds.
  */
-int codec_decode(struct codec *codec, size_t n_steps, bool packed,
+int codec_decode(struct codec *codec, size_t n_steps, uint32_t n,
 		 struct batch *batch);
 
 /* All streams were used up exactly. */

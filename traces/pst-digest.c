@@ -60,7 +60,8 @@ static bool
 counted(const struct event *event)
 {
 	return event->type != EVENT_SWITCH && event->type != EVENT_FAULT &&
-	       event->type != EVENT_LOST;
+	       event->type != EVENT_LOST && event->type != EVENT_RESIDENT &&
+	       event->type != EVENT_LOOK;
 }
 
 void

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A run begins at each fetch and takes the data accesses up to the next one;
- * without fetches, 16 accesses of one site in a row make a run, or one alone.
+ * without fetches, 16 accesses of one site in a row make a run, or those whose
+ * pcs go upwards in small steps: about a block of code.
  * Runs are looked up in a tree of sites, one node a prefix, whose edges are in
  * one hash table.  A fetch at its site's own pc needs no root.
  */
@@ -14,6 +15,7 @@
 
 #define RUN_MAX	  64
 #define RUN_ALIKE 16
+#define RUN_GAP	  64 /* bytes */
 #define NO_STEP	  UINT32_MAX
 
 struct edge {
@@ -149,9 +151,19 @@ at_own_pc(const struct packer *packer, uint32_t ref, uint64_t address)
 	       stream_site(packer->stream, SITE_INDEX(ref))->pc == address;
 }
 
+/* Is the second one's instruction a little behind the first one's? */
+static bool
+follows(const struct packer *packer, uint32_t first, uint32_t second)
+{
+	uint64_t from = stream_site(packer->stream, SITE_INDEX(first))->pc;
+	uint64_t to = stream_site(packer->stream, SITE_INDEX(second))->pc;
+
+	return first != second && from && to - from <= RUN_GAP;
+}
+
 /* How many accesses, from this one, make a run. */
 static uint32_t
-run_length(const uint32_t *site, uint32_t left)
+run_length(const struct packer *packer, const uint32_t *site, uint32_t left)
 {
 	uint32_t n = 1;
 
@@ -163,7 +175,12 @@ run_length(const uint32_t *site, uint32_t left)
 	}
 	while (n < left && n < RUN_ALIKE && site[n] == site[0])
 		n++;
-	return n == RUN_ALIKE ? n : 1;
+	if (n == RUN_ALIKE)
+		return n;
+	for (n = 1; n < left && n < RUN_MAX; n++)
+		if (!follows(packer, site[n - 1], site[n]))
+			break;
+	return n;
 }
 
 /* The first time that a run ends at this node: a shape with a step of it. */
@@ -200,7 +217,7 @@ packer_pack(struct packer *packer, const struct batch *batch, uint32_t *step,
 	for (uint32_t i = 0; i < batch->n;) {
 		const uint64_t *address = batch->address + i;
 		const uint32_t *site = batch->site + i;
-		uint32_t n = run_length(site, batch->n - i);
+		uint32_t n = run_length(packer, site, batch->n - i);
 		uint32_t node = 0;
 		int error;
 

@@ -245,7 +245,8 @@ cut_off(struct pst_reader *reader, uint64_t section_offset)
 			    (unsigned long long)(reader->offset + reader->n -
 						 reader->at));
 	warn("%s: incomplete: its recorder did not finish; %llu accesses in "
-	     "%llu whole blocks, the last %llu bytes are lost",
+	     "%llu whole blocks, what came after them is lost (%llu bytes of "
+	     "it are in the file)",
 	     reader->path, (unsigned long long)reader->accesses,
 	     (unsigned long long)reader->blocks,
 	     (unsigned long long)reader->lost_bytes);
@@ -471,10 +472,8 @@ decode_batch(struct pst_reader *reader, struct batch *batch)
 	error = events_read(&reader->heads, &reader->event_state, stream, &head,
 			    batch);
 	if (!error)
-		error = codec_decode(reader->codec, head.n_steps, reader->check,
+		error = codec_decode(reader->codec, head.n_steps, head.n,
 				     batch);
-	if (!error && batch->n != head.n)
-		error = -EBADMSG;
 	return error;
 }
 
@@ -575,6 +574,10 @@ read_head(struct pst_reader *reader)
 	if (got < 0)
 		return got;
 	head = reader->data + reader->at;
+	if (!got && reader->n == reader->at)
+		return fail(EBADMSG,
+			    "%s: empty: its recorder ended before it wrote",
+			    reader->path);
 	if (!got || get_u32(head) != PST_FRAME_HEAD ||
 	    memcmp(head + PST_FRAME_BYTES, PST_HEAD_MAGIC, 16) != 0)
 		return fail(EBADMSG, "%s: not a pagescope trace", reader->path);

@@ -5,7 +5,7 @@
 
 #define QUOTED_MAX   60
 #define SCORED_LINES 200
-#define SCORED_MAX   256 /* of a line: none of the formats has longer ones */
+#define SCORED_MAX   1024 /* of a line: longer ones are none of ours */
 
 void
 text_quote(char *text, size_t text_bytes, const char *line, const char *end)
