@@ -244,10 +244,10 @@ unknown_preset(const char *cpu)
 		return error;
 	nearest = option_nearest(cpu, (const char *const *)names, n);
 	error = fail(ENOENT,
-		     "--cpu %s: no such preset%s%s%s; `pagescope config list` "
+		     "--cpu %s: no such preset%s%s%s `pagescope config list` "
 		     "names them",
-		     cpu, nearest ? ", did you mean " : "",
-		     nearest ? nearest : "", nearest ? "?" : "");
+		     cpu, nearest ? "; did you mean \"" : ";",
+		     nearest ? nearest : "", nearest ? "\"?" : "");
 	preset_names_free(names, n);
 	return error;
 }

@@ -14,6 +14,7 @@
 
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
+#include "models/analysis/looks.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -26,6 +27,7 @@ struct machine {
 	struct hierarchy *hierarchy;
 	struct paging *paging;
 	struct heatmap *heatmap;
+	struct looks *looks;
 	struct core core;
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
@@ -86,18 +88,13 @@ region_at(struct machine *machine, uint32_t space, uint64_t address)
 	return machine->span_region;
 }
 
-/* A first-level miss: to the heat map, and a walk to what is mapped there. */
-static void
-machine_missed(void *context, const struct core_miss *miss)
+/* A walk: to what is mapped there. */
+static ALWAYS_INLINE void
+machine_walked(struct machine *machine, const struct core_miss *miss)
 {
-	struct machine *machine = context;
 	struct region_count *count;
 	uint32_t region;
 
-	heatmap_add(machine->heatmap, miss->space, miss->address,
-		    miss->position, miss->walked);
-	if (!miss->walked)
-		return;
 	if (unlikely(miss->first))
 		paging_touch(machine->paging, miss->space, miss->address);
 	region = region_at(machine, miss->space, miss->address);
@@ -109,6 +106,19 @@ machine_missed(void *context, const struct core_miss *miss)
 	count = &machine->region[region];
 	count->walks++;
 	count->cycles += miss->cycles;
+}
+
+static void
+machine_missed(void *context, const struct core_miss *miss, unsigned n)
+{
+	struct machine *machine = context;
+
+	for (unsigned i = 0; i < n; i++) {
+		heatmap_add(machine->heatmap, miss[i].space, miss[i].address,
+			    miss[i].position, miss[i].walked);
+		if (miss[i].walked)
+			machine_walked(machine, &miss[i]);
+	}
 }
 
 static void
@@ -128,10 +138,14 @@ feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
 
 	machine->span_end = 0;
 	while (!error && *event < batch->n_events &&
-	       batch->event[*event].position <= position)
-		error = paging_event(machine->paging, batch,
-				     &batch->event[(*event)++],
-				     machine->accesses + position);
+	       batch->event[*event].position <= position) {
+		const struct event *next = &batch->event[(*event)++];
+
+		error = looks_event(machine->looks, batch->space, next);
+		if (!error)
+			error = paging_event(machine->paging, batch, next,
+					     machine->accesses + position);
+	}
 	return error;
 }
 
@@ -140,6 +154,7 @@ machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
 	uint32_t from = 0, event = 0;
+	struct core_pass pass;
 	struct table *table;
 	int error = site_table_update(&machine->core.sites, machine->stream);
 
@@ -149,13 +164,15 @@ machine_feed(struct model *model, const struct batch *batch)
 	if (!table)
 		return -ENOMEM;
 	core_switch(&machine->core, batch->space, table);
-	error = feed_events(machine, batch, &event, 0);
+	error = core_pass_begin(&machine->core, &pass, machine->stream, batch);
+	if (!error)
+		error = feed_events(machine, batch, &event, 0);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = core_feed(&machine->core, batch, from, to);
+		error = core_pass_feed(&machine->core, &pass, to);
 		if (!error)
 			error = feed_events(machine, batch, &event, to);
 		from = to;
@@ -226,6 +243,8 @@ machine_finish(struct model *model, struct result *result)
 				      result);
 	if (!error)
 		error = finish_mappings(machine, result);
+	if (!error)
+		error = looks_finish(machine->looks, result);
 	return error ? error
 		     : heatmap_finish(machine->heatmap, machine->accesses,
 				      result);
@@ -241,6 +260,7 @@ machine_close(struct model *model)
 	core_fini(&machine->core);
 	paging_close(machine->paging);
 	heatmap_close(machine->heatmap);
+	looks_close(machine->looks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	free(machine->region);
@@ -251,6 +271,7 @@ static const struct model_methods machine_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
 	.close = machine_close,
+	.packed = true,
 };
 
 static const struct table_ops *
@@ -278,6 +299,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = hierarchy_open(&machine->hierarchy, &hierarchy);
 	if (!error)
 		error = heatmap_open(&machine->heatmap);
+	if (!error)
+		error = looks_open(&machine->looks);
 	if (!error)
 		error = paging_open(&machine->paging, &config->paging,
 				    machine->stream, machine->frames,

@@ -37,6 +37,8 @@
 #define NO_TAG		    UINT32_MAX
 #define NEWEST_FIRST	    UINT64_C(0xfedcba9876543210)
 #define RECENT_SETS	    1024 /* more sets than any first level has */
+#define RUN_AHEAD	    16	/* references that cache_run prefetches ahead */
+#define FAR_SETS	    512 /* 32 KiB of tags: more than is at hand */
 
 static const char *const replacements[] = { "lru", "fifo", "random", "plru",
 					    NULL };
@@ -278,10 +280,9 @@ below(unsigned bit)
 static ALWAYS_INLINE uint64_t
 order_first(uint64_t order, unsigned bit, unsigned way)
 {
-	uint64_t newer = order & below(bit);
-	uint64_t older = order & ~below(bit) & ~(UINT64_C(15) << bit);
+	uint64_t older = order & ~UINT64_C(15) << bit;
 
-	return older | newer << 4 | way;
+	return older | (order & below(bit)) << 4 | way;
 }
 
 /* ... the oldest of n ways. */
@@ -438,6 +439,73 @@ cache_use(struct cache *cache, uint64_t line, uint64_t *evicted)
 	return likely(cache->tag)
 		       ? narrow_use(cache, place_of(cache, line), evicted)
 		       : wide_use(cache, line, evicted);
+}
+
+/* cache_run where sets are narrow and a power of two, under LRU or FIFO. */
+static ALWAYS_INLINE unsigned
+narrow_run(struct cache *cache, const uint64_t *physical, uint16_t *list,
+	   unsigned n, bool lru, bool far)
+{
+	const unsigned shift = cache->line_shift, bits = cache->set_bits;
+	const unsigned last = 4 * (cache->ways - 1);
+	const uint64_t mask = cache->set_mask;
+	uint64_t *recent = cache->recent;
+	unsigned missed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t line = physical[list[i]] >> shift, set = line & mask;
+		uint32_t *tags = cache->tag + set * CACHE_NARROW_WAYS;
+		uint32_t tag = (uint32_t)(line >> bits);
+		unsigned ways = match(tags, tag), way, hit;
+		uint64_t order = cache->order[set];
+
+		if (far)
+			cache_prefetch(cache,
+				       physical[list[i + RUN_AHEAD < n
+							     ? i + RUN_AHEAD
+							     : n - 1]] >>
+					       shift);
+		/* Found: its way; else the oldest.  No branch: it is one or
+		 * the other by chance. */
+		hit = -(unsigned)(ways != 0);
+		way = ((unsigned)__builtin_ctz(ways | 1u << 31) & hit) |
+		      ((unsigned)(order >> last) & 15 & ~hit);
+		if (lru || !hit)
+			order = order_first(order, order_find(order, way), way);
+		cache->order[set] = order;
+		tags[way] = tag;
+		if (recent)
+			recent[set] = line;
+		list[missed] = list[i];
+		missed += 1 + hit;
+	}
+	return missed;
+}
+
+unsigned
+cache_run(struct cache *cache, const uint64_t *physical, uint16_t *list,
+	  unsigned n)
+{
+	bool lru = cache->replacement == CACHE_LRU;
+	unsigned missed = 0;
+
+	if (cache->tag && cache->set_mask && cache->replacement <= CACHE_FIFO) {
+		if (!lru)
+			return narrow_run(cache, physical, list, n, false,
+					  true);
+		return cache->sets < FAR_SETS ? narrow_run(cache, physical,
+							   list, n, true, false)
+					      : narrow_run(cache, physical,
+							   list, n, true, true);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t evicted, line = physical[list[i]] >> cache->line_shift;
+		bool there = cache_use(cache, line, &evicted);
+
+		list[missed] = list[i];
+		missed += !there;
+	}
+	return missed;
 }
 
 bool

@@ -94,6 +94,14 @@ cache_prefetch(const struct cache *cache, uint64_t line)
  * line that left for it, or CACHE_NO_LINE.
  */
 bool cache_use(struct cache *cache, uint64_t line, uint64_t *evicted);
+/*
+ * Use the lines of physical[list[i]] for i in 0 .. n - 1, in this order, as
+ * cache_use does.  Those that were not there stay in the list, as ordered;
+ * returns their number.  Made for many misses: nothing branches on what is
+ * found, and sets far ahead in the list are prefetched.
+ */
+unsigned cache_run(struct cache *cache, const uint64_t *physical,
+		   uint16_t *list, unsigned n);
 /* Is it there?  Changes nothing. */
 bool cache_holds(const struct cache *cache, uint64_t line);
 /* Forget a line; true if it was there. */

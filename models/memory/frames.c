@@ -41,12 +41,12 @@ struct frames {
 	struct bittree some, whole;
 	uint16_t *whole_in_giga; /* owned: all free blocks of each GiB */
 	size_t gigas;
-	bool random;
+	bool random, recorded;
 	uint64_t state;
 	uint64_t used_pages, peak_pages;
 };
 
-static const char *const orders[] = { "ascending", "random", NULL };
+static const char *const orders[] = { "ascending", "random", "recorded", NULL };
 
 const struct option_row frames_rows[] = {
 	{ .name = "size",
@@ -60,7 +60,8 @@ const struct option_row frames_rows[] = {
 	  .offset = offsetof(struct frames_config, order),
 	  .fallback = "ascending",
 	  .choices = orders,
-	  .help = "Which free frame is taken first" },
+	  .help = "Which free frame is taken first; recorded: the real one, "
+		  "from where the trace shows it (record --residency)" },
 	{ .name = "seed",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct frames_config, seed),
@@ -172,6 +173,7 @@ frames_open(struct frames **out, const struct frames_config *config)
 		frames->pages_last = (unsigned)((pages - 1) % BLOCK_PAGES) + 1;
 	}
 	frames->random = config->order == FRAMES_RANDOM;
+	frames->recorded = config->order == FRAMES_RECORDED;
 	frames->state = (uint64_t)config->seed;
 	first = !frames->random	     ? BLOCKS_FIRST
 		: config->size_bytes ? frames->blocks_max
@@ -288,6 +290,24 @@ find_giga(struct frames *frames, uint64_t *page)
 	return false;
 }
 
+/* A page, or whole blocks; free, and no longer. */
+static void
+run_take(struct frames *frames, uint64_t page, uint64_t pages)
+{
+	if (pages == 1)
+		page_take(frames, page);
+	for (uint64_t i = 0; pages > 1 && i < pages; i += BLOCK_PAGES) {
+		size_t number = (page + i) / BLOCK_PAGES;
+
+		memset(&frames->block[number], 0, sizeof(struct block));
+		block_not_whole(frames, number);
+		bittree_remove(&frames->some, number);
+	}
+	frames->used_pages += pages;
+	if (frames->peak_pages < frames->used_pages)
+		frames->peak_pages = frames->used_pages;
+}
+
 int
 frames_take(struct frames *frames, unsigned shift, uint64_t *address)
 {
@@ -308,21 +328,40 @@ frames_take(struct frames *frames, unsigned shift, uint64_t *address)
 		if (frames_grow(frames, wanted) < 0)
 			return -ENOMEM;
 	}
-	if (shift == 12) {
-		page_take(frames, page);
-	} else {
-		for (uint64_t i = 0; i < pages; i += BLOCK_PAGES) {
-			size_t number = (page + i) / BLOCK_PAGES;
-
-			memset(&frames->block[number], 0, sizeof(struct block));
-			block_not_whole(frames, number);
-			bittree_remove(&frames->some, number);
-		}
-	}
-	frames->used_pages += pages;
-	if (frames->peak_pages < frames->used_pages)
-		frames->peak_pages = frames->used_pages;
+	run_take(frames, page, pages);
 	*address = FRAMES_BASE + (page << 12);
+	return 0;
+}
+
+bool
+frames_recorded(const struct frames *frames)
+{
+	return frames->recorded;
+}
+
+bool
+frames_is(uint64_t address, uint64_t physical)
+{
+	return address - FRAMES_BASE == physical;
+}
+
+int
+frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
+	       uint64_t *address)
+{
+	uint64_t page = physical >> 12, pages = UINT64_C(1) << (shift - 12);
+	size_t last = (size_t)((page + pages - 1) / BLOCK_PAGES);
+
+	if (last >= frames->blocks_max ||
+	    (page + pages - 1) % BLOCK_PAGES >= block_pages(frames, last))
+		return -ENOSPC;
+	if (last >= frames->blocks && frames_grow(frames, last + 1) < 0)
+		return -ENOMEM;
+	for (uint64_t i = page; i < page + pages; i++)
+		if (!page_is_free(frames, i))
+			return -EBUSY;
+	run_take(frames, page, pages);
+	*address = FRAMES_BASE + physical;
 	return 0;
 }
 

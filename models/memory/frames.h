@@ -13,6 +13,7 @@ struct frames;
 enum frames_order {
 	FRAMES_ASCENDING, /* the lowest free run */
 	FRAMES_RANDOM,	  /* a seeded, evenly drawn one */
+	FRAMES_RECORDED,  /* as ascending, until the real one is known */
 };
 
 struct frames_config {
@@ -34,6 +35,14 @@ void frames_close(struct frames *frames);
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */
 int frames_take(struct frames *frames, unsigned shift, uint64_t *address);
+/* The same for the run that is this physical memory.  -EBUSY: some of it is
+ * taken; -ENOSPC: there is no such memory; -ENOMEM. */
+int frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
+		   uint64_t *address);
+/* Is this address that physical memory? */
+bool frames_is(uint64_t address, uint64_t physical);
+/* memory.order is recorded. */
+bool frames_recorded(const struct frames *frames);
 /* Part of a taken run may be given back too. */
 void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 

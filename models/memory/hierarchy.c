@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RUN_WORTH 8 /* fewer references than that are made one by one */
+
 static const char *const walk_levels[] = { "l1d", "l2", NULL };
 
 const struct option_row levels_rows[] = {
@@ -138,6 +140,110 @@ hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
 	hierarchy->accesses[PLACE_MEMORY][use]++;
 	*place = PLACE_MEMORY;
 	return hierarchy->memory_latency;
+}
+
+/* Add the uses of listed references to counts[]. */
+static void
+count_uses(const struct hierarchy_queue *queue, const uint16_t *list,
+	   unsigned n, uint64_t *counts)
+{
+	if (!queue->data) {
+		counts[USE_WALK] += n;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		counts[queue->use[list[i]]]++;
+}
+
+/* The listed references go through one cache, if it is there. */
+static unsigned
+run_level(struct hierarchy *hierarchy, struct hierarchy_queue *queue,
+	  struct cache *cache, enum hierarchy_place place, uint16_t *list,
+	  unsigned n)
+{
+	if (!cache_exists(cache))
+		return n;
+	count_uses(queue, list, n, hierarchy->accesses[place]);
+	for (unsigned i = 0; i < n; i++)
+		queue->place[list[i]] = (uint8_t)place;
+	n = cache_run(cache, queue->physical, list, n);
+	count_uses(queue, list, n, hierarchy->misses[place]);
+	return n;
+}
+
+/*
+ * Through the first level: data and fetches each through their own cache,
+ * walks through that of data unless they enter below.  Lists what goes on.
+ */
+static unsigned
+run_first(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
+{
+	uint16_t *list = queue->list[0], *fetches = queue->list[1];
+	unsigned n = 0, m = 0, all = queue->n;
+
+	if (!queue->data && !hierarchy->walks_at_l2) {
+		for (unsigned i = 0; i < all; i++) {
+			list[i] = (uint16_t)i;
+			queue->place[i] = PLACE_L2;
+		}
+		return run_level(hierarchy, queue, &hierarchy->l1d, PLACE_L1,
+				 list, all);
+	}
+	for (unsigned i = 0; i < all; i++) {
+		enum hierarchy_use use = queue->use[i];
+		bool below = use == USE_WALK && hierarchy->walks_at_l2;
+
+		queue->place[i] = PLACE_L2;
+		list[n] = fetches[m] = (uint16_t)i;
+		m += use == USE_FETCH;
+		n += use != USE_FETCH && !below;
+	}
+	if (n == all)
+		return run_level(hierarchy, queue, &hierarchy->l1d, PLACE_L1,
+				 list, n);
+	n = run_level(hierarchy, queue, &hierarchy->l1d, PLACE_L1, list, n);
+	m = run_level(hierarchy, queue, &hierarchy->l1i, PLACE_L1, fetches, m);
+	for (unsigned i = 0; i < n; i++)
+		queue->place[list[i]] = PLACE_L2;
+	for (unsigned i = 0; i < m; i++)
+		queue->place[fetches[i]] = PLACE_L2;
+	n = 0;
+	for (unsigned i = 0; i < all; i++) {
+		list[n] = (uint16_t)i;
+		n += queue->place[i] != PLACE_L1;
+	}
+	return n;
+}
+
+static void
+run_each(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
+{
+	for (unsigned i = 0; i < queue->n; i++) {
+		enum hierarchy_place place;
+
+		hierarchy_access(hierarchy, queue->physical[i], queue->use[i],
+				 &place);
+		queue->place[i] = (uint8_t)place;
+	}
+}
+
+void
+hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
+{
+	uint16_t *list = queue->list[0];
+	unsigned n;
+
+	/* Where L3 takes lines from those above, each may tell on the next. */
+	if (hierarchy->inclusive || queue->n < RUN_WORTH) {
+		run_each(hierarchy, queue);
+		return;
+	}
+	n = run_first(hierarchy, queue);
+	n = run_level(hierarchy, queue, &hierarchy->l2, PLACE_L2, list, n);
+	n = run_level(hierarchy, queue, &hierarchy->l3, PLACE_L3, list, n);
+	count_uses(queue, list, n, hierarchy->accesses[PLACE_MEMORY]);
+	for (unsigned i = 0; i < n; i++)
+		queue->place[list[i]] = PLACE_MEMORY;
 }
 
 static int

@@ -100,6 +100,45 @@ hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
 }
 
 /*
+ * References that wait to be made together: as no cache depends on what comes
+ * of a reference in a lower one, all go through L1, then those that missed
+ * through L2, ... in loops whose waits for our own memory overlap.
+ */
+#define HIERARCHY_QUEUE 1024u
+
+struct hierarchy_queue {
+	unsigned n;
+	bool data; /* there are others than USE_WALK */
+	uint64_t physical[HIERARCHY_QUEUE];
+	uint8_t use[HIERARCHY_QUEUE];	/* enum hierarchy_use */
+	uint16_t mark[HIERARCHY_QUEUE]; /* the owner's: not looked at here */
+	/* out */
+	uint8_t place[HIERARCHY_QUEUE];
+	uint16_t list[2][HIERARCHY_QUEUE]; /* scratch */
+};
+
+/*
+ * Make the references of the queue, in its order: the same counts, caches and
+ * places as by hierarchy_access one by one.  n stays.
+ */
+void hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue);
+
+/* What a reference costs that a walk finds there. */
+static inline unsigned
+hierarchy_walk_latency(const struct hierarchy *hierarchy,
+		       enum hierarchy_place place)
+{
+	const unsigned latency[PLACES] = {
+		[PLACE_L1] = hierarchy->l1d.latency,
+		[PLACE_L2] = hierarchy->l2.latency,
+		[PLACE_L3] = hierarchy->l3.latency,
+		[PLACE_MEMORY] = hierarchy->memory_latency,
+	};
+
+	return latency[place];
+}
+
+/*
  * cache.l1d.accesses, cache.l1d.misses, cache.l1d.walk.accesses, ... for each
  * level that exists (also l1i, l2, l3), memory.references and
  * memory.walk.references.

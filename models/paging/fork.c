@@ -197,6 +197,9 @@ paging_event(struct paging *paging, const struct batch *batch,
 	case EVENT_KERNEL_WRITE:
 		error = follow_kernel(paging, space, event, SITE_STORE);
 		break;
+	case EVENT_RESIDENT:
+		error = follow_resident(paging, space, event);
+		break;
 	default:
 		return 0;
 	}

@@ -196,6 +196,29 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 	return error ? error : class_of(paging, vma);
 }
 
+int
+large_collapse(struct paging *paging, struct address_space *space,
+	       struct vma *vma, uint64_t start)
+{
+	const struct large_page page = {
+		.start = start,
+		.shift = LARGE_SHIFT,
+		.state = PAGE_OWNED,
+		.kind = LARGE_THP,
+	};
+	uint64_t frame;
+	int error;
+
+	if (owner_take(paging, LARGE_SHIFT, &frame) < 0)
+		return 0;
+	vma_prepare(paging, space, vma);
+	space->deposited++;
+	error = large_map(paging, space, &page, frame,
+			  vma->flags & MAP_FLAG_WRITE);
+	paging->untouched_pages = true;
+	return error ? error : 1;
+}
+
 static int
 split(struct paging *paging, struct address_space *space,
       const struct large_page *page)

@@ -378,6 +378,24 @@ put_regions(const struct paging *paging, struct result *result)
 	return error;
 }
 
+/* What of the real pages the replay took over */
+static int
+put_resident(const struct paging *paging, struct result *result)
+{
+	int error = 0;
+
+	if (paging->recorded_large)
+		error = result_count(result, "pages.recorded.large",
+				     paging->recorded_large, "pages");
+	if (!error && frames_recorded(paging->frames))
+		error = result_count(result, "frames.recorded",
+				     paging->recorded_frames, "pages");
+	if (!error && frames_recorded(paging->frames))
+		error = result_count(result, "frames.recorded.taken",
+				     paging->recorded_taken, "pages");
+	return error;
+}
+
 int
 paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 {
@@ -395,6 +413,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = timeline_finish(paging->foot_line, accesses, result,
 					"footprint.time",
 					"Memory in use over the run");
+	if (!error)
+		error = put_resident(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
 	return error;

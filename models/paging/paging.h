@@ -27,7 +27,9 @@ struct paging;
  * a shared mapping.  It goes when no mapping is left in its region.
  */
 enum pages_policy {
-	PAGES_RECORDED, /* 4K, and 2M where the mapping is hugetlb */
+	/* 4K, and 2M where the mapping is hugetlb or the trace shows a 2M page
+	 * (record --residency), from there on */
+	PAGES_RECORDED,
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,

@@ -9,6 +9,7 @@
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
+ *	resident.c what was seen of the real pages
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -78,6 +79,9 @@ struct paging {
 	uint64_t faults[FAULT_CLASSES];
 	uint64_t populated, protection;
 	uint64_t recorded_minor, recorded_major;
+	/* resident.c: 2M pages made; pages moved to their real frame, and not,
+	 * as another page of the model has it */
+	uint64_t recorded_large, recorded_frames, recorded_taken;
 	uint64_t mapping_events;
 	uint64_t touched_pages;
 	bool untouched_pages; /* pages were mapped that nobody asked for */
@@ -177,6 +181,10 @@ bool large_find(const struct address_space *space, uint64_t address,
  */
 int large_fault(struct paging *paging, struct address_space *space,
 		struct vma *vma, uint64_t address, bool write);
+/* One comes in at [start, start + 2M), where nothing is mapped: 1, or 0 if
+ * memory is too fragmented, or -ENOMEM (said). */
+int large_collapse(struct paging *paging, struct address_space *space,
+		   struct vma *vma, uint64_t start);
 /* A write to one that is not writable: the class; FAULT_CLASSES: it was split
  * and the 4K page is to be handled. */
 int large_write(struct paging *paging, struct address_space *space,
@@ -224,6 +232,10 @@ int follow_mapping(struct paging *paging, struct address_space *space,
 /* fork.c */
 int follow_fork(struct paging *paging, struct address_space *parent,
 		uint32_t child_number);
+
+/* resident.c */
+int follow_resident(struct paging *paging, struct address_space *space,
+		    const struct event *event);
 
 static inline uint64_t
 page_down(uint64_t address)

@@ -26,24 +26,24 @@
 #define ACCESSED UINT64_C(8)
 #define FLAGS	 UINT64_C(0xfff)
 
+#define LEVELS_MAX 5u
+
 struct node {
 	uint64_t entry[ENTRIES];
 	uint64_t physical;
+	uint64_t above[LEVELS_MAX + 1]; /* by level: the entries on the way */
 	uint32_t used;
 };
 
 /*
- * The last-level tables walked of late with the references that lead there, so
- * that a walk of the machine's need not be a walk of ours.
+ * The last-level tables walked of late, so that a walk of the machine's need
+ * not be a walk of ours.
  */
-#define RECENT 512u
+#define RECENT 1024u
 
 struct recent {
 	uint64_t region;   /* address >> 21 */
 	struct node *node; /* NULL: empty */
-	uint64_t physical;
-	uint64_t upper[4]; /* addresses of the entries of level 2 .. 5 */
-	uint64_t pad;
 };
 
 struct radix {
@@ -105,8 +105,16 @@ child(uint64_t entry)
 	return (struct node *)(uintptr_t)entry;
 }
 
+static uint64_t
+entry_at(const struct node *node, unsigned i)
+{
+	return node->physical + i * sizeof(node->entry[0]);
+}
+
+/* A table for entry i, of this level, of its parent (NULL: the root). */
 static struct node *
-node_open(struct radix *radix)
+node_open(struct radix *radix, const struct node *parent, unsigned i,
+	  unsigned level)
 {
 	void *memory;
 	struct node *node;
@@ -117,6 +125,10 @@ node_open(struct radix *radix)
 	if (frames_take(radix->frames, 12, &node->physical)) {
 		free(node);
 		return NULL;
+	}
+	if (parent) {
+		memcpy(node->above, parent->above, sizeof(node->above));
+		node->above[level] = entry_at(parent, i);
 	}
 	radix->nodes++;
 	return node;
@@ -154,7 +166,7 @@ radix_open(struct table **out, const void *config, struct frames *frames)
 	radix->table.ops = &radix_table;
 	radix->frames = frames;
 	radix->table.levels = (unsigned)c->levels;
-	radix->root = node_open(radix);
+	radix->root = node_open(radix, NULL, 0, 0);
 	if (!radix->root) {
 		free(radix);
 		return fail(ENOMEM, "radix table: no memory for its root");
@@ -184,17 +196,19 @@ canonical(const struct radix *radix, uint64_t address)
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-static uint64_t
-radix_prefetch(const struct table *table, uint64_t address)
+static void
+radix_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 {
 	const struct radix *radix = (const struct radix *)table;
-	const struct recent *recent = &radix->recent[(address >> 21) % RECENT];
-	unsigned i = index_at(address, 1);
 
-	if (recent->region != address >> 21 || !recent->node)
-		return 0;
-	__builtin_prefetch(&recent->node->entry[i]);
-	return recent->physical + i * sizeof(recent->node->entry[i]);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t region = address[i] >> 21;
+		const struct recent *recent = &radix->recent[region % RECENT];
+
+		if (recent->region == region && recent->node)
+			__builtin_prefetch(
+				&recent->node->entry[index_at(address[i], 1)]);
+	}
 }
 
 static void
@@ -207,66 +221,53 @@ leaf_mapping(uint64_t entry, unsigned level, struct mapping *mapping)
 				     .accessed = entry & ACCESSED };
 }
 
-static void
-recent_set(struct radix *radix, uint64_t address, struct node *node,
-	   const struct table_reference *references)
-{
-	struct recent *recent = &radix->recent[(address >> 21) % RECENT];
-	unsigned levels = radix->table.levels;
+/* Where a walk ends: at an entry of a node, on a level; NULL: nowhere. */
+struct end {
+	struct node *node;
+	unsigned i, level;
+};
 
-	recent->region = address >> 21;
-	recent->node = node;
-	recent->physical = node->physical;
-	for (unsigned level = 2; level <= levels; level++)
-		recent->upper[level - 2] = references[levels - level].address;
+static struct end
+find_end(struct radix *radix, uint64_t address)
+{
+	struct end end = { NULL, 0, radix->table.levels };
+	struct node *node = radix->root;
+
+	if (unlikely(!canonical(radix, address)))
+		return end;
+	for (;; end.level--) {
+		end.node = node;
+		end.i = index_at(address, end.level);
+		if (!is_table(node->entry[end.i]))
+			return end;
+		node = child(node->entry[end.i]);
+	}
 }
 
-/* All of a walk from the root; *leaf is where it ended, NULL: not present. */
-static unsigned
-walk_all(struct radix *radix, uint64_t address,
-	 struct table_reference *references, uint64_t **leaf, unsigned *at)
+static NOINLINE struct end
+find_end_anew(struct radix *radix, uint64_t address)
 {
-	struct node *node = radix->root;
+	struct end end = find_end(radix, address);
+
+	if (end.node && end.level == 1)
+		radix->recent[(address >> 21) % RECENT] =
+			(struct recent){ address >> 21, end.node };
+	return end;
+}
+
+/* The references from this level down to where the walk ends. */
+static ALWAYS_INLINE unsigned
+list_references(const struct end *end, unsigned from,
+		struct table_reference *references)
+{
 	unsigned n = 0;
 
-	*leaf = NULL;
-	if (unlikely(!canonical(radix, address)))
-		return 0;
-	for (unsigned level = radix->table.levels; level; level--) {
-		unsigned i = index_at(address, level);
-		uint64_t *entry = &node->entry[i];
-
-		references[n].address = node->physical + i * sizeof(*entry);
-		references[n++].level = (uint8_t)level;
-		if (level == 1)
-			recent_set(radix, address, node, references);
-		if (is_table(*entry)) {
-			node = child(*entry);
-			continue;
-		}
-		if (*entry) {
-			*leaf = entry;
-			*at = level;
-		}
-		break;
-	}
-	return n;
-}
-
-/* A walk of a region that is remembered. */
-static ALWAYS_INLINE unsigned
-walk_recent(const struct recent *recent, uint64_t address, unsigned from,
-	    struct table_reference *references, uint64_t **leaf)
-{
-	unsigned i = index_at(address, 1), n = 0;
-
-	for (unsigned level = from; level > 1; level--) {
-		references[n].address = recent->upper[level - 2];
-		references[n++].level = (uint8_t)level;
-	}
-	references[n].address = recent->physical + i * sizeof(uint64_t);
-	references[n++].level = 1;
-	*leaf = &recent->node->entry[i];
+	for (unsigned level = from; level > end->level; level--)
+		references[n++] =
+			(struct table_reference){ end->node->above[level],
+						  (uint8_t)level };
+	references[n++] = (struct table_reference){ entry_at(end->node, end->i),
+						    (uint8_t)end->level };
 	return n;
 }
 
@@ -276,50 +277,48 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 {
 	struct radix *radix = radix_of(table);
 	const struct recent *recent = &radix->recent[(address >> 21) % RECENT];
-	unsigned n, skipped, level = 1;
-	uint64_t *leaf;
+	struct end end = { recent->node, index_at(address, 1), 1 };
+	uint64_t *entry;
 
-	*mapping = (struct mapping){ .shift = 0 };
-	if (likely(recent->node && recent->region == address >> 21)) {
-		n = walk_recent(recent, address, from, references, &leaf);
-		skipped = 0;
+	if (unlikely(!recent->node || recent->region != address >> 21)) {
+		end = find_end_anew(radix, address);
+		if (!end.node) {
+			*mapping = (struct mapping){ .shift = 0 };
+			return 0;
+		}
+	}
+	entry = &end.node->entry[end.i];
+	if (likely(*entry)) {
+		leaf_mapping(*entry, end.level, mapping);
+		if (unlikely(!(*entry & ACCESSED)))
+			*entry |= ACCESSED;
 	} else {
-		n = walk_all(radix, address, references, &leaf, &level);
-		skipped = table->levels - from;
+		*mapping = (struct mapping){ .shift = 0 };
 	}
-	if (leaf && *leaf) {
-		leaf_mapping(*leaf, level, mapping);
-		if (unlikely(!(*leaf & ACCESSED)))
-			*leaf |= ACCESSED;
-	}
-	if (skipped) {
-		n -= skipped;
-		memmove(references, references + skipped,
-			n * sizeof(*references));
-	}
-	return n;
+	return list_references(&end, from, references);
 }
 
 static unsigned
 radix_walk(struct table *table, uint64_t address,
 	   struct table_reference *references, struct mapping *mapping)
 {
-	unsigned level = 1, n;
-	uint64_t *leaf;
+	struct end end = find_end(radix_of(table), address);
 
 	*mapping = (struct mapping){ .shift = 0 };
-	n = walk_all(radix_of(table), address, references, &leaf, &level);
-	if (leaf)
-		leaf_mapping(*leaf, level, mapping);
-	return n;
+	if (!end.node)
+		return 0;
+	if (end.node->entry[end.i])
+		leaf_mapping(end.node->entry[end.i], end.level, mapping);
+	return list_references(&end, table->levels, references);
 }
 
 /* Turn a leaf of this level into a table of 512 leaves.  0 or -ENOMEM. */
 static int
-split(struct radix *radix, uint64_t *entry, unsigned level)
+split(struct radix *radix, struct node *parent, unsigned at, unsigned level)
 {
+	uint64_t *entry = &parent->entry[at];
 	uint64_t step = UINT64_C(1) << level_shift(level - 1);
-	struct node *node = node_open(radix);
+	struct node *node = node_open(radix, parent, at, level);
 
 	if (!node)
 		return -ENOMEM;
@@ -344,15 +343,17 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 			    "levels",
 			    (unsigned long)address, radix->table.levels);
 	for (; level_shift(level) > mapping->shift; level--) {
-		entry = &node->entry[index_at(address, level)];
+		unsigned i = index_at(address, level);
+
+		entry = &node->entry[i];
 		if (!*entry) {
-			struct node *next = node_open(radix);
+			struct node *next = node_open(radix, node, i, level);
 
 			if (!next)
 				return no_memory(address);
 			*entry = (uint64_t)(uintptr_t)next;
 			node->used++;
-		} else if (*entry & LEAF && split(radix, entry, level)) {
+		} else if (*entry & LEAF && split(radix, node, i, level)) {
 			return no_memory(address);
 		}
 		node = child(*entry);
@@ -410,7 +411,7 @@ unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 		/* A page that is only partly unmapped is split; where memory
 		 * is full it goes as a whole. */
 		if (*entry & LEAF &&
-		    (whole || split(unmap->radix, entry, level))) {
+		    (whole || split(unmap->radix, node, (unsigned)i, level))) {
 			drop_leaf(unmap, node, (unsigned)i, level, start);
 			continue;
 		}

@@ -59,11 +59,11 @@ struct table_ops {
 			      struct table_reference *references,
 			      struct mapping *mapping);
 	/*
-	 * A walk for this address will come soon: start fetching what it reads
-	 * here.  Returns the physical address of its last reference if that is
-	 * cheap to know, else 0.  Changes nothing.  May be NULL.
+	 * Walks for these addresses may come soon: start fetching what they
+	 * read here.  Changes nothing.  May be NULL.
 	 */
-	uint64_t (*prefetch)(const struct table *table, uint64_t address);
+	void (*prefetch)(const struct table *table, const uint64_t *address,
+			 unsigned n);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,

@@ -24,6 +24,7 @@
 #include "analyzer/batch.h"
 #include "models/memory/hierarchy.h"
 #include "models/tables/table.h"
+#include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
 #include "models/translation/tlb.h"
 #include "models/translation/walker.h"
@@ -82,7 +83,9 @@ struct core_kernel {
 	int (*fault)(void *context, uint32_t space, uint64_t address,
 		     enum site_kind kind, uint64_t position,
 		     struct mapping *mapping);
-	void (*missed)(void *context, const struct core_miss *miss);
+	/* n of them, in order; not always at once, but before the next fault
+	 * and the end of core_feed */
+	void (*missed)(void *context, const struct core_miss *miss, unsigned n);
 };
 
 #define CORE_HINT_BITS	11u
@@ -128,10 +131,14 @@ struct core {
 	struct hierarchy *hierarchy; /* borrowed */
 	struct core_kernel kernel;
 	struct site_table sites;
+	struct core_steps steps;
+	struct core_pending *pending; /* owned; core-miss.h */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
 	bool sizes_changed; /* some level's `active` is out of date */
-	bool ahead;	    /* the last batch had many walks: prefetch */
+	uint32_t activated; /* how often they were brought up to date */
+	bool heavy; /* the last batch had many walks: core-heavy.c, queue data */
+	int error;  /* of counting */
 
 	uint32_t space;
 	struct table *table; /* of the space, borrowed */

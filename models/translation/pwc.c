@@ -6,12 +6,6 @@
 
 const char *const pwc_names[PWC_LEVELS] = { "pde", "pdpte", "pml4e", "pml5e" };
 
-static unsigned
-span_shift(unsigned level)
-{
-	return 12 + 9 * (level - 1);
-}
-
 int
 pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed)
 {
@@ -24,7 +18,7 @@ pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed)
 			pwc_fini(pwc);
 			return error;
 		}
-		tlb_span(&pwc->level[i], span_shift(i + PWC_LOWEST));
+		tlb_span(&pwc->level[i], pwc_shift(i + PWC_LOWEST));
 	}
 	return 0;
 }
@@ -34,45 +28,6 @@ pwc_fini(struct pwc *pwc)
 {
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		tlb_fini(&pwc->level[i]);
-}
-
-unsigned
-pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned top)
-{
-	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
-
-	pwc->now++;
-	for (unsigned level = PWC_LOWEST; level <= highest; level++) {
-		unsigned i = level - PWC_LOWEST;
-		unsigned shift = span_shift(level);
-		struct tlb *tlb = &pwc->level[i];
-		uint32_t slot;
-
-		if (!tlb->entries)
-			continue;
-		pwc->lookups[i]++;
-		slot = tlb_find(tlb, tlb_key(address, shift, 0, asid), shift);
-		if (slot != TLB_NO_SLOT) {
-			pwc->hits[i]++;
-			tlb_touch(tlb, slot, pwc->now);
-			return level;
-		}
-	}
-	return 0;
-}
-
-void
-pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
-{
-	unsigned shift = span_shift(level);
-	struct tlb *tlb;
-
-	if (level < PWC_LOWEST || level > PWC_HIGHEST)
-		return;
-	tlb = &pwc->level[level - PWC_LOWEST];
-	if (tlb->entries)
-		tlb_fill(tlb, tlb_key(address, shift, 0, asid), shift,
-			 pwc->now);
 }
 
 void

@@ -26,6 +26,13 @@ struct pwc {
 	uint64_t now;
 };
 
+/* log2 of the bytes that an entry of this level covers. */
+static inline unsigned
+pwc_shift(unsigned level)
+{
+	return 12 + 9 * (level - 1);
+}
+
 /* "pde", "pdpte", "pml4e", "pml5e" */
 extern const char *const pwc_names[PWC_LEVELS];
 
@@ -37,10 +44,44 @@ void pwc_fini(struct pwc *pwc);
  * The lowest level below `top` + 1 whose entry for this address is cached, or
  * 0.  top: the level of the table's root entries.
  */
-unsigned pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid,
-		  unsigned top);
+static ALWAYS_INLINE unsigned
+pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned top)
+{
+	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
+
+	pwc->now++;
+	for (unsigned level = PWC_LOWEST; level <= highest; level++) {
+		unsigned i = level - PWC_LOWEST, shift = pwc_shift(level);
+		struct tlb *tlb = &pwc->level[i];
+		uint32_t slot;
+
+		if (!tlb->entries)
+			continue;
+		pwc->lookups[i]++;
+		slot = tlb_find(tlb, tlb_key(address, shift, 0, asid), shift);
+		if (slot == TLB_NO_SLOT)
+			continue;
+		pwc->hits[i]++;
+		tlb_touch(tlb, tlb_set(tlb, address >> shift), slot, pwc->now);
+		return level;
+	}
+	return 0;
+}
+
 /* The walk has read an entry of this level that points to a table. */
-void pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level);
+static ALWAYS_INLINE void
+pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
+{
+	unsigned shift = pwc_shift(level);
+	struct tlb *tlb;
+
+	if (level < PWC_LOWEST || level > PWC_HIGHEST)
+		return;
+	tlb = &pwc->level[level - PWC_LOWEST];
+	if (tlb->entries)
+		tlb_fill(tlb, tlb_key(address, shift, 0, asid), shift,
+			 pwc->now);
+}
 
 void pwc_flush(struct pwc *pwc);
 void pwc_flush_asid(struct pwc *pwc, uint64_t asid);

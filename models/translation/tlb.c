@@ -332,8 +332,7 @@ tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	tlb->column.tag[slot] = key | TLB_ALWAYS;
 	tlb->column.stamp[slot] = now;
 	if (tlb->column.cover)
-		tlb->column.cover[slot] = (UINT64_MAX << shift) | TLB_ALWAYS |
-					  TLB_READONLY | TLB_ASID_MASK;
+		tlb->column.cover[slot] = tlb_cover(shift);
 	return slot;
 }
 

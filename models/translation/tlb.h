@@ -182,23 +182,19 @@ tlb_matches(const struct tlb *tlb, uint32_t slot, uint64_t key)
 /* tlb_find for sets too wide to scan. */
 uint32_t tlb_find_hashed(const struct tlb *tlb, uint64_t key);
 
-/* The slot that holds the key, or TLB_NO_SLOT.  Changes nothing. */
-static inline uint32_t
-tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
+/* The slot of this set that holds the key, or TLB_NO_SLOT, where sets are
+ * searched by fingerprints. */
+static ALWAYS_INLINE uint32_t
+tlb_scan(const struct tlb *tlb, uint32_t set, uint64_t key)
 {
-	uint32_t set, candidates;
-	__m128i prints;
-
-	if (!tlb->print)
-		return tlb_find_hashed(tlb, key);
-	set = tlb_set(tlb, key >> shift);
-	prints = _mm_loadu_si128(
+	__m128i prints = _mm_loadu_si128(
 		(const __m128i *)(const void *)&tlb->print[set * TLB_SCANNED]);
-	candidates =
+	uint32_t candidates =
 		(uint32_t)_mm_movemask_epi8(
 			_mm_cmpeq_epi8(prints,
 				       _mm_set1_epi8((char)tlb_print(key)))) &
 		tlb->ways_mask;
+
 	while (candidates) {
 		uint32_t slot =
 			set * tlb->ways + (uint32_t)__builtin_ctz(candidates);
@@ -208,6 +204,15 @@ tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
 		candidates &= candidates - 1;
 	}
 	return TLB_NO_SLOT;
+}
+
+/* The slot that holds the key, or TLB_NO_SLOT.  Changes nothing. */
+static ALWAYS_INLINE uint32_t
+tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
+{
+	return likely(tlb->print)
+		       ? tlb_scan(tlb, tlb_set(tlb, key >> shift), key)
+		       : tlb_find_hashed(tlb, key);
 }
 
 static inline __m128i
@@ -223,18 +228,16 @@ tlb_set_ages(struct tlb *tlb, uint32_t set, __m128i ages)
 	_mm_storeu_si128((__m128i *)(void *)&tlb->age[set * TLB_SCANNED], ages);
 }
 
-/* The slot was used. */
-static inline void
-tlb_touch(struct tlb *tlb, uint32_t slot, uint64_t now)
+/* A slot of this set was used. */
+static ALWAYS_INLINE void
+tlb_touch(struct tlb *tlb, uint32_t set, uint32_t slot, uint64_t now)
 {
-	uint32_t set;
 	__m128i ages, age, younger;
 
 	if (!tlb->age) {
 		tlb->column.stamp[slot] = now;
 		return;
 	}
-	set = slot / tlb->ways;
 	ages = tlb_ages(tlb, set);
 	age = _mm_set1_epi8(
 		(char)tlb->age[set * TLB_SCANNED + (slot - set * tlb->ways)]);
@@ -251,7 +254,7 @@ uint32_t tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift,
 void tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key);
 
 /* The way of the last rank becomes that of the first. */
-static inline uint32_t
+static ALWAYS_INLINE uint32_t
 tlb_rotate(struct tlb *tlb, uint32_t set)
 {
 	__m128i ages = tlb_ages(tlb, set);
@@ -280,33 +283,47 @@ tlb_oldest(const struct tlb *tlb, uint32_t first)
 	return way;
 }
 
+/* The bits of a tag that an access to a page of this size must match. */
+static inline uint64_t
+tlb_cover(unsigned shift)
+{
+	return (UINT64_MAX << shift) | TLB_ALWAYS | TLB_READONLY |
+	       TLB_ASID_MASK;
+}
+
+/* A key replaces what a way of a set holds that is searched by fingerprints. */
+static ALWAYS_INLINE uint32_t
+tlb_put(struct tlb *tlb, uint32_t set, uint32_t way, uint64_t key)
+{
+	uint32_t slot = set * tlb->ways + way;
+	uint64_t old = tlb->column.tag[slot];
+
+	if (unlikely((old ^ key) >> TLB_SIZE_SHIFT & 3))
+		tlb_resize(tlb, old, key);
+	tlb->print[set * TLB_SCANNED + way] = tlb_print(key);
+	tlb->column.tag[slot] = key | TLB_ALWAYS;
+	return slot;
+}
+
 /*
  * Put in a key that is not there, in place of whom the policy chooses, as of
  * time now (> 0, never decreasing).  shift: log2 of the bytes it covers.
  * Returns its slot; unit and frame are the caller's to set.
  */
-static inline uint32_t
+static ALWAYS_INLINE uint32_t
 tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
-	uint32_t set, way, slot;
-	uint64_t old;
+	uint32_t set, slot;
 
 	if (unlikely(!tlb->simple))
 		return tlb_fill_any(tlb, key, shift, now);
 	set = tlb_set(tlb, key >> shift);
-	way = tlb->age ? tlb_rotate(tlb, set)
-		       : tlb_oldest(tlb, set * tlb->ways);
-	slot = set * tlb->ways + way;
-	old = tlb->column.tag[slot];
-	if (unlikely((old ^ key) >> TLB_SIZE_SHIFT & 3))
-		tlb_resize(tlb, old, key);
-	tlb->print[set * TLB_SCANNED + way] = tlb_print(key);
-	tlb->column.tag[slot] = key | TLB_ALWAYS;
-	if (!tlb->age)
-		tlb->column.stamp[slot] = now;
+	if (tlb->age)
+		return tlb_put(tlb, set, tlb_rotate(tlb, set), key);
+	slot = tlb_put(tlb, set, tlb_oldest(tlb, set * tlb->ways), key);
+	tlb->column.stamp[slot] = now;
 	if (tlb->column.cover)
-		tlb->column.cover[slot] = (UINT64_MAX << shift) | TLB_ALWAYS |
-					  TLB_READONLY | TLB_ASID_MASK;
+		tlb->column.cover[slot] = tlb_cover(shift);
 	return slot;
 }
 

@@ -45,8 +45,8 @@ walker_fini(struct walker *walker)
 	walker->latency = NULL;
 }
 
-static int
-grow_latency(struct walker *walker, uint64_t cycles)
+int
+walker_grow(struct walker *walker, uint64_t cycles)
 {
 	uint64_t max = walker->latency_max, *latency;
 
@@ -65,63 +65,52 @@ grow_latency(struct walker *walker, uint64_t cycles)
 	return 0;
 }
 
-/* The references that the walk caches do not save. */
-static ALWAYS_INLINE unsigned
-references_of(struct walker *walker, struct table *table, uint64_t address,
-	      uint64_t asid, struct table_reference *references,
-	      struct mapping *mapping)
+void
+walker_fault(struct walker *walker, const struct table_reference *references,
+	     unsigned n)
 {
-	unsigned cached, levels = table->levels;
-
-	if (!levels)
-		return table->ops->walk(table, address, references, mapping);
-	cached = pwc_find(&walker->pwc, address, asid, levels);
-	return table->ops->walk_from(table, address,
-				     cached ? cached - 1 : levels, references,
-				     mapping);
-}
-
-int
-walker_walk(struct walker *walker, struct table *table, uint64_t address,
-	    uint64_t asid, bool write, struct mapping *mapping,
-	    unsigned *cycles)
-{
-	struct table_reference references[TABLE_REFERENCES_MAX];
-	unsigned n = references_of(walker, table, address, asid, references,
-				   mapping);
 	uint64_t sum = walker->overhead;
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct table_reference *reference = &references[i];
 		enum hierarchy_place place;
-		unsigned latency =
-			hierarchy_access(walker->hierarchy, reference->address,
-					 USE_WALK, &place);
 
-		walker->found[reference->level][place]++;
-		walker->found_cycles[reference->level] += latency;
-		sum += latency;
-		if (i + 1 < n)
-			pwc_fill(&walker->pwc, address, asid, reference->level);
+		sum += hierarchy_access(walker->hierarchy,
+					references[i].address, USE_WALK,
+					&place);
+		walker->found[references[i].level][place]++;
 	}
-	*cycles = (unsigned)sum;
-	if (!mapping->shift || (write && !mapping->writable)) {
-		walker->faulted++;
-		walker->faulted_references += n;
-		walker->faulted_cycles += sum;
-		return 0;
-	}
-	walker->walks++;
-	walker->references += n;
-	walker->cycles += sum;
-	if (unlikely(sum >= walker->latency_max)) {
-		int error = grow_latency(walker, sum);
+	walker->faulted++;
+	walker->faulted_references += n;
+	walker->faulted_cycles += sum;
+}
 
-		if (error)
-			return error;
+void
+walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
+	      unsigned *cycles)
+{
+	unsigned latency[PLACES];
+
+	for (unsigned place = 0; place < PLACES; place++)
+		latency[place] =
+			hierarchy_walk_latency(walker->hierarchy, place);
+	for (unsigned i = 0; i < queue->n; i++) {
+		unsigned mark = queue->mark[i], place = queue->place[i];
+
+		walker->found[mark & WALKER_NONE][place]++;
+		cycles[mark >> WALKER_MARK_BITS] += latency[place];
 	}
-	walker->latency[sum]++;
-	return 0;
+}
+
+/* Of all references to this level. */
+static uint64_t
+found_cycles(const struct walker *walker, unsigned level)
+{
+	uint64_t sum = 0;
+
+	for (unsigned place = 0; place < PLACES; place++)
+		sum += walker->found[level][place] *
+		       hierarchy_walk_latency(walker->hierarchy, place);
+	return sum;
 }
 
 /* The least latency that at least share (0 .. 1) of the walks do not exceed. */
@@ -204,17 +193,17 @@ finish_levels(const struct walker *walker, struct result *result)
 			     "entry was found",
 			     columns);
 
-	for (uint64_t i = 0; !error && i < WALKER_LEVELS; i++) {
+	for (unsigned i = 0; !error && i < WALKER_LEVELS; i++) {
 		const uint64_t *found = walker->found[i];
 		uint64_t all = found[PLACE_L1] + found[PLACE_L2] +
 			       found[PLACE_L3] + found[PLACE_MEMORY];
 
 		if (all)
-			error = result_row(result, "walk.levels", "uuuuuuu", i,
-					   all, found[PLACE_L1],
+			error = result_row(result, "walk.levels", "uuuuuuu",
+					   (uint64_t)i, all, found[PLACE_L1],
 					   found[PLACE_L2], found[PLACE_L3],
 					   found[PLACE_MEMORY],
-					   walker->found_cycles[i]);
+					   found_cycles(walker, i));
 	}
 	return error;
 }

@@ -16,6 +16,7 @@
 #include "models/translation/pwc.h"
 
 #define WALKER_LEVELS 6u /* 0: tables without levels; 1 .. 5 */
+#define WALKER_NONE   7u
 
 struct walker_config {
 	int64_t overhead; /* cycles of each walk beside its references */
@@ -30,8 +31,8 @@ struct walker {
 
 	uint64_t walks, references, cycles;
 	uint64_t faulted, faulted_references, faulted_cycles;
-	uint64_t found[WALKER_LEVELS][PLACES];
-	uint64_t found_cycles[WALKER_LEVELS];
+	/* by table level; [WALKER_NONE]: of references that are no walk's */
+	uint64_t found[WALKER_NONE + 1][PLACES];
 	uint64_t *latency; /* owned: [latency_max] walks by their cycles */
 	uint64_t latency_max;
 };
@@ -43,12 +44,61 @@ int walker_init(struct walker *walker, const struct walker_config *config,
 void walker_fini(struct walker *walker);
 
 /*
- * Walk.  *mapping says what was found, shift 0 if nothing; *cycles what it
- * cost.  write: a mapping that is not writable is a fault too.  0 or -ENOMEM.
+ * A walk comes in two halves, so that the references of many can go through
+ * the caches together.  The first asks the walk caches and the table: sets
+ * *mapping to what was found, shift 0 if nothing, and returns the number of
+ * references, whose latencies decide nothing.
  */
-int walker_walk(struct walker *walker, struct table *table, uint64_t address,
-		uint64_t asid, bool write, struct mapping *mapping,
-		unsigned *cycles);
+static ALWAYS_INLINE unsigned
+walker_find(struct walker *walker, struct table *table, uint64_t address,
+	    uint64_t asid, struct table_reference *references,
+	    struct mapping *mapping)
+{
+	unsigned cached, n, levels = table->levels;
+
+	if (!levels)
+		return table->ops->walk(table, address, references, mapping);
+	cached = pwc_find(&walker->pwc, address, asid, levels);
+	n = table->ops->walk_from(table, address, cached ? cached - 1 : levels,
+				  references, mapping);
+	for (unsigned i = 0; i + 1 < n; i++)
+		pwc_fill(&walker->pwc, address, asid, references[i].level);
+	return n;
+}
+
+/* The other half of a walk that ended in a fault. */
+void walker_fault(struct walker *walker,
+		  const struct table_reference *references, unsigned n);
+
+/* In a hierarchy_queue's mark: a reference of walk number `owner`. */
+#define WALKER_MARK_BITS 3u
+#define WALKER_OWNERS	 (1u << (16 - WALKER_MARK_BITS))
+static inline uint16_t
+walker_mark(unsigned owner, unsigned level)
+{
+	return (uint16_t)(owner << WALKER_MARK_BITS | level);
+}
+
+/*
+ * The other half of walks that found their pages.  First what their references
+ * cost, to be added to the cycles of their owners (WALKER_NONE as the level:
+ * not a walk's); then each walk with its sum.
+ */
+void walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
+		   unsigned *cycles);
+/* 0 or -ENOMEM (said). */
+int walker_grow(struct walker *walker, uint64_t cycles);
+static ALWAYS_INLINE int
+walker_count(struct walker *walker, unsigned cycles)
+{
+	walker->walks++;
+	walker->cycles += cycles;
+	if (unlikely(cycles >= walker->latency_max) &&
+	    walker_grow(walker, cycles))
+		return -ENOMEM;
+	walker->latency[cycles]++;
+	return 0;
+}
 
 /* walk.* values, tables walk.latency and walk.levels, and pwc.* */
 int walker_finish(const struct walker *walker, struct result *result);

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An access that no hint answers: through the levels, the walk caches and the
+ * table, to a fault if need be, and into the queue of what is to be counted;
+ * see core-miss.h.
+ */
+#include "models/translation/core-miss.h"
+
+#include <assert.h>
+
+static void
+activate(struct core_level *level)
+{
+	level->n_active = 0;
+	for (unsigned i = 0; i < level->n; i++)
+		if (*level->probe[i].used)
+			level->active[level->n_active++] = level->probe[i];
+}
+
+void
+core_activate(struct core *core)
+{
+	for (unsigned side = 0; side < CORE_SIDES; side++) {
+		activate(&core->l1[side]);
+		activate(&core->l2[side]);
+	}
+	core->sizes_changed = false;
+	core->activated++;
+}
+
+/* A slot of one of the level's arrays; array NULL: it is in none. */
+struct place {
+	struct tlb *array;
+	uint32_t slot;
+	unsigned code;
+};
+
+static ALWAYS_INLINE struct place
+level_find(const struct core *core, const struct core_level *level,
+	   const struct core_page *page)
+{
+	for (unsigned i = 0; i < level->n_active; i++) {
+		const struct core_probe *probe = &level->active[i];
+		struct tlb *tlb = probe->tlb;
+		uint32_t slot;
+
+		slot = tlb_find(tlb,
+				tlb_key(page->address, probe->shift,
+					probe->code, core->asid),
+				probe->shift);
+		if (slot == TLB_NO_SLOT)
+			continue;
+		if (unlikely(tlb->column.tag[slot] & TLB_READONLY &&
+			     page->write)) {
+			tlb_drop(tlb, slot);
+			continue;
+		}
+		return (struct place){ tlb, slot, probe->code };
+	}
+	return (struct place){ NULL, 0, 0 };
+}
+
+static NOINLINE void
+drop_pieces(const struct core *core, const struct core_level *level,
+	    uint64_t address, unsigned shift)
+{
+	for (unsigned i = 0; i < level->n; i++)
+		tlb_invalidate(level->probe[i].tlb, core->asid,
+			       address >> shift << shift, UINT64_C(1) << shift);
+}
+
+/*
+ * Enter a page of size code, whose byte at page->address is at
+ * page->physical.
+ */
+static ALWAYS_INLINE struct place
+level_fill(const struct core *core, const struct core_level *level,
+	   const struct core_page *page, unsigned code, bool readonly,
+	   uint64_t now)
+{
+	struct tlb *tlb = level->home[code];
+	unsigned piece = level->piece[code], shift = TLB_SHIFT(piece);
+	struct place place = { tlb, 0, piece };
+
+	if (!tlb)
+		return place;
+	if (unlikely(level->overlaps[code]))
+		drop_pieces(core, level, page->address, shift);
+	place.slot =
+		tlb_fill(tlb, tlb_key(page->address, shift, piece, core->asid),
+			 shift, now);
+	tlb->column.tag[place.slot] |= readonly ? TLB_READONLY : 0;
+	if (tlb->column.unit)
+		tlb->column.unit[place.slot] = core_unit_of(page->side, piece);
+	tlb->column.frame[place.slot] = page->physical >> shift << shift;
+	return place;
+}
+
+static ALWAYS_INLINE void
+set_hint(struct core *core, const struct core_page *page,
+	 const struct place *place)
+{
+	uint64_t key = (page->address & PAGE_MASK) | core->asid;
+
+	if (place->array)
+		core->hint[core_hint_at(key, page->ref)] =
+			(uint16_t)(place->slot + (place->array->column.tag -
+						  core->l1_column.tag));
+}
+
+static uint64_t
+physical_at(const struct place *place, uint64_t address)
+{
+	const struct tlb_columns *column = &place->array->column;
+
+	return column->frame[place->slot] +
+	       (address & ((UINT64_C(1) << TLB_SHIFT(place->code)) - 1));
+}
+
+static struct site_count *
+site_of(struct core *core, uint32_t ref)
+{
+	return &core->sites.count[SITE_INDEX(ref)];
+}
+
+static int
+count_walk(struct core *core, const struct core_miss *miss)
+{
+	struct site_count *site = site_of(core, miss->site);
+
+	site->walks++;
+	site->cycles += miss->cycles;
+	return walker_count(&core->walker, miss->cycles);
+}
+
+void
+core_settle(struct core *core)
+{
+	struct core_pending *pending = core->pending;
+	struct hierarchy_queue *queue = &pending->queue;
+
+	if (queue->n) {
+		hierarchy_run(core->hierarchy, queue);
+		walker_charge(&core->walker, queue, pending->cycles);
+	}
+	for (unsigned i = 0; i < pending->n; i++) {
+		struct core_miss *miss = &pending->miss[i];
+
+		site_of(core, miss->site)->l1_misses++;
+		miss->cycles = pending->cycles[i + 1];
+		if (miss->walked && unlikely(count_walk(core, miss)))
+			core->error = -ENOMEM;
+	}
+	if (pending->n)
+		core->kernel.missed(core->kernel.context, pending->miss,
+				    pending->n);
+	pending->n = 0;
+	queue->n = 0;
+	queue->data = false;
+}
+
+/* The program was denied the access: a miss that no walk resolved. */
+static NOINLINE void
+count_untranslated(struct core *core, const struct core_page *page)
+{
+	struct site_count *site = site_of(core, page->ref);
+	struct core_miss *miss = core_add_miss(core, page, 0);
+
+	miss->walked = true;
+	site->l1_misses++;
+	site->walks++;
+	core->counts.untranslated++;
+	core->kernel.missed(core->kernel.context, miss, 1);
+	core->pending->n = 0;
+}
+
+/* Let the kernel answer a walk that found no page.  0 or an error. */
+static NOINLINE int
+fault(struct core *core, const struct core_page *page,
+      const struct table_reference *references, unsigned n,
+      struct mapping *mapping)
+{
+	core_settle(core);
+	walker_fault(&core->walker, references, n);
+	return core->kernel.fault(core->kernel.context, core->space,
+				  page->address, SITE_KIND(page->ref),
+				  page->position, mapping);
+}
+
+int
+core_resolve(struct core *core, struct core_page *page,
+	     struct table_reference *references, unsigned n,
+	     struct mapping *mapping)
+{
+	struct place place;
+	unsigned code;
+
+	if (unlikely(core_denied(page, mapping))) {
+		int error = fault(core, page, references, n, mapping);
+
+		if (error)
+			return error;
+		if (core_denied(page, mapping)) {
+			count_untranslated(core, page);
+			return 0;
+		}
+		n = walker_find(&core->walker, core->table, page->address,
+				core->asid, references, mapping);
+		assert(!core_denied(page, mapping));
+	}
+	core_add_walk(core, page, references, n, mapping);
+	code = TLB_SIZE_CODE(mapping->shift);
+	core->counts.walks[code]++;
+	page->found = true;
+	page->physical =
+		mapping->frame +
+		(page->address & ((UINT64_C(1) << mapping->shift) - 1));
+	level_fill(core, &core->l2[page->side], page, code, !mapping->writable,
+		   core->l2_now);
+	place = level_fill(core, &core->l1[page->side], page, code,
+			   !mapping->writable, page->stamp);
+	set_hint(core, page, &place);
+	return 0;
+}
+
+static ALWAYS_INLINE void
+l2_hit(struct core *core, struct core_page *page, const struct place *at)
+{
+	struct tlb_columns *column = &at->array->column;
+	struct place place;
+
+	core->counts.l2_hits[page->side][at->code]++;
+	core->counts.l2_cycles += at->array->latency;
+	tlb_touch(at->array, at->slot / at->array->ways, at->slot,
+		  core->l2_now);
+	core_add_miss(core, page, 0);
+	page->found = true;
+	page->physical = physical_at(at, page->address);
+	place = level_fill(core, &core->l1[page->side], page, at->code,
+			   column->tag[at->slot] & TLB_READONLY, page->stamp);
+	set_hint(core, page, &place);
+}
+
+/* The first level does not have it. */
+static ALWAYS_INLINE int
+lookup_l2(struct core *core, struct core_page *page)
+{
+	struct place at = level_find(core, &core->l2[page->side], page);
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping mapping;
+	unsigned n;
+
+	core_make_room(core);
+	core->counts.l1_misses[page->side]++;
+	core->l2_now++;
+	if (at.array) {
+		l2_hit(core, page, &at);
+		return 0;
+	}
+	core->counts.l2_misses[page->side]++;
+	n = walker_find(&core->walker, core->table, page->address, core->asid,
+			references, &mapping);
+	return core_resolve(core, page, references, n, &mapping);
+}
+
+/* One page of one access, without hints. */
+static ALWAYS_INLINE int
+lookup_page(struct core *core, struct core_page *page)
+{
+	struct place at;
+
+	if (unlikely(core->sizes_changed))
+		core_activate(core);
+	at = level_find(core, &core->l1[page->side], page);
+
+	if (!at.array)
+		return lookup_l2(core, page);
+	at.array->column.stamp[at.slot] = page->stamp;
+	core->counts.l1_large[page->side][at.code]++;
+	page->found = true;
+	page->physical = physical_at(&at, page->address);
+	set_hint(core, page, &at);
+	return 0;
+}
+
+/* The data of a page that was looked up. */
+static ALWAYS_INLINE void
+refer(struct core *core, const struct core_page *page, uint64_t bytes)
+{
+	if (!core->heavy && core->pending->queue.n &&
+	    (core->data_cached || core->plain))
+		core_settle(core);
+	if (!core->data_cached || !page->found)
+		return;
+	core_reference(core, page->physical, bytes, page->ref, core->heavy);
+}
+
+/*
+ * An access that crosses pages: page by page.  Each beyond the first advances
+ * core->now, so that stamps stay in order.
+ */
+static NOINLINE int
+lookup_pages(struct core *core, struct core_page *page, uint64_t bytes)
+{
+	uint64_t last = page->address + bytes - 1;
+	int error;
+
+	if (last < page->address)
+		last = UINT64_MAX;
+	for (;;) {
+		uint64_t end = page->address | ~PAGE_MASK;
+
+		page->found = false;
+		error = lookup_page(core, page);
+		if (error)
+			return error;
+		refer(core, page,
+		      (last < end ? last : end) - page->address + 1);
+		if (last <= end)
+			return 0;
+		page->address = end + 1;
+		page->stamp++;
+		core->now++;
+		core->counts.crossings++;
+		core->counts.lookups[page->side]++;
+	}
+}
+
+int
+core_lookup(struct core *core, const struct batch *batch, uint32_t i,
+	    uint32_t from)
+{
+	uint32_t ref = batch->site[i];
+	uint64_t address = batch->address[i];
+	uint64_t bytes = core->sites.bytes[SITE_INDEX(ref)];
+	struct core_page page = { .address = address,
+				  .position = core->position + i - from,
+				  .stamp = core->now + i,
+				  .ref = ref,
+				  .side = core_side_of(ref),
+				  .write = core_writes(ref) };
+	int error;
+
+	bytes += !bytes;
+	if (unlikely((address & ~PAGE_MASK) + bytes > PAGE_BYTES &&
+		     page.side == CORE_DATA))
+		return lookup_pages(core, &page, bytes);
+	error = lookup_page(core, &page);
+	if (!error)
+		refer(core, &page, bytes);
+	return error;
+}

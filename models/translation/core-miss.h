@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the files of a core: the loops that answer hits (core.c, core-steps.c)
+ * and what happens to an access that they do not answer (core-miss.c).
+ *
+ * Nothing that an access finds in its TLBs, walk caches and table depends on
+ * what earlier walks cost.  So misses and the references of walks are queued,
+ * and go through the caches and to who counts them together: core_settle.
+ *
+ *	miss[0] miss[1] ...              each first-level miss, in order
+ *	queue   w w w d w d ...          walk references, with their miss as mark,
+ *	                                 and, if core->heavy, those of data
+ *
+ * Settled are they when the queue is full, before a fault (whose kernel wants
+ * to know what was touched), at the end of each core_feed and core_pass_feed,
+ * and, where data goes through the caches at once, before it does.
+ */
+#ifndef MODELS_TRANSLATION_CORE_MISS_H
+#define MODELS_TRANSLATION_CORE_MISS_H
+
+#include "models/translation/core-hot.h"
+
+#define CORE_PENDING 256u
+
+struct core_pending {
+	unsigned n;
+	struct core_miss miss[CORE_PENDING];
+	unsigned cycles[CORE_PENDING + 1]; /* [0]: data, [i + 1]: miss[i] */
+	struct hierarchy_queue queue;
+};
+
+/* Send off and count all that is pending; core->error says if that failed. */
+void core_settle(struct core *core);
+
+/* Bring each level's `active` up to date. */
+void core_activate(struct core *core);
+
+/* One page of one access on its way through the levels. */
+struct core_page {
+	uint64_t address;
+	uint64_t position; /* of the access in the run */
+	uint64_t stamp;
+	uint32_t ref;
+	enum core_side side;
+	bool write;
+	/* out */
+	bool found;	   /* else the program was denied the access */
+	uint64_t physical; /* of address */
+};
+
+/*
+ * What comes after a walk for a page that both levels miss: fault if need be,
+ * and walk again, fill both levels and count.  Room was made.  0 with
+ * page->found and ->physical, or an error.
+ */
+int core_resolve(struct core *core, struct core_page *page,
+		 struct table_reference *references, unsigned n,
+		 struct mapping *mapping);
+
+/*
+ * An access that the hint did not answer.  i: its place in the batch, which is
+ * fed from `from` on.  0 or the error.
+ */
+int core_lookup(struct core *core, const struct batch *batch, uint32_t i,
+		uint32_t from);
+
+/* core_feed where most accesses miss: the same counts, by another loop. */
+int core_feed_heavy(struct core *core, const struct batch *batch, uint32_t from,
+		    uint32_t to);
+
+static ALWAYS_INLINE enum core_side
+core_side_of(uint32_t ref)
+{
+	return SITE_KIND(ref) == SITE_FETCH ? CORE_FETCH : CORE_DATA;
+}
+
+static ALWAYS_INLINE bool
+core_writes(uint32_t ref)
+{
+	return SITE_KIND(ref) == SITE_STORE || SITE_KIND(ref) == SITE_MODIFY;
+}
+
+static ALWAYS_INLINE void
+core_queue(struct core *core, uint64_t physical, enum hierarchy_use use,
+	   uint16_t mark)
+{
+	struct hierarchy_queue *queue = &core->pending->queue;
+
+	queue->physical[queue->n] = physical;
+	queue->use[queue->n] = (uint8_t)use;
+	queue->mark[queue->n++] = mark;
+}
+
+/* There is room for one more miss and the references of its walk. */
+static ALWAYS_INLINE void
+core_make_room(struct core *core)
+{
+	const struct core_pending *pending = core->pending;
+
+	if (unlikely(pending->n == CORE_PENDING ||
+		     pending->queue.n > HIERARCHY_QUEUE - TABLE_REFERENCES_MAX))
+		core_settle(core);
+}
+
+static ALWAYS_INLINE struct core_miss *
+core_add_miss(struct core *core, const struct core_page *page, unsigned cycles)
+{
+	struct core_pending *pending = core->pending;
+	struct core_miss *miss = &pending->miss[pending->n];
+
+	*miss = (struct core_miss){ .space = core->space,
+				    .site = page->ref,
+				    .address = page->address,
+				    .position = page->position };
+	pending->cycles[++pending->n] = cycles;
+	return miss;
+}
+
+static ALWAYS_INLINE bool
+core_denied(const struct core_page *page, const struct mapping *mapping)
+{
+	return !mapping->shift || (page->write && !mapping->writable);
+}
+
+/* The walk found its page: queue what it read. */
+static ALWAYS_INLINE void
+core_add_walk(struct core *core, const struct core_page *page,
+	      const struct table_reference *references, unsigned n,
+	      const struct mapping *mapping)
+{
+	struct core_miss *miss =
+		core_add_miss(core, page, (unsigned)core->walker.overhead);
+	unsigned owner = core->pending->n;
+
+	miss->walked = true;
+	miss->first = !mapping->accessed;
+	core->walker.references += n;
+	for (unsigned i = 0; i < n; i++)
+		core_queue(core, references[i].address, USE_WALK,
+			   walker_mark(owner, references[i].level));
+}
+
+/* One line of data or code, at once or queued. */
+static ALWAYS_INLINE void
+core_reference_line(struct core *core, uint64_t physical,
+		    enum hierarchy_use use, bool queued)
+{
+	struct hierarchy_queue *queue = &core->pending->queue;
+	enum hierarchy_place place;
+
+	if (!queued) {
+		hierarchy_access(core->hierarchy, physical, use, &place);
+		return;
+	}
+	if (unlikely(queue->n == HIERARCHY_QUEUE))
+		core_settle(core);
+	queue->data = true;
+	core_queue(core, physical, use, walker_mark(0, WALKER_NONE));
+}
+
+/* All lines of an access.  queued: core->heavy, if that is known. */
+static ALWAYS_INLINE void
+core_reference(struct core *core, uint64_t physical, uint64_t bytes,
+	       uint32_t ref, bool queued)
+{
+	static const enum hierarchy_use uses[4] = {
+		[SITE_LOAD] = USE_LOAD,
+		[SITE_STORE] = USE_STORE,
+		[SITE_MODIFY] = USE_STORE,
+		[SITE_FETCH] = USE_FETCH,
+	};
+	enum hierarchy_use use = uses[SITE_KIND(ref)];
+	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
+	uint64_t last = physical + (bytes ? bytes - 1 : 0);
+
+	core_reference_line(core, physical, use, queued);
+	for (physical = (physical | (step - 1)) + 1; unlikely(physical <= last);
+	     physical += step)
+		core_reference_line(core, physical, use, queued);
+}
+
+#endif
