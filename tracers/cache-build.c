@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One superblock.  It ends only where a code block ends that is one fetch
+ * (step-run.c: behind a branch, at a page, after 255 instructions), so that
+ * the stream does not depend on how code was cut into superblocks.
+ *
+ * In the arena: the pc, minus the pc, [the pc that a call pushes], the code,
+ * side exits, stubs.
+ */
+#include "analyzer/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracers/cache-builder.h"
+#include "tracers/cache-layout.h"
+#include "tracers/cache-substitute.h"
+
+#define FETCH_INSTRUCTIONS 255
+#define PAGE		   UINT64_C(4096)
+#define WORDS_ROOM	   32 /* words of one instruction at most */
+#define CODE_ROOM	   (BLOCK_CODE_BYTES / 2)
+
+int
+builder_open(struct builder **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void
+builder_close(struct builder *builder)
+{
+	free(builder);
+}
+
+static bool
+in_run(const struct builder *builder, uint64_t pc)
+{
+	for (unsigned i = 0; i < builder->n; i++)
+		if (builder->run[i].touched.pc == pc)
+			return true;
+	return false;
+}
+
+/* Can the run go on behind this instruction, and where? */
+static bool
+goes_on(const struct builder *builder, const struct cache_instruction *code,
+	uint64_t *pc)
+{
+	bool room = builder->n < BLOCK_INSTRUCTIONS;
+
+	*pc = code->touched.pc + code->touched.length;
+	switch (code->flow) {
+	case FLOW_NEXT:
+		return true;
+	case FLOW_BRANCH:
+		return room && code->target > code->touched.pc;
+	case FLOW_JUMP:
+		if (!room || code->target <= code->touched.pc ||
+		    in_run(builder, code->target))
+			return false;
+		*pc = code->target;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Is there an end of a fetch behind this instruction?  One that stands over a
+ * page's end is begun in one fetch, which ends there, and the next has begun. */
+static bool
+fetch_ends(const struct cache_instruction *code, unsigned *straight)
+{
+	uint64_t pc = code->touched.pc, next = pc + code->touched.length;
+	bool ends = code->flow != FLOW_NEXT || !(next & (PAGE - 1)) ||
+		    ++*straight == FETCH_INSTRUCTIONS;
+
+	if (ends || (pc ^ next) & ~(PAGE - 1))
+		*straight = 0;
+	return ends;
+}
+
+static void
+gather(struct builder *builder)
+{
+	struct cache_code *code = builder->code;
+	uint64_t pc = builder->pc, window_start = 0;
+	size_t window_bytes = 0;
+	uint8_t window[256];
+	unsigned straight = 0;
+
+	builder->n = 0;
+	builder->next = pc;
+	while (builder->n < BLOCK_MAX) {
+		struct cache_instruction *one = &builder->run[builder->n];
+
+		if (pc < window_start ||
+		    pc + INSTRUCTION_BYTES > window_start + window_bytes) {
+			window_bytes =
+				code->methods.read(code->methods.context, pc,
+						   window, sizeof(window));
+			window_start = pc;
+		}
+		if (pc >= window_start + window_bytes ||
+		    cache_decode(one, pc, window + (pc - window_start),
+				 window_start + window_bytes - pc))
+			one->flow = FLOW_NATIVE;
+		if (one->flow == FLOW_NATIVE) {
+			one->touched.pc = pc;
+			return;
+		}
+		builder->n++;
+		if (!goes_on(builder, one, &pc)) {
+			builder->next = 0;
+			return;
+		}
+		builder->next = pc;
+		if (fetch_ends(one, &straight) &&
+		    builder->n >= BLOCK_INSTRUCTIONS)
+			return;
+	}
+}
+
+void
+builder_place(struct builder *builder, unsigned k)
+{
+	struct cache_place *place = &builder->place[k];
+
+	*place = (struct cache_place){
+		.start = builder_offset(builder),
+		.body = builder_offset(builder),
+		.saved = UINT32_MAX,
+		.substitute = -1,
+		.accesses = (uint16_t)builder->n_accesses,
+		.words = (uint16_t)builder->track.n_words,
+		.fixes = (uint16_t)builder->track.n_fixes,
+		.specials = (uint16_t)builder->n_specials,
+	};
+	if (k < builder->n) {
+		const struct instruction *touched = &builder->run[k].touched;
+
+		place->pc = touched->pc;
+		place->length = touched->length;
+		place->repeated = touched->repeated;
+		place->flow = builder->run[k].flow;
+		place->takes_rax = place->flow == FLOW_RETURN ||
+				   place->flow == FLOW_JUMP_BY ||
+				   place->flow == FLOW_CALL_BY;
+	}
+}
+
+/* Common uses of the stolen register that need no stand-in; true: done */
+static bool
+short_form(struct builder *builder, unsigned k)
+{
+	const struct cache_instruction *code = &builder->run[k];
+	const ZydisDecodedOperand *to = &code->operand[0];
+	const ZydisDecodedOperand *from = &code->operand[1];
+	struct emitter *emit = &builder->emit;
+	bool stolen_to, stolen_from;
+
+	if (to->type != ZYDIS_OPERAND_TYPE_REGISTER || to->size != 64)
+		return false;
+	stolen_to = cache_general(to->reg.value) == STOLEN;
+	stolen_from = from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		      cache_general(from->reg.value) == STOLEN;
+	switch (code->decoded.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_POP:
+		record_operands(builder, k, -1);
+		builder->place[k].body = builder_offset(builder);
+		if (code->decoded.mnemonic == ZYDIS_MNEMONIC_PUSH)
+			emit_push_slot(emit, GS_STOLEN);
+		else
+			emit_pop_slot(emit, GS_STOLEN);
+		return true;
+	case ZYDIS_MNEMONIC_MOV:
+		if (from->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+		    cache_general(from->reg.value) < 0 ||
+		    stolen_to == stolen_from)
+			return false;
+		if (stolen_to)
+			emit_save(emit, cache_general(from->reg.value),
+				  GS_STOLEN);
+		else
+			emit_load(emit, cache_general(to->reg.value),
+				  GS_STOLEN);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An instruction that is not a branch */
+static int
+straight_code(struct builder *builder, unsigned k)
+{
+	const struct cache_instruction *code = &builder->run[k];
+	const struct instruction *touched = &code->touched;
+	struct cache_place *place = &builder->place[k];
+	struct emitter *emit = &builder->emit;
+	bool stolen = (code->reads | code->writes) >> STOLEN & 1;
+	uint8_t bytes[16] = { 0 };
+	int with = -1;
+
+	if (stolen && short_form(builder, k))
+		goto run;
+	memcpy(bytes, touched->bytes, touched->length);
+	if (stolen) {
+		with = substitute_choose(code);
+		if (with < 0 || substitute_register(code, bytes, with))
+			return -EINVAL;
+		emit_save(emit, with, GS_SUBSTITUTE);
+		place->saved = builder_offset(builder);
+		place->substitute = (int8_t)with;
+		emit_load(emit, with, GS_STOLEN);
+	}
+	record_operands(builder, k, with);
+	place->body = builder_offset(builder);
+	if (substitute_place(code, bytes, emit_here(emit)))
+		return -EINVAL;
+	emit_bytes(emit, bytes, touched->length);
+	if (with >= 0) {
+		if (code->writes >> STOLEN & 1)
+			emit_save(emit, with, GS_STOLEN);
+		emit_load(emit, with, GS_SUBSTITUTE);
+	}
+run:
+	track_run(&builder->track, code);
+	if (touched->repeated && touched->n_operands)
+		record_repeated(builder, k);
+	return 0;
+}
+
+static bool
+has_room(const struct builder *builder)
+{
+	return builder->track.n_words + WORDS_ROOM < TRACK_WORDS_MAX &&
+	       builder->n_accesses + INSTRUCTION_OPERANDS < BLOCK_ACCESSES &&
+	       builder->n_specials < BLOCK_SPECIALS &&
+	       builder->emit.at - builder->emit.start < CODE_ROOM;
+}
+
+/* 0; or -EINVAL: instruction n_done can't be translated */
+static int
+emit_run(struct builder *builder)
+{
+	for (unsigned k = 0; k < builder->n; k++) {
+		const struct cache_instruction *code = &builder->run[k];
+		bool last = k == builder->n - 1;
+
+		if (!has_room(builder)) {
+			builder->next = code->touched.pc;
+			break;
+		}
+		builder_place(builder, k);
+		builder->n_done = k;
+		if (code->flow == FLOW_BRANCH && (!last || builder->next)) {
+			leave_aside(builder, k);
+		} else if (code->flow == FLOW_JUMP &&
+			   (!last || builder->next)) {
+			/* followed */
+		} else if (code->flow != FLOW_NEXT) {
+			return leave(builder, k);
+		} else if (straight_code(builder, k)) {
+			return -EINVAL;
+		}
+		builder->n_done = k + 1;
+	}
+	leave_on(builder);
+	return 0;
+}
+
+static void
+begin(struct builder *builder)
+{
+	struct cache_code *code = builder->code;
+	const struct cache_arena *arena = &code->arena[builder->arena];
+
+	builder->emit = (struct emitter){
+		.start = arena->memory + arena->used,
+		.at = arena->memory + arena->used,
+		.end = arena->memory + ARENA_BYTES,
+		.address = arena->address + arena->used,
+	};
+	emit_align(&builder->emit, 16);
+	builder->return_pc = builder->emit.at;
+	emit_word64(&builder->emit, 0);
+	emit_word64(&builder->emit, 0);
+	emit_word64(&builder->emit, builder->pc);
+	emit_word64(&builder->emit, -builder->pc);
+	builder->start = emit_here(&builder->emit);
+	builder->n_accesses = builder->n_specials = 0;
+	builder->n_sides = builder->n_links = 0;
+	track_begin(&builder->track);
+}
+
+static size_t
+rounded(size_t bytes)
+{
+	return (bytes + 15) & ~(size_t)15;
+}
+
+/* One allocation: the block and its four tables */
+static struct cache_block *
+store(const struct builder *builder)
+{
+	size_t places =
+		rounded((builder->n_done + 1) * sizeof(struct cache_place));
+	size_t accesses =
+		rounded(builder->n_accesses * sizeof(struct cache_access));
+	size_t fixes =
+		rounded(builder->track.n_fixes * sizeof(struct cache_fix));
+	size_t specials = builder->n_specials * sizeof(struct cache_special);
+	size_t first = rounded(sizeof(struct cache_block));
+	struct cache_block *block =
+		calloc(1, first + places + accesses + fixes + specials);
+	char *at = (char *)block + first;
+
+	if (!block)
+		return NULL;
+	block->n_places = (uint16_t)builder->n_done;
+	block->n_accesses = (uint16_t)builder->n_accesses;
+	block->n_fixes = (uint16_t)builder->track.n_fixes;
+	block->n_specials = (uint16_t)builder->n_specials;
+	block->place =
+		memcpy(at, builder->place,
+		       (builder->n_done + 1) * sizeof(struct cache_place));
+	at += places;
+	block->access =
+		memcpy(at, builder->access,
+		       builder->n_accesses * sizeof(struct cache_access));
+	at += accesses;
+	block->fix = memcpy(at, builder->track.fix,
+			    builder->track.n_fixes * sizeof(struct cache_fix));
+	at += fixes;
+	block->special = memcpy(at, builder->special, specials);
+	return block;
+}
+
+static struct cache_block *
+native_block(uint64_t pc)
+{
+	struct cache_block *block = calloc(1, sizeof(*block));
+
+	if (block) {
+		block->pc = pc;
+		block->native = true;
+	}
+	return block;
+}
+
+static struct cache_block *
+finish(struct builder *builder, uint32_t first_outcome)
+{
+	struct cache_code *code = builder->code;
+	struct cache_arena *arena = &code->arena[builder->arena];
+	uint32_t first_link = code->n_links;
+	struct cache_block *block;
+
+	leave_rest(builder);
+	block = store(builder);
+	if (!block)
+		return NULL;
+	block->pc = builder->pc;
+	block->code = builder->start;
+	block->arena = builder->arena;
+	block->offset = (uint32_t)(builder->start - arena->address);
+	block->bytes = builder_offset(builder);
+	block->flags_dead = cache_flags_dead(builder->run, builder->n);
+	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
+		code->outcome[i].block = block;
+	arena->used += (size_t)(builder->emit.at - builder->emit.start);
+	for (uint32_t i = first_link; i < code->n_links; i++)
+		link_resolve(code, i);
+	return block;
+}
+
+struct cache_block *
+builder_make(struct builder *builder, struct cache_code *code, unsigned arena,
+	     uint64_t pc)
+{
+	uint32_t first_outcome = code->n_outcomes;
+
+	builder->code = code;
+	builder->arena = arena;
+	builder->pc = pc;
+	gather(builder);
+	for (;;) {
+		if (!builder->n)
+			return native_block(pc);
+		begin(builder);
+		code->n_outcomes = first_outcome;
+		if (!emit_run(builder))
+			return finish(builder, first_outcome);
+		/* End before the one that can't be translated */
+		builder->n = builder->n_done;
+		builder->next = builder->run[builder->n].touched.pc;
+	}
+}

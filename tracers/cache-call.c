@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * System calls are made where they stand in the program, in its own state, so
+ * that the kernel restarts them and delivers signals as ever.
+ */
+#include "tracers/cache-engine.h"
+
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+#include "tracers/about.h"
+
+static struct event *
+add_event(void *context, enum event_type type)
+{
+	struct cache_thread *thread = context;
+
+	return records_event(thread->engine, thread, type);
+}
+
+struct target
+target_of(struct cache_engine *engine, struct cache_thread *thread)
+{
+	return (struct target){
+		.pid = thread->process->pid,
+		.tid = thread->tid,
+		.files = engine->files,
+		.event = add_event,
+		.context = thread,
+	};
+}
+
+/* At the call's instruction, natively */
+void
+call_begin(struct cache_engine *engine, struct cache_thread *thread)
+{
+	engine->counts.calls++;
+	thread_restore_mask(thread);
+	thread->mode = MODE_CALL;
+	thread->in_call = false;
+	remote_set(thread);
+	thread_resume(thread, PTRACE_SYSCALL);
+}
+
+static void
+let_go_of_setuid(struct cache_engine *engine, struct cache_thread *thread)
+{
+	pid_t pid = thread->process->pid;
+
+	warn("cache: process %d execs a setuid program: it goes on unrecorded, for a traced one would not get its rights",
+	     (int)pid);
+	if (pid == engine->root)
+		engine->root_untraced = true;
+	ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
+	thread_remove(engine, thread);
+}
+
+void
+call_entered(struct cache_engine *engine, struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+	struct syscall_call *call = &thread->call;
+	struct target target;
+	struct syscall_target calls;
+
+	thread->in_call = true;
+	/* restart_syscall goes on with the call that was interrupted */
+	if (r->orig_rax != SYS_restart_syscall)
+		*call = (struct syscall_call){
+			.number = r->orig_rax,
+			.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8,
+				      r->r9 },
+		};
+	if (thread->mode == MODE_LAUNCH) {
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	}
+	thread->mode = MODE_CALL;
+	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
+	    target_gains_rights(thread->tid, call)) {
+		let_go_of_setuid(engine, thread);
+		return;
+	}
+	target = target_of(engine, thread);
+	calls = target_of_calls(&target);
+	syscall_enter(call, &thread->process->memory, &calls);
+	if (call->number == SYS_rt_sigreturn)
+		target_frame_read(&target, r);
+	records_event_put(engine);
+	engine->failed |= target.failed;
+	thread_resume(thread, PTRACE_SYSCALL);
+}
+
+/* Code may be other code now */
+static void
+code_changed(struct cache_thread *thread)
+{
+	const struct syscall_call *call = &thread->call;
+	struct cache_space *space = thread->process->shared;
+	uint64_t start = call->argument[0], bytes = call->argument[1];
+
+	if (!space || call->result < 0)
+		return;
+	switch (call->number) {
+	case SYS_mmap:
+		start = (uint64_t)call->result;
+		break;
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+	case SYS_madvise:
+	case SYS_remap_file_pages:
+		break;
+	case SYS_mremap:
+		protect_changed(space, (uint64_t)call->result,
+				(uint64_t)call->result + call->argument[2]);
+		break;
+	case SYS_shmat:
+	case SYS_shmdt:
+		start = 0;
+		bytes = UINT64_C(1) << 47;
+		break;
+	default:
+		return;
+	}
+	bytes = (bytes + 4095) & ~UINT64_C(4095);
+	protect_changed(space, start, start + bytes);
+}
+
+/* The program asks for an action of a signal that we use */
+static void
+signal_action(struct cache_thread *thread)
+{
+	const struct syscall_call *call = &thread->call;
+	struct cache_process *process = thread->process;
+	uint64_t handler = (uintptr_t)SIG_IGN, one;
+
+	if (call->number != SYS_rt_sigaction || call->result < 0)
+		return;
+	one = UINT64_C(1) << (call->argument[0] - 1) & TRACED_SIGNALS;
+	if (process->ignored & one && call->argument[2])
+		target_write(thread->tid, call->argument[2], &handler,
+			     sizeof(handler));
+	if (!one || !call->argument[1] ||
+	    target_read(thread->tid, call->argument[1], &handler,
+			sizeof(handler)) != sizeof(handler))
+		return;
+	process->ignored &= ~one;
+	if (handler == (uintptr_t)SIG_IGN)
+		process->ignored |= one;
+}
+
+void
+call_left(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct syscall_call *call = &thread->call;
+	struct target target;
+	struct syscall_target calls;
+
+	thread->in_call = false;
+	if (thread->mode == MODE_LAUNCH) {
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	}
+	thread->mode = MODE_NATIVE;
+	call->result = (int64_t)thread->registers.rax;
+	if (call->number != SYS_rt_sigreturn &&
+	    !((call->number == SYS_execve || call->number == SYS_execveat) &&
+	      !call->result)) {
+		target = target_of(engine, thread);
+		calls = target_of_calls(&target);
+		syscall_leave(call, &thread->process->memory, &calls);
+		records_event_put(engine);
+		engine->failed |= target.failed;
+	}
+	code_changed(thread);
+	signal_action(thread);
+	thread_go(engine, thread);
+}

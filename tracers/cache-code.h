@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The code cache of one address space: translated superblocks in arenas near
+ * the code they stand for, linked to each other.
+ *
+ *	cache-code.c   arenas, blocks by pc and by place, outcomes
+ *	cache-build.c  one superblock: decode, record, emit
+ *	cache-link.c   direct exits, checked entries, the tables for indirect
+ *	               branches, invalidation
+ */
+#ifndef TRACERS_CACHE_CODE_H
+#define TRACERS_CACHE_CODE_H
+
+#include "tracers/cache-block.h"
+
+#include <sys/types.h>
+
+#define ARENA_BYTES (64u << 20)
+#define ARENAS_MAX  16
+#define LINKS_MAX   (1u << 23)
+
+enum cache_link_kind {
+	LINK_DIRECT,  /* to the block at `target` */
+	LINK_SYSCALL, /* the system call at `target` is next */
+};
+
+/* An exit of a block: a jump that goes to its stub until it is linked. */
+struct cache_link {
+	uint64_t target;
+	uint64_t stub;
+	uint8_t *field; /* the jump's distance, in the tracer's view */
+	uint64_t field_address;
+	uint32_t next; /* of those with the same target */
+	uint16_t arena;
+	uint8_t kind; /* enum cache_link_kind */
+};
+
+struct cache_arena {
+	uint8_t *memory;  /* the tracer's view */
+	uint64_t address; /* in the target */
+	size_t used;
+	struct cache_block **block; /* owned; ascending */
+	size_t n_blocks, blocks_size;
+};
+
+/* What a pc is: the start of a block, the target of links, or both */
+struct cache_target {
+	uint64_t pc;
+	struct cache_block *block;
+	uint32_t links; /* the first, 0: none */
+	bool used;
+};
+
+struct emitter;
+
+struct cache_code_methods {
+	/* Make an arena that code at pc can be translated into. */
+	int (*arena)(void *context, uint64_t pc, struct cache_arena *arena);
+	/* Bytes of the target's code. */
+	size_t (*read)(void *context, uint64_t pc, void *to, size_t n_bytes);
+	/* A block is being made from this page: true if the target may write
+	 * there. */
+	void (*page)(void *context, uint64_t page);
+	void *context;
+};
+
+struct builder;
+
+/* What a record of this outcome becomes, once it is known; 16 bytes */
+struct cache_meaning {
+	const struct cache_fix *fix;
+	uint32_t step;
+	uint16_t accesses;
+	uint16_t flags; /* and how many fixes; cache-expand.c */
+};
+
+struct cache_code {
+	struct cache_code_methods methods;
+	struct cache_arena arena[ARENAS_MAX];
+	unsigned n_arenas;
+	struct cache_target *target; /* owned; a power of two of them */
+	size_t n_targets, targets_size;
+	struct cache_outcome *outcome; /* mapped: never moves */
+	uint32_t n_outcomes;
+	struct cache_meaning *meaning; /* mapped; the expanding thread's own */
+	struct cache_link *link;       /* mapped */
+	uint32_t n_links;
+	struct cache_block *blocks; /* owned, all */
+	struct builder *builder;    /* owned */
+	uint64_t *page;		    /* owned: pages with code, a hash set */
+	size_t n_pages, pages_size;
+	/* The tracer's view of the tables; see cache-layout.h */
+	uint64_t *table;
+	uint64_t *level2;
+	uint32_t n_level2;
+	bool pext; /* else 16 bits of the pc */
+	bool data; /* loads and stores are wanted */
+	bool full; /* no more room: it must be emptied */
+	/* Worth translating before control gets there */
+	uint64_t ahead[256], returns[256];
+	unsigned n_ahead, n_returns;
+};
+
+/* 0 or negative errno (said). */
+int cache_code_open(struct cache_code **out,
+		    const struct cache_code_methods *methods);
+void cache_code_close(struct cache_code *code);
+
+/* The block at pc, translated if it is not there, and some that it leads to.
+ * NULL: no memory, or not readable. */
+struct cache_block *cache_code_translate(struct cache_code *code, uint64_t pc);
+/* As it is. */
+struct cache_block *cache_code_find(const struct cache_code *code, uint64_t pc);
+/* The block whose code holds this address of the target, or NULL. */
+struct cache_block *cache_code_at(const struct cache_code *code,
+				  uint64_t address);
+const struct cache_arena *cache_code_arena(const struct cache_code *code,
+					   uint64_t address);
+/* The entry of a pc, made if need be; NULL: no memory. */
+struct cache_target *cache_code_target(struct cache_code *code, uint64_t pc);
+/* A number for this prefix of a block; 0: no room. */
+uint32_t cache_code_outcome(struct cache_code *code,
+			    const struct cache_block *block,
+			    const struct cache_place *until,
+			    unsigned instructions);
+int cache_code_page(struct cache_code *code, uint64_t page);
+/* Ask again when something of these is translated. */
+void cache_code_forget_pages(struct cache_code *code, uint64_t start,
+			     uint64_t end);
+bool cache_code_has_page(const struct cache_code *code, uint64_t start,
+			 uint64_t end);
+
+/* cache-build.c */
+int builder_open(struct builder **out);
+void builder_close(struct builder *builder);
+struct cache_block *builder_make(struct builder *builder,
+				 struct cache_code *code, unsigned arena,
+				 uint64_t pc);
+
+/* cache-link.c */
+/* A new exit whose jump's distance is at field; its stub is emitted here. */
+uint32_t link_add(struct cache_code *code, struct emitter *emit,
+		  const struct cache_link *link);
+/* Once its arena's end is known: join it to the block it leads to. */
+void link_resolve(struct cache_code *code, uint32_t number);
+/* All that waited for this new block */
+void link_block(struct cache_code *code, struct cache_block *block);
+/* The exit whose stub's int3 was executed: rip is behind it.  NULL: none. */
+struct cache_link *link_at(struct cache_code *code, uint64_t rip);
+/* Let indirect branches to this block find it. */
+int link_indirect(struct cache_code *code, struct cache_block *block);
+/* Fill the small table of a new cache. */
+void link_tables(struct cache_code *code);
+/* Blocks made from [start, end) are not to be entered any more; returns how
+ * many there were. */
+unsigned link_invalidate(struct cache_code *code, uint64_t start, uint64_t end);
+uint64_t stub_address(const struct cache_code *code, const uint8_t *label);
+
+#endif

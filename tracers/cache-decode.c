@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tracers/cache-decode.h"
+#include "analyzer/base.h"
+
+#include <string.h>
+
+int
+cache_general(ZydisRegister name)
+{
+	ZydisRegister whole;
+
+	if (name == ZYDIS_REGISTER_NONE)
+		return -1;
+	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
+						 name);
+	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
+		return -1;
+	return (int)(whole - ZYDIS_REGISTER_RAX);
+}
+
+static uint16_t
+bit(int number)
+{
+	return number < 0 ? 0 : (uint16_t)(1u << number);
+}
+
+static bool
+names_gs(const ZydisDecodedOperand *operand)
+{
+	return operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	       operand->mem.type != ZYDIS_MEMOP_TYPE_AGEN &&
+	       operand->mem.segment == ZYDIS_REGISTER_GS;
+}
+
+/* What the kernel, the debugger or GS has a part in */
+static bool
+is_native(const struct cache_instruction *code)
+{
+	switch (code->decoded.mnemonic) {
+	case ZYDIS_MNEMONIC_RDGSBASE:
+	case ZYDIS_MNEMONIC_WRGSBASE:
+	case ZYDIS_MNEMONIC_WRFSBASE:
+	case ZYDIS_MNEMONIC_SWAPGS:
+	case ZYDIS_MNEMONIC_XBEGIN:
+	case ZYDIS_MNEMONIC_XEND:
+	case ZYDIS_MNEMONIC_XABORT:
+	case ZYDIS_MNEMONIC_UD0:
+	case ZYDIS_MNEMONIC_UD1:
+	case ZYDIS_MNEMONIC_UD2:
+	case ZYDIS_MNEMONIC_SYSENTER:
+	case ZYDIS_MNEMONIC_ENCLU:
+		return true;
+	default:
+		break;
+	}
+	switch (code->decoded.meta.category) {
+	case ZYDIS_CATEGORY_INTERRUPT:
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_IO:
+	case ZYDIS_CATEGORY_IOSTRINGOP:
+	case ZYDIS_CATEGORY_UINTR:
+		return true;
+	case ZYDIS_CATEGORY_SYSTEM:
+		return code->decoded.mnemonic == ZYDIS_MNEMONIC_HLT;
+	default:
+		break;
+	}
+	for (int i = 0; i < code->decoded.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &code->operand[i];
+
+		if (names_gs(operand))
+			return true;
+		/* mov to a segment register, far pointers */
+		if (operand->type == ZYDIS_OPERAND_TYPE_POINTER ||
+		    (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		     ZydisRegisterGetClass(operand->reg.value) ==
+			     ZYDIS_REGCLASS_SEGMENT &&
+		     operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_far(const ZydisDecodedInstruction *decoded)
+{
+	return decoded->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
+}
+
+static enum cache_flow
+flow_of(const struct cache_instruction *code)
+{
+	const ZydisDecodedInstruction *decoded = &code->decoded;
+	bool direct = code->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+
+	if (decoded->mnemonic == ZYDIS_MNEMONIC_SYSCALL)
+		return FLOW_SYSCALL;
+	if (is_native(code) || is_far(decoded) ||
+	    code->touched.length > INSTRUCTION_BYTES)
+		return FLOW_NATIVE;
+	switch (decoded->meta.category) {
+	case ZYDIS_CATEGORY_COND_BR:
+		return decoded->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
+				       decoded->opcode >= 0xe0 &&
+				       decoded->opcode <= 0xe3
+			       ? FLOW_LOOP
+			       : FLOW_BRANCH;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return direct ? FLOW_JUMP : FLOW_JUMP_BY;
+	case ZYDIS_CATEGORY_CALL:
+		return direct ? FLOW_CALL : FLOW_CALL_BY;
+	case ZYDIS_CATEGORY_RET:
+		return FLOW_RETURN;
+	default:
+		return FLOW_NEXT;
+	}
+}
+
+static void
+registers_of(struct cache_instruction *code)
+{
+	for (int i = 0; i < code->decoded.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &code->operand[i];
+
+		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+			code->reads |= bit(cache_general(operand->mem.base));
+			if (operand->mem.type != ZYDIS_MEMOP_TYPE_VSIB)
+				code->reads |=
+					bit(cache_general(operand->mem.index));
+		} else if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+			uint16_t one = bit(cache_general(operand->reg.value));
+
+			if (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
+				code->writes |= one;
+			/* A byte or word leaves the rest as it was */
+			if (operand->actions &
+				    (ZYDIS_OPERAND_ACTION_MASK_READ |
+				     ZYDIS_OPERAND_ACTION_CONDWRITE) ||
+			    operand->size < 32)
+				code->reads |= one;
+		}
+	}
+	switch (code->decoded.mnemonic) {
+	case ZYDIS_MNEMONIC_CPUID:
+	case ZYDIS_MNEMONIC_RDTSC:
+	case ZYDIS_MNEMONIC_RDTSCP:
+	case ZYDIS_MNEMONIC_XGETBV:
+		code->writes |= 0xf; /* rax, rcx, rdx, rbx */
+		break;
+	case ZYDIS_MNEMONIC_SYSCALL:
+		code->writes |= (uint16_t)(bit(RAX) | bit(RCX) | bit(R11));
+		break;
+	default:
+		break;
+	}
+}
+
+static bool
+is_special(const struct instruction *touched)
+{
+	if (!touched->n_operands)
+		return false;
+	if (touched->repeated || touched->address32)
+		return true;
+	for (unsigned i = 0; i < touched->n_operands; i++) {
+		const struct operand *operand = &touched->operand[i];
+
+		if (operand->form != OPERAND_PLAIN ||
+		    (operand->index >= 0 && operand->index_bytes != 8))
+			return true;
+	}
+	return false;
+}
+
+int
+cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
+	     size_t n_bytes)
+{
+	ZydisDecoder decoder;
+
+	*to = (struct cache_instruction){ 0 };
+	if (instruction_decode(&to->touched, pc, bytes, n_bytes) ||
+	    !ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+					   ZYDIS_STACK_WIDTH_64)) ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n_bytes,
+						 &to->decoded, to->operand)))
+		return -EINVAL;
+	to->flow = (uint8_t)flow_of(to);
+	if (to->flow >= FLOW_BRANCH && to->flow <= FLOW_CALL)
+		to->target = pc + to->touched.length +
+			     (uint64_t)to->operand[0].imm.value.s;
+	registers_of(to);
+	to->special = is_special(&to->touched);
+	return 0;
+}
+
+#define STATUS_FLAGS                                              \
+	(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | \
+	 ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF)
+
+/* A shift by 0 and a repeat of 0 times leave the flags alone */
+static bool
+surely_writes_flags(const struct cache_instruction *code)
+{
+	switch (code->decoded.meta.category) {
+	case ZYDIS_CATEGORY_ROTATE:
+	case ZYDIS_CATEGORY_SHIFT:
+		return false;
+	default:
+		return !code->touched.repeated;
+	}
+}
+
+bool
+cache_flags_dead(const struct cache_instruction *code, unsigned n)
+{
+	uint32_t written = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const ZydisAccessedFlags *flags = code[i].decoded.cpu_flags;
+
+		if (flags && flags->tested & ~written & STATUS_FLAGS)
+			return false;
+		if (code[i].flow != FLOW_NEXT ||
+		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_LAHF)
+			return false;
+		if (flags && surely_writes_flags(&code[i]))
+			written |= flags->modified | flags->set_0 |
+				   flags->set_1 | flags->undefined;
+		if ((written & STATUS_FLAGS) == STATUS_FLAGS)
+			return true;
+	}
+	return false;
+}

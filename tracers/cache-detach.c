@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Letting go.  Each thread is stopped and brought into the program's own state
+ * ("parked"); when none is left in the cache the shared memory is unmapped, by
+ * a call in one of them, and all run on as if we had never been there.
+ *
+ * A stop that we asked for may overtake a signal that the cache itself has
+ * raised (an int3, a guard): that one would kill the program later, so it is
+ * taken first.
+ */
+#include "tracers/cache-engine.h"
+
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+
+#define LET_GO_NS  UINT64_C(5000000000)
+#define QUEUED_MAX 16
+
+static bool
+own_signal_queued(const struct cache_thread *thread)
+{
+	struct __ptrace_peeksiginfo_args where = { .nr = QUEUED_MAX };
+	siginfo_t info[QUEUED_MAX];
+	long int n = ptrace(PTRACE_PEEKSIGINFO, thread->tid, &where, info);
+
+	for (long int i = 0; i < n; i++)
+		if ((info[i].si_signo == SIGTRAP ||
+		     info[i].si_signo == SIGSEGV) &&
+		    info[i].si_code > 0)
+			return true;
+	return false;
+}
+
+void
+thread_park(struct cache_engine *engine, struct cache_thread *thread)
+{
+	if (thread->mode == MODE_CACHE) {
+		if (own_signal_queued(thread)) {
+			thread_resume(thread, PTRACE_CONT);
+			return;
+		}
+		if (thread_settle(engine, thread))
+			return;
+	} else if (thread->mode == MODE_STEP && own_signal_queued(thread)) {
+		thread_resume(thread, PTRACE_CONT);
+		return;
+	}
+	if (thread->mode != MODE_LAUNCH)
+		thread->mode = MODE_NATIVE;
+	thread->in_flight = false;
+	records_flush(engine, thread);
+	thread->parked = true;
+}
+
+/* Make the interrupted call again by hand: the kernel would not after calls
+ * that we make here */
+static void
+restart_by_hand(struct cache_thread *thread)
+{
+	struct user_regs_struct *r = &thread->registers;
+
+	if (!call_was_interrupted(r))
+		return;
+	r->rax = (int64_t)r->rax == -516 ? SYS_restart_syscall : r->orig_rax;
+	r->rip -= 2;
+	r->orig_rax = (unsigned long long int)-1;
+	remote_set(thread);
+}
+
+/* One to make calls in: better one that is in no call of its own */
+static struct cache_thread *
+parked_user(const struct cache_engine *engine, const struct cache_space *space)
+{
+	struct cache_thread *found = NULL;
+
+	for (struct cache_thread *t = engine->threads; t; t = t->next) {
+		if (!t->parked || !t->process || t->process->shared != space)
+			continue;
+		if (!call_was_interrupted(&t->registers))
+			return t;
+		found = t;
+	}
+	return found;
+}
+
+static void
+release_space(struct cache_engine *engine, struct cache_space *space)
+{
+	struct cache_thread *thread = parked_user(engine, space);
+
+	if (!thread)
+		return;
+	restart_by_hand(thread);
+	space_unmap(space, thread);
+	space->unmapped = true;
+}
+
+static void
+release_thread(struct cache_engine *engine, struct cache_thread *thread)
+{
+	int number = thread->signal;
+	pid_t tid = thread->tid;
+	pid_t pid = thread->process ? thread->process->pid : 0;
+	uint64_t waiting = thread->waiting;
+
+	if (thread->mode != MODE_LAUNCH && thread->mode != MODE_CALL)
+		thread_restore_mask(thread);
+	ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)number);
+	for (int i = 1; i < 32 && waiting; i++)
+		if (waiting >> (i - 1) & 1)
+			syscall(SYS_tgkill, pid, tid, i);
+	thread_remove(engine, thread);
+}
+
+static bool
+any_in_cache(const struct cache_engine *engine, const struct cache_space *space)
+{
+	for (const struct cache_thread *t = engine->threads; t; t = t->next)
+		if (t->process && t->process->shared == space && !t->parked &&
+		    t->mode == MODE_CACHE)
+			return true;
+	return false;
+}
+
+static void
+interrupt_all(struct cache_engine *engine)
+{
+	for (struct cache_thread *t = engine->threads; t; t = t->next)
+		if (!t->interrupted && !t->parked && !t->held) {
+			t->interrupted = true;
+			ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+		}
+}
+
+/* Those whose space has no thread in the cache any more */
+static void
+release_ready(struct cache_engine *engine)
+{
+	struct cache_thread *next;
+
+	for (struct cache_thread *t = engine->threads; t; t = next) {
+		struct cache_space *space =
+			t->process ? t->process->shared : NULL;
+
+		next = t->next;
+		if (!t->parked || (space && any_in_cache(engine, space)))
+			continue;
+		if (space && !space->unmapped)
+			release_space(engine, space);
+		release_thread(engine, t);
+		next = engine->threads;
+	}
+}
+
+void
+let_all_go(struct cache_engine *engine)
+{
+	uint64_t start = cache_now_ns();
+	int status;
+
+	engine->parking = true;
+	while (engine->threads && cache_now_ns() - start < LET_GO_NS) {
+		pid_t tid;
+
+		interrupt_all(engine);
+		tid = waitpid(-1, &status, __WALL);
+		if (tid > 0)
+			trace_look(engine, tid, status);
+		else if (errno == ECHILD)
+			break;
+		release_ready(engine);
+	}
+	engine->detached = true;
+}

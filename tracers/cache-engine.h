@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the cache engine: the side that traces.
+ *
+ *	cache-tracer.c  the tracer: opening, the two threads, the source
+ *	cache-trace.c   the tracing thread: waits, and hands stops on
+ *	cache-stop.c    what a stop means
+ *	cache-enter.c   between the program's own state and the cache's
+ *	cache-call.c    system calls, made where they stand
+ *	cache-signal.c  signals
+ *	cache-family.c  threads and processes: who there is; fork, clone, exec
+ *	cache-protect.c code that is changed
+ *	cache-detach.c  letting go
+ *	cache-records.c record buffers
+ *	cache-space.c   memory shared with an address space
+ *	cache-remote.c  system calls made in a stopped thread
+ *
+ * A thread is either in the cache (its registers are the program's, but for
+ * rip, the stolen one and the GS base) or native: stopped at an instruction of
+ * its own, all registers as the program left them.  System calls, signal
+ * handlers' beginnings and odd instructions are run natively.
+ */
+#ifndef TRACERS_CACHE_ENGINE_H
+#define TRACERS_CACHE_ENGINE_H
+
+#include "analyzer/base.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/user.h>
+
+#include "tracers/cache-code.h"
+#include "tracers/cache-layout.h"
+#include "tracers/cache-queue.h"
+#include "tracers/files.h"
+#include "tracers/roster.h"
+#include "tracers/target.h"
+#include "tracers/tracer.h"
+
+#define AREAS_MAX 256
+
+struct cache_engine;
+struct cache_thread;
+
+struct cache_range {
+	uint64_t start, end;
+};
+
+/* The memory that is shared with the threads of one address space */
+struct cache_space {
+	struct cache_engine *engine;
+	unsigned users; /* threads */
+	pid_t pid;
+	int memory; /* the memfd, ours */
+	uint8_t *view;
+	uint64_t window; /* where all of it is in the target */
+	uint64_t gadget; /* a system call instruction there */
+	struct cache_code *code;
+	unsigned arenas;
+	bool area_used[AREAS_MAX];
+	unsigned pending[AREAS_MAX][BUFFERS]; /* the queue's */
+	struct cache_thread *caller;	      /* to make calls in */
+	bool unmapped;			      /* from the target */
+	/* cache-protect.c: mappings that are writable and executable, and pages
+	 * whose right to be written is withheld; both owned */
+	struct cache_range *writable;
+	size_t n_writable;
+	bool writable_known;
+	uint64_t *protected;
+	size_t n_protected;
+};
+
+struct cache_process {
+	struct cache_process *next;
+	pid_t pid;
+	unsigned threads;
+	uint32_t space; /* number in the stream */
+	struct syscall_memory memory;
+	/* Of TRACED_SIGNALS, those the program ignores: our use of them makes
+	 * the kernel forget it */
+	uint64_t ignored;
+	struct cache_space *shared;
+};
+
+enum cache_mode {
+	MODE_LAUNCH, /* our own child on its way to exec */
+	MODE_CACHE,
+	MODE_NATIVE,  /* goes on natively until something stops it */
+	MODE_CALL,    /* about to make a system call, or in one */
+	MODE_STEP,    /* one instruction natively */
+	MODE_HANDLER, /* a signal is being delivered */
+	MODE_GONE,    /* of no interest any more: it is ending */
+};
+
+struct cache_thread {
+	struct cache_thread *next;
+	struct cache_engine *engine;
+	struct cache_process *process; /* NULL: not told yet whose it is */
+	pid_t tid;
+	uint32_t thread; /* number in the stream */
+	uint8_t mode;	 /* enum cache_mode */
+	bool held;	 /* stopped with `status` not looked at yet */
+	int status;
+	bool stopped;
+	bool quiet;	  /* in a group-stop */
+	bool interrupted; /* a stop of it was asked for */
+	bool parked;	  /* stopped in its own state, to be let go */
+	bool in_call;	  /* the entry stop of a call was seen */
+	int signal;	  /* to deliver when it goes on */
+	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
+	uint64_t waiting; /* of those, sent meanwhile */
+	struct user_regs_struct registers;
+	struct syscall_call call;
+
+	int area; /* -1: none */
+	uint8_t *view;
+	uint64_t area_address;
+	unsigned buffer;
+	uint64_t sent, cursor; /* in the current buffer; target's addresses */
+	uint64_t fs_base, gs_base; /* the program's */
+
+	/* MODE_STEP */
+	struct instruction flight;
+	bool in_flight;
+	int n_flight;
+	struct access access[INSTRUCTION_ACCESSES];
+};
+
+struct cache_counts {
+	uint64_t stops, guards, misses, links, calls, signals, steps, blocks;
+};
+
+struct cache_engine {
+	struct tracer tracer; /* first */
+	struct tracer_setup setup;
+	struct files *files;
+	struct cache_queue *queue;
+	struct cache_expander *expander;
+	struct cache_thread *threads;	 /* owned */
+	struct cache_process *processes; /* owned */
+	struct cache_counts counts;
+	struct event *event;	      /* to be put before the next one */
+	struct cache_segment segment; /* that event's */
+	bool event_open;
+
+	pid_t root;
+	int root_status;
+	bool root_ended, launched, root_untraced;
+	bool failed;  /* an error was said */
+	bool parking; /* everything is to be let go */
+	struct sigaction old_action;
+	bool maps_wanted; /* of a process that was running already */
+	uint8_t *xstate;
+
+	/* Between the two threads */
+	pthread_t tracing;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pid_t attach_to;
+	bool attached;
+	int attach_error;
+	volatile sig_atomic_t detaching, detached;
+	pid_t tracing_tid;
+};
+
+/* The program must be able to block these while the cache needs them. */
+#define TRACED_SIGNALS \
+	(UINT64_C(1) << (SIGTRAP - 1) | UINT64_C(1) << (SIGSEGV - 1))
+
+/* cache-remote.c.  All return 0 or -errno; -ESRCH: the thread is gone, and
+ * waitpid will tell. */
+int remote_get(struct cache_thread *thread);
+int remote_set(struct cache_thread *thread);
+/* Wait for this thread's next stop. */
+int remote_wait(struct cache_thread *thread, int *status);
+/* Make a call in a stopped thread, whose registers are as before after it. */
+int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
+		const uint64_t argument[6], int64_t *result);
+/* Address of a system call instruction in the target. */
+int remote_gadget(struct cache_thread *thread, uint64_t *gadget);
+
+/* cache-space.c */
+/* Make the memory and map it into the thread's address space. */
+int space_open(struct cache_space **out, struct cache_engine *engine,
+	       struct cache_thread *thread);
+/* Give a thread an area. */
+int space_join(struct cache_space *space, struct cache_thread *thread);
+void space_leave(struct cache_space *space, struct cache_thread *thread);
+/* Unmap everything from the target, by a native thread. */
+void space_unmap(struct cache_space *space, struct cache_thread *thread);
+/* Our side of it; called when the last record is expanded. */
+void space_close(void *space);
+
+/* cache-records.c */
+void records_begin(struct cache_thread *thread);
+/* Hand over what is there up to the cursor. */
+void records_flush(struct cache_engine *engine, struct cache_thread *thread);
+/* The cursor has come to the buffer's end: the next one.  Bytes from the
+ * cursor to the end are copied. */
+void records_next(struct cache_engine *engine, struct cache_thread *thread);
+bool records_in_guard(const struct cache_thread *thread, uint64_t address);
+/* Finish the record under way as the prefix of a block. */
+void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
+		    const struct cache_block *block, unsigned instructions);
+/* Zeroed, to be filled in before the next call of anything here. */
+struct event *records_event(struct cache_engine *engine,
+			    struct cache_thread *thread, enum event_type type);
+void records_event_put(struct cache_engine *engine);
+/* The instruction in flight has run. */
+void records_stepped(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-enter.c */
+/* Go on, natively or in the cache, as its registers and its signal say. */
+void thread_go(struct cache_engine *engine, struct cache_thread *thread);
+/* From the cache's state to the program's own; 0, or -ESRCH. */
+int thread_settle(struct cache_engine *engine, struct cache_thread *thread);
+/* A direct exit that is not linked, or a miss: on in the cache. */
+void thread_on(struct cache_engine *engine, struct cache_thread *thread,
+	       uint64_t pc);
+/* Registers as the program's, at pc; nothing is recorded. */
+void thread_native(struct cache_thread *thread, uint64_t pc);
+void thread_resume(struct cache_thread *thread, int request);
+void thread_step(struct cache_engine *engine, struct cache_thread *thread);
+void thread_strip_mask(struct cache_thread *thread);
+void thread_restore_mask(struct cache_thread *thread);
+
+/* cache-stop.c */
+void thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
+		    int status);
+/* cache-signal.c */
+void thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
+		      int number);
+void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
+bool call_was_interrupted(const struct user_regs_struct *registers);
+/* cache-call.c */
+void call_begin(struct cache_engine *engine, struct cache_thread *thread);
+void call_entered(struct cache_engine *engine, struct cache_thread *thread);
+void call_left(struct cache_engine *engine, struct cache_thread *thread);
+struct target target_of(struct cache_engine *engine,
+			struct cache_thread *thread);
+
+/* cache-family.c */
+struct cache_thread *thread_find(const struct cache_engine *engine, pid_t tid);
+struct cache_thread *thread_add(struct cache_engine *engine, pid_t pid,
+				pid_t tid);
+void thread_remove(struct cache_engine *engine, struct cache_thread *thread);
+void thread_ended(struct cache_engine *engine, struct cache_thread *thread,
+		  int status);
+void family_forked(struct cache_engine *engine, struct cache_thread *thread,
+		   int event);
+void family_execed(struct cache_engine *engine, struct cache_thread *thread);
+/* The thread's space and area, made if it has none.  0, or -errno (said). */
+int family_prepare(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-protect.c */
+/* Something of this page is being translated. */
+void protect_page(void *space, uint64_t page);
+/* true: a write to a page that was withheld; it may go on now. */
+bool protect_fault(struct cache_thread *thread, uint64_t address);
+/* The program has changed these mappings. */
+void protect_changed(struct cache_space *space, uint64_t start, uint64_t end);
+void protect_end(struct cache_space *space, struct cache_thread *thread);
+
+/* cache-detach.c */
+void let_all_go(struct cache_engine *engine);
+/* At a stop while all is being let go. */
+void thread_park(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-trace.c */
+void trace_look(struct cache_engine *engine, pid_t tid, int status);
+void *trace_run(void *engine);
+uint64_t cache_now_ns(void);
+
+#endif

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Into the cache and out of it.
+ *
+ * Out: a thread stops anywhere in translated code.  Up to an instruction's
+ * body nothing has happened that the area does not undo, so it is taken back
+ * to the beginning of that instruction; behind the body it is stepped on to the
+ * next one.  The part of the block that has run becomes a record of its own.
+ */
+#include "tracers/cache-engine.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+#include "tracers/cache-emit.h"
+#include "tracers/cache-stub.h"
+#include "tracers/xstate.h"
+
+#define SETTLE_STEPS 2000
+#define INT3	     0xcc
+
+static uint64_t
+slot(const struct cache_thread *thread, unsigned at)
+{
+	uint64_t value;
+
+	memcpy(&value, thread->view + at, sizeof(value));
+	return value;
+}
+
+static void
+set_slot(struct cache_thread *thread, unsigned at, uint64_t value)
+{
+	memcpy(thread->view + at, &value, sizeof(value));
+}
+
+static unsigned long long int *
+general(struct user_regs_struct *r, int number)
+{
+	unsigned long long int *const field[16] = {
+		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+		&r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
+		&r->r12, &r->r13, &r->r14, &r->r15,
+	};
+
+	return field[number & 15];
+}
+
+void
+thread_resume(struct cache_thread *thread, int request)
+{
+	int number = thread->signal;
+
+	thread->stopped = false;
+	thread->signal = 0;
+	ptrace((enum __ptrace_request)request, thread->tid, NULL,
+	       (void *)(uintptr_t)number);
+}
+
+/* Those that came while the program blocked them and does no more */
+static void
+raise_waiting(struct cache_thread *thread)
+{
+	uint64_t ready = thread->waiting & ~thread->blocked;
+
+	for (int i = 1; ready && i < 32; i++)
+		if (ready >> (i - 1) & 1)
+			syscall(SYS_tgkill, thread->process->pid, thread->tid,
+				i);
+	thread->waiting &= thread->blocked;
+}
+
+void
+thread_strip_mask(struct cache_thread *thread)
+{
+	uint64_t mask;
+
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask))
+		return;
+	thread->blocked = mask & TRACED_SIGNALS;
+	raise_waiting(thread);
+	if (!thread->blocked)
+		return;
+	mask &= ~TRACED_SIGNALS;
+	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+}
+
+void
+thread_restore_mask(struct cache_thread *thread)
+{
+	uint64_t mask;
+
+	if (!thread->blocked ||
+	    ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask))
+		return;
+	mask |= thread->blocked;
+	thread->blocked = 0;
+	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	/* They are pending now, for the program to see */
+	raise_waiting(thread);
+}
+
+/* The block to go on with at pc; NULL: natively */
+static struct cache_block *
+block_at(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
+{
+	struct cache_space *space = thread->process->shared;
+	struct cache_block *block;
+
+	(void)engine;
+	space->caller = thread;
+	block = cache_code_translate(space->code, pc);
+	return block && !block->native ? block : NULL;
+}
+
+static void
+enter_block(struct cache_engine *engine, struct cache_thread *thread,
+	    const struct cache_block *block)
+{
+	struct user_regs_struct *r = &thread->registers;
+
+	if (r->fs_base != thread->fs_base) {
+		records_flush(engine, thread);
+		thread->fs_base = r->fs_base;
+	}
+	set_slot(thread, GS_STOLEN, r->r11);
+	thread->gs_base = r->gs_base;
+	r->gs_base = thread->area_address;
+	r->r11 = thread->cursor;
+	r->rip = block->code;
+	r->orig_rax = (unsigned long long int)-1;
+	thread_strip_mask(thread);
+	thread->mode = MODE_CACHE;
+	remote_set(thread);
+	thread_resume(thread, PTRACE_CONT);
+}
+
+static int
+load_xstate(struct cache_engine *engine, pid_t tid, size_t *bytes)
+{
+	struct iovec to = { engine->xstate, XSTATE_BYTES_MAX };
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &to))
+		return -errno;
+	*bytes = to.iov_len;
+	return 0;
+}
+
+struct where {
+	struct cache_engine *engine;
+	pid_t tid;
+};
+
+static int
+read_vector(void *context, unsigned number, uint8_t value[64])
+{
+	const struct where *where = context;
+	size_t bytes = 0;
+	int error = load_xstate(where->engine, where->tid, &bytes);
+
+	if (!error)
+		xstate_vector(where->engine->xstate, bytes, number, value);
+	return error;
+}
+
+static int
+read_opmask(void *context, unsigned number, uint64_t *value)
+{
+	const struct where *where = context;
+	size_t bytes = 0;
+	int error = load_xstate(where->engine, where->tid, &bytes);
+
+	if (!error)
+		*value = xstate_opmask(where->engine->xstate, bytes, number);
+	return error;
+}
+
+void
+thread_step(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct where where = { engine, thread->tid };
+	const struct registers registers = {
+		.general = &thread->registers,
+		.vector = read_vector,
+		.opmask = read_opmask,
+		.context = &where,
+	};
+	uint8_t bytes[INSTRUCTION_BYTES] = { 0 };
+	size_t n = target_read(thread->tid, thread->registers.rip, bytes,
+			       sizeof(bytes));
+
+	thread->n_flight = 0;
+	thread->in_flight =
+		!instruction_decode(&thread->flight, thread->registers.rip,
+				    bytes, n);
+	if (thread->in_flight && engine->setup.kinds & TRACER_DATA)
+		thread->n_flight =
+			instruction_accesses(&thread->flight, &registers,
+					     thread->access);
+	if (thread->n_flight < 0)
+		thread->n_flight = 0;
+	engine->counts.steps++;
+	thread_strip_mask(thread);
+	thread->mode = MODE_STEP;
+	thread_resume(thread, PTRACE_SINGLESTEP);
+}
+
+void
+thread_go(struct cache_engine *engine, struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+	const struct cache_block *block;
+	bool caught = false;
+
+	if (engine->parking && (thread->signal || !call_was_interrupted(r))) {
+		thread_park(engine, thread);
+		return;
+	}
+	if (thread->signal)
+		caught = target_signal_set(thread->tid, "SigCgt") >>
+				 (thread->signal - 1) &
+			 1;
+	if (caught) {
+		/* Stops at the handler's first instruction */
+		thread_restore_mask(thread);
+		thread->mode = MODE_HANDLER;
+		thread_resume(thread, PTRACE_SINGLESTEP);
+		return;
+	}
+	if (call_was_interrupted(r)) {
+		thread_restore_mask(thread);
+		thread->mode = MODE_NATIVE;
+		/* This stop has used up the one that was asked for */
+		if (engine->parking) {
+			ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+			thread->interrupted = true;
+		}
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	}
+	if (family_prepare(engine, thread))
+		return;
+	block = block_at(engine, thread, r->rip);
+	if (block)
+		enter_block(engine, thread, block);
+	else
+		thread_step(engine, thread);
+}
+
+void
+thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
+{
+	const struct cache_block *block = block_at(engine, thread, pc);
+
+	if (!block || engine->parking) {
+		thread_native(thread, pc);
+		remote_set(thread);
+		thread_go(engine, thread);
+		return;
+	}
+	thread->registers.rip = block->code;
+	thread->registers.orig_rax = (unsigned long long int)-1;
+	remote_set(thread);
+	thread_resume(thread, PTRACE_CONT);
+}
+
+void
+thread_native(struct cache_thread *thread, uint64_t pc)
+{
+	struct user_regs_struct *r = &thread->registers;
+
+	r->r11 = slot(thread, GS_STOLEN);
+	r->gs_base = thread->gs_base;
+	r->rip = pc;
+	r->orig_rax = (unsigned long long int)-1;
+	thread->mode = MODE_NATIVE;
+}
+
+/* Take back what was done for instruction k before its body */
+static void
+undo(struct cache_thread *thread, const struct cache_place *place,
+     uint64_t offset)
+{
+	struct user_regs_struct *r = &thread->registers;
+
+	if (place->substitute >= 0 && offset >= place->saved)
+		*general(r, place->substitute) = slot(thread, GS_SUBSTITUTE);
+	if (place->takes_rax && offset > place->body) {
+		r->rax = slot(thread, GS_RAX);
+		r->rcx = slot(thread, GS_RCX);
+	}
+}
+
+static unsigned
+place_at(const struct cache_block *block, uint64_t offset)
+{
+	unsigned k = block->n_places;
+
+	while (k && block->place[k].start > offset)
+		k--;
+	return k;
+}
+
+/* The record that ends with a system call claims that it was made: it was not */
+static void
+take_back_call(struct cache_engine *engine, struct cache_thread *thread,
+	       const struct cache_link *link)
+{
+	const struct cache_block *block =
+		cache_code_at(thread->process->shared->code, link->stub);
+	uint64_t bytes;
+
+	if (link->kind != LINK_SYSCALL || !block)
+		return;
+	bytes = 8 + 8 * (uint64_t)block->place[block->n_places].words;
+	if (thread->cursor - thread->sent < bytes)
+		return;
+	thread->cursor -= bytes;
+	records_prefix(engine, thread, block, block->n_places - 1u);
+}
+
+/* At an int3 that was not executed yet; true: settled */
+static bool
+settle_at_stub(struct cache_engine *engine, struct cache_thread *thread,
+	       uint64_t rip)
+{
+	struct cache_code *code = thread->process->shared->code;
+	const struct cache_arena *arena = cache_code_arena(code, rip);
+	const uint8_t *trap = code->pext ? cache_stub_trap : cache_stub_trap16;
+	struct user_regs_struct *r = &thread->registers;
+	const struct cache_link *link;
+	uint64_t pc;
+
+	if (!arena || arena->memory[rip - arena->address] != INT3)
+		return false;
+	if (rip - arena->address == (uint64_t)(trap - cache_stub)) {
+		pc = r->rcx;
+		r->rax = slot(thread, GS_RAX);
+		r->rcx = slot(thread, GS_RCX);
+		thread_native(thread, pc);
+		return true;
+	}
+	link = link_at(code, rip + 1);
+	if (!link)
+		return false;
+	take_back_call(engine, thread, link);
+	thread_native(thread, link->target);
+	return true;
+}
+
+/* In front of some instruction's body; faulted: its body has faulted */
+static bool
+settle_in_block(struct cache_engine *engine, struct cache_thread *thread,
+		uint64_t rip, bool faulted)
+{
+	const struct cache_block *block =
+		cache_code_at(thread->process->shared->code, rip);
+	uint64_t offset = block ? rip - block->code : 0;
+	const struct cache_place *place;
+	unsigned k;
+
+	if (!block)
+		return false;
+	k = place_at(block, offset);
+	place = &block->place[k];
+	if (k == block->n_places || (offset > place->body && !faulted))
+		return false;
+	undo(thread, place, offset);
+	records_prefix(engine, thread, block, k);
+	thread_native(thread, place->pc);
+	return true;
+}
+
+static bool
+try_to_settle(struct cache_engine *engine, struct cache_thread *thread,
+	      bool faulted)
+{
+	uint64_t rip = thread->registers.rip;
+
+	thread->cursor = thread->registers.r11;
+	return settle_at_stub(engine, thread, rip) ||
+	       settle_in_block(engine, thread, rip, faulted);
+}
+
+/* One step in the cache: 0, 1: a fault of the program's own, or -errno */
+static int
+step_inside(struct cache_engine *engine, struct cache_thread *thread)
+{
+	siginfo_t info = { 0 };
+	int status, error;
+
+	if (ptrace(PTRACE_SINGLESTEP, thread->tid, NULL, NULL))
+		return -errno;
+	error = remote_wait(thread, &status);
+	if (!error)
+		error = remote_get(thread);
+	if (error)
+		return error;
+	if (status >> 16 || WSTOPSIG(status) == SIGTRAP)
+		return 0;
+	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
+	if (WSTOPSIG(status) == SIGSEGV &&
+	    records_in_guard(thread, (uint64_t)(uintptr_t)info.si_addr)) {
+		thread->cursor = thread->registers.r11;
+		records_next(engine, thread);
+		thread->registers.r11 = thread->cursor;
+		return remote_set(thread);
+	}
+	return 1;
+}
+
+int
+thread_settle(struct cache_engine *engine, struct cache_thread *thread)
+{
+	uint64_t mask, most = ~(TRACED_SIGNALS | UINT64_C(1) << (SIGBUS - 1) |
+				UINT64_C(1) << (SIGFPE - 1) |
+				UINT64_C(1) << (SIGILL - 1));
+	int result = 0;
+
+	if (try_to_settle(engine, thread, false))
+		return remote_set(thread);
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
+	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(most), &most))
+		return -errno;
+	for (unsigned i = 0; i < SETTLE_STEPS; i++) {
+		result = step_inside(engine, thread);
+		if (result < 0)
+			return result;
+		if (try_to_settle(engine, thread, result == 1))
+			break;
+	}
+	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	if (thread->mode == MODE_CACHE)
+		return fail(
+			EPROTO,
+			"cache: thread %d did not come to an instruction's beginning (at %#llx)",
+			(int)thread->tid,
+			(unsigned long long)thread->registers.rip);
+	return remote_set(thread);
+}

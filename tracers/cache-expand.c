@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The hot loop is expand_records: most records are a step whose roots are the
+ * record's words, with some replaced by sums (cache-track.h).
+ */
+#include "tracers/cache-expand.h"
+#include "analyzer/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+#include "tracers/cache-code.h"
+#include "tracers/cache-shape.h"
+
+#define KNOWN	     0x8000u
+#define PIECES	     0x4000u /* step: the number of a struct pieces */
+#define NOTHING	     0x2000u
+#define FIXES	     0x1fffu
+#define SPECIAL_ROOM (INSTRUCTION_ACCESSES + 16)
+
+struct pieces {
+	struct cache_piece *piece; /* owned */
+	size_t n;
+};
+
+/* A record of several pieces under way */
+struct progress_in_record {
+	size_t piece;
+	bool in_special;
+	uint64_t iteration;
+};
+
+struct cache_expander {
+	struct stream *stream;
+	struct cache_shaper *shaper;
+	struct pieces *pieces; /* owned */
+	size_t n_pieces, pieces_size;
+	size_t at; /* in the segment */
+	struct progress_in_record inside;
+};
+
+int
+expander_open(struct cache_expander **out, struct stream *stream,
+	      unsigned kinds)
+{
+	struct cache_expander *expander = calloc(1, sizeof(*expander));
+	int error;
+
+	if (!expander)
+		return fail(ENOMEM, "cache: no memory");
+	expander->stream = stream;
+	error = shaper_open(&expander->shaper, stream, kinds);
+	if (error) {
+		free(expander);
+		return error;
+	}
+	*out = expander;
+	return 0;
+}
+
+void
+expander_close(struct cache_expander *expander)
+{
+	if (!expander)
+		return;
+	for (size_t i = 0; i < expander->n_pieces; i++)
+		free(expander->pieces[i].piece);
+	free(expander->pieces);
+	shaper_close(expander->shaper);
+	free(expander);
+}
+
+static bool
+has_room(const struct batch *batch)
+{
+	return batch->n_steps < BATCH_ACCESSES - SPECIAL_ROOM &&
+	       batch->n <= BATCH_ACCESSES - SHAPE_ACCESSES_MAX &&
+	       batch->n_roots <= BATCH_ACCESSES - SHAPE_SLOTS_MAX - 8;
+}
+
+static int
+keep_pieces(struct cache_expander *expander, const struct cache_piece *piece,
+	    size_t n, uint32_t *number)
+{
+	struct pieces *table = expander->pieces;
+
+	if (expander->n_pieces == expander->pieces_size) {
+		size_t size =
+			expander->pieces_size ? 2 * expander->pieces_size : 256;
+
+		table = reallocarray(table, size, sizeof(*table));
+		if (!table)
+			return fail(ENOMEM, "cache: no memory");
+		expander->pieces = table;
+		expander->pieces_size = size;
+	}
+	table += expander->n_pieces;
+	table->n = n;
+	table->piece = malloc(n * sizeof(*piece));
+	if (!table->piece)
+		return fail(ENOMEM, "cache: no memory");
+	memcpy(table->piece, piece, n * sizeof(*piece));
+	*number = (uint32_t)expander->n_pieces++;
+	return 0;
+}
+
+static uint16_t
+image_of(const struct cache_expander *expander,
+	 const struct cache_segment *segment)
+{
+	return stream_space(expander->stream, segment->space)->image;
+}
+
+/* The first record of its kind */
+static int
+learn(struct cache_expander *expander, const struct cache_segment *segment,
+      uint32_t number)
+{
+	const struct cache_outcome *outcome = &segment->code->outcome[number];
+	struct cache_meaning *meaning = &segment->code->meaning[number];
+	const struct cache_piece *piece;
+	size_t n;
+	int error;
+
+	if (!number || number >= OUTCOMES_MAX || !outcome->block)
+		return fail(EPROTO, "cache: a record of no superblock");
+	error = shaper_pieces(expander->shaper, image_of(expander, segment),
+			      outcome, &piece, &n);
+	if (error)
+		return error;
+	meaning->fix = outcome->block->fix;
+	meaning->flags = (uint16_t)(KNOWN | outcome->fixes);
+	meaning->step = piece->step;
+	meaning->accesses = piece->accesses;
+	if (n > 1) {
+		meaning->flags |= PIECES;
+		return keep_pieces(expander, piece, n, &meaning->step);
+	}
+	if (!piece->some)
+		meaning->flags |= NOTHING;
+	return 0;
+}
+
+/* The record's words as roots; its first word is at[1]. */
+static ALWAYS_INLINE void
+make_roots(const uint64_t *at, unsigned words, const struct cache_fix *fix,
+	   unsigned fixes, uint64_t fs, uint64_t *root)
+{
+	memcpy(root, at + 1, 4 * sizeof(*root));
+	if (unlikely(words > 4))
+		memcpy(root + 4, at + 5, (words - 4) * sizeof(*root));
+	for (unsigned i = 0; i < fixes; i++) {
+		uint64_t base = at[fix[i].base], index = at[fix[i].index];
+
+		base = fix[i].base ? base : 0;
+		index = fix[i].index ? index << fix[i].shift : 0;
+		root[fix[i].slot - 1] = base + index + (fix[i].fs ? fs : 0);
+	}
+}
+
+/* One access with a step of its own */
+static int
+add_single(struct cache_expander *expander, const struct site *site,
+	   uint64_t address, struct batch *batch)
+{
+	uint32_t step;
+	int error = shaper_single(expander->shaper, site, &step);
+
+	if (error)
+		return error;
+	batch->step[batch->n_steps++] = step;
+	batch->root[batch->n_roots++] = address;
+	batch->n++;
+	return 0;
+}
+
+/* What an instruction's operands need, out of a record */
+struct stored {
+	const struct cache_special *special;
+	const uint64_t *at;
+	struct user_regs_struct general;
+};
+
+static int
+stored_vector(void *context, unsigned number, uint8_t value[64])
+{
+	const struct stored *stored = context;
+	const struct cache_special *special = stored->special;
+
+	memset(value, 0, 64);
+	for (unsigned i = 0; i < special->n_vectors; i++)
+		if (special->vector[i] == number)
+			memcpy(value, stored->at + special->vector_word[i],
+			       special->vector_bytes[i]);
+	return 0;
+}
+
+static int
+stored_opmask(void *context, unsigned number, uint64_t *value)
+{
+	const struct stored *stored = context;
+
+	(void)number;
+	*value = stored->at[stored->special->opmask_word];
+	return 0;
+}
+
+static uint64_t
+value_of(const struct cache_value *value, const uint64_t *at)
+{
+	return (uint64_t)value->delta +
+	       (value->kind == VALUE_WORD ? at[value->word] : 0);
+}
+
+static void
+restore(struct stored *stored, const struct cache_special *special,
+	const uint64_t *at, uint64_t fs)
+{
+	const struct cache_value *value = special->general;
+
+	*stored = (struct stored){
+		.special = special,
+		.at = at,
+		.general = {
+			.rax = value_of(&value[RAX], at),
+			.rcx = value_of(&value[RCX], at),
+			.rdx = value_of(&value[RDX], at),
+			.rbx = value_of(&value[RBX], at),
+			.rsp = value_of(&value[RSP], at),
+			.rbp = value_of(&value[RBP], at),
+			.rsi = value_of(&value[RSI], at),
+			.rdi = value_of(&value[RDI], at),
+			.r8 = value_of(&value[R8], at),
+			.r9 = value_of(&value[R9], at),
+			.r10 = value_of(&value[R10], at),
+			.r11 = value_of(&value[R11], at),
+			.r12 = value_of(&value[R12], at),
+			.r13 = value_of(&value[R13], at),
+			.r14 = value_of(&value[R14], at),
+			.r15 = value_of(&value[R15], at),
+			.fs_base = fs,
+		},
+	};
+}
+
+static int
+accesses_of(struct stored *stored, struct access *access)
+{
+	const struct registers registers = {
+		.general = &stored->general,
+		.vector = stored_vector,
+		.opmask = stored_opmask,
+		.context = stored,
+	};
+
+	return instruction_accesses(&stored->special->instruction, &registers,
+				    access);
+}
+
+/* How often a repeated instruction ran, and how far rsi and rdi went a time */
+static uint64_t
+repeats(const struct stored *stored, int64_t *source, int64_t *destination)
+{
+	const struct cache_special *special = stored->special;
+	uint64_t count = stored->general.rcx - stored->at[special->after[0]];
+
+	*source = *destination = 0;
+	if (special->instruction.address32)
+		count = (uint32_t)count;
+	if (!count)
+		return 0;
+	if (special->after[1])
+		*source = (int64_t)(stored->at[special->after[1]] -
+				    stored->general.rsi) /
+			  (int64_t)count;
+	if (special->after[2])
+		*destination = (int64_t)(stored->at[special->after[2]] -
+					 stored->general.rdi) /
+			       (int64_t)count;
+	return count;
+}
+
+/* 1: the batch is full; 0: done */
+static int
+expand_special(struct cache_expander *expander, uint16_t image,
+	       const struct cache_special *special, const uint64_t *at,
+	       uint64_t fs, struct batch *batch)
+{
+	const struct instruction *instruction = &special->instruction;
+	struct progress_in_record *inside = &expander->inside;
+	struct access access[INSTRUCTION_ACCESSES];
+	int64_t source = 0, destination = 0;
+	struct stored stored;
+	uint64_t count = 1;
+	int n, error = 0;
+
+	restore(&stored, special, at, fs);
+	if (instruction->repeated)
+		count = repeats(&stored, &source, &destination);
+	n = accesses_of(&stored, access);
+	for (; inside->iteration < count; inside->iteration++) {
+		if (!has_room(batch))
+			return 1;
+		for (int i = 0; i < n && !error; i++) {
+			/* Of a repeated one, operands and accesses agree */
+			int64_t by = !instruction->repeated ? 0
+				     : instruction->operand[i].base == RSI
+					     ? source
+					     : destination;
+			const struct site site = {
+				.pc = instruction->pc,
+				.size = access[i].size,
+				.image = image,
+				.kind = access[i].kind,
+			};
+
+			error = add_single(expander, &site,
+					   access[i].address +
+						   inside->iteration *
+							   (uint64_t)by,
+					   batch);
+		}
+		if (error)
+			return error;
+	}
+	inside->iteration = 0;
+	return 0;
+}
+
+/* A record of several pieces.  1: the batch is full; 0: done */
+static int
+expand_pieces(struct cache_expander *expander,
+	      const struct cache_segment *segment,
+	      const struct cache_meaning *meaning, const uint64_t *at,
+	      struct batch *batch)
+{
+	const struct pieces *pieces = &expander->pieces[meaning->step];
+	struct progress_in_record *inside = &expander->inside;
+	unsigned words = RECORD_WORDS(*at);
+	int result;
+
+	for (; inside->piece < pieces->n; inside->piece++) {
+		const struct cache_piece *piece = &pieces->piece[inside->piece];
+
+		if (!has_room(batch))
+			return 1;
+		if (!inside->in_special && piece->some) {
+			make_roots(at, words, meaning->fix,
+				   meaning->flags & FIXES, segment->fs,
+				   batch->root + batch->n_roots);
+			batch->n_roots += words;
+			batch->step[batch->n_steps++] = piece->step;
+			batch->n += piece->accesses;
+		}
+		inside->in_special = true;
+		if (piece->special) {
+			result = expand_special(expander,
+						image_of(expander, segment),
+						piece->special, at, segment->fs,
+						batch);
+			if (result)
+				return result;
+		}
+		inside->in_special = false;
+	}
+	inside->piece = 0;
+	return 0;
+}
+
+static int
+expand_rare(struct cache_expander *expander,
+	    const struct cache_segment *segment, const uint64_t *at,
+	    struct batch *batch)
+{
+	struct cache_meaning *meaning =
+		&segment->code->meaning[RECORD_NUMBER(*at)];
+	int error;
+
+	if (!(meaning->flags & KNOWN)) {
+		error = learn(expander, segment, RECORD_NUMBER(*at));
+		if (error)
+			return error;
+	}
+	if (meaning->flags & PIECES)
+		return expand_pieces(expander, segment, meaning, at, batch);
+	if (meaning->flags & NOTHING)
+		return 0;
+	make_roots(at, RECORD_WORDS(*at), meaning->fix, meaning->flags & FIXES,
+		   segment->fs, batch->root + batch->n_roots);
+	batch->n_roots += RECORD_WORDS(*at);
+	batch->step[batch->n_steps++] = meaning->step;
+	batch->n += meaning->accesses;
+	return 0;
+}
+
+/* Where the hot loop is in a batch */
+struct hot {
+	uint32_t *step;
+	uint64_t *root;
+	uint32_t n;
+};
+
+static void
+hot_load(struct hot *hot, const struct batch *batch)
+{
+	hot->step = batch->step + batch->n_steps;
+	hot->root = batch->root + batch->n_roots;
+	hot->n = batch->n;
+}
+
+static void
+hot_store(const struct hot *hot, struct batch *batch)
+{
+	batch->n_steps = (uint32_t)(hot->step - batch->step);
+	batch->n_roots = (uint32_t)(hot->root - batch->root);
+	batch->n = hot->n;
+}
+
+static int
+expand_records(struct cache_expander *expander,
+	       const struct cache_segment *segment, struct batch *batch)
+{
+	const struct cache_meaning *const table = segment->code->meaning;
+	const uint64_t *at = segment->word + expander->at;
+	const uint64_t *const end = segment->word + segment->n_words;
+	const uint32_t *const step_end =
+		batch->step + BATCH_ACCESSES - SPECIAL_ROOM;
+	const uint64_t *const root_end =
+		batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX - 8;
+	const uint64_t fs = segment->fs;
+	struct hot hot;
+	int result = 0;
+
+	hot_load(&hot, batch);
+	while (at < end) {
+		const uint64_t head = *at;
+		const unsigned words = RECORD_WORDS(head);
+		const struct cache_meaning *meaning =
+			&table[RECORD_NUMBER(head)];
+		const unsigned flags = meaning->flags;
+
+		if (unlikely(hot.step >= step_end || hot.root > root_end ||
+			     hot.n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX)) {
+			result = 1;
+			break;
+		}
+		if (likely((flags & ~FIXES) == KNOWN)) {
+			make_roots(at, words, meaning->fix, flags & FIXES, fs,
+				   hot.root);
+			hot.root += words;
+			*hot.step++ = meaning->step;
+			hot.n += meaning->accesses;
+		} else {
+			hot_store(&hot, batch);
+			result = expand_rare(expander, segment, at, batch);
+			hot_load(&hot, batch);
+			if (result)
+				break;
+		}
+		at += 1 + words;
+	}
+	hot_store(&hot, batch);
+	expander->at = (size_t)(at - segment->word);
+	return result;
+}
+
+static int
+expand_stepped(struct cache_expander *expander,
+	       const struct cache_segment *segment, struct batch *batch)
+{
+	uint16_t image = image_of(expander, segment);
+
+	for (; expander->at < segment->n_stepped; expander->at++) {
+		const struct cache_stepped *stepped =
+			&segment->stepped[expander->at];
+		struct site site = stepped->site;
+		int error;
+
+		if (!has_room(batch))
+			return 1;
+		site.image = image;
+		error = add_single(expander, &site, stepped->address, batch);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int
+append_event(const struct cache_segment *segment, struct batch *batch)
+{
+	struct event *event = batch_event(batch, segment->event.type);
+	uint32_t position;
+
+	if (!event)
+		return 1;
+	position = event->position;
+	*event = segment->event;
+	event->position = position;
+	event->thread = segment->thread;
+	return 0;
+}
+
+int
+expander_append(struct cache_expander *expander,
+		const struct cache_segment *segment, struct batch *batch)
+{
+	bool empty = !batch->n_steps && !batch->n_events;
+	int result = 0;
+
+	if (!empty && (batch->thread != segment->thread ||
+		       batch->space != segment->space))
+		return 1;
+	batch->packed = true;
+	batch->thread = segment->thread;
+	batch->space = segment->space;
+	batch->time_ns = segment->time_ns;
+	if (segment->kind == SEGMENT_RECORDS)
+		result = expand_records(expander, segment, batch);
+	else if (segment->kind == SEGMENT_STEPPED)
+		result = expand_stepped(expander, segment, batch);
+	else if (segment->kind == SEGMENT_EVENT)
+		result = append_event(segment, batch);
+	if (!result)
+		expander->at = 0;
+	return result;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the translated code finds through GS: an area for each thread.
+ *
+ *	0                  saved registers, constants
+ *	GS_TABLE           targets of indirect branches, by low bits of the pc;
+ *	                   one table for all threads, mapped into each area
+ *	GS_BUFFERS         record buffers, each with a guard behind it
+ *
+ * Also included by assembly.
+ */
+#ifndef TRACERS_CACHE_LAYOUT_H
+#define TRACERS_CACHE_LAYOUT_H
+
+#define GS_RCX	      0 /* of an indirect branch under way */
+#define GS_RAX	      8
+#define GS_RDX	      16
+#define GS_FLAGS      24
+#define GS_TARGET     32
+#define GS_STOLEN     40 /* the program's own r11 */
+#define GS_SUBSTITUTE 48 /* of the register that stands in for it */
+#define GS_LEVEL2     56 /* address of the larger table */
+#define GS_MASK	      64 /* of a pc: its place in the table */
+
+#define GS_TABLE     4096
+#define TABLE_BITS   19
+#define TABLE_BYTES  (8 << TABLE_BITS)
+#define GS_BUFFERS   (GS_TABLE + TABLE_BYTES)
+#define BUFFER_BYTES (2 << 20)
+#define GUARD_BYTES  8192 /* more than the longest record */
+#define BUFFERS	     4
+#define AREA_BYTES   (16 << 20)
+
+/* The larger table: pc, checked entry, block; 32 bytes each, linear probing */
+#define LEVEL2_BITS   19
+#define LEVEL2_FACTOR (-0x61c8864f)
+#define LEVEL2_SHIFT  20
+
+#endif

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How blocks lead to each other.
+ *
+ * A direct exit is a jump, first to its own stub (int3 and the exit's number),
+ * then, once the target is translated, to the target; in another arena, by a
+ * trampoline.  All exits to a pc are in one chain, so that they are linked and
+ * unlinked together.
+ *
+ * An indirect branch loads its target into rax and jumps through a table
+ * indexed by the target's low bits; what stands there is a block's checked
+ * entry, which compares rax with the block's pc.  Where flags may be in use
+ * that is `lea` of the difference and `jrcxz`.
+ *
+ * In front of each block: its pc, minus its pc.
+ */
+#include "analyzer/base.h"
+#include "tracers/cache-code.h"
+
+#include <string.h>
+
+#include "tracers/cache-emit.h"
+#include "tracers/cache-layout.h"
+#include "tracers/cache-stub.h"
+
+#define INT3	   0xcc
+#define LEVEL2_N   (1u << LEVEL2_BITS)
+#define GONE	   1 /* the pc of a removed entry of the larger table */
+#define ENTRY_ROOM 128
+
+uint64_t
+stub_address(const struct cache_code *code, const uint8_t *label)
+{
+	return code->arena[0].address + (uint64_t)(label - cache_stub);
+}
+
+static uint64_t
+arena_stub(const struct cache_arena *arena, const uint8_t *label)
+{
+	return arena->address + (uint64_t)(label - cache_stub);
+}
+
+static const uint8_t *
+miss_label(const struct cache_code *code)
+{
+	return code->pext ? cache_stub_miss : cache_stub_miss16;
+}
+
+static void
+emitter_of(struct cache_arena *arena, struct emitter *emit)
+{
+	*emit = (struct emitter){
+		.start = arena->memory + arena->used,
+		.at = arena->memory + arena->used,
+		.end = arena->memory + ARENA_BYTES,
+		.address = arena->address + arena->used,
+	};
+}
+
+static void
+set_distance(const struct cache_link *link, uint64_t to)
+{
+	int32_t distance = (int32_t)(int64_t)(to - (link->field_address + 4));
+
+	/* It is aligned, so that a running thread sees the old or the new */
+	__atomic_store_n((int32_t *)(void *)link->field, distance,
+			 __ATOMIC_RELEASE);
+}
+
+/* jmp *behind(%rip), for a target in another arena */
+static uint64_t
+trampoline(struct cache_arena *arena, uint64_t to)
+{
+	struct emitter emit;
+
+	emitter_of(arena, &emit);
+	emit_align(&emit, 8);
+	if (emit.end - emit.at < ENTRY_ROOM)
+		return 0;
+	emit_byte(&emit, 0xff);
+	emit_byte(&emit, 0x25);
+	emit_word32(&emit, 0);
+	emit_word64(&emit, to);
+	arena->used += (size_t)(emit.at - emit.start);
+	return emit.address + (uint64_t)(emit.at - emit.start) - 14;
+}
+
+static void
+link_to(struct cache_code *code, const struct cache_link *link,
+	const struct cache_block *block)
+{
+	uint64_t to = block->code;
+
+	if (link->arena != block->arena)
+		to = trampoline(&code->arena[link->arena], to);
+	if (to)
+		set_distance(link, to);
+}
+
+uint32_t
+link_add(struct cache_code *code, struct emitter *emit,
+	 const struct cache_link *from)
+{
+	uint32_t number = code->n_links;
+	struct cache_link *link = &code->link[number];
+
+	if (number == LINKS_MAX) {
+		code->full = true;
+		return 0;
+	}
+	code->n_links++;
+	*link = *from;
+	link->stub = emit_here(emit);
+	emit_byte(emit, INT3);
+	emit_word32(emit, number);
+	emit_relative(emit, link->field, link->stub);
+	return number;
+}
+
+void
+link_resolve(struct cache_code *code, uint32_t number)
+{
+	struct cache_link *link = &code->link[number];
+	struct cache_target *target;
+
+	if (link->kind != LINK_DIRECT)
+		return;
+	target = cache_code_target(code, link->target);
+	if (!target)
+		return;
+	link->next = target->links;
+	target->links = number;
+	if (target->block && !target->block->native)
+		link_to(code, link, target->block);
+	else if (!target->block && code->n_ahead < ARRAY_SIZE(code->ahead))
+		code->ahead[code->n_ahead++] = link->target;
+}
+
+void
+link_block(struct cache_code *code, struct cache_block *block)
+{
+	struct cache_target *target = cache_code_target(code, block->pc);
+
+	if (!target)
+		return;
+	target->block = block;
+	if (block->native)
+		return;
+	for (uint32_t i = target->links; i; i = code->link[i].next)
+		link_to(code, &code->link[i], block);
+}
+
+struct cache_link *
+link_at(struct cache_code *code, uint64_t rip)
+{
+	const struct cache_arena *arena = cache_code_arena(code, rip - 1);
+	uint32_t number;
+
+	if (!arena || rip + 4 > arena->address + ARENA_BYTES)
+		return NULL;
+	memcpy(&number, arena->memory + (rip - arena->address), sizeof(number));
+	if (!number || number >= code->n_links ||
+	    code->link[number].stub != rip - 1)
+		return NULL;
+	return &code->link[number];
+}
+
+static uint64_t
+emit_checked(struct cache_code *code, const struct cache_block *block)
+{
+	struct cache_arena *arena = &code->arena[block->arena];
+	uint64_t miss = arena_stub(arena, miss_label(code));
+	struct emitter emit;
+
+	emitter_of(arena, &emit);
+	if (emit.end - emit.at < ENTRY_ROOM)
+		return 0;
+	emit_align(&emit, 8);
+	if (block->flags_dead) {
+		emit_bytes(&emit, "\x48\x3b\x05", 3); /* cmp pc, %rax */
+		emit.at += 4;
+		emit_relative(&emit, emit.at - 4, block->code - 16);
+		emit_bytes(&emit, "\x0f\x85", 2); /* jne */
+		emit.at += 4;
+		emit_relative(&emit, emit.at - 4, miss);
+	} else {
+		emit_bytes(&emit, "\x48\x8b\x0d", 3); /* mov -pc, %rcx */
+		emit.at += 4;
+		emit_relative(&emit, emit.at - 4, block->code - 8);
+		emit_bytes(&emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
+		emit_bytes(&emit, "\xe3\x05\xe9", 3);	  /* jrcxz over a jmp */
+		emit.at += 4;
+		emit_relative(&emit, emit.at - 4, miss);
+	}
+	emit_load(&emit, RCX, GS_RCX);
+	emit_load(&emit, RAX, GS_RAX);
+	emit_byte(&emit, 0xe9);
+	emit.at += 4;
+	emit_relative(&emit, emit.at - 4, block->code);
+	arena->used += (size_t)(emit.at - emit.start);
+	return (emit.address + 7) & ~UINT64_C(7);
+}
+
+static uint64_t *
+level2_place(const struct cache_code *code, uint64_t pc)
+{
+	uint64_t product = pc * (uint64_t)(int64_t)LEVEL2_FACTOR;
+	size_t i = (product >> LEVEL2_SHIFT) & (LEVEL2_N - 1);
+	uint64_t *entry;
+
+	for (;; i++) {
+		entry = code->level2 + 4 * i;
+		if (!entry[0] || entry[0] == pc)
+			return entry;
+	}
+}
+
+static uint64_t *
+table_place(const struct cache_code *code, uint64_t pc)
+{
+	return &code->table[pc &
+			    (code->pext ? (1u << TABLE_BITS) - 1 : 0xffff)];
+}
+
+int
+link_indirect(struct cache_code *code, struct cache_block *block)
+{
+	uint64_t *entry;
+
+	if (block->native)
+		return 0;
+	if (!block->checked)
+		block->checked = emit_checked(code, block);
+	if (!block->checked || code->n_level2 > LEVEL2_N / 2) {
+		code->full = true;
+		return -ENOSPC;
+	}
+	entry = level2_place(code, block->pc);
+	if (!entry[0])
+		code->n_level2++;
+	entry[1] = block->checked;
+	entry[2] = block->code;
+	__atomic_store_n(&entry[0], block->pc, __ATOMIC_RELEASE);
+	*table_place(code, block->pc) = block->checked;
+	return 0;
+}
+
+void
+link_tables(struct cache_code *code)
+{
+	uint64_t miss = stub_address(code, miss_label(code));
+
+	for (size_t i = 0; i < (size_t)1 << TABLE_BITS; i++)
+		code->table[i] = miss;
+}
+
+static bool
+made_from(const struct cache_block *block, uint64_t start, uint64_t end)
+{
+	if (block->native)
+		return block->pc < end && block->pc + INSTRUCTION_BYTES > start;
+	for (unsigned i = 0; i < block->n_places; i++) {
+		uint64_t pc = block->place[i].pc;
+
+		if (pc < end && pc + block->place[i].length > start)
+			return true;
+	}
+	return false;
+}
+
+static void
+forget(struct cache_code *code, struct cache_block *block)
+{
+	struct cache_target *target = cache_code_target(code, block->pc);
+	uint64_t *entry;
+
+	block->dead = true;
+	if (target && target->block == block)
+		target->block = NULL;
+	if (block->native || !target)
+		return;
+	for (uint32_t i = target->links; i; i = code->link[i].next)
+		set_distance(&code->link[i], code->link[i].stub);
+	entry = level2_place(code, block->pc);
+	if (entry[0] == block->pc)
+		__atomic_store_n(&entry[0], GONE, __ATOMIC_RELEASE);
+	entry = table_place(code, block->pc);
+	if (*entry == block->checked && block->checked)
+		*entry = stub_address(code, miss_label(code));
+}
+
+unsigned
+link_invalidate(struct cache_code *code, uint64_t start, uint64_t end)
+{
+	unsigned n = 0;
+
+	if (!cache_code_has_page(code, start, end))
+		return 0;
+	for (struct cache_block *block = code->blocks; block;
+	     block = block->next)
+		if (!block->dead && made_from(block, start, end)) {
+			forget(code, block);
+			n++;
+		}
+	return n;
+}

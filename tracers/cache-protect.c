@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Code that the program may change (a JIT's): a page that can be both written
+ * and executed loses the right to be written when something of it is
+ * translated.  The first write faults; the page's blocks are then forgotten,
+ * the right is given back, and the write goes on.
+ */
+#include "tracers/cache-engine.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#define PAGE UINT64_C(4096)
+
+static int
+writable_line(void *context, const struct mapping_line *line)
+{
+	const uint16_t both = MAP_FLAG_WRITE | MAP_FLAG_EXEC;
+	struct cache_space *space = context;
+	struct cache_range *range;
+
+	if ((line->flags & both) != both)
+		return 0;
+	range = reallocarray(space->writable, space->n_writable + 1,
+			     sizeof(*range));
+	if (!range)
+		return 1;
+	space->writable = range;
+	range[space->n_writable++] =
+		(struct cache_range){ line->start, line->end };
+	return 0;
+}
+
+static bool
+is_writable(struct cache_space *space, uint64_t page)
+{
+	if (!space->writable_known) {
+		space->n_writable = 0;
+		maps_each(space->pid, writable_line, space);
+		space->writable_known = true;
+	}
+	for (size_t i = 0; i < space->n_writable; i++)
+		if (page >= space->writable[i].start &&
+		    page < space->writable[i].end)
+			return true;
+	return false;
+}
+
+static void
+set_rights(struct cache_space *space, struct cache_thread *thread,
+	   uint64_t page, uint64_t rights)
+{
+	int64_t ignored;
+
+	remote_call(thread, space->gadget, SYS_mprotect,
+		    (uint64_t[6]){ page, PAGE, rights }, &ignored);
+}
+
+void
+protect_page(void *context, uint64_t page)
+{
+	struct cache_space *space = context;
+	uint64_t *table = space->protected;
+
+	if (!is_writable(space, page))
+		return;
+	if (!(space->n_protected & (space->n_protected + 1))) {
+		table = reallocarray(table, 2 * space->n_protected + 2,
+				     sizeof(*table));
+		if (!table)
+			return;
+		space->protected = table;
+	}
+	table[space->n_protected++] = page;
+	set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
+}
+
+static bool
+forget(struct cache_space *space, size_t i)
+{
+	space->protected[i] = space->protected[--space->n_protected];
+	return true;
+}
+
+bool
+protect_fault(struct cache_thread *thread, uint64_t address)
+{
+	struct cache_space *space = thread->process->shared;
+	uint64_t page = address & ~(PAGE - 1);
+
+	for (size_t i = 0; space && i < space->n_protected; i++) {
+		if (space->protected[i] != page)
+			continue;
+		link_invalidate(space->code, page, page + PAGE);
+		cache_code_forget_pages(space->code, page, page + PAGE);
+		set_rights(space, thread, page,
+			   PROT_READ | PROT_WRITE | PROT_EXEC);
+		return forget(space, i);
+	}
+	return false;
+}
+
+void
+protect_changed(struct cache_space *space, uint64_t start, uint64_t end)
+{
+	space->writable_known = false;
+	link_invalidate(space->code, start, end);
+	cache_code_forget_pages(space->code, start, end);
+	for (size_t i = space->n_protected; i-- > 0;)
+		if (space->protected[i] >= start && space->protected[i] < end)
+			forget(space, i);
+}
+
+void
+protect_end(struct cache_space *space, struct cache_thread *thread)
+{
+	while (space->n_protected)
+		set_rights(space, thread,
+			   space->protected[--space->n_protected],
+			   PROT_READ | PROT_WRITE | PROT_EXEC);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A call in a stopped thread: its registers point to a system call
+ * instruction, two system-call stops pass, its registers are put back.  All
+ * signals are blocked meanwhile, so that none is delivered in between.
+ */
+#include "tracers/cache-engine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define CALL_STOP (SIGTRAP | 0x80)
+
+int
+remote_get(struct cache_thread *thread)
+{
+	return ptrace(PTRACE_GETREGS, thread->tid, NULL, &thread->registers)
+		       ? -errno
+		       : 0;
+}
+
+int
+remote_set(struct cache_thread *thread)
+{
+	return ptrace(PTRACE_SETREGS, thread->tid, NULL, &thread->registers)
+		       ? -errno
+		       : 0;
+}
+
+int
+remote_wait(struct cache_thread *thread, int *status)
+{
+	pid_t tid;
+
+	do
+		tid = waitpid(thread->tid, status, __WALL);
+	while (tid < 0 && errno == EINTR);
+	if (tid < 0)
+		return -ESRCH;
+	if (!WIFSTOPPED(*status)) {
+		/* The main loop is to hear of it */
+		thread->held = true;
+		thread->status = *status;
+		return -ESRCH;
+	}
+	return 0;
+}
+
+/* To the next stop at a system call */
+static int
+to_call_stop(struct cache_thread *thread)
+{
+	int status, error;
+
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, thread->tid, NULL, NULL))
+			return -errno;
+		error = remote_wait(thread, &status);
+		if (error)
+			return error;
+		if (WSTOPSIG(status) == CALL_STOP)
+			return 0;
+		/* All that may come is a stop for itself, of no signal */
+		if (!(status >> 16))
+			return -EFAULT;
+	}
+}
+
+int
+remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
+	    const uint64_t argument[6], int64_t *result)
+{
+	struct user_regs_struct registers, old;
+	uint64_t mask = 0, all = ~UINT64_C(0);
+	int error;
+
+	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &old) ||
+	    ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
+	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all), &all))
+		return -errno;
+	registers = old;
+	registers.rip = gadget;
+	registers.orig_rax = (unsigned long long int)-1;
+	registers.rax = (unsigned long long int)number;
+	registers.rdi = argument[0];
+	registers.rsi = argument[1];
+	registers.rdx = argument[2];
+	registers.r10 = argument[3];
+	registers.r8 = argument[4];
+	registers.r9 = argument[5];
+	if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &registers))
+		return -errno;
+	error = to_call_stop(thread);
+	if (!error)
+		error = to_call_stop(thread);
+	if (error)
+		return error;
+	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &registers))
+		return -errno;
+	*result = (int64_t)registers.rax;
+	if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &old) ||
+	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask))
+		return -errno;
+	return 0;
+}
+
+/* The vdso has one */
+static int
+vdso_line(void *context, const struct mapping_line *line)
+{
+	uint64_t *range = context;
+
+	if (strcmp(line->path, "[vdso]"))
+		return 0;
+	range[0] = line->start;
+	range[1] = line->end;
+	return 1;
+}
+
+int
+remote_gadget(struct cache_thread *thread, uint64_t *gadget)
+{
+	uint64_t range[2] = { 0, 0 };
+	uint8_t bytes[256];
+
+	maps_each(thread->process->pid, vdso_line, range);
+	while (range[0] < range[1]) {
+		size_t n = target_read(thread->tid, range[0], bytes,
+				       sizeof(bytes));
+		const uint8_t *at = memmem(bytes, n, "\x0f\x05", 2);
+
+		if (at) {
+			*gadget = range[0] + (uint64_t)(at - bytes);
+			return 0;
+		}
+		if (n < 2)
+			break;
+		range[0] += n - 1;
+	}
+	return -ENOENT;
+}

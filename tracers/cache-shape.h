@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a record means in the stream: the accesses of a superblock's prefix as
+ * steps, worked out when the first record of its kind is expanded.
+ *
+ * Instructions whose accesses vary cut a block into pieces: the accesses up to
+ * the first of them are a step, then come its own, and so on.
+ */
+#ifndef TRACERS_CACHE_SHAPE_H
+#define TRACERS_CACHE_SHAPE_H
+
+#include "analyzer/stream.h"
+#include "tracers/cache-block.h"
+
+struct cache_shaper;
+
+struct cache_piece {
+	uint32_t step;
+	uint16_t accesses;
+	bool some;			     /* there is a step */
+	const struct cache_special *special; /* behind it, or NULL */
+};
+
+/* kinds: TRACER_DATA | TRACER_FETCH.  0 or -ENOMEM (said). */
+int shaper_open(struct cache_shaper **out, struct stream *stream,
+		unsigned kinds);
+void shaper_close(struct cache_shaper *shaper);
+
+/* The pieces of a record, at least one; valid until the next call. */
+int shaper_pieces(struct cache_shaper *shaper, uint16_t image,
+		  const struct cache_outcome *outcome,
+		  const struct cache_piece **pieces, size_t *n);
+/* A step of one access at its root. */
+int shaper_single(struct cache_shaper *shaper, const struct site *site,
+		  uint32_t *step);
+
+#endif

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One memory file, mapped whole by us and by the target.  It is made in the
+ * target, by a call of its own, and its descriptor there is closed at once: a
+ * further mapping of the same pages comes from mremap of nothing (old length
+ * 0), which copies a shared mapping.  So the program finds no descriptor.
+ *
+ *	0        code arenas, 64 MiB each; the target runs copies of them that
+ *	         are mapped near its code
+ *	TABLE    the table for indirect branches; copied into each area
+ *	LEVEL2   the larger one
+ *	AREAS    one for each thread, cache-layout.h
+ *
+ * In the window itself only areas and the larger table are accessible.
+ */
+#include "tracers/cache-engine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+#include "tracers/cache-stub.h"
+
+#define TABLE_AT     ((uint64_t)ARENAS_MAX * ARENA_BYTES)
+#define LEVEL2_AT    (TABLE_AT + TABLE_BYTES)
+#define LEVEL2_SLACK 4096 /* entries behind the last, for probing */
+#define LEVEL2_BYTES (((UINT64_C(1) << LEVEL2_BITS) + LEVEL2_SLACK) * 32)
+#define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
+#define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
+#define WINDOW_FIRST UINT64_C(0x100000000000)
+#define WINDOW_STEP  UINT64_C(0x010000000000)
+#define WINDOW_TRIES 64
+#define NAME_BELOW   1024 /* the red zone and some more */
+
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1u
+#endif
+
+struct call {
+	long int number;
+	uint64_t argument[6];
+};
+
+/* The call's own error or the engine's */
+static int
+call(const struct cache_space *space, struct cache_thread *thread,
+     const struct call *what, int64_t *result)
+{
+	int error = remote_call(thread, space->gadget, what->number,
+				what->argument, result);
+
+	if (error)
+		return error;
+	return *result < 0 && *result >= -4095 ? (int)*result : 0;
+}
+
+static int
+call_map(const struct cache_space *space, struct cache_thread *thread,
+	 long int number, const uint64_t argument[6])
+{
+	struct call what = { .number = number };
+	int64_t result;
+
+	memcpy(what.argument, argument, sizeof(what.argument));
+	return call(space, thread, &what, &result);
+}
+
+/* memfd_create in the target; its name stands below the stack for a moment */
+static int
+make_file(struct cache_space *space, struct cache_thread *thread, int *theirs)
+{
+	static const char name[16] = "pagescope";
+	uint64_t at = (thread->registers.rsp - NAME_BELOW) & ~UINT64_C(15);
+	struct call what = { SYS_memfd_create, { at, MFD_CLOEXEC } };
+	char old[16] = "", path[64];
+	int64_t result;
+	int error;
+
+	if (target_read(thread->tid, at, old, sizeof(old)) != sizeof(old))
+		return -EFAULT;
+	target_write(thread->tid, at, name, sizeof(name));
+	error = call(space, thread, &what, &result);
+	target_write(thread->tid, at, old, sizeof(old));
+	if (error)
+		return error;
+	*theirs = (int)result;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)thread->tid,
+		 *theirs);
+	space->memory = open(path, O_RDWR | O_CLOEXEC);
+	if (space->memory < 0 || ftruncate(space->memory, MEMORY_BYTES))
+		return -errno;
+	return 0;
+}
+
+static int
+map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
+{
+	struct call what = { SYS_mmap,
+			     { WINDOW_FIRST, MEMORY_BYTES, PROT_NONE,
+			       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			       (uint64_t)theirs, 0 } };
+	int64_t result;
+	int error = -ENOMEM;
+
+	for (int i = 0; i < WINDOW_TRIES; i++) {
+		error = call(space, thread, &what, &result);
+		if (error != -EEXIST)
+			break;
+		what.argument[0] += WINDOW_STEP;
+	}
+	if (error)
+		return error;
+	space->window = (uint64_t)result;
+	error = call_map(space, thread, SYS_madvise,
+			 (uint64_t[6]){ space->window, MEMORY_BYTES,
+					MADV_DONTFORK });
+	if (error)
+		return error;
+	return call_map(space, thread, SYS_mprotect,
+			(uint64_t[6]){ space->window + LEVEL2_AT,
+				       (LEVEL2_BYTES + 4095) & ~UINT64_C(4095),
+				       PROT_READ | PROT_WRITE });
+}
+
+/* Another mapping of `bytes` of the window's memory from `from` on, at `to` */
+static int
+copy_mapping(const struct cache_space *space, struct cache_thread *thread,
+	     uint64_t from, uint64_t to, uint64_t bytes)
+{
+	return call_map(space, thread, SYS_mremap,
+			(uint64_t[6]){ space->window + from, 0, bytes,
+				       MREMAP_MAYMOVE | MREMAP_FIXED, to });
+}
+
+struct gap {
+	uint64_t wanted, bytes;
+	uint64_t before; /* end of the last mapping seen */
+	uint64_t best;
+};
+
+static uint64_t
+distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The free place nearest to `wanted` so far */
+static void
+look_at_gap(struct gap *gap, uint64_t start, uint64_t end)
+{
+	uint64_t at;
+
+	if (end < start + gap->bytes)
+		return;
+	at = gap->wanted;
+	if (at < start)
+		at = start;
+	if (at > end - gap->bytes)
+		at = end - gap->bytes;
+	if (!gap->best ||
+	    distance(at, gap->wanted) < distance(gap->best, gap->wanted))
+		gap->best = at;
+}
+
+static int
+gap_line(void *context, const struct mapping_line *line)
+{
+	struct gap *gap = context;
+
+	if (line->start >> 47)
+		return 0;
+	look_at_gap(gap, gap->before, line->start & ~UINT64_C(0xfffff));
+	gap->before = (line->end + 0xfffff) & ~UINT64_C(0xfffff);
+	return 0;
+}
+
+#define LOWEST	     UINT64_C(0x10000000)
+#define ARENA_BEYOND UINT64_C(0x30000000) /* leaves the heap room to grow */
+
+/*
+ * A place for an arena, some way below the code: the kernel hands out addresses
+ * downwards from the libraries, and the heap grows upwards from the program.
+ */
+static uint64_t
+arena_place(pid_t pid, uint64_t pc)
+{
+	struct gap gap = { .bytes = ARENA_BYTES, .before = LOWEST };
+
+	pc &= ~UINT64_C(0x1fffff);
+	gap.wanted = pc > ARENA_BEYOND + LOWEST ? pc - ARENA_BEYOND
+						: pc + ARENA_BEYOND;
+	if (maps_each(pid, gap_line, &gap))
+		return 0;
+	look_at_gap(&gap, gap.before, UINT64_C(1) << 47);
+	return gap.best;
+}
+
+static int
+make_arena(void *context, uint64_t pc, struct cache_arena *arena)
+{
+	struct cache_space *space = context;
+	struct cache_thread *thread = space->caller;
+	uint64_t from = (uint64_t)space->arenas * ARENA_BYTES;
+	uint64_t at = arena_place(space->pid, pc);
+	int error = at ? 0 : -ENOMEM;
+
+	if (!error)
+		error = copy_mapping(space, thread, from, at, ARENA_BYTES);
+	if (!error)
+		error = call_map(space, thread, SYS_mprotect,
+				 (uint64_t[6]){ at, ARENA_BYTES,
+						PROT_READ | PROT_EXEC });
+	if (!error)
+		error = call_map(space, thread, SYS_madvise,
+				 (uint64_t[6]){ at, ARENA_BYTES,
+						MADV_DONTFORK });
+	if (error == -ESRCH)
+		return error;
+	if (error)
+		return fail_errno(-error, "cache: no room for code near %#llx",
+				  (unsigned long long)pc);
+	*arena = (struct cache_arena){
+		.memory = space->view + from,
+		.address = at,
+		.used = (size_t)(cache_stub_end - cache_stub),
+	};
+	memcpy(arena->memory, cache_stub, arena->used);
+	if (!space->arenas++)
+		space->gadget = at + (uint64_t)(cache_stub_call - cache_stub);
+	return 0;
+}
+
+static size_t
+read_code(void *context, uint64_t pc, void *to, size_t n_bytes)
+{
+	const struct cache_space *space = context;
+
+	return target_read(space->pid, pc, to, n_bytes);
+}
+
+static int
+make_code(struct cache_space *space, struct cache_thread *thread)
+{
+	const struct cache_code_methods methods = {
+		.arena = make_arena,
+		.read = read_code,
+		.page = protect_page,
+		.context = space,
+	};
+	struct cache_code *code;
+	int error = cache_code_open(&code, &methods);
+
+	if (error)
+		return error;
+	space->code = code;
+	code->data = space->engine->setup.kinds & TRACER_DATA;
+	code->table = (uint64_t *)(void *)(space->view + TABLE_AT);
+	code->level2 = (uint64_t *)(void *)(space->view + LEVEL2_AT);
+	error = make_arena(space, thread->registers.rip, &code->arena[0]);
+	if (error)
+		return error;
+	code->n_arenas = 1;
+	link_tables(code);
+	return 0;
+}
+
+int
+space_open(struct cache_space **out, struct cache_engine *engine,
+	   struct cache_thread *thread)
+{
+	struct cache_space *space = calloc(1, sizeof(*space));
+	int theirs = -1, error;
+	int64_t ignored;
+	void *view;
+
+	if (!space)
+		return fail(ENOMEM, "cache: no memory");
+	space->engine = engine;
+	space->pid = thread->process->pid;
+	space->caller = thread;
+	space->memory = -1;
+	error = remote_gadget(thread, &space->gadget);
+	if (!error)
+		error = make_file(space, thread, &theirs);
+	if (!error)
+		error = map_window(space, thread, theirs);
+	if (theirs >= 0) {
+		const struct call what = { SYS_close, { (uint64_t)theirs } };
+		int closing = call(space, thread, &what, &ignored);
+
+		error = error ? error : closing;
+	}
+	if (error) {
+		if (error != -ESRCH)
+			fail_errno(
+				-error,
+				"cache: cannot map shared memory into process %d",
+				(int)space->pid);
+		goto close;
+	}
+	view = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_NORESERVE, space->memory, 0);
+	if (view == MAP_FAILED) {
+		error = fail_errno(errno, "cache: cannot map shared memory");
+		goto close;
+	}
+	space->view = view;
+	error = make_code(space, thread);
+	if (error)
+		goto close;
+	*out = space;
+	return 0;
+close:
+	space_close(space);
+	return error;
+}
+
+void
+space_close(void *what)
+{
+	struct cache_space *space = what;
+
+	cache_code_close(space->code);
+	free(space->writable);
+	free(space->protected);
+	if (space->view)
+		munmap(space->view, MEMORY_BYTES);
+	if (space->memory >= 0)
+		close(space->memory);
+	free(space);
+}
+
+static uint64_t
+area_offset(int area)
+{
+	return AREAS_AT + (uint64_t)area * AREA_BYTES;
+}
+
+static int
+find_area(struct cache_space *space)
+{
+	for (int i = 0; i < AREAS_MAX; i++)
+		if (!space->area_used[i])
+			return i;
+	return -1;
+}
+
+/* The state's page, the table, and the buffers between their guards */
+static int
+map_area(struct cache_space *space, struct cache_thread *thread, uint64_t at)
+{
+	const uint64_t rights = PROT_READ | PROT_WRITE;
+	int error = call_map(space, thread, SYS_mprotect,
+			     (uint64_t[6]){ at, GS_TABLE, rights });
+
+	if (!error)
+		error = copy_mapping(space, thread, TABLE_AT, at + GS_TABLE,
+				     TABLE_BYTES);
+	if (!error)
+		error = call_map(space, thread, SYS_mprotect,
+				 (uint64_t[6]){ at + GS_TABLE, TABLE_BYTES,
+						rights });
+	if (!error)
+		error = call_map(space, thread, SYS_madvise,
+				 (uint64_t[6]){ at + GS_TABLE, TABLE_BYTES,
+						MADV_DONTFORK });
+	for (unsigned i = 0; i < BUFFERS && !error; i++) {
+		uint64_t buffer = at + GS_BUFFERS +
+				  i * (uint64_t)(BUFFER_BYTES + GUARD_BYTES);
+
+		error = call_map(space, thread, SYS_mprotect,
+				 (uint64_t[6]){ buffer, BUFFER_BYTES, rights });
+	}
+	return error;
+}
+
+static void
+set_slot(struct cache_thread *thread, unsigned slot, uint64_t value)
+{
+	memcpy(thread->view + slot, &value, sizeof(value));
+}
+
+int
+space_join(struct cache_space *space, struct cache_thread *thread)
+{
+	int area = find_area(space), error;
+	uint64_t at;
+
+	if (area < 0)
+		return fail(EAGAIN, "cache: more than %d threads at a time",
+			    AREAS_MAX);
+	at = space->window + area_offset(area);
+	error = map_area(space, thread, at);
+	if (error == -ESRCH)
+		return error;
+	if (error)
+		return fail_errno(-error, "cache: no buffers for thread %d",
+				  (int)thread->tid);
+	space->area_used[area] = true;
+	space->users++;
+	for (unsigned i = 0; i < BUFFERS; i++)
+		queue_await(space->engine->queue, &space->pending[area][i]);
+	thread->area = area;
+	thread->area_address = at;
+	thread->view = space->view + area_offset(area);
+	set_slot(thread, GS_LEVEL2, space->window + LEVEL2_AT);
+	set_slot(thread, GS_MASK, (1u << TABLE_BITS) - 1);
+	records_begin(thread);
+	return 0;
+}
+
+void
+space_leave(struct cache_space *space, struct cache_thread *thread)
+{
+	if (thread->area < 0)
+		return;
+	space->area_used[thread->area] = false;
+	thread->area = -1;
+	space->users--;
+}
+
+void
+space_unmap(struct cache_space *space, struct cache_thread *thread)
+{
+	uint64_t gadget;
+	int64_t ignored;
+
+	/* Ours goes with the first arena */
+	if (remote_gadget(thread, &gadget))
+		return;
+	protect_end(space, thread);
+	for (unsigned i = 0; i < space->code->n_arenas; i++)
+		if (remote_call(thread, gadget, SYS_munmap,
+				(uint64_t[6]){ space->code->arena[i].address,
+					       ARENA_BYTES },
+				&ignored))
+			return;
+	remote_call(thread, gadget, SYS_munmap,
+		    (uint64_t[6]){ space->window, MEMORY_BYTES }, &ignored);
+}

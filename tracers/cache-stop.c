@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What a ptrace stop means, by the thread's mode.
+ *
+ * In the cache, SIGTRAP is an int3 of ours: an exit that is not linked yet, a
+ * system call, or the miss of an indirect branch; SIGSEGV in a guard is a full
+ * buffer.  Everything else is the program's.
+ */
+#include "tracers/cache-engine.h"
+
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "analyzer/fail.h"
+#include "tracers/cache-stub.h"
+
+static uint64_t
+slot(const struct cache_thread *thread, unsigned at)
+{
+	uint64_t value;
+
+	memcpy(&value, thread->view + at, sizeof(value));
+	return value;
+}
+
+/* rip is behind the int3 of the miss stub */
+static bool
+is_miss(const struct cache_thread *thread)
+{
+	struct cache_code *code = thread->process->shared->code;
+	uint64_t rip = thread->registers.rip;
+	const struct cache_arena *arena = cache_code_arena(code, rip);
+	const uint8_t *trap = code->pext ? cache_stub_trap : cache_stub_trap16;
+
+	return arena &&
+	       rip - arena->address == (uint64_t)(trap - cache_stub) + 1;
+}
+
+/* An indirect branch to a pc that has no checked entry yet */
+static void
+missed(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct cache_space *space = thread->process->shared;
+	struct user_regs_struct *r = &thread->registers;
+	struct cache_block *block;
+	uint64_t pc = r->rcx;
+
+	engine->counts.misses++;
+	r->rax = slot(thread, GS_RAX);
+	r->rcx = slot(thread, GS_RCX);
+	space->caller = thread;
+	block = cache_code_translate(space->code, pc);
+	if (block)
+		link_indirect(space->code, block);
+	thread_on(engine, thread, pc);
+}
+
+/* true: it was one of ours */
+static bool
+trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct cache_link *link;
+
+	thread->cursor = thread->registers.r11;
+	if (is_miss(thread)) {
+		missed(engine, thread);
+		return true;
+	}
+	link = link_at(thread->process->shared->code, thread->registers.rip);
+	if (!link)
+		return false;
+	if (link->kind == LINK_SYSCALL) {
+		thread_native(thread, link->target);
+		call_begin(engine, thread);
+		return true;
+	}
+	engine->counts.links++;
+	thread_on(engine, thread, link->target);
+	return true;
+}
+
+static bool
+fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
+{
+	siginfo_t info = { 0 };
+
+	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
+	if (info.si_code <= 0)
+		return false;
+	if (protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
+		if (thread->mode == MODE_CACHE)
+			thread_resume(thread, PTRACE_CONT);
+		else
+			thread_go(engine, thread);
+		return true;
+	}
+	if (thread->mode != MODE_CACHE ||
+	    !records_in_guard(thread, (uint64_t)(uintptr_t)info.si_addr))
+		return false;
+	engine->counts.guards++;
+	thread->cursor = thread->registers.r11;
+	records_next(engine, thread);
+	thread->registers.r11 = thread->cursor;
+	remote_set(thread);
+	thread_resume(thread, PTRACE_CONT);
+	return true;
+}
+
+static bool
+is_group_stop(int number)
+{
+	return number == SIGSTOP || number == SIGTSTP || number == SIGTTIN ||
+	       number == SIGTTOU;
+}
+
+/* On as it was, whatever it was doing */
+static void
+continue_as_it_was(struct cache_engine *engine, struct cache_thread *thread)
+{
+	switch ((enum cache_mode)thread->mode) {
+	case MODE_LAUNCH:
+	case MODE_CACHE:
+	case MODE_GONE:
+		thread_resume(thread, PTRACE_CONT);
+		break;
+	case MODE_CALL:
+		/* An interrupt came before its entry, or ended it */
+		thread_resume(thread, PTRACE_SYSCALL);
+		break;
+	default:
+		thread->in_flight = false;
+		thread_go(engine, thread);
+		break;
+	}
+}
+
+static void
+event_stopped(struct cache_engine *engine, struct cache_thread *thread,
+	      int event, int number)
+{
+	switch (event) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		family_forked(engine, thread, event);
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	case PTRACE_EVENT_EXEC:
+		family_execed(engine, thread);
+		return;
+	case PTRACE_EVENT_EXIT:
+		if (thread->mode == MODE_CACHE)
+			thread->cursor = thread->registers.r11;
+		records_flush(engine, thread);
+		thread->mode = MODE_GONE;
+		thread_resume(thread, PTRACE_CONT);
+		return;
+	default:
+		if (is_group_stop(number)) {
+			thread->quiet = true;
+			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
+			return;
+		}
+		if (engine->parking)
+			thread_park(engine, thread);
+		else
+			continue_as_it_was(engine, thread);
+	}
+}
+
+static void
+call_stopped(struct cache_engine *engine, struct cache_thread *thread)
+{
+	if (thread->in_call) {
+		call_left(engine, thread);
+		return;
+	}
+	call_entered(engine, thread);
+}
+
+static void
+trapped(struct cache_engine *engine, struct cache_thread *thread)
+{
+	siginfo_t info = { 0 };
+
+	if (thread->mode == MODE_CACHE && trapped_in_cache(engine, thread))
+		return;
+	if (thread->mode == MODE_HANDLER) {
+		thread_delivered(engine, thread);
+		return;
+	}
+	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
+	if (thread->mode == MODE_STEP && info.si_code == TRAP_TRACE) {
+		records_stepped(engine, thread);
+		thread_go(engine, thread);
+		return;
+	}
+	thread_signalled(engine, thread, SIGTRAP);
+}
+
+void
+thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
+	       int status)
+{
+	int number = WSTOPSIG(status), event = status >> 16;
+
+	engine->counts.stops++;
+	thread->stopped = true;
+	thread->quiet = thread->interrupted = false;
+	if (remote_get(thread))
+		return;
+	if (event)
+		event_stopped(engine, thread, event, number);
+	else if (number == (SIGTRAP | 0x80))
+		call_stopped(engine, thread);
+	else if (thread->mode == MODE_LAUNCH || thread->mode == MODE_GONE) {
+		thread->signal = number;
+		thread_resume(thread, PTRACE_CONT);
+	} else if (number == SIGTRAP) {
+		trapped(engine, thread);
+	} else if (number == SIGSEGV && fault_of_ours(engine, thread)) {
+		/* done */
+	} else {
+		thread_signalled(engine, thread, number);
+	}
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tracing thread.  It alone makes ptrace calls; what it learns goes into
+ * the queue.  It sleeps in waitpid, out of which a signal wakes it when it is
+ * to detach.
+ */
+#include "tracers/cache-engine.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+
+#define OPTIONS                                                             \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | \
+	 PTRACE_O_TRACEEXIT)
+#define OPTIONS_FOLLOW (OPTIONS | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
+
+uint64_t
+cache_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int
+seize(struct cache_engine *engine, pid_t pid, pid_t tid)
+{
+	long int options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
+	struct cache_thread *thread;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) ||
+	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		return errno == ESRCH && pid != tid
+			       ? 0 /* a thread that has just ended */
+			       : fail_errno(errno,
+					    "cache: cannot trace process %d",
+					    (int)tid);
+	thread = thread_add(engine, pid, tid);
+	if (!thread)
+		return -ENOMEM;
+	thread->mode = engine->launched ? MODE_LAUNCH : MODE_NATIVE;
+	return roster_space(engine->setup.roster, pid, &thread->process->space);
+}
+
+/* All threads; again until there is no new one */
+static int
+seize_all(struct cache_engine *engine, pid_t pid)
+{
+	char path[64];
+	int error = 0;
+	bool found = true;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	while (found && !error) {
+		DIR *directory = opendir(path);
+		struct dirent *entry;
+
+		if (!directory)
+			return fail(ESRCH, "cache: no process %d", (int)pid);
+		found = false;
+		while (!error && (entry = readdir(directory))) {
+			pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+			if (tid <= 0 || thread_find(engine, tid))
+				continue;
+			found = true;
+			error = seize(engine, pid, tid);
+		}
+		closedir(directory);
+	}
+	return error;
+}
+
+static void
+attach(struct cache_engine *engine)
+{
+	int error = engine->launched ? seize(engine, engine->root, engine->root)
+				     : seize_all(engine, engine->root);
+
+	pthread_mutex_lock(&engine->lock);
+	engine->attached = true;
+	engine->attach_error = error;
+	pthread_cond_signal(&engine->changed);
+	pthread_mutex_unlock(&engine->lock);
+	engine->failed |= error < 0;
+	engine->maps_wanted = !engine->launched;
+}
+
+/* News of one thread */
+static void
+look_at(struct cache_engine *engine, pid_t tid, int status)
+{
+	struct cache_thread *thread = thread_find(engine, tid);
+
+	if (!thread) {
+		if (tid == engine->root && !WIFSTOPPED(status)) {
+			engine->root_ended = true;
+			engine->root_status = status;
+			return;
+		}
+		/* A new one, before its parent's stop tells whose it is */
+		if (WIFSTOPPED(status))
+			thread = thread_add(engine, 0, tid);
+		if (!thread)
+			return;
+	}
+	if (WIFSTOPPED(status) && !thread->process) {
+		thread->held = true;
+		thread->status = status;
+	} else if (WIFSTOPPED(status)) {
+		thread_stopped(engine, thread, status);
+	} else {
+		thread_ended(engine, thread, status);
+	}
+}
+
+/* Those that a call inside has found ended, and new ones that are known now */
+static void
+look_at_held(struct cache_engine *engine)
+{
+	struct cache_thread *next;
+
+	for (struct cache_thread *t = engine->threads; t; t = next) {
+		next = t->next;
+		if (!t->held || !t->process)
+			continue;
+		t->held = false;
+		look_at(engine, t->tid, t->status);
+		next = engine->threads;
+	}
+}
+
+void
+trace_look(struct cache_engine *engine, pid_t tid, int status)
+{
+	look_at(engine, tid, status);
+	look_at_held(engine);
+}
+
+static bool
+over(const struct cache_engine *engine)
+{
+	if (engine->failed || engine->detached)
+		return true;
+	return !engine->threads && (!engine->root_untraced ||
+				    engine->root_ended || !engine->launched);
+}
+
+void *
+trace_run(void *argument)
+{
+	struct cache_engine *engine = argument;
+	int status;
+
+	engine->tracing_tid = gettid();
+	attach(engine);
+	while (!over(engine)) {
+		pid_t tid = waitpid(-1, &status, __WALL);
+
+		if (tid > 0)
+			trace_look(engine, tid, status);
+		else if (errno == ECHILD)
+			break;
+		if (engine->detaching)
+			let_all_go(engine);
+	}
+	while (engine->threads)
+		thread_remove(engine, engine->threads);
+	records_event_put(engine);
+	queue_end(engine->queue, engine->failed ? -EIO : 0);
+	return NULL;
+}

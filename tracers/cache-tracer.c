@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The engine `cache`: the target runs a translation of its own code, made by
+ * us and kept in memory that both sides map, which writes into buffers what
+ * its accesses' addresses are made of.  No instruction of it is emulated, and
+ * its own code is untouched, so it can be joined and left at any time.
+ *
+ *	tracing thread: ptrace, translation  -> queue -> expansion: our caller
+ *	                 (cache-engine.h)              (cache-expand.h)
+ */
+#include "tracers/cache-engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "analyzer/fail.h"
+#include "tracers/about.h"
+#include "tracers/cache-expand.h"
+#include "tracers/xstate.h"
+
+#define WAIT_MS 50
+
+static struct cache_engine *
+of_source(struct source *source)
+{
+	return (struct cache_engine *)source;
+}
+
+/* Wake the tracing thread, which sleeps in waitpid */
+static void
+wake(struct cache_engine *engine)
+{
+	if (engine->started && engine->detaching && !engine->detached)
+		syscall(SYS_tgkill, getpid(), engine->tracing_tid, SIGALRM);
+}
+
+static int
+cache_next(struct source *source, struct batch *batch)
+{
+	struct cache_engine *engine = of_source(source);
+	struct cache_segment *segment;
+	int result, error = 0;
+
+	for (;;) {
+		bool empty = !batch->n_steps && !batch->n_events;
+
+		segment = queue_first(engine->queue, empty ? WAIT_MS : 0);
+		if (!segment) {
+			if (!empty)
+				return 1;
+			if (queue_ended(engine->queue, &error))
+				return error;
+			if (*engine->setup.stop && !engine->detaching)
+				return -EINTR;
+			wake(engine);
+			continue;
+		}
+		result = expander_append(engine->expander, segment, batch);
+		if (result < 0)
+			return result;
+		if (result)
+			return 1;
+		queue_done(engine->queue);
+	}
+}
+
+static void
+on_wake(int number)
+{
+	(void)number;
+}
+
+static int
+cache_attach(struct tracer *tracer, pid_t pid)
+{
+	struct cache_engine *engine = (struct cache_engine *)tracer;
+	const struct sigaction action = { .sa_handler = on_wake };
+	sigset_t all, old;
+	int error;
+
+	engine->root = pid;
+	engine->launched = !engine->setup.pid;
+	sigaction(SIGALRM, &action, &engine->old_action);
+	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&engine->tracing, NULL, trace_run, engine);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error)
+		return fail_errno(error, "cache: cannot start a thread");
+	engine->started = true;
+	pthread_mutex_lock(&engine->lock);
+	while (!engine->attached)
+		pthread_cond_wait(&engine->changed, &engine->lock);
+	error = engine->attach_error;
+	pthread_mutex_unlock(&engine->lock);
+	return error;
+}
+
+static bool
+cache_status(const struct tracer *tracer, int *status)
+{
+	const struct cache_engine *engine = (const struct cache_engine *)tracer;
+
+	if (engine->root_ended)
+		*status = engine->root_status;
+	return engine->root_ended;
+}
+
+static int
+cache_detach(struct tracer *tracer)
+{
+	((struct cache_engine *)tracer)->detaching = 1;
+	return 0;
+}
+
+static void
+say_counts(const struct cache_engine *engine)
+{
+	const struct cache_counts *c = &engine->counts;
+
+	if (!getenv("PAGESCOPE_CACHE_COUNTS"))
+		return;
+	fprintf(stderr,
+		"cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu\n",
+		(unsigned long long)c->stops, (unsigned long long)c->guards,
+		(unsigned long long)c->misses, (unsigned long long)c->links,
+		(unsigned long long)c->calls, (unsigned long long)c->signals,
+		(unsigned long long)c->steps);
+}
+
+static void
+cache_close(struct source *source)
+{
+	struct cache_engine *engine = of_source(source);
+
+	if (!engine)
+		return;
+	if (engine->started) {
+		engine->detaching = 1;
+		queue_abandon(engine->queue);
+		wake(engine);
+		pthread_join(engine->tracing, NULL);
+		sigaction(SIGALRM, &engine->old_action, NULL);
+	}
+	say_counts(engine);
+	queue_close(engine->queue);
+	expander_close(engine->expander);
+	files_close(engine->files);
+	pthread_mutex_destroy(&engine->lock);
+	pthread_cond_destroy(&engine->changed);
+	free(engine->xstate);
+	free(engine);
+}
+
+static const struct source_methods source_methods = {
+	.next = cache_next,
+	.close = cache_close,
+};
+
+static const struct tracer_methods methods = {
+	.attach = cache_attach,
+	.status = cache_status,
+	.detach = cache_detach,
+};
+
+static int
+cache_open(struct tracer **out, const struct tracer_setup *setup)
+{
+	struct cache_engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return fail(ENOMEM, "cache: no memory");
+	engine->setup = *setup;
+	engine->tracer.source.methods = &source_methods;
+	engine->tracer.source.stream = setup->stream;
+	engine->tracer.tracing = &methods;
+	pthread_mutex_init(&engine->lock, NULL);
+	pthread_cond_init(&engine->changed, NULL);
+	engine->xstate = malloc(XSTATE_BYTES_MAX);
+	if (!engine->xstate || queue_open(&engine->queue) ||
+	    files_open(&engine->files, setup->stream) ||
+	    expander_open(&engine->expander, setup->stream, setup->kinds)) {
+		cache_close(&engine->tracer.source);
+		return -ENOMEM;
+	}
+	about_engine(
+		setup->stream, "cache",
+		"each thread exactly; between threads by buffers and system calls");
+	*out = &engine->tracer;
+	return 0;
+}
+
+const struct tracer_ops cache_tracer = {
+	.name = "cache",
+	.help = "every access, by translated code in the target (5 - 12x slower, new); attaches to running processes",
+	.probe = target_probe,
+	.open = cache_open,
+};
