@@ -34,7 +34,7 @@ faults_probe(char *why, size_t why_bytes)
 	int error;
 
 	describe(&event, PERF_COUNT_SW_PAGE_FAULTS_MIN, 0);
-	error = sampler_try(&event.attr);
+	error = sampler_try(&event);
 	if (error == -EACCES || error == -EPERM)
 		snprintf(
 			why, why_bytes,
@@ -56,7 +56,7 @@ faults_open(struct tracer **out, const struct tracer_setup *setup)
 	describe(&events[0], PERF_COUNT_SW_PAGE_FAULTS_MIN, 0);
 	describe(&events[1], PERF_COUNT_SW_PAGE_FAULTS_MAJ, FAULT_FLAG_MAJOR);
 	for (int i = 0; i < 2 && !error; i++)
-		error = sampler_try(&events[i].attr);
+		error = sampler_try(&events[i]);
 	if (error)
 		return fail_errno(-error, "faults: perf_event_open");
 	if (events[0].attr.exclude_kernel) {

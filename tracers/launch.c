@@ -66,6 +66,48 @@ launch_find(const char *command, char *path, size_t path_bytes)
 	return worst;
 }
 
+/* What stands behind "#!" of a script's first line: 0, or -ENOENT: nothing */
+static int
+interpreter_of(const char *path, char *name, size_t name_bytes)
+{
+	char line[256] = "";
+	const char *from;
+	FILE *file = fopen(path, "re");
+	size_t n = file ? fread(line, 1, sizeof(line) - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	if (n < 3 || strncmp(line, "#!", 2) != 0)
+		return -ENOENT;
+	from = line + 2 + strspn(line + 2, " \t");
+	n = strcspn(from, " \t\n");
+	if (!n)
+		return -ENOENT;
+	snprintf(name, name_bytes, "%.*s", (int)n, from);
+	return 0;
+}
+
+int
+launch_check(const char *path)
+{
+	char name[256];
+	size_t n;
+	int error;
+
+	if (interpreter_of(path, name, sizeof(name)))
+		return 0;
+	error = usable(name);
+	if (!error)
+		return 0;
+	n = strlen(name);
+	if (name[n - 1] != '\r')
+		return fail_errno(-error, "%s: its interpreter %s", path, name);
+	return fail_errno(-error,
+			  "%s: its interpreter %.*s\\r (its first line ends in "
+			  "a carriage return: dos2unix)",
+			  path, (int)(n - 1), name);
+}
+
 static void
 reset_handlers(void)
 {

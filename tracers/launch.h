@@ -28,6 +28,9 @@ struct launch_setup {
  * -ENOENT, -EACCES (unsaid). */
 int launch_find(const char *command, char *path, size_t path_bytes);
 
+/* Is it a script without an interpreter?  0, or a negative errno (said) */
+int launch_check(const char *path);
+
 /* Fork it.  0, or a negative errno (said). */
 int launch_begin(struct launch *launch, const struct launch_setup *setup);
 /* Let it exec.  0 or -errno */

@@ -10,6 +10,7 @@
  */
 #include "tracers/roster.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "analyzer/fail.h"
@@ -29,6 +30,8 @@ struct names {
 
 struct roster {
 	struct stream *stream; /* not owned */
+	/* An engine may add on a thread of its own, beside others' */
+	pthread_mutex_t lock;
 	struct names threads, spaces;
 };
 
@@ -90,6 +93,7 @@ roster_open(struct roster **out, struct stream *stream)
 	if (!roster)
 		return fail(ENOMEM, "roster: no memory");
 	roster->stream = stream;
+	pthread_mutex_init(&roster->lock, NULL);
 	if (names_grow(&roster->threads) || names_grow(&roster->spaces)) {
 		roster_close(roster);
 		return -ENOMEM;
@@ -103,13 +107,14 @@ roster_close(struct roster *roster)
 {
 	if (!roster)
 		return;
+	pthread_mutex_destroy(&roster->lock);
 	free(roster->threads.slot);
 	free(roster->spaces.slot);
 	free(roster);
 }
 
-int
-roster_thread(struct roster *roster, pid_t pid, pid_t tid, uint32_t *number)
+static int
+thread_locked(struct roster *roster, pid_t pid, pid_t tid, uint32_t *number)
 {
 	struct thread thread = { .tid = (uint32_t)tid, .pid = (uint32_t)pid };
 	uint64_t key = (uint64_t)thread.pid << 32 | thread.tid;
@@ -150,8 +155,8 @@ space_add(struct roster *roster, pid_t pid, uint32_t parent, uint32_t *number)
 	return 0;
 }
 
-int
-roster_space(struct roster *roster, pid_t pid, uint32_t *number)
+static int
+space_locked(struct roster *roster, pid_t pid, uint32_t *number)
 {
 	const struct slot *slot = names_find(&roster->spaces, (uint32_t)pid);
 
@@ -161,19 +166,19 @@ roster_space(struct roster *roster, pid_t pid, uint32_t *number)
 	return 0;
 }
 
-int
-roster_fork(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
+static int
+fork_locked(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
 {
 	uint32_t from;
-	int error = roster_space(roster, parent, &from);
+	int error = space_locked(roster, parent, &from);
 
 	return error ? error : space_add(roster, pid, from, number);
 }
 
-int
-roster_share(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
+static int
+share_locked(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
 {
-	int error = roster_space(roster, parent, number);
+	int error = space_locked(roster, parent, number);
 	struct slot *slot;
 
 	if (error)
@@ -186,17 +191,89 @@ roster_share(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
 	return 0;
 }
 
-int
-roster_exec(struct roster *roster, pid_t pid, uint32_t *number)
-{
-	return space_add(roster, pid, SPACE_NONE, number);
-}
-
-void
-roster_exit(struct roster *roster, pid_t pid)
+static void
+exit_locked(struct roster *roster, pid_t pid)
 {
 	struct slot *slot = names_find(&roster->spaces, (uint32_t)pid);
 
 	if (slot->key)
 		slot->gone = true;
+}
+
+int
+roster_thread(struct roster *roster, pid_t pid, pid_t tid, uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&roster->lock);
+	error = thread_locked(roster, pid, tid, number);
+	pthread_mutex_unlock(&roster->lock);
+	return error;
+}
+
+int
+roster_space(struct roster *roster, pid_t pid, uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&roster->lock);
+	error = space_locked(roster, pid, number);
+	pthread_mutex_unlock(&roster->lock);
+	return error;
+}
+
+bool
+roster_space_known(struct roster *roster, pid_t pid, uint32_t *number)
+{
+	const struct slot *slot;
+	bool known;
+
+	pthread_mutex_lock(&roster->lock);
+	slot = names_find(&roster->spaces, (uint32_t)pid);
+	known = slot->key && !slot->gone;
+	if (known)
+		*number = slot->number;
+	pthread_mutex_unlock(&roster->lock);
+	return known;
+}
+
+int
+roster_fork(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&roster->lock);
+	error = fork_locked(roster, parent, pid, number);
+	pthread_mutex_unlock(&roster->lock);
+	return error;
+}
+
+int
+roster_share(struct roster *roster, pid_t parent, pid_t pid, uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&roster->lock);
+	error = share_locked(roster, parent, pid, number);
+	pthread_mutex_unlock(&roster->lock);
+	return error;
+}
+
+int
+roster_exec(struct roster *roster, pid_t pid, uint32_t *number)
+{
+	int error;
+
+	pthread_mutex_lock(&roster->lock);
+	error = space_add(roster, pid, SPACE_NONE, number);
+	pthread_mutex_unlock(&roster->lock);
+	return error;
+}
+
+void
+roster_exit(struct roster *roster, pid_t pid)
+{
+	pthread_mutex_lock(&roster->lock);
+	exit_locked(roster, pid);
+	pthread_mutex_unlock(&roster->lock);
 }

@@ -22,6 +22,8 @@ int roster_thread(struct roster *roster, pid_t pid, pid_t tid,
 /* The space that pid runs in now, added (parent SPACE_NONE, new image) when
  * pid is new. */
 int roster_space(struct roster *roster, pid_t pid, uint32_t *number);
+/* The same, but false where pid is new. */
+bool roster_space_known(struct roster *roster, pid_t pid, uint32_t *number);
 /* pid was forked from parent: a new space with the parent's image. */
 int roster_fork(struct roster *roster, pid_t parent, pid_t pid,
 		uint32_t *number);

@@ -10,12 +10,10 @@
  * only with the next one that fits, and not at all at the end), so what was
  * seen is compared with the events' own counts.
  */
-#include "tracers/sampler.h"
-#include "analyzer/base.h"
+#include "tracers/sampler-state.h"
 
 #include <dirent.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,98 +25,39 @@
 
 #include "analyzer/fail.h"
 #include "tracers/about.h"
-#include "tracers/files.h"
+#include "tracers/maps.h"
 #include "tracers/roster.h"
 
 #define RING_BYTES_MAX (8u << 20)
 #define RING_BYTES_MIN (16u << 10)
 #define WAIT_MS	       50
-#define SAMPLE_TYPE                                                  \
-	(PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID | \
-	 PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD)
-
-struct counter {
-	int fd;
-	uint64_t id;
-	uint8_t event; /* index in sampler->event */
-};
-
-struct ring {
-	struct perf_event_mmap_page *page;
-	uint64_t data_bytes;
-	int fd; /* not owned: of its first counter */
-};
-
-enum item_kind {
-	ITEM_SAMPLE,
-	ITEM_MAP,
-	ITEM_FORK,
-	ITEM_EXEC,
-	ITEM_EXIT,
-};
-
-struct item {
-	uint64_t time_ns, address, ip, length, offset, extra;
-	pid_t pid, tid;
-	uint32_t file;	/* of ITEM_MAP */
-	uint16_t flags; /* of ITEM_MAP */
-	uint8_t kind, event;
-	size_t order; /* of arrival, to break ties */
-};
-
-struct sampler {
-	struct tracer tracer; /* first */
-	struct tracer_setup setup;
-	const char *what;
-	struct sampler_event event[SAMPLER_EVENTS];
-	uint32_t name[SAMPLER_EVENTS]; /* file numbers */
-	size_t n_events;
-	uint64_t seen[SAMPLER_EVENTS];
-	struct counter *counter; /* owned */
-	size_t n_counters;
-	struct ring *ring; /* owned */
-	size_t n_rings;
-	struct files *files;
-
-	pthread_mutex_t lock; /* of all below */
-	struct item *item;    /* owned */
-	size_t n_items, size;
-	bool sorted, failed;
-	pthread_t thread;
-	bool running, leave;
-
-	pid_t root;
-	int root_status;
-	bool root_ended, detached;
-	uint64_t lost;	     /* told so far */
-	uint64_t seen_asked; /* when the counts were last read */
-	bool loss_said;
-};
+#define LOOK_MS	       5
+#define QUIET_LOOKS    (1000 / LOOK_MS)
 
 static int
-open_event(struct perf_event_attr *attr, pid_t pid, int core)
+open_event(struct perf_event_attr *attr, pid_t pid, int core, int group)
 {
-	long int fd = syscall(SYS_perf_event_open, attr, pid, core, -1,
+	long int fd = syscall(SYS_perf_event_open, attr, pid, core, group,
 			      PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : (int)fd;
 }
 
 int
-sampler_try(struct perf_event_attr *attr)
+sampler_try(struct sampler_event *event)
 {
-	struct perf_event_attr copy = *attr;
+	struct perf_event_attr copy = event->attr;
 	int fd;
 
 	copy.size = sizeof(copy);
 	copy.disabled = 1;
-	copy.sample_type = SAMPLE_TYPE;
-	fd = open_event(&copy, 0, -1);
+	copy.sample_type = SAMPLE_TYPE | event->sample_type;
+	fd = open_event(&copy, 0, -1, -1);
 	if (fd == -EACCES || fd == -EPERM) {
 		copy.exclude_kernel = copy.exclude_hv = 1;
-		fd = open_event(&copy, 0, -1);
+		fd = open_event(&copy, 0, -1, -1);
 		if (fd >= 0)
-			attr->exclude_kernel = attr->exclude_hv = 1;
+			event->attr.exclude_kernel = event->attr.exclude_hv = 1;
 	}
 	if (fd < 0)
 		return fd;
@@ -126,191 +65,11 @@ sampler_try(struct perf_event_attr *attr)
 	return 0;
 }
 
-static struct item *
-new_item(struct sampler *sampler)
-{
-	struct item *item;
-
-	if (sampler->n_items == sampler->size) {
-		size_t size = sampler->size ? 2 * sampler->size : 4096;
-
-		item = reallocarray(sampler->item, size, sizeof(*item));
-		if (!item) {
-			sampler->failed = true;
-			return NULL;
-		}
-		sampler->item = item;
-		sampler->size = size;
-	}
-	item = &sampler->item[sampler->n_items];
-	*item = (struct item){ .order = sampler->n_items, .file = UINT32_MAX };
-	sampler->n_items++;
-	sampler->sorted = false;
-	return item;
-}
-
-/* The fields of SAMPLE_TYPE, in the order of perf_event_open(2) */
-struct sample {
-	uint64_t id, ip;
-	uint32_t pid, tid;
-	uint64_t time, address, period;
-};
-
-static void
-take_sample(struct sampler *sampler, const void *body)
-{
-	struct item *item;
-	struct sample sample;
-	size_t i = 0;
-
-	memcpy(&sample, body, sizeof(sample));
-	while (i < sampler->n_counters && sampler->counter[i].id != sample.id)
-		i++;
-	if (i == sampler->n_counters)
-		return;
-	item = new_item(sampler);
-	if (!item)
-		return;
-	item->kind = ITEM_SAMPLE;
-	item->event = sampler->counter[i].event;
-	item->time_ns = sample.time;
-	item->address = sample.address;
-	item->ip = sample.ip;
-	item->extra = sample.period;
-	item->pid = (pid_t)sample.pid;
-	item->tid = (pid_t)sample.tid;
-	sampler->seen[item->event]++;
-}
-
-/* MMAP2 after its header */
-struct map_record {
-	uint32_t pid, tid;
-	uint64_t address, length, offset;
-	uint32_t major, minor;
-	uint64_t inode, generation;
-	uint32_t protection, flags;
-	char name[];
-};
-
-/* time, the last field but one of what sample_id_all appends (TID, TIME, ID
- * as IDENTIFIER) */
-static uint64_t
-time_of(const struct perf_event_header *header)
-{
-	uint64_t time;
-
-	memcpy(&time, (const char *)header + header->size - 16, sizeof(time));
-	return time;
-}
-
-static void
-take_map(struct sampler *sampler, const struct perf_event_header *header)
-{
-	const struct map_record *map = (const void *)(header + 1);
-	bool named = map->name[0] == '/' && strncmp(map->name, "//", 2);
-	struct item *item = new_item(sampler);
-
-	if (!item)
-		return;
-	item->kind = ITEM_MAP;
-	item->time_ns = time_of(header);
-	item->pid = (pid_t)map->pid;
-	item->tid = (pid_t)map->tid;
-	item->address = map->address;
-	item->length = map->length;
-	item->flags = (map->protection & PROT_READ ? MAP_FLAG_READ : 0) |
-		      (map->protection & PROT_WRITE ? MAP_FLAG_WRITE : 0) |
-		      (map->protection & PROT_EXEC ? MAP_FLAG_EXEC : 0) |
-		      (map->flags & MAP_SHARED ? MAP_FLAG_SHARED : 0);
-	if (named) {
-		item->flags |= MAP_FLAG_FILE;
-		item->offset = map->offset;
-	} else if (!strcmp(map->name, "[stack]")) {
-		item->flags |= MAP_FLAG_STACK;
-	} else if (!strcmp(map->name, "[heap]")) {
-		item->flags |= MAP_FLAG_HEAP;
-	}
-	if ((named || map->name[0] == '[') &&
-	    files_number(sampler->files, map->name, map->inode, &item->file))
-		sampler->failed = true;
-}
-
-static void
-take_task(struct sampler *sampler, const struct perf_event_header *header,
-	  enum item_kind kind)
-{
-	uint32_t field[4]; /* pid, ppid, tid, ptid; of COMM: pid, tid */
-	struct item *item = new_item(sampler);
-
-	if (!item)
-		return;
-	memcpy(field, header + 1, kind == ITEM_EXEC ? 8 : sizeof(field));
-	item->kind = (uint8_t)kind;
-	item->time_ns = time_of(header);
-	item->pid = (pid_t)field[0];
-	item->tid = (pid_t)field[kind == ITEM_EXEC ? 1 : 2];
-	if (kind == ITEM_FORK)
-		item->ip = field[1];
-}
-
-static void
-take(struct sampler *sampler, const struct perf_event_header *header)
-{
-	switch (header->type) {
-	case PERF_RECORD_SAMPLE:
-		take_sample(sampler, header + 1);
-		break;
-	case PERF_RECORD_MMAP2:
-		take_map(sampler, header);
-		break;
-	case PERF_RECORD_FORK:
-		take_task(sampler, header, ITEM_FORK);
-		break;
-	case PERF_RECORD_EXIT:
-		take_task(sampler, header, ITEM_EXIT);
-		break;
-	case PERF_RECORD_COMM:
-		if (header->misc & PERF_RECORD_MISC_COMM_EXEC)
-			take_task(sampler, header, ITEM_EXEC);
-		break;
-	default:
-		break;
-	}
-}
-
-/* Records are multiples of 8 bytes and may wrap */
-static void
-empty_ring(struct sampler *sampler, struct ring *ring)
-{
-	const char *data = (const char *)ring->page + ring->page->data_offset;
-	uint64_t head =
-		__atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
-	uint64_t tail = ring->page->data_tail;
-	uint64_t record[8192];
-
-	while (tail < head) {
-		struct perf_event_header header;
-		uint64_t at = tail & (ring->data_bytes - 1), first;
-
-		memcpy(&header, data + at, sizeof(header));
-		if (!header.size)
-			break;
-		first = ring->data_bytes - at;
-		if (first > header.size)
-			first = header.size;
-		memcpy(record, data + at, first);
-		memcpy((char *)record + first, data, header.size - first);
-		take(sampler, (const void *)record);
-		tail += header.size;
-	}
-	__atomic_store_n(&ring->page->data_tail, tail, __ATOMIC_RELEASE);
-}
-
 static void
 empty_all(struct sampler *sampler)
 {
 	for (size_t i = 0; i < sampler->n_rings; i++)
-		empty_ring(sampler, &sampler->ring[i]);
+		sampler_empty_ring(sampler, &sampler->ring[i]);
 }
 
 static void *
@@ -334,6 +93,25 @@ empty_always(void *argument)
 	return NULL;
 }
 
+/* SPE writes its packets into a ring of its own */
+static int
+map_aux(struct sampler *sampler, struct ring *ring)
+{
+	void *at;
+
+	ring->page->aux_offset = ring->page->data_offset + ring->data_bytes;
+	ring->page->aux_size = AUX_BYTES;
+	at = mmap(NULL, AUX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd,
+		  (off_t)ring->page->aux_offset);
+	if (at == MAP_FAILED)
+		return fail_errno(
+			errno,
+			"%s: no ring of %u bytes (kernel.perf_event_mlock_kb)",
+			sampler->what, AUX_BYTES);
+	ring->aux = at;
+	return 0;
+}
+
 static int
 map_ring(struct sampler *sampler, int fd)
 {
@@ -351,9 +129,10 @@ map_ring(struct sampler *sampler, int fd)
 				MAP_SHARED, fd, 0);
 
 		if (at != MAP_FAILED) {
-			ring[sampler->n_rings++] =
-				(struct ring){ at, bytes, fd };
-			return 0;
+			ring += sampler->n_rings++;
+			*ring = (struct ring){ at, bytes, fd, NULL };
+			return sampler->event[0].spe ? map_aux(sampler, ring)
+						     : 0;
 		}
 		error = errno;
 	}
@@ -368,14 +147,17 @@ attr_of(const struct sampler *sampler, size_t i)
 	struct perf_event_attr attr = sampler->event[i].attr;
 
 	attr.size = sizeof(attr);
-	attr.sample_type = SAMPLE_TYPE;
+	attr.sample_type = SAMPLE_TYPE | sampler->event[i].sample_type;
 	attr.sample_id_all = 1;
-	attr.inherit = !sampler->setup.no_follow;
+	attr.inherit = 1;
+	attr.inherit_thread = sampler->setup.no_follow;
 	attr.use_clockid = 1;
 	attr.clockid = CLOCK_MONOTONIC;
 	attr.watermark = 1;
 	attr.wakeup_watermark = RING_BYTES_MIN / 4;
-	attr.disabled = attr.enable_on_exec = !sampler->setup.pid;
+	/* Those of a group follow its leader */
+	attr.disabled = attr.enable_on_exec =
+		!sampler->setup.pid && !sampler->event[i].grouped;
 	if (!sampler->setup.companion && i == 0) {
 		attr.mmap = attr.mmap2 = attr.mmap_data = 1;
 		attr.task = attr.comm = attr.comm_exec = 1;
@@ -411,15 +193,21 @@ add_counter(struct sampler *sampler, int fd, size_t event, size_t ring)
 static int
 open_on_core(struct sampler *sampler, pid_t tid, int core, size_t ring)
 {
+	int leader = -1;
+
 	for (size_t i = 0; i < sampler->n_events; i++) {
 		struct perf_event_attr attr = attr_of(sampler, i);
-		int error, fd = open_event(&attr, tid, core);
+		bool grouped = sampler->event[i].grouped;
+		int error, fd = open_event(&attr, tid, core,
+					   grouped ? leader : -1);
 
 		if (fd == -ESRCH || fd == -ENODEV)
 			return 0; /* a thread that ended, a core that is off */
 		if (fd < 0)
 			return fail_errno(-fd, "%s: perf_event_open",
 					  sampler->what);
+		if (i == 0)
+			leader = fd;
 		error = add_counter(sampler, fd, i, ring);
 		if (error)
 			return error;
@@ -442,6 +230,28 @@ open_thread(struct sampler *sampler, pid_t tid)
 		ring += sampler->n_counters > before;
 	}
 	return 0;
+}
+
+/* Alone, what a running process has mapped is told here */
+static int
+add_mapping(void *context, const struct mapping_line *line)
+{
+	struct sampler *sampler = context;
+	struct item *item = sampler_item(sampler);
+
+	if (!item)
+		return -ENOMEM;
+	item->kind = ITEM_MAP;
+	item->pid = item->tid = sampler->root;
+	item->address = line->start;
+	item->length = line->end - line->start;
+	item->flags = line->flags | MAP_FLAG_INITIAL;
+	if (line->flags & MAP_FLAG_FILE)
+		item->offset = line->offset;
+	if (!*line->path)
+		return 0;
+	return files_number(sampler->files, line->path, line->inode,
+			    &item->file);
 }
 
 static int
@@ -467,6 +277,8 @@ sampler_attach(struct tracer *tracer, pid_t pid)
 			error = open_thread(sampler, tid);
 	}
 	closedir(threads);
+	if (!error && sampler->setup.pid && !sampler->setup.companion)
+		error = maps_each(pid, add_mapping, sampler);
 	if (error)
 		return error;
 	sigfillset(&all);
@@ -544,6 +356,33 @@ task_event(struct sampler *sampler, const struct item *item,
 	return error;
 }
 
+/*
+ * The kernel ends the events of a process that execs a set-user-ID program (or
+ * one that it may not read), which looks like its end before its first mapping.
+ */
+static void
+look_for_privileged(struct sampler *sampler, const struct item *item)
+{
+	pid_t *free_one = NULL;
+
+	for (size_t i = 0; i < FRESH; i++) {
+		if (sampler->fresh[i] == item->pid) {
+			sampler->fresh[i] = 0;
+			if (item->kind != ITEM_EXIT)
+				continue;
+			warn("%s: process %d has exec'd a set-user-ID or unreadable program: the kernel lets nobody watch it, it goes on unrecorded",
+			     sampler->what, (int)item->pid);
+			about_loss(
+				sampler->setup.stream,
+				"a set-user-ID or unreadable program was exec'd");
+		}
+		if (!sampler->fresh[i])
+			free_one = &sampler->fresh[i];
+	}
+	if (item->kind == ITEM_EXEC && free_one)
+		*free_one = item->pid;
+}
+
 static const uint8_t item_events[] = {
 	[ITEM_SAMPLE] = EVENT_FAULT, [ITEM_MAP] = EVENT_MAP,
 	[ITEM_FORK] = EVENT_FORK,    [ITEM_EXEC] = EVENT_EXEC,
@@ -559,6 +398,9 @@ put(struct sampler *sampler, const struct item *item, struct batch *batch)
 	int error;
 
 	/* A fork's record is the parent's event, with the child's ids */
+	if (item->kind == ITEM_FORK && sampler->setup.no_follow &&
+	    (pid_t)item->ip != item->pid)
+		return 0;
 	if (item->kind == ITEM_FORK)
 		where.pid = where.tid = (pid_t)item->ip;
 	error = place(sampler, &where, batch);
@@ -567,6 +409,7 @@ put(struct sampler *sampler, const struct item *item, struct batch *batch)
 	event = batch_event(batch, item_events[item->kind]);
 	if (!event)
 		return 1;
+	look_for_privileged(sampler, item);
 	event->time_ns = item->time_ns;
 	event->address = item->address;
 	batch->time_ns = item->time_ns;
@@ -588,6 +431,9 @@ put(struct sampler *sampler, const struct item *item, struct batch *batch)
 			event->type = EVENT_SAMPLE;
 			event->extra = item->extra;
 			event->file = sampler->name[item->event];
+			event->flags = item->flags;
+			event->length = item->length;
+			event->offset = item->offset;
 		}
 	}
 	return 0;
@@ -615,8 +461,9 @@ fill(struct sampler *sampler, struct batch *batch)
 			result = 1;
 	}
 	sampler->n_items -= done;
-	memmove(sampler->item, sampler->item + done,
-		sampler->n_items * sizeof(struct item));
+	if (done)
+		memmove(sampler->item, sampler->item + done,
+			sampler->n_items * sizeof(struct item));
 	return result < 0 ? result : batch->n_events > 0;
 }
 
@@ -643,7 +490,7 @@ static int
 account(struct sampler *sampler, struct batch *batch,
 	const uint64_t count[SAMPLER_EVENTS])
 {
-	uint64_t lost = 0;
+	uint64_t lost = sampler->damaged;
 
 	for (size_t i = 0; i < sampler->n_events; i++)
 		if (sampler->event[i].attr.sample_period == 1 &&
@@ -703,6 +550,20 @@ look_for_end(struct sampler *sampler)
 				WNOHANG) == sampler->root;
 }
 
+/* So that who stores the batches ends a block, which a kill would lose */
+static int
+empty_batch(struct sampler *sampler, struct batch *batch)
+{
+	int error = place(sampler,
+			  &(struct item){ .pid = sampler->root,
+					  .tid = sampler->root },
+			  batch);
+
+	batch->columned = true;
+	batch->time_ns = sampler->given_ns;
+	return error ? -ENOMEM : 1;
+}
+
 static int
 sampler_next(struct source *source, struct batch *batch)
 {
@@ -719,11 +580,17 @@ sampler_next(struct source *source, struct batch *batch)
 		got = take_all(sampler, batch);
 		if (!got && ended)
 			got = take_all(sampler, batch);
+		if (got > 0) {
+			sampler->given_ns = batch->time_ns;
+			sampler->quiet = 0;
+		}
 		if (got || ended)
 			return got;
 		if (*sampler->setup.stop)
 			return -EINTR;
-		usleep(WAIT_MS * 1000 / 10);
+		if (sampler->given_ns && ++sampler->quiet == QUIET_LOOKS)
+			return empty_batch(sampler, batch);
+		usleep(LOOK_MS * 1000);
 	}
 }
 
@@ -757,9 +624,12 @@ sampler_close(struct source *source)
 	__atomic_store_n(&sampler->leave, true, __ATOMIC_RELEASE);
 	if (sampler->running)
 		pthread_join(sampler->thread, NULL);
-	for (size_t i = 0; i < sampler->n_rings; i++)
+	for (size_t i = 0; i < sampler->n_rings; i++) {
+		if (sampler->ring[i].aux)
+			munmap(sampler->ring[i].aux, AUX_BYTES);
 		munmap(sampler->ring[i].page,
 		       page + sampler->ring[i].data_bytes);
+	}
 	for (size_t i = 0; i < sampler->n_counters; i++)
 		close(sampler->counter[i].fd);
 	pthread_mutex_destroy(&sampler->lock);

@@ -209,7 +209,7 @@ refresh(struct code *code, struct stepper *step, const struct tracee *tracee,
 	uint64_t pc, struct entry *entry)
 {
 	uint8_t bytes[INSTRUCTION_BYTES] = { 0 };
-	size_t n = step_read(tracee->tid, pc, bytes, sizeof(bytes));
+	size_t n = target_read(tracee->tid, pc, bytes, sizeof(bytes));
 	struct instruction new;
 
 	if (!n)

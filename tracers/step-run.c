@@ -216,7 +216,7 @@ pop_flags(struct tracee *tracee)
 	uint64_t flags;
 
 	if (tracee->trap_own ||
-	    step_read(tracee->tid, r->rsp, &flags, sizeof(flags)) !=
+	    target_read(tracee->tid, r->rsp, &flags, sizeof(flags)) !=
 		    sizeof(flags) ||
 	    flags & TRAP_FLAG)
 		return false;

@@ -13,7 +13,6 @@
 #include "analyzer/base.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -67,49 +66,20 @@ step_mask_restore(struct tracee *tracee)
 	}
 }
 
-/* One of the masks of /proc/TID/status: "SigCgt", "SigIgn" */
-static uint64_t
-signal_set(pid_t tid, const char *name)
-{
-	unsigned long long int set = 0;
-	char path[64], line[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)) &&
-		    sscanf(line + strlen(name), ": %llx", &set) == 1)
-			break;
-	fclose(file);
-	return set;
-}
-
-/* The handler's first instruction is next; the kernel has written its frame:
- * return address, ucontext, siginfo and the extended state */
+/* The handler's first instruction is next */
 static void
 handler_entered(struct stepper *step, struct tracee *tracee)
 {
 	const struct user_regs_struct *r = &tracee->registers;
+	struct where where = { step, tracee };
+	struct target target = step_target(&where);
 	struct event *event;
-	uint64_t state = 0;
-	uint32_t magic[2] = { 0 }, bytes = 512;
 
 	tracee->delivering = false;
 	event = step_event(step, tracee, EVENT_SIGNAL);
 	event->value = r->rdi;
 	event->address = r->rip;
-	/* fpregs of the ucontext (rdx); sw_reserved at 464 of the state */
-	step_read(tracee->tid, r->rdx + 40 + 184, &state, sizeof(state));
-	if (state > r->rsp && state - r->rsp < 65536) {
-		step_read(tracee->tid, state + 464, magic, sizeof(magic));
-		if (magic[0] == 0x46505853 && magic[1] < 65536)
-			bytes = magic[1];
-		step_kernel_access(step, tracee, EVENT_KERNEL_WRITE, r->rsp,
-				   state + bytes - r->rsp);
-	}
+	target_frame_written(&target, r);
 	step_mask_strip(tracee);
 }
 
@@ -124,7 +94,7 @@ own_trap(struct tracee *tracee, bool sent)
 	if (sent && tracee->process->trap_ignored)
 		return;
 	tracee->signal = SIGTRAP;
-	tracee->caught = signal_set(tracee->tid, "SigCgt") & TRAP_BIT;
+	tracee->caught = target_signal_set(tracee->tid, "SigCgt") & TRAP_BIT;
 }
 
 /* pushf saves the trap flag that stepping sets: the program must not see it */
@@ -187,7 +157,8 @@ signalled(struct stepper *step, struct tracee *tracee, int number)
 	tracee->restarts = call_was_interrupted(&tracee->registers);
 	tracee->delivering = false;
 	tracee->signal = number;
-	tracee->caught = signal_set(tracee->tid, "SigCgt") >> (number - 1) & 1;
+	tracee->caught =
+		target_signal_set(tracee->tid, "SigCgt") >> (number - 1) & 1;
 	if (tracee->caught)
 		step_mask_restore(tracee);
 }
@@ -230,8 +201,8 @@ clone_flags(const struct tracee *tracee, int event)
 	if (tracee->call.number == SYS_clone)
 		return tracee->call.argument[0];
 	if (tracee->call.number == SYS_clone3) {
-		step_read(tracee->tid, tracee->call.argument[0], &flags,
-			  sizeof(flags));
+		target_read(tracee->tid, tracee->call.argument[0], &flags,
+			    sizeof(flags));
 		return flags;
 	}
 	return event == PTRACE_EVENT_VFORK ? CLONE_VM_FLAG : 0;
@@ -264,20 +235,14 @@ forked(struct stepper *step, struct tracee *tracee, int event)
 	child->state = TRACEE_RUNNING;
 }
 
-static int
-initial_map(void *context, const struct mapping_line *line)
+static void
+initial_maps(struct stepper *step, struct tracee *tracee)
 {
-	void **both = context;
+	struct where where = { step, tracee };
+	struct target target = step_target(&where);
 
-	return step_map_event(both[0], both[1], line, MAP_FLAG_INITIAL);
-}
-
-void
-step_initial_maps(struct stepper *step, struct tracee *tracee)
-{
-	void *both[2] = { step, tracee };
-
-	maps_each(tracee->process->pid, initial_map, both);
+	target_initial_maps(&target);
+	step->failed |= target.failed;
 }
 
 static void
@@ -335,7 +300,8 @@ execed(struct stepper *step, struct tracee *tracee)
 	process->image =
 		stream_space(step->setup.stream, process->space)->image;
 	process->memory = (struct syscall_memory){ 0 };
-	process->trap_ignored = signal_set(tracee->tid, "SigIgn") & TRAP_BIT;
+	process->trap_ignored =
+		target_signal_set(tracee->tid, "SigIgn") & TRAP_BIT;
 	step->generation++;
 	step->full = true;
 	tracee->before_exec = false;
@@ -346,7 +312,7 @@ execed(struct stepper *step, struct tracee *tracee)
 		let_go_of_32_bit(step, tracee);
 		return;
 	}
-	step_initial_maps(step, tracee);
+	initial_maps(step, tracee);
 }
 
 static bool
@@ -369,7 +335,7 @@ event_stop(struct stepper *step, struct tracee *tracee, int number)
 	}
 	if (step->maps_wanted && tracee->tid == step->root) {
 		step->maps_wanted = false;
-		step_initial_maps(step, tracee);
+		initial_maps(step, tracee);
 	}
 	if (!tracee->in_call && !tracee->before_exec)
 		step_mask_strip(tracee);

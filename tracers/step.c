@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #define TURN	   2000 /* instructions */
 #define TICK_NS	   100000000
 #define BATCH_NS   250000000 /* a batch is handed out at least so often */
+#define QUIET_NS   1000000000
 #define YIELDS_MAX 50
 
 #define OPTIONS                                                             \
@@ -52,47 +52,6 @@ step_registers(struct tracee *tracee)
 		return -errno;
 	tracee->fresh = true;
 	return 0;
-}
-
-/* What process_vm_readv may not read (execute-only code), ptrace may */
-static size_t
-peek(pid_t tid, uint64_t address, uint8_t *to, size_t n_bytes)
-{
-	size_t done = 0;
-
-	while (done < n_bytes) {
-		unsigned long int word;
-		size_t n = n_bytes - done;
-
-		errno = 0;
-		word = (unsigned long int)ptrace(PTRACE_PEEKDATA, tid,
-						 address + done, NULL);
-		if (errno)
-			break;
-		if (n > sizeof(word))
-			n = sizeof(word);
-		memcpy(to + done, &word, n);
-		done += n;
-	}
-	return done;
-}
-
-size_t
-step_read(pid_t tid, uint64_t address, void *to, size_t n_bytes)
-{
-	/* Cut at a page boundary: what is before it is had also when what is
-	 * behind it is not there. */
-	size_t first = 4096 - (address & 4095);
-	struct iovec local = { to, n_bytes };
-	struct iovec remote[2] = {
-		{ (void *)(uintptr_t)address,
-		  n_bytes < first ? n_bytes : first },
-		{ (void *)(uintptr_t)(address + first),
-		  n_bytes < first ? 0 : n_bytes - first },
-	};
-	ssize_t got = process_vm_readv(tid, &local, 1, remote, 2, 0);
-
-	return got > 0 ? (size_t)got : peek(tid, address, to, n_bytes);
 }
 
 struct tracee *
@@ -540,6 +499,11 @@ step_next(struct source *source, struct batch *batch)
 			tick(step, 0);
 			return -EINTR;
 		}
+		/* An empty batch, so that who stores the batches ends a block,
+		 * which a kill would lose */
+		if (!news && !some && step->gave &&
+		    step_now_ns() - start > QUIET_NS)
+			break;
 		if (news && (++n & 255))
 			continue;
 		if (some && !step->block.open &&
@@ -549,6 +513,7 @@ step_next(struct source *source, struct batch *batch)
 	tick(step, 0);
 	step_block_close(step);
 	batch->time_ns = step_now_ns();
+	step->gave = batch->n || batch->n_events;
 	if (step->failed)
 		return -EIO;
 	return batch->n || batch->n_events || step->n_queued || !over(step);
@@ -699,35 +664,9 @@ step_open(struct tracer **out, const struct tracer_setup *setup)
 	return 0;
 }
 
-static int
-step_probe(char *why, size_t why_bytes)
-{
-	char scope[8] = "";
-	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-
-	if (file) {
-		if (!fgets(scope, sizeof(scope), file))
-			scope[0] = '\0';
-		fclose(file);
-	}
-	if (scope[0] == '3') {
-		snprintf(
-			why, why_bytes,
-			"ptrace is forbidden until the next boot (kernel.yama.ptrace_scope is 3)");
-		return -EPERM;
-	}
-	if (scope[0] == '2' && geteuid()) {
-		snprintf(
-			why, why_bytes,
-			"ptrace is root's alone here: sysctl kernel.yama.ptrace_scope=1");
-		return -EPERM;
-	}
-	return 0;
-}
-
 const struct tracer_ops step_tracer = {
 	.name = "step",
 	.help = "every instruction by ptrace single-step: exact and slow, the reference",
-	.probe = step_probe,
+	.probe = target_probe,
 	.open = step_open,
 };

@@ -27,6 +27,7 @@
 #include "tracers/operands.h"
 #include "tracers/roster.h"
 #include "tracers/syscalls.h"
+#include "tracers/target.h"
 #include "tracers/tracer.h"
 
 enum tracee_state {
@@ -109,6 +110,7 @@ struct stepper {
 
 	struct batch *batch;
 	bool full;	      /* hand the batch out */
+	bool gave;	      /* the last batch was not empty */
 	bool failed;	      /* an error was said */
 	bool detached;	      /* no more tracees by our own will */
 	bool root_untraced;   /* let go of after exec of a 32-bit program ... */
@@ -140,7 +142,6 @@ void step_tracee_remove(struct stepper *step, struct tracee *tracee);
 struct event *step_event(struct stepper *step, const struct tracee *tracee,
 			 enum event_type type);
 int step_registers(struct tracee *tracee);
-size_t step_read(pid_t tid, uint64_t address, void *to, size_t n_bytes);
 uint64_t step_now_ns(void);
 
 /* step-run.c: resume the active thread, by one instruction or into a call */
@@ -158,18 +159,16 @@ void step_ended(struct stepper *step, struct tracee *tracee, int status);
 /* SIGTRAP must not be blocked while user code is stepped. */
 void step_mask_strip(struct tracee *tracee);
 void step_mask_restore(struct tracee *tracee);
-/* Its mappings as they are now. */
-void step_initial_maps(struct stepper *step, struct tracee *tracee);
 
 /* step-syscall.c */
 void step_call_entry(struct stepper *step, struct tracee *tracee);
 void step_call_exit(struct stepper *step, struct tracee *tracee);
-void step_kernel_access(struct stepper *step, const struct tracee *tracee,
-			enum event_type type, uint64_t address,
-			uint64_t length);
-/* EVENT_MAP of one line of /proc/PID/maps */
-int step_map_event(struct stepper *step, const struct tracee *tracee,
-		   const struct mapping_line *line, uint16_t flags);
+/* What concerns the process of a tracee, for target.h */
+struct where {
+	struct stepper *step;
+	struct tracee *tracee;
+};
+struct target step_target(struct where *where);
 
 /* step-code.c */
 int code_open(struct code **out, struct stream *stream);

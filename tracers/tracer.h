@@ -33,7 +33,9 @@ struct tracer_setup {
 	/* Beside a main engine: next returns 0 at once when there is nothing
 	 * now, and is called again until the main engine has ended. */
 	bool companion;
-	pid_t pid;			   /* attach to this one, 0: launch */
+	uint64_t interval_ns; /* residency: between looks */
+	bool referenced;      /* residency: estimate what is in use */
+	pid_t pid;	      /* attach to this one, 0: launch */
 	const volatile sig_atomic_t *stop; /* end the recording soon */
 };
 

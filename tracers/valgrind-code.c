@@ -212,69 +212,120 @@ accesses_made(const struct stream *stream, uint32_t number,
 	return made;
 }
 
+static ALWAYS_INLINE uint64_t
+unit_root(const uint8_t *unit)
+{
+	uint64_t word;
+
+	memcpy(&word, unit, sizeof(word));
+	return (((word + RECORD_LOWEST) << 16) >> 16) - RECORD_LOWEST;
+}
+
+static void
+roots_copy(uint64_t *root, const uint8_t *unit, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		root[i] = unit_root(unit + i * RECORD_UNIT);
+}
+
+/* A record other than the usual ones: how many roots it has, or -EPROTO. */
+static NOINLINE int
+record_slots(const struct valgrind_code *code, uint32_t number, unsigned stored)
+{
+	unsigned slots = EXIT_UNKNOWN;
+
+	if (number < code->exits)
+		slots = code->exit[number].slots & (EXIT_UNKNOWN | EXIT_SLOTS);
+	if (slots & EXIT_UNKNOWN)
+		return fail(EPROTO, "valgrind: a record of the unknown exit %u",
+			    number);
+	if (stored != (slots < RECORD_MANY_ROOTS ? slots : RECORD_MANY_ROOTS))
+		return fail(EPROTO,
+			    "valgrind: exit %u with %u roots instead of %u",
+			    number, stored, slots);
+	return (int)slots;
+}
+
+/* All its roots; returns how many of its accesses were not made. */
+static NOINLINE uint32_t
+record_rest(const struct valgrind_code *code,
+	    const struct exit_meaning *meaning, const uint8_t *at,
+	    unsigned slots, uint64_t *root)
+{
+	roots_copy(root, at + RECORD_UNIT, slots);
+	if (!(meaning->slots & EXIT_GUARDED))
+		return 0;
+	return meaning->accesses -
+	       accesses_made(code->stream, meaning->step, root);
+}
+
+static const struct exit_meaning unknown = { .slots = EXIT_UNKNOWN };
+
+#define PREFETCH_BYTES 1024 /* the chunk comes from memory */
+
 /*
- * The hot loop.  Four roots are copied always, as most records have at most
- * four: a chunk has words to spare behind its end.
+ * The hot loop.  Two roots are copied always, as most records have at most
+ * two: a chunk has bytes to spare behind its end.  Where the next record is
+ * depends on this one's bytes alone, not on the table: 1.5 times as fast.
  */
 int
 valgrind_code_copy(struct valgrind_code *code, struct batch *batch,
 		   struct valgrind_cursor *cursor)
 {
-	const uint64_t *at = cursor->at, *const end = cursor->end;
-	const uint64_t *last = cursor->last;
+	const uint8_t *at = cursor->at, *const end = cursor->end;
+	const uint8_t *last = cursor->last;
 	const struct exit_meaning *const exit = code->exit;
 	const uint32_t exits = code->exits;
 	uint32_t *step = batch->step + batch->n_steps;
 	uint64_t *root = batch->root + batch->n_roots;
-	const uint32_t *const step_end = batch->step + BATCH_ACCESSES;
-	const uint64_t *const root_end =
-		batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX - 8;
-	uint32_t n = batch->n;
+	/* No step has less accesses than roots, or none. */
+	uint32_t most = valgrind_batch_most(batch), most_before = most,
+		 unmade = 0;
 	int result = 0;
 
 	while (at < end) {
-		uint32_t number = RECORD_EXIT(*at), slots;
-		struct exit_meaning meaning;
+		uint32_t number = valgrind_head(at);
+		unsigned slots = at[sizeof(number)];
+		const uint8_t *next;
+		const struct exit_meaning *meaning = &unknown;
 
 		if (number & RECORD_EVENT)
 			break;
-		if (unlikely(step == step_end || root > root_end ||
-			     n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX)) {
+		__builtin_prefetch(at + PREFETCH_BYTES);
+		if (unlikely(most > VALGRIND_BATCH_FULL)) {
 			result = 1;
 			break;
 		}
-		meaning = number < exits ? exit[number]
-					 : (struct exit_meaning){
-						   .slots = EXIT_UNKNOWN
-					   };
-		slots = meaning.slots & EXIT_SLOTS;
-		if (unlikely(meaning.slots & EXIT_UNKNOWN)) {
-			result = fail(EPROTO,
-				      "valgrind: a record of the unknown exit "
-				      "%u",
-				      number);
-			break;
+		if (likely(number < exits))
+			meaning = &exit[number];
+		root[0] = unit_root(at + RECORD_UNIT);
+		root[1] = unit_root(at + 2 * RECORD_UNIT);
+		if (unlikely(slots > 2 || meaning->slots != slots)) {
+			result = record_slots(code, number, slots);
+			if (result < 0)
+				break;
+			slots = (unsigned)result;
+			result = 0;
+			if (slots * RECORD_UNIT < (size_t)(end - at))
+				unmade += record_rest(code, meaning, at, slots,
+						      root);
 		}
-		if (unlikely(at + 1 + slots > end)) {
+		next = at + (1 + slots) * RECORD_UNIT;
+		if (unlikely(next > end)) {
 			at = end; /* a snapshot: its last record is half */
 			break;
 		}
-		memcpy(root, at + 1, 4 * sizeof(*root));
-		if (unlikely(slots > 4))
-			memcpy(root + 4, at + 5, (slots - 4) * sizeof(*root));
-		n += unlikely(meaning.slots & EXIT_GUARDED)
-			     ? accesses_made(code->stream, meaning.step, root)
-			     : meaning.accesses;
-		*step++ = meaning.step;
-		root += slots;
 		last = at;
-		at += 1 + slots;
+		at = next;
+		*step++ = meaning->step;
+		root += slots;
+		most += meaning->accesses;
 	}
-	cursor->at = at;
-	cursor->last = last;
-	batch->n = n;
 	batch->n_steps = (uint32_t)(step - batch->step);
 	batch->n_roots = (uint32_t)(root - batch->root);
+	batch->n += most - most_before - unmade;
+	cursor->at = at;
+	cursor->last = last;
 	return result;
 }
 
@@ -345,31 +396,55 @@ fault_step(struct valgrind_code *code, struct batch *batch,
 	return 0;
 }
 
+/* The part that an exit's number, or a start's, belongs to, or NULL */
+static const struct part *
+part_of_exit(const struct valgrind_code *code, uint32_t number, uint32_t *start)
+{
+	const struct part *part = NULL;
+
+	if (number >= code->exits)
+		return NULL;
+	*start = number;
+	while (*start && !(part = part_of_start(code, *start)))
+		--*start;
+	return part;
+}
+
+/* These bytes as roots, with zeros behind. */
+static void
+fault_roots(uint64_t root[SHAPE_SLOTS_MAX], const uint8_t *from, size_t bytes)
+{
+	size_t n = bytes / RECORD_UNIT;
+
+	memset(root, 0, SHAPE_SLOTS_MAX * sizeof(*root));
+	/* A unit is read as 8 bytes. */
+	roots_copy(root, from, n > 1 ? n - 1 : 0);
+}
+
 int
 valgrind_code_fault(struct valgrind_code *code, struct batch *batch,
 		    const struct valgrind_cursor *cursor, const uint64_t *word,
 		    size_t n)
 {
 	uint64_t root[2 * SHAPE_SLOTS_MAX];
+	const uint8_t *raw = (const uint8_t *)(word + 1);
+	size_t bytes = (n - 1) * sizeof(*word), from, to;
 	const struct part *part;
 	uint32_t number, start, slots;
-	size_t from, to;
 
-	if (n < 2 || n > SHAPE_SLOTS_MAX)
+	if (n < 2 || bytes / RECORD_UNIT > SHAPE_SLOTS_MAX)
 		return fail(EPROTO, "valgrind: a fault of %zu words", n);
-	part = part_of_start(code, RECORD_EXIT(word[1]));
-	to = part ? items_until(part, 0, word[0]) : 0;
-	if (part && to < part->n_items) {
-		memset(root, 0, sizeof(root));
-		memcpy(root, word + 2, (n - 2) * sizeof(*root));
+	number = valgrind_head(raw);
+	part = part_of_exit(code, number, &start);
+	to = part && number - start <= 1 ? items_until(part, 0, word[0]) : 0;
+	if (part && number - start <= 1 && to < part->n_items) {
+		fault_roots(root, raw + RECORD_UNIT, bytes - RECORD_UNIT);
 		return fault_step(code, batch, part, 0, to, root);
 	}
 	if (!cursor->last)
 		return 0;
-	number = start = RECORD_EXIT(*cursor->last);
-	while (start && !part_of_start(code, start))
-		start--;
-	part = part_of_start(code, start);
+	number = valgrind_head(cursor->last);
+	part = part_of_exit(code, number, &start);
 	if (!part)
 		return 0;
 	from = items_behind_exit(part, number - start);
@@ -377,8 +452,7 @@ valgrind_code_fault(struct valgrind_code *code, struct batch *batch,
 	if (to == part->n_items)
 		return 0;
 	slots = code->exit[number].slots & EXIT_SLOTS;
-	memset(root, 0, sizeof(root));
-	memcpy(root, cursor->last + 1, slots * sizeof(*root));
-	memcpy(root + slots, word + 1, (n - 1) * sizeof(*root));
+	roots_copy(root, cursor->last + RECORD_UNIT, slots);
+	fault_roots(root + slots, raw, bytes);
 	return fault_step(code, batch, part, from, to, root);
 }

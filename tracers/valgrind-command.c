@@ -180,7 +180,8 @@ program_check(const char *path)
 	     getxattr(path, "security.capability", NULL, 0) > 0))
 		return fail(EPERM,
 			    "valgrind: %s is set-user-ID or has capabilities: "
-			    "Valgrind can't run it",
+			    "Valgrind can't run it (record a copy without "
+			    "these, or, as root, use -e step)",
 			    path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -193,7 +194,8 @@ program_check(const char *path)
 	if (head[EI_CLASS] != ELFCLASS64 || elf.e_machine != EM_X86_64)
 		return fail(ENOEXEC,
 			    "valgrind: %s is not a 64-bit x86 program (class "
-			    "%u, machine %u): this engine records no other",
+			    "%u, machine %u): this engine records no other "
+			    "(-e faults records its page faults)",
 			    path, head[EI_CLASS], elf.e_machine);
 	return 0;
 }
@@ -221,9 +223,9 @@ valgrind_command_make(struct valgrind_command *command, int ring_fd, int log_fd,
 		      char ***argv)
 {
 	/*
-	 * command-line-only: no ~/.valgrindrc; -q: no banner; registers are
-	 * right where a handler of SIGSEGV looks at them and returns, without
-	 * which such programs loop (measured: 8 % of `none`).
+	 * command-line-only: no ~/.valgrindrc; -q: no banner; which registers
+	 * are right inside of a superblock: of faults only the pc is looked
+	 * at, until the program has a handler (observe.c).
 	 */
 	const char *const front[] = {
 		command->launcher,
@@ -233,7 +235,7 @@ valgrind_command_make(struct valgrind_command *command, int ring_fd, int log_fd,
 		"--trace-children=yes",
 		"--fair-sched=yes",
 		"--vgdb=no",
-		"--vex-iropt-register-updates=allregs-at-mem-access",
+		"--vex-iropt-register-updates=unwindregs-at-mem-access",
 		command->ring_option,
 	};
 	char path[PATH_MAX];

@@ -402,22 +402,32 @@ static const struct {
 	[RECORD_LOST] = { NULL, EVENT_LOST, 2 },
 };
 
+static const uint64_t *
+words_of(const uint8_t *head)
+{
+	return (const void *)(((uintptr_t)head + sizeof(uint32_t) + 7) &
+			      ~(uintptr_t)7);
+}
+
 int
 valgrind_events_take(struct valgrind_events *events,
 		     struct valgrind_process *process, struct batch *batch,
 		     struct valgrind_cursor *cursor)
 {
-	const uint64_t header = *cursor->at;
+	const uint32_t header = valgrind_head(cursor->at);
 	unsigned type = RECORD_TYPE(header);
-	struct taking taking = { events, process,	 batch,
-				 cursor, cursor->at + 1, RECORD_WORDS(header) };
+	struct taking taking = { events,
+				 process,
+				 batch,
+				 cursor,
+				 words_of(cursor->at),
+				 RECORD_WORDS(header) };
 	int result = EVENT_TAKEN;
 
 	if (type >= ARRAY_SIZE(records) || !records[type].words ||
 	    taking.n < records[type].words ||
-	    taking.n >= (size_t)(cursor->end - cursor->at))
-		return fail(EPROTO, "valgrind: a damaged record %#llx",
-			    (unsigned long long)header);
+	    (const uint8_t *)(taking.word + taking.n) > cursor->end)
+		return fail(EPROTO, "valgrind: a damaged record %#x", header);
 	if (batch->n_events == BATCH_EVENTS)
 		return EVENT_CUT_BEFORE;
 	if (records[type].take)
@@ -427,7 +437,7 @@ valgrind_events_take(struct valgrind_events *events,
 			   taking.word);
 	if (result == EVENT_CUT_BEFORE || result < 0)
 		return result;
-	cursor->at += 1 + taking.n;
+	cursor->at = (const uint8_t *)(taking.word + taking.n);
 	cursor->last = NULL;
 	return result;
 }

@@ -27,6 +27,7 @@ struct valgrind_pool {
 	uint64_t next; /* sequence number */
 	unsigned hole_tries;
 	unsigned snapshot_next; /* producer to look at */
+	uint8_t *snapshot;	/* owned; its chunk */
 };
 
 int
@@ -75,6 +76,7 @@ valgrind_pool_close(struct valgrind_pool *pool)
 	}
 	if (pool->fd >= 0)
 		close(pool->fd);
+	free(pool->snapshot);
 	free(pool);
 }
 
@@ -90,18 +92,18 @@ futex_wake(uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
-static const uint64_t *
-chunk_words(const struct valgrind_pool *pool, unsigned i)
+static uint8_t *
+chunk_bytes(const struct valgrind_pool *pool, unsigned i)
 {
-	return (const void *)((char *)pool->ring + RING_CHUNKS_OFFSET +
-			      i * RING_CHUNK_BYTES);
+	return (void *)((char *)pool->ring + RING_CHUNKS_OFFSET +
+			(size_t)i * RING_CHUNK_BYTES);
 }
 
 static struct ring_producer *
 producer_page(const struct valgrind_pool *pool, unsigned i)
 {
 	return (void *)((char *)pool->ring + RING_PRODUCERS_OFFSET +
-			(size_t)i * RING_PAGE);
+			(size_t)i * RING_AREA);
 }
 
 /* The committed chunk with the lowest number, or RING_CHUNKS. */
@@ -139,7 +141,7 @@ valgrind_pool_take(struct valgrind_pool *pool, struct valgrind_chunk *chunk)
 	pool->hole_tries = 0;
 	pool->next = found->sequence + 1;
 	*chunk = (struct valgrind_chunk){
-		.word = chunk_words(pool, i),
+		.data = chunk_bytes(pool, i),
 		.used = found->used,
 		.number = i,
 		.pid = (pid_t)(found->state & ~RING_FULL),
@@ -184,7 +186,7 @@ valgrind_pool_hurry(struct valgrind_pool *pool)
 {
 	for (unsigned i = 0; i < RING_PRODUCERS; i++) {
 		if (pool->ring->producer[i])
-			__atomic_store_n(&producer_page(pool, i)->limit, 0,
+			__atomic_store_n(&producer_page(pool, i)->hurry, 1,
 					 __ATOMIC_RELEASE);
 	}
 }
@@ -202,22 +204,40 @@ valgrind_pool_stop(struct valgrind_pool *pool)
 		futex_wake(&ring->fork_done[i]);
 }
 
-/* The producer's chunk as far as it is filled now; its last record may lack
- * some of its end, which a shorter prefix of its superblock covers. */
+/* What the producer's chunk lacks, put behind it. */
+static uint32_t
+rest_append(const struct ring_producer *page, uint8_t *chunk, uint32_t room)
+{
+	struct ring_rest rest = ring_rest(page);
+
+	if (rest.to < rest.from || rest.to > RING_AREA - RING_PAGE ||
+	    rest.kept > room - (RING_AREA - RING_PAGE))
+		return 0;
+	memcpy(chunk + rest.kept, (const char *)page + RING_PAGE + rest.from,
+	       rest.to - rest.from);
+	return rest.kept + rest.to - rest.from;
+}
+
+/* A copy of the producer's chunk as far as it is filled now; its last record
+ * may lack some of its end, which a shorter prefix of its superblock covers. */
 static bool
-page_snapshot(const struct valgrind_pool *pool, unsigned i,
+page_snapshot(struct valgrind_pool *pool, unsigned i,
 	      struct valgrind_chunk *chunk)
 {
 	const struct ring_producer *page = producer_page(pool, i);
-	uint64_t cursor = __atomic_load_n(&page->cursor, __ATOMIC_ACQUIRE);
-	uint32_t number = page->chunk;
-	uint64_t used = (cursor - page->base) / sizeof(uint64_t);
+	struct ring_producer then = *page;
+	uint32_t number = then.chunk;
 
-	if (!number || number > RING_CHUNKS || used > RING_CHUNK_WORDS)
+	if (!number || number > RING_CHUNKS || then.moving > RING_CHUNK_BYTES)
 		return false;
+	if (!pool->snapshot)
+		pool->snapshot = malloc(RING_CHUNK_BYTES);
+	if (!pool->snapshot)
+		return false;
+	memcpy(pool->snapshot, chunk_bytes(pool, number - 1), then.moving);
 	*chunk = (struct valgrind_chunk){
-		.word = chunk_words(pool, number - 1),
-		.used = (uint32_t)used,
+		.data = pool->snapshot,
+		.used = rest_append(page, pool->snapshot, RING_CHUNK_BYTES),
 		.number = number - 1,
 		.pid = (pid_t)page->pid,
 		.start_ns = pool->ring->chunk[number - 1].start_ns,
@@ -225,7 +245,9 @@ page_snapshot(const struct valgrind_pool *pool, unsigned i,
 	};
 	chunk->end_ns = chunk->start_ns;
 	/* Committed meanwhile? Then it was, or will be, taken in its turn. */
-	return __atomic_load_n(&pool->ring->chunk[number - 1].state,
+	return __atomic_load_n(&page->moving, __ATOMIC_ACQUIRE) ==
+		       then.moving &&
+	       __atomic_load_n(&pool->ring->chunk[number - 1].state,
 			       __ATOMIC_ACQUIRE) == page->pid;
 }
 
@@ -239,6 +261,12 @@ valgrind_pool_snapshot(struct valgrind_pool *pool, struct valgrind_chunk *chunk)
 			return true;
 	}
 	return false;
+}
+
+unsigned
+valgrind_pool_unrecorded(const struct valgrind_pool *pool)
+{
+	return __atomic_load_n(&pool->ring->unrecorded, __ATOMIC_ACQUIRE);
 }
 
 bool
@@ -275,8 +303,9 @@ producer_bury(struct valgrind_pool *pool, unsigned i)
 	if (number && number <= RING_CHUNKS) {
 		chunk = &ring->chunk[number - 1];
 		if (chunk->state == ring->producer[i]) {
-			chunk->used = (uint32_t)((page->cursor - page->base) /
-						 sizeof(uint64_t));
+			chunk->used =
+				rest_append(page, chunk_bytes(pool, number - 1),
+					    RING_CHUNK_BYTES);
 			chunk->end_ns = chunk->start_ns;
 			chunk->sequence =
 				__atomic_fetch_add(&ring->next_sequence, 1,

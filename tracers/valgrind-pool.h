@@ -13,9 +13,9 @@
 struct valgrind_pool;
 
 struct valgrind_chunk {
-	const uint64_t *word;
-	uint32_t used;
-	uint32_t number; /* of the chunk in the ring */
+	const uint8_t *data; /* at a multiple of 8 bytes */
+	uint32_t used;	     /* bytes */
+	uint32_t number;     /* of the chunk in the ring */
 	pid_t pid;
 	uint64_t start_ns, end_ns;
 	bool snapshot; /* still its producer's: not to be given back */
@@ -38,7 +38,7 @@ void valgrind_pool_give(struct valgrind_pool *pool,
 /* Until a chunk is committed, at most so long. */
 void valgrind_pool_wait(struct valgrind_pool *pool, unsigned milliseconds);
 
-/* Producers flush at their next superblock; with stop, they record no more. */
+/* Producers flush when Valgrind next looks around; with stop, they record no more. */
 void valgrind_pool_hurry(struct valgrind_pool *pool);
 void valgrind_pool_stop(struct valgrind_pool *pool);
 
@@ -58,6 +58,9 @@ unsigned valgrind_pool_check(struct valgrind_pool *pool,
 			     bool (*ignored)(void *context, pid_t pid),
 			     void (*dead)(void *context, pid_t pid),
 			     void *context);
+
+/* Forks and execs that ran unrecorded: too many processes were there. */
+unsigned valgrind_pool_unrecorded(const struct valgrind_pool *pool);
 
 /* Is it there, and not a zombie? */
 bool valgrind_pid_alive(pid_t pid);

@@ -28,6 +28,7 @@
 #define IDLE_MS	     20
 #define HURRY_IDLES  10 /* quiet for so long: ask for what there is */
 #define DETACH_IDLES 8	/* let running producers commit first */
+#define QUIET_IDLES  50 /* a second */
 
 struct valgrind {
 	struct tracer tracer;
@@ -46,7 +47,8 @@ struct valgrind {
 	pid_t root;
 	bool root_reaped, detached;
 	int root_status;
-	unsigned idles; /* in a row */
+	unsigned idles;	  /* in a row */
+	uint64_t last_ns; /* time of the last batch */
 };
 
 static struct valgrind *
@@ -72,8 +74,8 @@ chunk_begin(struct valgrind *v)
 	if (error)
 		return error;
 	v->cursor = (struct valgrind_cursor){
-		.at = v->chunk.word,
-		.end = v->chunk.word + v->chunk.used,
+		.at = v->chunk.data,
+		.end = v->chunk.data + v->chunk.used,
 	};
 	v->chunked = true;
 	v->idles = 0;
@@ -92,7 +94,7 @@ static uint64_t
 chunk_time_ns(const struct valgrind *v)
 {
 	const struct valgrind_chunk *chunk = &v->chunk;
-	uint64_t done = (uint64_t)(v->cursor.at - chunk->word);
+	uint64_t done = (uint64_t)(v->cursor.at - chunk->data);
 	uint64_t span = chunk->end_ns - chunk->start_ns;
 
 	if (!chunk->used)
@@ -137,7 +139,7 @@ chunk_batch(struct valgrind *v, struct batch *batch)
 {
 	int result = chunk_fill(v, batch);
 
-	batch->time_ns = chunk_time_ns(v);
+	batch->time_ns = v->last_ns = chunk_time_ns(v);
 	if (result < 0)
 		return result;
 	if (!result)
@@ -264,6 +266,41 @@ idle_detached(struct valgrind *v)
 	return chunk_begin(v);
 }
 
+/* So that who stores the batches ends a block, which a kill would lose */
+static int
+empty_batch(struct valgrind *v, struct batch *batch)
+{
+	struct valgrind_process *process;
+	int error = valgrind_process_get(v->events, v->root, &process);
+
+	if (error)
+		return error;
+	batch->packed = true;
+	batch->thread = process->main_thread;
+	batch->space = process->space;
+	batch->time_ns = v->last_ns;
+	return 1;
+}
+
+/* At the end: what nobody could say before. */
+static void
+losses_say(const struct valgrind *v)
+{
+	unsigned n = valgrind_pool_unrecorded(v->pool);
+	json_t *losses = json_object_get(stream_about(v->tracer.source.stream),
+					 "losses");
+
+	if (!n)
+		return;
+	warn("valgrind: %u forks and execs ran unrecorded: too many processes "
+	     "at once",
+	     n);
+	json_array_append_new(losses,
+			      json_pack("{s:s, s:i, s:s}", "engine", "valgrind",
+					"forks and execs", (int)n, "why",
+					"too many processes at once"));
+}
+
 static int
 valgrind_next(struct source *source, struct batch *batch)
 {
@@ -281,8 +318,12 @@ valgrind_next(struct source *source, struct batch *batch)
 			return -EINTR;
 		else
 			result = idle(v, batch);
-		if (result == -ENOENT)
+		if (!result && v->idles == QUIET_IDLES && v->last_ns)
+			result = empty_batch(v, batch);
+		if (result == -ENOENT) {
+			losses_say(v);
 			return 0;
+		}
 		if (result)
 			return result;
 	}

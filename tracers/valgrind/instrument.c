@@ -5,10 +5,14 @@
  * only the roots (an address that is another one plus a constant is not
  * stored again), and which exit was taken.
  *
- *	if (cursor > limit) flush();           at the start
- *	P = cursor; P[0] = start's number
- *	... P[1] = address of the 1st root ... before each access that needs it
- *	P[0] = exit's number; cursor = &P[1 + roots so far]   before each exit
+ *	if (cursor > limit) full();                  at the start
+ *	P = cursor; P[0] = 1st exit's number, roots
+ *	... P[1] = address of the 1st root ...       before each access that needs it
+ *	P[0] = exit's number; cursor = &P[1 + roots so far]    before each exit
+ *
+ * in units of RECORD_UNIT bytes; roots are stored as 8 bytes, and the next one
+ * overwrites what is too much.  What is the same as at the exit before is not
+ * stored again.
  *
  * An exit that is not taken is overwritten by the next.  The list itself goes
  * to the consumer once, as RECORD_CODE.  A superblock with too many accesses
@@ -51,6 +55,8 @@ static IRExpr *start;
 static UInt first_exit, exits, accesses, slots;
 static UInt exit_items, exit_accesses; /* when the last exit was stored */
 static UInt cursor_slots;
+static IRConst *head;		/* as stored at the start */
+static UInt head_roots;		/* as last stored */
 static ULong pc;		/* of the instruction */
 static const IRExpr *mergeable; /* address of a load just listed */
 static ULong item[ITEMS_MAX];
@@ -87,10 +93,11 @@ store(IRExpr *to, IRExpr *value)
 }
 
 static IRExpr *
-word_at(UInt word)
+unit_at(UInt unit, UInt byte)
 {
-	return assign(Ity_I64, IRExpr_Binop(Iop_Add64, start,
-					    constant(word * sizeof(ULong))));
+	return assign(Ity_I64,
+		      IRExpr_Binop(Iop_Add64, start,
+				   constant(unit * RECORD_UNIT + byte)));
 }
 
 static void
@@ -116,10 +123,12 @@ part_begin(void)
 	exit_accesses = 0;
 
 	start = load(&producer.at.cursor);
-	full = assign(Ity_I1, IRExpr_Binop(Iop_CmpLT64U,
-					   load(&producer.at.limit), start));
-	flush = unsafeIRDirty_0_N(0, "producer_flush",
-				  VG_(fnptr_to_fnentry)(&producer_flush),
+	/* In this form VEX compares with an immediate operand. */
+	full = assign(Ity_I1, IRExpr_Binop(Iop_CmpLE64U, start,
+					   constant(PRODUCER_LIMIT)));
+	full = assign(Ity_I1, IRExpr_Unop(Iop_Not1, full));
+	flush = unsafeIRDirty_0_N(0, "producer_full",
+				  VG_(fnptr_to_fnentry)(&producer_full),
 				  mkIRExprVec_0());
 	flush->guard = full;
 	flush->mFx = Ifx_Modify;
@@ -127,8 +136,26 @@ part_begin(void)
 	flush->mSize = sizeof(producer.at.cursor);
 	addStmtToIRSB(out, IRStmt_Dirty(flush));
 	start = load(&producer.at.cursor);
-	/* Names the superblock if it is left by a fault: see valgrind-code.c */
-	store(start, IRExpr_Const(IRConst_U32(first_exit)));
+	/* Of the first exit, once it is known; names the superblock if it is
+	 * left by a fault before: see valgrind-code.c */
+	head = IRConst_U64(first_exit);
+	store(start, IRExpr_Const(head));
+}
+
+/* The head of a record, as it is to stand when this exit is taken. */
+static void
+head_store(void)
+{
+	UInt roots = slots < RECORD_MANY_ROOTS ? slots : RECORD_MANY_ROOTS;
+
+	if (exits == 1)
+		head->Ico.U64 = (first_exit + 1) | (ULong)roots << 32;
+	else
+		store(start, IRExpr_Const(IRConst_U32(first_exit + exits)));
+	if (exits > 1 && roots != head_roots)
+		store(unit_at(0, sizeof(UInt)),
+		      IRExpr_Const(IRConst_U8((UChar)roots)));
+	head_roots = roots;
 }
 
 /* Before each place where control may leave; again: to where it is, which
@@ -145,10 +172,10 @@ part_exit(Bool again)
 		 (ULong)slots << 32);
 	exit_items = n_items;
 	exit_accesses = accesses;
-	store(start, IRExpr_Const(IRConst_U32(first_exit + exits)));
+	head_store();
 	if (cursor_slots == slots + 1)
 		return;
-	store(constant((Addr)&producer.at.cursor), word_at(slots + 1));
+	store(constant((Addr)&producer.at.cursor), unit_at(slots + 1, 0));
 	cursor_slots = slots + 1;
 }
 
@@ -199,8 +226,11 @@ address_follow(const IRStmt *s)
 	if (base->tag != Iex_RdTmp)
 		return;
 	from = &address[base->Iex.RdTmp.tmp];
+	sum += from->displacement;
+	if (sum != (Int)sum)
+		return; /* the root of an address must fit a unit */
 	to->root = from->root;
-	to->displacement = from->displacement + sum;
+	to->displacement = sum;
 }
 
 /* The slot that holds the root of this address, stored if it is not yet. */
@@ -211,7 +241,7 @@ root_slot(IRTemp temp)
 
 	if (!address[root].slot) {
 		address[root].slot = (Int)++slots;
-		store(word_at(slots), IRExpr_RdTmp(root));
+		store(unit_at(slots, 0), IRExpr_RdTmp(root));
 	}
 	return (UInt)address[root].slot;
 }
@@ -252,7 +282,7 @@ access_add(UInt kind, IRExpr *at, UInt size, IRExpr *guard)
 		IRExpr *made =
 			assign(Ity_I64, IRExpr_ITE(guard, at, constant(0)));
 
-		store(word_at(++slots), made);
+		store(unit_at(++slots, 0), made);
 		word |= 1 << 6 | (ULong)slots << 32;
 	} else if (at->tag == Iex_Const) {
 		displacement = at->Iex.Const.con->Ico.U64;

@@ -22,6 +22,9 @@ extern Bool VG_(clo_trace_children);
 extern Addr VG_(brk_base);
 extern Bool VG_(is_exiting)(ThreadId tid);
 extern const UChar VG_(trampoline_stuff_start)[];
+extern void VG_(discard_translations)(Addr start, ULong length,
+				      const HChar *who);
+extern VexControl vex_control; /* of libVEX: what it was started with */
 
 #define EVENT(type, ...)                                               \
 	do {                                                           \
@@ -191,6 +194,8 @@ client_starts(ThreadId tid, ULong blocks)
 	if (!client_began && observe_clean)
 		client_begin(tid);
 	client_began = in_client = True;
+	if (producer.at.hurry)
+		producer_flush();
 }
 
 /* The superblock that ran was left inside, by a fault. */
@@ -297,6 +302,30 @@ exec_failed(void)
 	event_text(RECORD_EXEC, 1, &kind, NULL);
 }
 
+/*
+ * Registers are right in memory at each access, not only at the ends of
+ * superblocks, once a handler may look at them there and return: without that
+ * such programs loop, with it all code is slower (measured: 8 % of gzip).
+ */
+static void
+handler_before(UInt number, Addr at)
+{
+	const struct vki_sigaction_base *action = (const void *)at;
+
+	if ((number != VKI_SIGSEGV && number != VKI_SIGBUS &&
+	     number != VKI_SIGFPE && number != VKI_SIGILL &&
+	     number != VKI_SIGTRAP) ||
+	    vex_control.iropt_register_updates_default >=
+		    VexRegUpdAllregsAtMemAccess ||
+	    !VG_(am_is_valid_for_client)(at, sizeof(*action), VKI_PROT_READ) ||
+	    action->ksa_handler == VKI_SIG_DFL ||
+	    action->ksa_handler == VKI_SIG_IGN)
+		return;
+	vex_control.iropt_register_updates_default =
+		VexRegUpdAllregsAtMemAccess;
+	VG_(discard_translations)(0, ~0ull, "pagescope");
+}
+
 static void
 detach_before(Addr at)
 {
@@ -314,6 +343,9 @@ call_before(ThreadId tid, UInt number, UWord *arg, UInt n)
 		break;
 	case __NR_execveat:
 		exec_before(arg[1], arg[2]);
+		break;
+	case __NR_rt_sigaction:
+		handler_before((UInt)arg[0], arg[1]);
 		break;
 	case __NR_shmdt:
 		detach_before(arg[0]);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The producer's side of the ring: claims a chunk by compare-and-swap, fills
- * it, commits it.  It waits when the consumer is far behind, but never for a
- * consumer that is gone: then, and after a stop, everything goes to a private
- * buffer that is overwritten again and again.
+ * The producer's side of the ring: claims a chunk by compare-and-swap, moves
+ * what the buffer has to it, commits it.  It waits when the consumer is far
+ * behind, but never for a consumer that is gone: then, and after a stop, the
+ * buffer is private and overwritten again and again.
  */
 #include "tracers/valgrind/tool.h"
 
@@ -18,6 +18,8 @@
 
 #include "pub_tool_clientstate.h"
 
+#include <emmintrin.h>
+
 extern SysRes VG_(am_shared_mmap_file_float_valgrind)(SizeT length, UInt prot,
 						      Int fd, Off64T offset);
 extern Int VG_(safe_fd)(Int old);
@@ -27,12 +29,10 @@ extern struct {
 	Bool socket;
 } VG_(log_output_sink);
 
-/*
- * Kept free above the limit: one record (1 + 1024 words) and the event that
- * saves an interrupted one (2 + 1024).
- */
-#define MARGIN_WORDS 4096
+#define BUFFER_BYTES (RING_AREA - RING_PAGE)
 #define EXIT_BLOCK   4096u
+
+#define BARRIER() __asm__ volatile("" ::: "memory")
 
 union producer_page producer __attribute__((aligned(RING_PAGE)));
 UInt producer_kinds;
@@ -46,7 +46,6 @@ static UInt next_exit, exits_left;
 static UInt fork_ordinal; /* of the fork going on */
 static UInt fork_wait;	  /* our parent's: to be done before we commit */
 static Int fork_parent;
-static ULong nowhere[2 * MARGIN_WORDS];
 
 static ULong
 now_ns(void)
@@ -71,20 +70,22 @@ futex_wake(UInt *word)
 	SYSTEM(__NR_futex, word, VKI_FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
 }
 
+/* Nothing in the buffer, nothing in the chunk */
 static void
-words_at(ULong *base, UInt words)
+buffer_begin(void)
 {
-	producer.at.base = producer.at.cursor = (Addr)base;
-	producer.at.limit = (Addr)(base + words - MARGIN_WORDS);
+	producer.at.moved = producer.at.moving = 0;
+	producer.at.base = producer.at.cursor = (Addr)&producer + RING_PAGE;
+	producer.at.hurry = 0;
 }
 
-/* Where the chunk in use ends for events: the consumer may set limit to 0 */
-static Addr
-words_end(void)
+/* Our own anonymous memory where the ring's was */
+static void
+page_private(void)
 {
-	UInt words = producer_dropping ? 2 * MARGIN_WORDS : RING_CHUNK_WORDS;
-
-	return producer.at.base + (words - MARGIN_WORDS) * sizeof(ULong);
+	SYSTEM(__NR_mmap, &producer, RING_AREA, VKI_PROT_READ | VKI_PROT_WRITE,
+	       VKI_MAP_PRIVATE | VKI_MAP_FIXED | VKI_MAP_ANONYMOUS, -1, 0);
+	buffer_begin();
 }
 
 static void
@@ -93,22 +94,14 @@ drop(void)
 	producer_dropping = True;
 	producer_kinds = 0;
 	producer.at.chunk = 0;
-	words_at(nowhere, 2 * MARGIN_WORDS);
-}
-
-/* Our own page of anonymous memory where the ring's page was */
-static void
-page_private(void)
-{
-	SYSTEM(__NR_mmap, &producer, RING_PAGE, VKI_PROT_READ | VKI_PROT_WRITE,
-	       VKI_MAP_PRIVATE | VKI_MAP_FIXED | VKI_MAP_ANONYMOUS, -1, 0);
+	page_private();
 }
 
 static Bool
 page_shared(UInt which)
 {
-	Off64T at = (Off64T)(RING_PRODUCERS_OFFSET + (ULong)which * RING_PAGE);
-	SysRes mapped = SYSTEM(__NR_mmap, &producer, RING_PAGE,
+	Off64T at = (Off64T)(RING_PRODUCERS_OFFSET + (ULong)which * RING_AREA);
+	SysRes mapped = SYSTEM(__NR_mmap, &producer, RING_AREA,
 			       VKI_PROT_READ | VKI_PROT_WRITE,
 			       VKI_MAP_SHARED | VKI_MAP_FIXED, ring_fd, at);
 
@@ -135,8 +128,7 @@ chunk_try(void)
 						  pid))
 			continue;
 		ring->chunk[i].start_ns = now_ns();
-		words_at((ULong *)(ring_chunks + i * RING_CHUNK_BYTES),
-			 RING_CHUNK_WORDS);
+		buffer_begin();
 		producer.at.chunk = i + 1;
 		return True;
 	}
@@ -179,7 +171,7 @@ fork_finish(void)
 	fork_wait = 0;
 }
 
-/* Commit chunk `which` of `used` words, which is ours. */
+/* Commit chunk `which` of `used` bytes, which is ours. */
 static void
 chunk_commit(UInt which, UInt used)
 {
@@ -195,22 +187,65 @@ chunk_commit(UInt which, UInt used)
 		futex_wake(&ring->committed);
 }
 
-static UInt
-words_used(const struct ring_producer *p)
+/* Copy to a chunk by stores that leave no line of it in our caches. */
+static void
+stream_out(UChar *to, const UChar *from, UInt bytes)
 {
-	return (UInt)((p->cursor - p->base) / sizeof(ULong));
+	for (UInt i = 0; i < bytes; i += RING_LINE) {
+		for (UInt k = 0; k < RING_LINE; k += sizeof(__m128i))
+			_mm_stream_si128((void *)(to + i + k),
+					 *(const __m128i *)(from + i + k));
+	}
+	_mm_sfence();
+}
+
+static UChar *
+chunk_bytes(const struct ring_producer *p)
+{
+	return ring_chunks + (p->chunk - 1) * RING_CHUNK_BYTES;
+}
+
+/* Killed anywhere in here, ring_rest() still tells what is where. */
+static void
+buffer_move(void)
+{
+	struct ring_producer *p = &producer.at;
+	UChar *base = producer.bytes + RING_PAGE;
+	UInt used = (UInt)(p->cursor - p->base);
+	UInt lines = used & ~(RING_LINE - 1);
+
+	stream_out(chunk_bytes(p) + p->moved, base, lines);
+	p->moving = p->moved + lines;
+	BARRIER();
+	if (lines)
+		__builtin_memcpy(base, base + lines, RING_LINE);
+	BARRIER();
+	p->cursor = p->base + used - lines;
+	BARRIER();
+	p->moved = p->moving;
+}
+
+/* Of a producer that writes no more: the chunk is whole then. */
+static void
+rest_commit(const struct ring_producer *p)
+{
+	struct ring_rest rest = ring_rest(p);
+	const UChar *buffer = (const UChar *)p + RING_PAGE;
+
+	VG_(memcpy)
+	(chunk_bytes(p) + rest.kept, buffer + rest.from, rest.to - rest.from);
+	chunk_commit(p->chunk - 1, rest.kept + rest.to - rest.from);
 }
 
 static void
 own_commit(void)
 {
-	UInt chunk = producer.at.chunk;
-
-	if (!chunk)
+	if (!producer.at.chunk)
 		return;
 	if (fork_wait)
 		fork_finish();
-	chunk_commit(chunk - 1, words_used(&producer.at));
+	buffer_move();
+	rest_commit(&producer.at);
 	producer.at.chunk = 0;
 }
 
@@ -218,15 +253,26 @@ void
 producer_flush(void)
 {
 	if (producer_dropping) {
-		words_at(nowhere, 2 * MARGIN_WORDS);
+		buffer_begin();
 		return;
 	}
-	if (producer.at.cursor == producer.at.base && !ring->stop) {
-		words_at((ULong *)producer.at.base, RING_CHUNK_WORDS);
+	if (producer.at.cursor == producer.at.base && !producer.at.moved &&
+	    !ring->stop) {
+		buffer_begin();
 		return;
 	}
 	own_commit();
 	chunk_claim();
+}
+
+void
+producer_full(void)
+{
+	if (producer_dropping ||
+	    producer.at.moved + 2 * BUFFER_BYTES > RING_CHUNK_BYTES)
+		producer_flush();
+	else
+		buffer_move();
 }
 
 void
@@ -250,8 +296,10 @@ slot_claim(void)
 		    __sync_bool_compare_and_swap(&ring->producer[slot], 0, pid))
 			break;
 	}
-	if (slot == RING_PRODUCERS || !page_shared(slot))
+	if (slot == RING_PRODUCERS || !page_shared(slot)) {
+		__sync_fetch_and_add(&ring->unrecorded, 1);
 		return False;
+	}
 	producer.at = (struct ring_producer){ .pid = pid };
 	return True;
 }
@@ -265,12 +313,12 @@ predecessor_commit(void)
 	for (UInt i = 0; i < RING_PRODUCERS; i++) {
 		const struct ring_producer *old =
 			(const void *)((UChar *)ring + RING_PRODUCERS_OFFSET +
-				       (SizeT)i * RING_PAGE);
+				       (SizeT)i * RING_AREA);
 
 		if (ring->producer[i] != pid)
 			continue;
 		if (old->chunk)
-			chunk_commit(old->chunk - 1, words_used(old));
+			rest_commit(old);
 		__atomic_store_n(&ring->producer[i], 0, __ATOMIC_RELEASE);
 	}
 }
@@ -308,7 +356,6 @@ producer_open(const HChar *descriptors)
 	ring_chunks = (UChar *)ring + RING_CHUNKS_OFFSET;
 	predecessor_commit();
 	if (ring->stop || !slot_claim()) {
-		page_private();
 		drop();
 		return;
 	}
@@ -336,33 +383,44 @@ producer_exits_used(UInt n)
 	exits_left -= n;
 }
 
+/* Where the words of an event at the cursor stand */
+static ULong *
+event_words(Addr cursor)
+{
+	return (ULong *)((cursor + sizeof(UInt) + 7) & ~(Addr)7);
+}
+
+static void
+event_end(UInt type, UInt words)
+{
+	UInt *head = (UInt *)producer.at.cursor;
+
+	producer.at.cursor = (Addr)(event_words(producer.at.cursor) + words);
+	*head = RECORD(type, words);
+}
+
 void
 producer_event(UInt type, UInt n, const ULong *word)
 {
-	ULong *to;
-
 	if (producer_dropping)
 		return;
-	if (producer.at.cursor + (n + 1) * sizeof(ULong) > words_end())
-		producer_flush();
-	to = (ULong *)producer.at.cursor;
-	to[0] = RECORD(type, n);
-	VG_(memcpy)(to + 1, word, n * sizeof(ULong));
-	producer.at.cursor += (n + 1) * sizeof(ULong);
+	if (producer.at.cursor > PRODUCER_LIMIT)
+		producer_full();
+	VG_(memcpy)(event_words(producer.at.cursor), word, n * sizeof(ULong));
+	event_end(type, n);
 }
 
 void
 producer_fault(Addr pc, UInt roots)
 {
-	ULong *to = (ULong *)producer.at.cursor;
-	UInt words = roots + 1;
+	ULong *to = event_words(producer.at.cursor);
+	UInt bytes = (roots + 2) * RECORD_UNIT;
 
 	if (producer_dropping)
 		return;
-	VG_(memmove)(to + 2, to, words * sizeof(ULong));
-	to[0] = RECORD(RECORD_FAULT, words + 1);
-	to[1] = pc;
-	producer.at.cursor += (words + 2) * sizeof(ULong);
+	VG_(memmove)(to + 1, (const UChar *)producer.at.cursor, bytes);
+	to[0] = pc;
+	event_end(RECORD_FAULT, 1 + (bytes + 7) / sizeof(ULong));
 }
 
 void
@@ -380,7 +438,7 @@ producer_fork_child(ThreadId tid)
 	if (ring->no_follow)
 		VG_(clo_trace_children) = False;
 	if (producer_dropping || ring->no_follow || !slot_claim()) {
-		page_private();
+		page_private(); /* it is still our parent's */
 		drop();
 		return;
 	}

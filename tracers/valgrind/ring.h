@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the Valgrind tool and its consumer share: one memfd with a header, a
- * page for each producer (traced process) and a pool of chunks.
+ * What the Valgrind tool and its consumer share: one memfd with a header, an
+ * area for each producer (traced process) and a pool of chunks.
  *
- *	| struct ring | producer pages | chunk 0 | chunk 1 | ...
+ *	| struct ring | page, buffer | page, buffer | ... | chunk 0 | chunk 1 | ...
  *
- * A producer owns one chunk at a time, fills it with 64-bit words, commits it
- * under the next global sequence number and claims another.  The consumer
- * takes chunks in that order and frees them.  How far a chunk is filled stands
- * in the producer's page, which is mapped at one fixed address in the tool:
- * the consumer can read it when the producer was killed.
+ * A producer owns one chunk at a time, fills it, commits it under the next
+ * global sequence number and claims another.  The consumer takes chunks in
+ * that order and frees them.
  *
- * Words of a chunk: a record is a header and its roots.  The header of a
- * superblock's exit has only its low 32 bits written: the number of the exit.
- * If bit 31 of them is set it is an event: type in bits 0..7 and the number
- * of words that follow in the upper 32 bits.
+ * What the program does is written into the producer's buffer, which stays in
+ * its own core's cache, and moved to the chunk now and then by stores past the
+ * caches: a line that the consumer has read would have to be fetched from its
+ * core at each store (measured: that doubled the time of the whole run).
+ * Page and buffer are mapped at one fixed address in the tool; the consumer
+ * reads them only to finish the work of a producer that was killed.
+ *
+ * Records are made of units of 6 bytes, for what is stored must be read again
+ * by another core: a superblock's exit is its number (4 bytes), how many roots
+ * it has (1 byte, and one that means nothing; 255: as many as its description
+ * says) and the roots, 6 bytes each, modulo 2^48: from -2^32 up, for addresses
+ * have 47 bits and displacements are kept below 2^31.
+ * If bit 31 of the number is set it is an event: type in bits 0..7, in bits
+ * 8..30 the number of 64-bit words that follow, from the next multiple of 8
+ * bytes in the chunk on.
  */
 #ifndef TRACERS_VALGRIND_RING_H
 #define TRACERS_VALGRIND_RING_H
@@ -23,11 +32,13 @@
 
 #define RING_MAGIC	 UINT64_C(0x3130676e69726770) /* "pgring01" */
 #define RING_CHUNKS	 1024u
-#define RING_CHUNK_WORDS (1u << 17) /* 1 MiB: larger falls out of the L2 */
+#define RING_CHUNK_BYTES (1u << 20)
 #define RING_PRODUCERS	 1024u
 #define RING_IN_FLIGHT	 24u /* committed and not yet freed: then wait */
 #define RING_FORKS	 256u
 #define RING_PAGE	 4096u
+#define RING_AREA	 65536u /* page and buffer of a producer */
+#define RING_LINE	 64u	/* buffer to chunk by so many bytes */
 
 /* ring_chunk.state: 0 free, a pid: owned by it, with FULL: committed by it */
 #define RING_FULL 0x80000000u
@@ -37,18 +48,25 @@
 
 struct ring_chunk {
 	uint32_t state;
-	uint32_t used; /* words, when committed */
+	uint32_t used; /* bytes, when committed */
 	uint64_t sequence;
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
 };
 
-/* At the start of a producer's page.  Addresses are the producer's own. */
+/*
+ * At the start of a producer's page.  Addresses are the producer's own.  The
+ * chunk holds `moved` bytes, a multiple of RING_LINE, and the buffer what comes
+ * behind them.  While the buffer's lines are moved, `moving` is what `moved`
+ * will be: the two differ from when the lines are in the chunk until the rest
+ * is at the start of the buffer.
+ */
 struct ring_producer {
-	uint64_t cursor; /* where the next word goes */
-	uint64_t limit;	 /* flush when the cursor is above; consumer: 0 */
-	uint64_t base;	 /* of the chunk's words */
+	uint64_t cursor; /* where the next record goes, in the buffer */
+	uint64_t base;	 /* of the buffer */
+	uint32_t hurry;	 /* consumer: commit, there is nothing else to do */
 	uint32_t chunk;	 /* its number + 1, 0: none */
 	uint32_t pid;
+	uint32_t moved, moving;
 };
 
 struct ring {
@@ -62,7 +80,8 @@ struct ring {
 	uint32_t consumer_waits, producers_wait;
 	uint32_t next_exit; /* exits are numbered over all processes */
 	uint64_t next_sequence;
-	uint64_t taken; /* freed so far */
+	uint64_t taken;	     /* freed so far */
+	uint32_t unrecorded; /* forks and execs that found no free area */
 	uint32_t next_fork;
 	uint32_t fork_done[RING_FORKS];	   /* ordinal % RING_FORKS -> ordinal */
 	uint32_t producer[RING_PRODUCERS]; /* pid or 0 */
@@ -72,15 +91,33 @@ struct ring {
 #define RING_PRODUCERS_OFFSET \
 	((sizeof(struct ring) + RING_PAGE - 1) & ~(uint64_t)(RING_PAGE - 1))
 #define RING_CHUNKS_OFFSET \
-	(RING_PRODUCERS_OFFSET + (uint64_t)RING_PRODUCERS * RING_PAGE)
-#define RING_CHUNK_BYTES (RING_CHUNK_WORDS * UINT64_C(8))
-#define RING_BYTES	 (RING_CHUNKS_OFFSET + RING_CHUNKS * RING_CHUNK_BYTES)
+	(RING_PRODUCERS_OFFSET + (uint64_t)RING_PRODUCERS * RING_AREA)
+#define RING_BYTES \
+	(RING_CHUNKS_OFFSET + RING_CHUNKS * (uint64_t)RING_CHUNK_BYTES)
 
-#define RECORD_EVENT	    UINT64_C(0x80000000)
-#define RECORD_TYPE(word)   ((unsigned)(word)&0xff)
-#define RECORD_EXIT(word)   ((uint32_t)(word))
-#define RECORD_WORDS(word)  ((uint32_t)((word) >> 32))
-#define RECORD(type, words) ((uint64_t)(words) << 32 | RECORD_EVENT | (type))
+/* What a producer's chunk lacks: bytes [from, to) of its buffer, which go
+ * behind the first `kept` bytes of the chunk. */
+struct ring_rest {
+	uint32_t kept, from, to;
+};
+
+static inline struct ring_rest
+ring_rest(const struct ring_producer *p)
+{
+	uint32_t lines = p->moving - p->moved;
+	uint32_t to = (uint32_t)(p->cursor - p->base);
+
+	/* Less than a line: the rest is at the start already. */
+	return (struct ring_rest){ p->moving, to < lines ? 0 : lines, to };
+}
+
+#define RECORD_UNIT	    6u
+#define RECORD_LOWEST	    (UINT64_C(1) << 32) /* below 0 */
+#define RECORD_EVENT	    UINT32_C(0x80000000)
+#define RECORD_TYPE(head)   ((unsigned)(head)&0xff)
+#define RECORD_WORDS(head)  ((uint32_t)(head) >> 8 & 0x7fffff)
+#define RECORD(type, words) (RECORD_EVENT | (uint32_t)(words) << 8 | (type))
+#define RECORD_MANY_ROOTS   255u
 
 enum record_type {
 	/* number of the part's start, then items (below) */
@@ -105,7 +142,7 @@ enum record_type {
 	RECORD_KERNEL_READ,  /* address, length */
 	RECORD_KERNEL_WRITE, /* address, length */
 	RECORD_SIGNAL,	     /* number, handler */
-	/* pc, words: a superblock ended at pc, inside.  The words are what
+	/* pc, bytes: a superblock ended at pc, inside.  The bytes are what
 	 * stands from the cursor on: see valgrind-code.c. */
 	RECORD_FAULT,
 	RECORD_LOST, /* accesses */

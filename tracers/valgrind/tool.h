@@ -4,7 +4,7 @@
  * libc, Valgrind's types and functions instead.
  *
  *	tool.c        options, start and end
- *	producer.c    chunks: claim, fill, commit; fork and exec hand-over
+ *	producer.c    buffer to chunk; claim, commit; fork and exec hand-over
  *	instrument.c  the code that goes into each superblock
  *	client.c      what the program sees of all this
  *	observe.c     system calls, mappings, threads, signals as events
@@ -28,14 +28,21 @@ extern SysRes VG_(do_syscall)(UWord number, RegWord, RegWord, RegWord, RegWord,
 	 (RegWord)(e), (RegWord)(f), 0, 0)
 
 /*
- * The page that generated code works on, at a fixed address below 2 GiB: it
- * is static memory with this producer's page of the ring mapped over it.
+ * The page that generated code works on and the buffer behind it, at a fixed
+ * address below 2 GiB: static memory with this producer's area of the ring
+ * mapped over it.
  */
 union producer_page {
 	struct ring_producer at;
-	UChar bytes[RING_PAGE];
+	UChar bytes[RING_AREA];
 };
 extern union producer_page producer;
+/*
+ * The buffer is full when the cursor is above: half of a first-level cache.
+ * Behind that fits the largest event (ITEMS_MAX words of RECORD_CODE), or a
+ * record (1 + 1024 units) and the event that saves an interrupted one.
+ */
+#define PRODUCER_LIMIT ((Addr)&producer + RING_PAGE + (16u << 10))
 
 /* RING_DATA | RING_FETCH; 0: nothing is to be recorded */
 extern UInt producer_kinds;
@@ -47,6 +54,8 @@ extern Bool producer_dropping;
 void producer_open(const HChar *descriptors);
 /* Commit what there is.  Ends with an empty chunk. */
 void producer_flush(void);
+/* For generated code: the cursor is above the limit. */
+void producer_full(void);
 /* The last commit of this process. */
 void producer_close(void);
 /* The first of n free numbers for exits; and how many of them were used. */

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tracers/target.h"
+#include "analyzer/base.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* What process_vm_readv may not read (execute-only code), ptrace may */
+static size_t
+peek(pid_t tid, uint64_t address, uint8_t *to, size_t n_bytes)
+{
+	size_t done = 0;
+
+	while (done < n_bytes) {
+		unsigned long int word;
+		size_t n = n_bytes - done;
+
+		errno = 0;
+		word = (unsigned long int)ptrace(PTRACE_PEEKDATA, tid,
+						 address + done, NULL);
+		if (errno)
+			break;
+		if (n > sizeof(word))
+			n = sizeof(word);
+		memcpy(to + done, &word, n);
+		done += n;
+	}
+	return done;
+}
+
+size_t
+target_read(pid_t tid, uint64_t address, void *to, size_t n_bytes)
+{
+	/* Cut at a page boundary: what is before it is had also when what is
+	 * behind it is not there. */
+	size_t first = 4096 - (address & 4095);
+	struct iovec local = { to, n_bytes };
+	struct iovec remote[2] = {
+		{ (void *)(uintptr_t)address,
+		  n_bytes < first ? n_bytes : first },
+		{ (void *)(uintptr_t)(address + first),
+		  n_bytes < first ? 0 : n_bytes - first },
+	};
+	ssize_t got = process_vm_readv(tid, &local, 1, remote, 2, 0);
+
+	return got > 0 ? (size_t)got : peek(tid, address, to, n_bytes);
+}
+
+void
+target_write(pid_t tid, uint64_t address, const void *from, size_t n_bytes)
+{
+	struct iovec local = { (void *)(uintptr_t)from, n_bytes };
+	struct iovec remote = { (void *)(uintptr_t)address, n_bytes };
+
+	process_vm_writev(tid, &local, 1, &remote, 1, 0);
+}
+
+uint64_t
+target_signal_set(pid_t tid, const char *name)
+{
+	unsigned long long int set = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) &&
+		    sscanf(line + strlen(name), ": %llx", &set) == 1)
+			break;
+	fclose(file);
+	return set;
+}
+
+void
+target_kernel_access(struct target *target, enum event_type type,
+		     uint64_t address, uint64_t length)
+{
+	struct event *event = target->event(target->context, type);
+
+	event->address = address;
+	event->length = length;
+}
+
+int
+target_map_event(struct target *target, const struct mapping_line *line,
+		 uint16_t flags)
+{
+	struct event *event;
+	uint32_t file = UINT32_MAX;
+
+	/* Not the program's: the kernel's own page above user space */
+	if (line->start >> 47)
+		return 0;
+	if (line->path[0] &&
+	    files_number(target->files, line->path, line->inode, &file)) {
+		target->failed = true;
+		return 1;
+	}
+	event = target->event(target->context, EVENT_MAP);
+	event->address = line->start;
+	event->length = line->end - line->start;
+	event->offset = line->flags & MAP_FLAG_FILE ? line->offset : 0;
+	event->flags = line->flags | flags;
+	event->file = file;
+	return 0;
+}
+
+static int
+initial_map(void *context, const struct mapping_line *line)
+{
+	return target_map_event(context, line, MAP_FLAG_INITIAL);
+}
+
+void
+target_initial_maps(struct target *target)
+{
+	maps_each(target->pid, initial_map, target);
+}
+
+static struct event *
+add_event(void *context, enum event_type type)
+{
+	struct target *target = context;
+
+	return target->event(target->context, type);
+}
+
+static size_t
+read_target(void *context, uint64_t address, void *to, size_t n_bytes)
+{
+	const struct target *target = context;
+
+	return target_read(target->tid, address, to, n_bytes);
+}
+
+static uint32_t
+name_number(void *context, const char *name)
+{
+	struct target *target = context;
+	uint32_t number = UINT32_MAX;
+
+	if (files_number(target->files, name, 0, &number))
+		target->failed = true;
+	return number;
+}
+
+static uint32_t
+file_number(void *context, int descriptor)
+{
+	struct target *target = context;
+	uint32_t number = UINT32_MAX;
+	char link[64], path[4096];
+	struct stat about = { 0 };
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)target->tid,
+		 descriptor);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return number;
+	path[n] = '\0';
+	if (stat(link, &about))
+		about.st_ino = 0;
+	if (files_number(target->files, path, about.st_ino, &number))
+		target->failed = true;
+	return number;
+}
+
+struct range {
+	struct target *target;
+	uint64_t start, end;
+	uint64_t inode, found; /* of a System V segment; its bytes */
+};
+
+static int
+map_in_range(void *context, const struct mapping_line *line)
+{
+	struct range *range = context;
+	struct mapping_line cut = *line;
+
+	if (line->end <= range->start || line->start >= range->end)
+		return 0;
+	if (cut.start < range->start) {
+		cut.offset += range->start - cut.start;
+		cut.start = range->start;
+	}
+	if (cut.end > range->end)
+		cut.end = range->end;
+	return target_map_event(range->target, &cut, 0);
+}
+
+static void
+mapped(void *context, uint64_t address, uint64_t length)
+{
+	struct range range = { context, address, address + length, 0, 0 };
+
+	maps_each(range.target->pid, map_in_range, &range);
+}
+
+static int
+segment_line(void *context, const struct mapping_line *line)
+{
+	struct range *range = context;
+
+	if (line->start == range->start)
+		range->inode = line->inode;
+	else if (line->start != range->end || line->inode != range->inode)
+		return 0;
+	range->end = line->end;
+	range->found = range->end - range->start;
+	return 0;
+}
+
+static uint64_t
+segment(void *context, uint64_t address)
+{
+	struct range range = { context, address, 0, UINT64_MAX, 0 };
+
+	maps_each(range.target->pid, segment_line, &range);
+	return range.found;
+}
+
+struct syscall_target
+target_of_calls(struct target *target)
+{
+	return (struct syscall_target){
+		.event = add_event,
+		.read = read_target,
+		.file = file_number,
+		.name = name_number,
+		.mapped = mapped,
+		.segment = segment,
+		.context = target,
+	};
+}
+
+/* The extended state at the end of a frame says how long it is:
+ * sw_reserved at 464 of the legacy area */
+static uint64_t
+frame_bytes(pid_t tid, uint64_t frame, uint64_t pointer_at)
+{
+	uint64_t state = 0;
+	uint32_t magic[2] = { 0 }, bytes = 512;
+
+	target_read(tid, pointer_at, &state, sizeof(state));
+	if (state <= frame || state - frame > 65536)
+		return 0;
+	target_read(tid, state + 464, magic, sizeof(magic));
+	if (magic[0] == 0x46505853 && magic[1] < 65536)
+		bytes = magic[1];
+	return state + bytes - frame;
+}
+
+#define FPREGS_IN_UCONTEXT (40 + 184)
+
+void
+target_frame_written(struct target *target,
+		     const struct user_regs_struct *registers)
+{
+	/* Return address, ucontext (rdx), siginfo and the extended state */
+	uint64_t bytes = frame_bytes(target->tid, registers->rsp,
+				     registers->rdx + FPREGS_IN_UCONTEXT);
+
+	if (bytes)
+		target_kernel_access(target, EVENT_KERNEL_WRITE, registers->rsp,
+				     bytes);
+}
+
+void
+target_frame_read(struct target *target,
+		  const struct user_regs_struct *registers)
+{
+	/* rt_sigreturn's stack pointer is past the return address */
+	uint64_t frame = registers->rsp - 8;
+	uint64_t bytes =
+		frame_bytes(target->tid, frame, frame + 8 + FPREGS_IN_UCONTEXT);
+
+	if (bytes)
+		target_kernel_access(target, EVENT_KERNEL_READ, frame, bytes);
+}
+
+bool
+target_gains_rights(pid_t tid, const struct syscall_call *call)
+{
+	char path[4096], name[4200];
+	uint64_t at = call->argument[call->number == SYS_execveat];
+	struct stat about;
+	size_t n;
+
+	if (geteuid() == 0)
+		return false;
+	n = target_read(tid, at, path, sizeof(path));
+	if (!memchr(path, '\0', n))
+		return false;
+	snprintf(name, sizeof(name), "/proc/%d/%s%s", (int)tid,
+		 path[0] == '/' ? "root" : "cwd/", path);
+	if (stat(name, &about) || access(name, X_OK))
+		return false;
+	if (about.st_mode & S_ISUID && about.st_uid != geteuid())
+		return true;
+	if (about.st_mode & S_ISGID && about.st_mode & S_IXGRP &&
+	    about.st_gid != getegid())
+		return true;
+	return getxattr(name, "security.capability", NULL, 0) > 0;
+}
+
+int
+target_probe(char *why, size_t why_bytes)
+{
+	char scope[8] = "";
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+
+	if (file) {
+		if (!fgets(scope, sizeof(scope), file))
+			scope[0] = '\0';
+		fclose(file);
+	}
+	if (scope[0] == '3') {
+		snprintf(
+			why, why_bytes,
+			"ptrace is forbidden until the next boot (kernel.yama.ptrace_scope is 3)");
+		return -EPERM;
+	}
+	if (scope[0] == '2' && geteuid()) {
+		snprintf(
+			why, why_bytes,
+			"ptrace is root's alone here: sysctl kernel.yama.ptrace_scope=1");
+		return -EPERM;
+	}
+	return 0;
+}
