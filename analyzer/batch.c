@@ -15,13 +15,14 @@ batch_init(struct batch *batch)
 	*batch = (struct batch){ 0 };
 	batch->address = calloc(BATCH_ACCESSES, sizeof(*batch->address));
 	batch->site = calloc(BATCH_ACCESSES, sizeof(*batch->site));
-	batch->step = calloc(BATCH_ACCESSES, sizeof(*batch->step));
-	batch->root_memory =
-		calloc(1 + BATCH_ACCESSES, sizeof(*batch->root_memory));
+	batch->step =
+		calloc(BATCH_ACCESSES + BATCH_BEHIND, sizeof(*batch->step));
+	batch->root_memory = calloc(BATCH_BEFORE + BATCH_ACCESSES,
+				    sizeof(*batch->root_memory));
 	batch->event = calloc(BATCH_EVENTS, sizeof(*batch->event));
 	if (batch->address && batch->site && batch->step &&
 	    batch->root_memory && batch->event) {
-		batch->root = batch->root_memory + 1;
+		batch->root = batch->root_memory + BATCH_BEFORE;
 		return 0;
 	}
 	batch_fini(batch);
@@ -80,4 +81,34 @@ batch_event(struct batch *batch, enum event_type type)
 		.thread = batch->thread,
 	};
 	return event;
+}
+
+static const char *const event_names[EVENT_TYPES] = {
+	[EVENT_MAP] = "map",
+	[EVENT_UNMAP] = "unmap",
+	[EVENT_PROTECT] = "protect",
+	[EVENT_REMAP] = "remap",
+	[EVENT_ADVISE] = "advise",
+	[EVENT_LOCK] = "lock",
+	[EVENT_FORK] = "fork",
+	[EVENT_EXEC] = "exec",
+	[EVENT_THREAD] = "thread",
+	[EVENT_EXIT] = "exit",
+	[EVENT_SWITCH] = "switch",
+	[EVENT_SIGNAL] = "signal",
+	[EVENT_SYSCALL] = "syscall",
+	[EVENT_KERNEL_READ] = "kernel-read",
+	[EVENT_KERNEL_WRITE] = "kernel-write",
+	[EVENT_FAULT] = "fault",
+	[EVENT_LOST] = "lost",
+	[EVENT_MARK] = "mark",
+	[EVENT_SAMPLE] = "sample",
+	[EVENT_RESIDENT] = "resident",
+	[EVENT_LOOK] = "look",
+};
+
+const char *
+event_name(unsigned type)
+{
+	return type < EVENT_TYPES ? event_names[type] : NULL;
 }

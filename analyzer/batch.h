@@ -18,6 +18,8 @@
 
 #define BATCH_ACCESSES 8192 /* capacity of the columns, and of step and root */
 #define BATCH_EVENTS   1024
+#define BATCH_BEFORE   8 /* readable roots before the first, for decoders */
+#define BATCH_BEHIND   8 /* readable steps after the last, for looking ahead */
 
 /* Where a mapping's pages come from, how and with what rights: event.flags */
 enum map_flag {
@@ -60,9 +62,39 @@ enum event_type {
 	EVENT_LOST, /* value: how many accesses or faults are missing here */
 	EVENT_MARK, /* a phase boundary; file names it */
 	/* A performance event was counted here: address (0: none), value: ip,
-	 * extra: how many it stands for; file names it */
+	 * extra: how many it stands for; file names it.  Of a memory access:
+	 * flags: SAMPLE_*, length: cycles of latency, and above bit 32 those of
+	 * its translation; offset: physical address (0: unknown) */
 	EVENT_SAMPLE,
+	/* These pages are resident so, from what was seen here on: address,
+	 * length; value: physical address of the first (0: hidden or none),
+	 * extra: log2 bytes of each page, flags: enum resident_flag */
+	EVENT_RESIDENT,
+	/* One look at a space is over (its changes stand before it): length:
+	 * resident bytes, offset: in large pages, value: in swap, extra:
+	 * referenced since the look before (an estimate), flags: enum look_flag,
+	 * time_ns */
+	EVENT_LOOK,
 	EVENT_TYPES,
+};
+
+enum resident_flag {
+	RESIDENT_FILE = 1,    /* of a file or shared memory */
+	RESIDENT_ZERO = 2,    /* the zero page */
+	RESIDENT_SWAPPED = 4, /* not resident: in swap */
+	RESIDENT_SHARED = 8,  /* mapped more than once */
+	RESIDENT_DIRTY = 16,  /* file pages: to be written back */
+	RESIDENT_KSM = 32,
+	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
+	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
+	RESIDENT_GONE = 256,  /* no longer resident */
+};
+
+enum look_flag {
+	LOOK_LARGE = 1,	     /* large pages are known */
+	LOOK_FRAMES = 2,     /* physical addresses are shown */
+	LOOK_FOLIOS = 4,     /* RESIDENT_FOLIO is known */
+	LOOK_REFERENCED = 8, /* event.extra is known */
 };
 
 enum fault_flag {
@@ -71,6 +103,50 @@ enum fault_flag {
 	FAULT_FLAG_EXEC = 4,
 	FAULT_FLAG_KNOWN = 8, /* the write and exec flags are known */
 };
+
+/*
+ * flags of EVENT_SAMPLE, all 0 where unknown:
+ *
+ *	15   10   9    8  5   4 2   1 0
+ *	[shift] [lock] [level] [tlb] [op]	shift: log2 of the page's bytes
+ */
+enum sample_op {
+	SAMPLE_OP_LOAD = 1,
+	SAMPLE_OP_STORE = 2,
+	SAMPLE_OP_OTHER = 3, /* a prefetch, a fetch */
+};
+enum sample_tlb {
+	SAMPLE_TLB_FIRST = 1,  /* hit the first level */
+	SAMPLE_TLB_SECOND = 2, /* hit the second level */
+	SAMPLE_TLB_HIT = 3,    /* hit one of them */
+	SAMPLE_TLB_WALK = 4,   /* missed all */
+	SAMPLE_TLB_FAULT = 5,  /* the kernel handled it */
+	SAMPLE_TLB_MISS = 6,   /* missed the first level, hit or not the next */
+	SAMPLE_TLBS,
+};
+enum sample_level { /* where the data came from */
+	SAMPLE_LEVEL_L1 = 1,
+	SAMPLE_LEVEL_FILL, /* a line already on its way */
+	SAMPLE_LEVEL_L2,
+	SAMPLE_LEVEL_L3,
+	SAMPLE_LEVEL_L4,
+	SAMPLE_LEVEL_CACHE, /* some cache */
+	SAMPLE_LEVEL_REMOTE_CACHE,
+	SAMPLE_LEVEL_RAM,
+	SAMPLE_LEVEL_REMOTE_RAM,
+	SAMPLE_LEVEL_PMEM,
+	SAMPLE_LEVEL_CXL,
+	SAMPLE_LEVEL_IO,
+	SAMPLE_LEVEL_UNCACHED,
+	SAMPLE_LEVELS,
+};
+#define SAMPLE_FLAGS(op, tlb, level) \
+	((uint16_t)((op) | (tlb) << 2 | (level) << 5))
+#define SAMPLE_OP(flags)    ((flags)&3u)
+#define SAMPLE_TLB(flags)   ((flags) >> 2 & 7u)
+#define SAMPLE_LEVEL(flags) ((flags) >> 5 & 15u)
+#define SAMPLE_LOCKED	    0x200u
+#define SAMPLE_SHIFT(flags) ((flags) >> 10 & 63u)
 
 struct event {
 	uint32_t
@@ -97,8 +173,9 @@ struct batch {
 
 	uint64_t *address; /* [BATCH_ACCESSES], owned by the batch */
 	uint32_t *site;	   /* [BATCH_ACCESSES] site references */
-	uint32_t *step;	   /* [BATCH_ACCESSES] numbers in the stream */
-	uint64_t *root;	   /* [BATCH_ACCESSES]; root[-1] is readable too */
+	uint32_t *step;	   /* [BATCH_ACCESSES] numbers in the stream, and
+			    * BATCH_BEHIND readable after the last */
+	uint64_t *root;	   /* [BATCH_ACCESSES], and BATCH_BEFORE before */
 	uint64_t *root_memory;
 	struct event *event; /* [BATCH_EVENTS], ascending positions */
 };
@@ -128,5 +205,8 @@ batch_access(struct batch *batch, uint64_t address, uint32_t site)
 /* A zeroed event at the end of the batch, to be filled in by the caller, with
  * file UINT32_MAX and thread batch->thread; NULL when there is no room. */
 struct event *batch_event(struct batch *batch, enum event_type type);
+
+/* "map", "fault", ...; NULL: no such type */
+const char *event_name(unsigned type);
 
 #endif

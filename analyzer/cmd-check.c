@@ -134,7 +134,8 @@ try_counters(struct finding *finding)
 			 "sysctl kernel.perf_event_paranoid=2");
 	} else {
 		snprintf(finding->text, sizeof(finding->text),
-			 "this host shows no hardware counters%s%s",
+			 "this host shows no hardware counters (stat counts "
+			 "faults, switches and clocks)%s%s",
 			 pmus[0] ? "; libpfm4 sees " : "", pmus);
 		snprintf(finding->fix, sizeof(finding->fix),
 			 "in a virtual machine: let the hypervisor pass them "

@@ -56,28 +56,6 @@ static const struct option_group dump_groups[] = {
 static const struct option_tree dump_options = { dump_groups,
 						 sizeof(struct dump_config) };
 
-static const char *const event_names[EVENT_TYPES] = {
-	[EVENT_MAP] = "map",
-	[EVENT_UNMAP] = "unmap",
-	[EVENT_PROTECT] = "protect",
-	[EVENT_REMAP] = "remap",
-	[EVENT_ADVISE] = "advise",
-	[EVENT_LOCK] = "lock",
-	[EVENT_FORK] = "fork",
-	[EVENT_EXEC] = "exec",
-	[EVENT_THREAD] = "thread",
-	[EVENT_EXIT] = "exit",
-	[EVENT_SWITCH] = "switch",
-	[EVENT_SIGNAL] = "signal",
-	[EVENT_SYSCALL] = "syscall",
-	[EVENT_KERNEL_READ] = "kernel-read",
-	[EVENT_KERNEL_WRITE] = "kernel-write",
-	[EVENT_FAULT] = "fault",
-	[EVENT_LOST] = "lost",
-	[EVENT_MARK] = "mark",
-	[EVENT_SAMPLE] = "sample",
-};
-
 /* A model that prints. */
 struct dumper {
 	struct model model;
@@ -89,7 +67,7 @@ static void
 print_event(const struct dumper *dumper, const struct batch *batch,
 	    const struct event *event)
 {
-	const char *name = event_names[event->type];
+	const char *name = event_name(event->type);
 
 	printf("%" PRIu32 " %s %" PRIx64 " +%" PRIx64, batch->thread,
 	       name ? name : "event", event->address, event->length);

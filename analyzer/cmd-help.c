@@ -9,6 +9,7 @@
 #include "analyzer/verb.h"
 #include "models/tables/table.h"
 #include "tracers/tracer.h"
+#include "traces/exporter.h"
 #include "traces/generate.h"
 #include "traces/importer.h"
 
@@ -77,6 +78,7 @@ enum {
 	OF_MODELS,
 	OF_TABLES,
 	OF_PATTERNS,
+	OF_EXPORTERS,
 	REGISTRIES
 };
 
@@ -97,6 +99,10 @@ gather(struct entries *entries)
 		entries_add(&entries[OF_IMPORTERS], importer_registry[i]->name,
 			    importer_registry[i]->help,
 			    importer_registry[i]->options);
+	for (i = 0; exporter_registry[i]; i++)
+		entries_add(&entries[OF_EXPORTERS], exporter_registry[i]->name,
+			    exporter_registry[i]->help,
+			    exporter_registry[i]->options);
 	for (i = 0; model_registry[i]; i++)
 		entries_add(&entries[OF_MODELS], model_registry[i]->name,
 			    model_registry[i]->help,
@@ -132,6 +138,7 @@ show(const struct verb_ops *verb, int form)
 			   &entries[OF_TABLES]);
 	lists[5] = list_of(LIST_PATTERNS, "Patterns of the generator",
 			   &entries[OF_PATTERNS]);
+	lists[6] = list_of(LIST_EXPORTERS, "Formats", &entries[OF_EXPORTERS]);
 	page.lists = lists;
 	if (verb)
 		page_verb(&page, verb);

@@ -55,17 +55,6 @@ static const struct option_tree import_options = {
 	sizeof(struct import_config),
 };
 
-/* Would writing the output destroy an input? */
-static bool
-same_file(const char *input, const char *output)
-{
-	struct stat in, out;
-
-	return !stat(input, &in) && !stat(output, &out) &&
-	       S_ISREG(out.st_mode) && in.st_dev == out.st_dev &&
-	       in.st_ino == out.st_ino;
-}
-
 static int
 check(const struct verb_call *call)
 {
@@ -77,7 +66,7 @@ check(const struct verb_call *call)
 	else if (!config->output)
 		wrong = "where to? (-o FILE)";
 	for (int i = 0; !wrong && i < call->argc; i++) {
-		if (same_file(call->argv[i], config->output))
+		if (source_is_file(call->argv[i], config->output))
 			wrong = "the output is one of the inputs";
 		else if (source_kind(call->argv[i]) == OPEN_GENERATE &&
 			 call->argc > 1)
@@ -213,14 +202,28 @@ const struct verb_ops import_verb = {
 		"cut off is then imported up to there.\n"
 		"\n"
 		"Accesses of formats that say which instruction made them "
-		"(lackey, champsim, cloudsuite, csv with a pc column) keep it; "
-		"otherwise all of one kind and size count as one instruction's. "
-		"Instruction fetches stay one access an instruction, and one "
-		"that crosses a page becomes two. Where a format does not "
-		"tell how long an access is, the option of that format does "
-		"(4 bytes in din and lsgap, 8 in champsim, whose instructions "
-		"count as 4), and no such access crosses a 64-byte line. There "
-		"are no times: each access counts as a nanosecond.\n"
+		"(lackey, champsim, cloudsuite, drview, perf, csv with a pc "
+		"column) keep it; otherwise all of one kind and size count as "
+		"one instruction's. Instruction fetches stay one access an "
+		"instruction, and one that crosses a page becomes two. Where a "
+		"format does not tell how long an access is, the option of "
+		"that format does (4 bytes in din and lsgap, 8 in perf and "
+		"champsim, whose instructions count as 4), and no such access "
+		"crosses a 64-byte line. Threads and address spaces are kept "
+		"where the format has them (drview, perf, csv, cloudsuite). "
+		"drview, perf and oracle have times, which count from their "
+		"first; elsewhere each access counts as a nanosecond.\n"
+		"\n"
+		"perf reads what perf script prints of samples with addresses "
+		"(perf mem record, or perf record -d; perf script -F +addr,+pid "
+		"where it leaves them out): each becomes a sample event and, "
+		"if it has an address, an access; page-fault events become "
+		"faults. drview reads the text of DynamoRIO's view tool "
+		"(drrun -t drmemtrace -tool view -indir DIR), which it writes "
+		"to standard error. oracle reads the requests of libCacheSim; "
+		"oracle.as tells whether an object is a page or something with "
+		"addresses of its own. pagescope export writes lackey, din, "
+		"xdin, csv, champsim and oracle.\n"
 		"\n"
 		"An input generate:PATTERN[,KEY=VALUE...] is made up instead "
 		"of read: the same accesses from the same text, on every "
@@ -231,6 +234,8 @@ const struct verb_ops import_verb = {
 		"valgrind --tool=lackey --trace-mem=yes --log-fd=9 gzip -c FILE 9>&1 >/dev/null | pagescope import --from lackey - -o gzip.pst\n"
 		"# blocks of 512 bytes in a column with a name (not tested)\n"
 		"pagescope import --from csv --set csv.column=lbn --set csv.unit=512 disk.csv.gz -o disk.pst\n"
+		"# of the accesses that a processor samples (not tested)\n"
+		"perf mem record -o perf.data FILE; perf script -i perf.data -F +pid | pagescope import --from perf - -o samples.pst\n"
 		"pagescope import generate:mix,n=1M,pages=65536,seed=7 -o mix.pst\n",
 	.lists = LIST_IMPORTERS | LIST_PATTERNS,
 	.options = &import_options,

@@ -57,8 +57,10 @@ count(struct source *source, struct pst_summary *counted)
 
 	if (batch_init(&batch))
 		return fail(ENOMEM, "info: no memory for a batch");
-	while ((got = source_next(source, &batch)) > 0)
+	while ((got = source_next(source, &batch)) > 0) {
+		batch_expand(&batch, source->stream);
 		count_batch(source->stream, &batch, counted);
+	}
 	batch_fini(&batch);
 	return got;
 }
@@ -86,31 +88,93 @@ summarise(struct source *source, struct pst_summary *summary)
 	return error;
 }
 
+/* A list of objects with a name: the names, and what else is said of each. */
+static void
+print_named(json_t *item)
+{
+	const char *name = json_string_value(json_object_get(item, "name"));
+	const char *key, *before = " (";
+	json_t *value;
+
+	fputs(name ? name : "?", stdout);
+	json_object_foreach(item, key, value)
+	{
+		char *text;
+
+		if (!strcmp(key, "name"))
+			continue;
+		text = json_is_string(value)
+			       ? strdup(json_string_value(value))
+			       : json_dumps(value, JSON_COMPACT |
+							   JSON_ENCODE_ANY |
+							   JSON_SORT_KEYS);
+		printf("%s%s: %s", before, key, text ? text : "");
+		free(text);
+		before = ", ";
+	}
+	if (*before == ',')
+		putchar(')');
+}
+
+/* A word of a command, quoted where a shell would split it. */
+static void
+print_word(const char *before, const char *word)
+{
+	bool split = !*word || word[strcspn(word, " \t\n\"$&;|<>()*?\\")];
+
+	printf(split ? "%s'%s'" : "%s%s", before, word);
+}
+
+static void
+print_list(const char *name, json_t *list)
+{
+	bool words = json_is_string(json_array_get(list, 0));
+	json_t *item;
+	size_t i;
+
+	printf("%-15s%s", name, json_array_size(list) ? "" : "none");
+	json_array_foreach(list, i, item)
+	{
+		if (words) {
+			print_word(i ? " " : "", json_string_value(item));
+			continue;
+		}
+		if (i)
+			printf("\n%-15s", "");
+		print_named(item);
+	}
+	putchar('\n');
+}
+
 static void
 print_value(const char *name, json_t *value)
 {
+	const char *key;
+	json_t *member;
 	char *text;
 
 	if (!value || json_is_null(value))
 		return;
-	if (json_is_string(value)) {
-		printf("%-14s%s\n", name, json_string_value(value));
-		return;
+	if (json_is_array(value)) {
+		print_list(name, value);
+	} else if (json_is_object(value)) {
+		printf("%s\n", name);
+		json_object_foreach(value, key, member)
+		{
+			if (json_is_string(member))
+				printf("  %-12s  %s\n", key,
+				       json_string_value(member));
+			if (json_is_integer(member))
+				printf("  %-12s  %" JSON_INTEGER_FORMAT "\n",
+				       key, json_integer_value(member));
+		}
+	} else {
+		text = json_is_string(value)
+			       ? strdup(json_string_value(value))
+			       : json_dumps(value, JSON_ENCODE_ANY);
+		printf("%-15s%s\n", name, text ? text : "");
+		free(text);
 	}
-	if (json_is_array(value) && json_is_string(json_array_get(value, 0))) {
-		size_t i;
-		json_t *item;
-
-		printf("%-14s", name);
-		json_array_foreach(value, i, item)
-			printf("%s%s", i ? " " : "", json_string_value(item));
-		putchar('\n');
-		return;
-	}
-	text = json_dumps(value,
-			  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-	printf("%-14s%s\n", name, text ? text : "");
-	free(text);
 }
 
 static void
@@ -125,29 +189,29 @@ print_text(const char *path, struct source *source,
 	const char *name;
 	json_t *value;
 
-	printf("%-14s%s\n", "trace", path);
+	printf("%-15s%s\n", "trace", path);
 	json_object_foreach(stream_about(source->stream), name, value)
 		print_value(name, value);
-	printf("%-14s%llu\n", "accesses",
+	printf("%-15s%llu\n", "accesses",
 	       (unsigned long long)summary->accesses);
 	for (int k = 0; k < 4; k++)
-		printf("  %-12s%llu\n", kind_name[k],
+		printf("  %-12s %llu\n", kind_name[k],
 		       (unsigned long long)summary->kind[k]);
-	printf("%-14s%llu\n", "instructions",
+	printf("%-15s%llu\n", "instructions",
 	       (unsigned long long)summary->instructions);
-	printf("%-14s%llu\n", "events", (unsigned long long)summary->events);
-	printf("%-14s%.3f s\n", "time",
+	printf("%-15s%llu\n", "events", (unsigned long long)summary->events);
+	printf("%-15s%.3f s\n", "time",
 	       (double)(summary->end_ns - summary->start_ns) / 1e9);
 	if (summary->file_bytes)
-		printf("%-14s%llu bytes, %.3f bytes an access, %llu blocks\n",
+		printf("%-15s%llu bytes, %.3f bytes an access, %llu blocks\n",
 		       "size", (unsigned long long)summary->file_bytes, per,
 		       (unsigned long long)summary->blocks);
-	printf("%-14s%s\n", "digest",
+	printf("%-15s%s\n", "digest",
 	       summary->digest[0] ? summary->digest : "unknown");
-	printf("%-14s%s\n", "complete",
+	printf("%-15s%s\n", "complete",
 	       summary->complete ? "yes" : "no: its recorder did not finish");
 	if (summary->lost_bytes)
-		printf("%-14s%llu bytes\n", "lost",
+		printf("%-15s%llu bytes\n", "lost",
 		       (unsigned long long)summary->lost_bytes);
 }
 

@@ -10,6 +10,7 @@
 #include "analyzer/progress.h"
 #include "analyzer/result.h"
 #include "analyzer/run.h"
+#include "analyzer/tally.h"
 #include "analyzer/verb.h"
 #include "tracers/counters.h"
 #include "tracers/launch.h"
@@ -33,9 +34,9 @@ struct record_config {
 	char *engines, *output;
 	int kinds, compress;
 	uint64_t max_accesses, max_size;
-	uint64_t duration_ns, start_after_ns;
+	uint64_t duration_ns, start_after_ns, residency_ns;
 	int64_t pid, jobs;
-	bool follow, count;
+	bool follow, count, referenced;
 };
 
 static const char *const kind_choices[] = { "data", "fetch", "all", NULL };
@@ -47,7 +48,8 @@ static const struct option_row record_rows[] = {
 	{ "engine", OPTION_STRING, offsetof(struct record_config, engines),
 	  "valgrind",
 	  .help = "how to watch, joined by commas: one engine for accesses "
-		  "(valgrind, step), faults or events beside it, or these "
+		  "(valgrind, step, cache, hooks), faults, mem, residency or "
+		  "events beside it, or these "
 		  "alone",
 	  .key = 'e', .argument = "ENGINE[,ENGINE...]" },
 	{ "output", OPTION_STRING, offsetof(struct record_config, output),
@@ -75,12 +77,20 @@ static const struct option_row record_rows[] = {
 	{ "start-after", OPTION_TIME,
 	  offsetof(struct record_config, start_after_ns), "0",
 	  .help = "leave out the accesses of this first time" },
+	{ "residency", OPTION_TIME,
+	  offsetof(struct record_config, residency_ns), "0", .unit = "ms",
+	  .help = "look at the resident pages at this interval too (as -e "
+		  "residency), 0: do not" },
+	{ "referenced", OPTION_BOOL, offsetof(struct record_config, referenced),
+	  .help = "with residency: estimate the memory in use between two looks "
+		  "by clear_refs, which is up to 40 % too low and makes the "
+		  "kernel forget what was referenced" },
 	{ "compress", OPTION_CHOICE, offsetof(struct record_config, compress),
 	  "normal", .choices = efforts,
 	  .help = "time against size of the trace" },
 	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
 	  .help = "record child processes too" },
-	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "1",
+	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "2",
 	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
 	  .argument = "N" },
 	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
@@ -97,10 +107,11 @@ static const struct option_tree record_options = {
 	record_groups, sizeof(struct record_config)
 };
 
-/* A model that counts accesses by kind. */
+/* A model that counts accesses by kind, from packed batches: it gets every
+ * access, as steps and roots. */
 struct counter {
 	struct model model;
-	uint64_t kind[4];
+	struct tally tally;
 };
 
 struct record {
@@ -110,6 +121,7 @@ struct record {
 	struct roster *roster;
 	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
 	size_t n_tracers;
+	char **argv; /* of what is run: the command, or what runs it */
 	struct launch launch;
 	bool launched;
 	struct source *source;
@@ -143,19 +155,29 @@ now_ns(void)
 static int
 counter_feed(struct model *model, const struct batch *batch)
 {
-	struct counter *counter = (struct counter *)model;
-	uint64_t sums = 0;
+	return tally_batch(&((struct counter *)model)->tally, batch);
+}
 
-	/* Four sums of 16 bits in one word: an array would wait for itself. */
-	_Static_assert(BATCH_ACCESSES < 1 << 16, "the sums overflow");
-	for (uint32_t i = 0; i < batch->n; i++)
-		sums += UINT64_C(1) << 16 * SITE_KIND(batch->site[i]);
-	for (int k = 0; k < 4; k++)
-		counter->kind[k] += sums >> 16 * k & 0xffff;
+static int
+counter_finish(struct model *model, struct result *result)
+{
+	(void)result;
+	tally_sum(&((struct counter *)model)->tally);
 	return 0;
 }
 
-static const struct model_methods counter_methods = { .feed = counter_feed };
+static void
+counter_close(struct model *model)
+{
+	tally_fini(&((struct counter *)model)->tally);
+}
+
+static const struct model_methods counter_methods = {
+	.feed = counter_feed,
+	.finish = counter_finish,
+	.close = counter_close,
+	.packed = true,
+};
 
 /* Rides along with the writer: the faults for the closing line. */
 struct fault_counter {
@@ -214,6 +236,8 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 		.kinds = kind_bits[record->config->kinds],
 		.no_follow = !record->config->follow,
 		.companion = beside,
+		.interval_ns = record->config->residency_ns,
+		.referenced = record->config->referenced,
 		.pid = (pid_t)record->config->pid,
 		.stop = &record->stop,
 	};
@@ -268,6 +292,21 @@ choose_tracers(const char *names, struct choice *chosen, size_t *n)
 	return 0;
 }
 
+/* --residency MS means -e residency beside what -e names. */
+static int
+choose_residency(struct choice *chosen, size_t *n)
+{
+	const struct tracer_ops *ops = find_tracer("residency", 9);
+
+	for (size_t i = 0; i < *n; i++)
+		if (chosen[i].ops == ops)
+			return 0;
+	if (*n == TRACERS_MAX)
+		return fail(EINVAL, "record: -e: too many engines");
+	chosen[(*n)++] = (struct choice){ ops, "" };
+	return 0;
+}
+
 static int
 open_tracers(struct record *record)
 {
@@ -275,6 +314,8 @@ open_tracers(struct record *record)
 	size_t n;
 	int error = choose_tracers(record->config->engines, chosen, &n);
 
+	if (!error && record->config->residency_ns)
+		error = choose_residency(chosen, &n);
 	if (error)
 		return error;
 	record->n_tracers = 1;
@@ -316,36 +357,44 @@ attach(struct record *record, pid_t pid)
 	return error;
 }
 
-/*
- * Start the command; its exec itself may still fail, which shows at the end.
- * A command that can't be found or run fails here.
- */
+/* A command that can't be found or run fails here, before a file is made. */
 static int
-start_command(struct record *record)
+find_command(struct record *record)
 {
-	struct launch_setup setup = {
-		.argv = record->call->argv,
-		.stdout_to_stderr = !record->config->count &&
-				    !strcmp(record->config->output, "-"),
-		.in_child = in_child,
-		.context = record,
-	};
-	char path[4096];
-	int error = launch_find(setup.argv[0], path, sizeof(path));
+	char **argv = record->call->argv, path[4096];
+	int error = launch_find(argv[0], path, sizeof(path));
 
+	if (error)
+		fail_errno(-error, "%s: cannot run", argv[0]);
+	else
+		error = launch_check(path);
 	if (error) {
 		record->exec_error = -error;
-		return fail_errno(-error, "%s: cannot run", setup.argv[0]);
+		return error;
 	}
 	for (size_t i = 0; i < record->n_tracers && !error; i++) {
 		struct tracer *tracer = record->tracer[i];
 
 		if (tracer->tracing->command)
-			error = tracer->tracing->command(tracer, &setup.argv);
+			error = tracer->tracing->command(tracer, &argv);
 	}
-	if (error)
-		return error;
-	error = launch_begin(&record->launch, &setup);
+	record->argv = argv;
+	return error;
+}
+
+/* Start the command; its exec itself may still fail, which shows at the end. */
+static int
+start_command(struct record *record)
+{
+	struct launch_setup setup = {
+		.argv = record->argv,
+		.stdout_to_stderr = !record->config->count &&
+				    !strcmp(record->config->output, "-"),
+		.in_child = in_child,
+		.context = record,
+	};
+	int error = launch_begin(&record->launch, &setup);
+
 	if (error)
 		return error;
 	record->launched = true;
@@ -441,6 +490,7 @@ open_sink(struct record *record, struct model **sink)
 
 	if (config->count) {
 		record->counter.model.methods = &counter_methods;
+		tally_init(&record->counter.tally, record->stream);
 		*sink = &record->counter.model;
 		return 0;
 	}
@@ -544,24 +594,26 @@ print_summary(const struct record *record, const struct model *writer)
 {
 	const struct counter *counter = &record->counter;
 	uint64_t bytes;
+	unsigned n;
 
 	if (record->config->count) {
 		fprintf(stderr,
 			"pagescope: counted %llu accesses: %llu loads, %llu "
 			"stores, %llu modifies, %llu fetch blocks\n",
 			(unsigned long long)record->accesses,
-			(unsigned long long)counter->kind[SITE_LOAD],
-			(unsigned long long)counter->kind[SITE_STORE],
-			(unsigned long long)counter->kind[SITE_MODIFY],
-			(unsigned long long)counter->kind[SITE_FETCH]);
+			(unsigned long long)counter->tally.kind[SITE_LOAD],
+			(unsigned long long)counter->tally.kind[SITE_STORE],
+			(unsigned long long)counter->tally.kind[SITE_MODIFY],
+			(unsigned long long)counter->tally.kind[SITE_FETCH]);
 		return;
 	}
 	bytes = pst_writer_bytes(writer);
+	n = processes(record->stream);
 	fprintf(stderr,
 		"pagescope: recorded %llu accesses, %llu faults, %u "
-		"processes, %llu bytes (%.3f an access) into %s\n",
+		"process%s, %llu bytes (%.3f an access) into %s\n",
 		(unsigned long long)record->accesses,
-		(unsigned long long)record->faults, processes(record->stream),
+		(unsigned long long)record->faults, n, n == 1 ? "" : "es",
 		(unsigned long long)bytes,
 		record->accesses ? (double)bytes / (double)record->accesses : 0,
 		record->config->output);
@@ -582,6 +634,22 @@ record_into(struct record *record, struct model *sink)
 	if (!error)
 		print_summary(record, sink);
 	return error;
+}
+
+/* Recording failed; the command runs on, and its status is told at least. */
+static void
+report_status(struct record *record)
+{
+	const char *name = record->call->argv[0];
+	int status;
+
+	note("%s goes on unrecorded; waiting for its end", name);
+	find_status(record);
+	status = record->wait_status;
+	if (record->wait_known && WIFSIGNALED(status))
+		note("%s was ended by signal %d", name, WTERMSIG(status));
+	else if (record->wait_known)
+		note("%s ended with status %d", name, WEXITSTATUS(status));
 }
 
 static int
@@ -615,6 +683,8 @@ record_all(struct record *record)
 	struct model *sink = NULL;
 	int error = record_start(record);
 
+	if (!error && !record->config->pid)
+		error = find_command(record);
 	if (!error)
 		error = open_sink(record, &sink);
 	if (error)
@@ -625,8 +695,11 @@ record_all(struct record *record)
 		error = start_command(record);
 	if (!error)
 		error = start_watcher(record);
-	if (!error)
+	if (!error) {
 		error = record_into(record, sink);
+		if (error && record->launched)
+			report_status(record);
+	}
 	if (record->launched && !error) {
 		find_status(record);
 		record->exec_error = launch_trouble(&record->launch);
@@ -634,8 +707,7 @@ record_all(struct record *record)
 			fail_errno(record->exec_error, "%s: cannot run",
 				   record->call->argv[0]);
 	}
-	if (!record->config->count)
-		model_close(sink);
+	model_close(sink);
 	return error;
 }
 
@@ -710,12 +782,20 @@ const struct verb_ops record_verb = {
 		"command's input and output stay its own, and its exit status "
 		"becomes record's: 128+N when signal N ended it, 126 or 127 "
 		"when it could not be run, 3 when it succeeded but something "
-		"was lost (info tells what), 125 when recording failed.\n\n"
+		"was lost (info tells what), 125 when recording failed "
+		"(the command then runs on, and record tells its status).\n\n"
 		"The first Ctrl-C (or SIGTERM) saves what was recorded and "
 		"lets the command go on; the second aborts. When a bound "
 		"(--max-accesses, --max-size, --duration) is reached the trace "
 		"is saved at once, and record waits for the command, which "
 		"runs on.\n\n"
+		"A recorder that is killed (SIGKILL) leaves a trace of all but "
+		"about the last second, which verify, info and replay read, "
+		"with status 3. The command then goes on unrecorded, but not "
+		"with the step engine: the kernel leaves it stepping, and the "
+		"next step's SIGTRAP kills it; nor with the cache engine, "
+		"whose translated code cannot go on without the recorder: "
+		"then the target dies, also one that was attached to.\n\n"
 		"An engine that is none of the list is taken as the name of a "
 		"performance event, as libpfm4 knows them (perf::PAGE-FAULTS, "
 		"DTLB_LOAD_MISSES:...): each time it is counted, or each Nth "

@@ -4,6 +4,7 @@
 #include "analyzer/progress.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
+#include "models/analysis/samples.h"
 #include "models/machine.h"
 #include "reports/code-map.h"
 #include "reports/renderer.h"
@@ -78,7 +79,7 @@ struct replay {
 	const char *input;
 	struct machine_config machine;
 	struct source *source;
-	struct model *model, *code_map;
+	struct model *model, *code_map, *samples;
 	struct result *result;
 	struct progress progress;
 };
@@ -193,7 +194,8 @@ jobs_wanted(const struct replay_config *config)
 static int
 feed_machine(struct replay *replay)
 {
-	struct model *models[] = { replay->model, replay->code_map };
+	struct model *models[] = { replay->model, replay->code_map,
+				   replay->samples };
 	struct run run = {
 		.source = replay->source,
 		.models = models,
@@ -222,6 +224,9 @@ finish_result(struct replay *replay)
 	int error =
 		replay->model->methods->finish(replay->model, replay->result);
 
+	if (!error)
+		error = replay->samples->methods->finish(replay->samples,
+							 replay->result);
 	if (!error && replay->config->symbols)
 		error = symbols_resolve(replay->result, replay->code_map,
 					replay->source->stream);
@@ -271,6 +276,9 @@ replay_all(struct replay *replay)
 		error = code_map_open(&replay->code_map,
 				      replay->source->stream);
 	if (!error)
+		error = samples_model.open(&replay->samples, NULL,
+					   replay->source->stream);
+	if (!error)
 		error = feed_machine(replay);
 	if (!error)
 		error = finish_result(replay);
@@ -301,6 +309,7 @@ replay_run(const struct verb_call *call)
 			json_object_get(result_json(replay.result), "partial"));
 	model_close(replay.model);
 	model_close(replay.code_map);
+	model_close(replay.samples);
 	source_close(replay.source);
 	result_close(replay.result);
 	option_fini(&machine_options, &replay.machine);

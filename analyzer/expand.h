@@ -26,6 +26,21 @@ expand_guarded(const struct shape_access *access, uint32_t n,
 	return made;
 }
 
+/* How many accesses of a step were made. */
+static inline uint32_t
+expand_count(const struct step *step, const uint64_t *root)
+{
+	uint32_t made = step->n_accesses;
+
+	for (uint32_t i = 0; step->guarded && i < step->n_accesses; i++) {
+		const struct shape_access *access = &step->access[i];
+
+		made -= access->guarded &&
+			!(access->slot && root[access->slot - 1]);
+	}
+	return made;
+}
+
 /*
  * Write the first n accesses of a shape to the columns; returns how many were
  * made.  root[-1] is readable.  (Making four at a time, wanted or not, was

@@ -17,6 +17,7 @@
 
 static volatile sig_atomic_t stop;
 static volatile sig_atomic_t pipe_broken;
+static int output_error; /* why a write failed */
 
 /* The first one asks; any after it kills. */
 static void
@@ -63,24 +64,50 @@ open_standard_files(void)
 			abort();
 }
 
+/* stdio forgets why a write failed; this remembers. */
+static ssize_t
+write_output(void *cookie, const char *text, size_t n)
+{
+	size_t done = 0;
+
+	(void)cookie;
+	while (done < n) {
+		ssize_t got = write(STDOUT_FILENO, text + done, n - done);
+
+		if (got < 0 && errno == EINTR && !pipe_broken)
+			continue;
+		if (got < 0) {
+			output_error = errno;
+			break;
+		}
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+static void
+watch_output(void)
+{
+	const cookie_io_functions_t functions = { .write = write_output };
+	FILE *file = fopencookie(NULL, "w", functions);
+
+	if (!file)
+		return;
+	setvbuf(file, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, BUFSIZ);
+	stdout = file;
+}
+
 /* A full disk is a failure; a reader who left is what SIGPIPE says it is. */
 static int
 finish_output(int status)
 {
-	int error;
-
-	errno = 0;
 	if (!ferror(stdout) && fflush(stdout) == 0)
 		return status;
-	error = errno;
 	if (pipe_broken) {
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
 	}
-	if (error)
-		fail_errno(error, "standard output");
-	else
-		fail(EIO, "standard output: a write failed");
+	fail_errno(output_error ? output_error : EIO, "standard output");
 	return STATUS_FAILED;
 }
 
@@ -175,6 +202,7 @@ int
 main(int argc, char **argv)
 {
 	open_standard_files();
+	watch_output();
 	handle(SIGINT, on_stop);
 	handle(SIGTERM, on_stop);
 	handle(SIGPIPE, on_pipe);

@@ -38,6 +38,7 @@ enum verb_list {
 	LIST_TABLES = 8,
 	LIST_VERBS = 16,
 	LIST_PATTERNS = 32, /* of the generator */
+	LIST_EXPORTERS = 64,
 };
 
 struct verb_ops {

@@ -28,7 +28,7 @@ struct code_map {
 static int
 range_add(struct code_map *map, const struct range *range)
 {
-	struct range *last = map->n ? &map->range[map->n - 1] : NULL;
+	struct range *end;
 
 	if (map->n == map->room) {
 		size_t room = map->room ? 2 * map->room : 256;
@@ -39,15 +39,17 @@ range_add(struct code_map *map, const struct range *range)
 			return fail(ENOMEM, "code map: no memory");
 		map->range = wider;
 		map->room = room;
-		last = map->n ? &map->range[map->n - 1] : NULL;
 	}
+	end = map->range + map->n;
 	/* a heap that grows page by page is one range */
-	if (last && !range->code && !last->code && last->end == range->start &&
-	    last->image == range->image && last->file == UINT32_MAX &&
-	    range->file == UINT32_MAX)
-		last->end = range->end;
-	else
-		map->range[map->n++] = *range;
+	if (map->n && !range->code && !end[-1].code &&
+	    end[-1].end == range->start && end[-1].image == range->image &&
+	    end[-1].file == UINT32_MAX && range->file == UINT32_MAX) {
+		end[-1].end = range->end;
+	} else {
+		*end = *range;
+		map->n++;
+	}
 	return 0;
 }
 

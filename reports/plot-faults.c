@@ -3,6 +3,7 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <math.h>
 #include <string.h>
 
 #define CLASSES_MAX 16
@@ -51,6 +52,32 @@ faults_data(const struct result *result, FILE *file, char *why,
 	return table.n_rows;
 }
 
+static double
+all_faults(const struct view_table *table, const int *classes, size_t n)
+{
+	double sum = 0;
+
+	for (size_t j = 0; j < n; j++)
+		sum += view_sum(table, classes[j]);
+	return sum;
+}
+
+/* The highest stack. */
+static double
+most_at_once(const struct view_table *table, const int *classes, size_t n)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		double sum = 0;
+
+		for (size_t j = 0; j < n; j++)
+			sum += view_number(table, i, classes[j]);
+		most = fmax(most, sum);
+	}
+	return most;
+}
+
 static void
 faults_draw(const struct result *result, FILE *script)
 {
@@ -72,16 +99,15 @@ faults_draw(const struct result *result, FILE *script)
 		"set yrange [0:*]\n"
 		"set y2range [0:*]\n"
 		"set border 11\n"
-		"set y2tics\n"
-		"set format x '%%.0s%%c'\n"
-		"set format y '%%.0s%%c'\n"
-		"set format y2 '%%.0s%%c'\n"
 		"set xlabel 'accesses so far'.gap\n"
 		"set ylabel sprintf('faults in %%s accesses', "
 		"gprintf('%%.1s%%c', width))\n"
-		"set y2label side('all faults so far')\n"
-		"plot ",
+		"set y2label side('all faults so far')\n",
 		width, end);
+	plot_tics(script, "x", end);
+	plot_tics(script, "y", most_at_once(&table, classes, n));
+	plot_tics(script, "y2", all_faults(&table, classes, n));
+	fputs("plot ", script);
 	/* the whole stack first, then what is below it over it */
 	for (size_t j = n; j-- > 0;) {
 		fprintf(script, "%s using ($1+width/2):(",

@@ -70,15 +70,16 @@ footprint_draw(const struct result *result, FILE *script)
 	view_table(result, "footprint.time", &table);
 	resident = unit_of(&table, "resident");
 	tables = unit_of(&table, "tables");
-	if (end > 0)
+	if (end > 0) {
 		fprintf(script, "set xrange [0:%.17g]\n", end);
+		plot_tics(script, "x", end);
+	}
 	fprintf(script,
 		"set yrange [0:*]\n"
 		"set y2range [0:*]\n"
 		"set offsets 0, 0, graph 0.05, 0\n"
 		"set border 11\n"
 		"set y2tics\n"
-		"set format x '%%.0s%%c'\n"
 		"set xlabel 'accesses so far'.gap\n"
 		"set ylabel 'memory in use (%s)'\n"
 		"set y2label side('page tables (%s)')\n",

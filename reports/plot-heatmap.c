@@ -214,7 +214,6 @@ heatmap_draw(const struct result *result, FILE *script)
 		"set yrange [-0.5:%.1f]\n"
 		"set logscale cb\n"
 		"set cbrange [1:*]\n"
-		"set format x '%%.0s%%c'\n"
 		"set format cb '%%.0s%%c'\n"
 		"unset grid\n"
 		"unset key\n"
@@ -230,6 +229,7 @@ heatmap_draw(const struct result *result, FILE *script)
 		"'#fde725')\n",
 		(double)bins(result, &table, width) * width,
 		(double)rows.n - 0.5, (unsigned long long)(bytes >> 10));
+	plot_tics(script, "x", (double)bins(result, &table, width) * width);
 	if (regions)
 		write_tics(&rows, regions, script);
 	fputs("if (format eq 'terminal') {\n"

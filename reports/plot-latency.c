@@ -135,7 +135,7 @@ latency_draw(const struct result *result, FILE *script)
 {
 	struct view_table table;
 	struct span span;
-	double top, step;
+	double top, step, parts;
 
 	find_span(result, &span, &table);
 	/* a third more than the data need, for the marks' texts */
@@ -143,6 +143,9 @@ latency_draw(const struct result *result, FILE *script)
 	for (step = 0.001; step * 6 < top; step *= step * 10 < top ? 10 : 2)
 		;
 	top = ceil(top / step) * step;
+	/* tics of both sides at the same height where that makes whole ones */
+	parts = round(top / step);
+	parts = fmod(100, parts) > 0 ? 4 : parts;
 	fprintf(script,
 		"width = %.0f\n"
 		"set xrange [%.17g:%.17g]\n"
@@ -150,12 +153,12 @@ latency_draw(const struct result *result, FILE *script)
 		"set ytics 0, %.17g, %.17g\n"
 		"set y2range [0:130]\n"
 		"set border 11\n"
-		"set y2tics 0, 25, 100\n"
+		"set y2tics 0, %.17g, 100\n"
 		"set ylabel 'share of walks (%%)'\n"
 		"set y2label side('walks that take at most so long (%%)')\n"
 		"set key bottom center outside horizontal samplen 2\n",
 		span.width, span.low - span.width, span.high + span.width,
-		1.3 * top, step, top);
+		1.3 * top, step, top, 100 / parts);
 	fprintf(script, "set xlabel 'latency of a walk (cycles)'");
 	if (span.beyond > 0)
 		fprintf(script, ".'; %.2g %% of walks are longer, up to %.0f'",

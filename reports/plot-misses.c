@@ -7,6 +7,8 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <math.h>
+
 static const char *const sizes[][2] = { { "4k", "4 KiB" },
 					{ "2m", "2 MiB" },
 					{ "1g", "1 GiB" } };
@@ -95,6 +97,16 @@ sizes_used(const struct view_table *table)
 	return n;
 }
 
+static double
+sizes_most(const struct view_table *table)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < table->n_rows && i < ARRAY_SIZE(sizes); i++)
+		most = fmax(most, size_misses(table, i, NULL, NULL));
+	return most;
+}
+
 static void
 misses_draw(const struct result *result, FILE *script)
 {
@@ -136,14 +148,16 @@ misses_draw(const struct result *result, FILE *script)
 		"\tset boxwidth 0.5 relative\n"
 		"\tset xrange [-0.75:%zu-0.25]\n"
 		"\tset ylabel 'L1 TLB misses'\n"
-		"\tset xlabel 'page size'.gap\n"
-		"\tset format y '%%.0s%%c'\n"
+		"\tset xlabel 'page size'.gap\n\t",
+		sizes_used(&table));
+	plot_tics(script, "y", sizes_most(&table));
+	fprintf(script,
 		"\tplot data index 1 using 2:xtic(1) title 'L2 TLB hit' linecolor rgb '%s', \\\n"
 		"\t\t'' index 1 using 3 title 'page walk' linecolor rgb "
 		"'%s'\n"
 		"\tunset multiplot\n"
 		"}\n",
-		sizes_used(&table), plot_colour(4), plot_colour(5));
+		plot_colour(4), plot_colour(5));
 }
 
 const struct plot_ops misses_plot = {

@@ -9,12 +9,54 @@
 #include "reports/view.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 const char *const plot_formats[] = { "pdf", "png", "svg", NULL };
+
+/* 1,200,000 at a step of 200,000: "1.2M"; no more decimals than steps need */
+static void
+tic_label(double at, double step, char *out, size_t out_bytes)
+{
+	static const char *const units[] = { "", "k", "M", "G", "T", "P" };
+	double unit = 1;
+	int decimals = 0;
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(units) && at >= 1000 * unit) {
+		unit *= 1000;
+		i++;
+	}
+	for (double rest = step / unit;
+	     decimals < 3 && fabs(rest - round(rest)) > 1e-6; rest *= 10)
+		decimals++;
+	if (fabs(at / unit - round(at / unit)) < 1e-6)
+		decimals = 0;
+	snprintf(out, out_bytes, "%.*f%s", decimals, at / unit, units[i]);
+}
+
+void
+plot_tics(FILE *script, const char *axis, double most)
+{
+	double least = most / 7, step = 1;
+	char label[32];
+
+	while (step * 10 <= least)
+		step *= 10;
+	step *= step >= least	    ? 1
+		: step * 2 >= least ? 2
+		: step * 5 >= least ? 5
+				    : 10;
+	fprintf(script, "set %stics (", axis);
+	for (unsigned i = 0; i * step <= most * 1.1; i++) {
+		tic_label(i * step, step, label, sizeof(label));
+		fprintf(script, "%s'%s' %.17g", i ? ", " : "", label, i * step);
+	}
+	fputs(")\n", script);
+}
 
 const char *
 plot_colour(size_t i)

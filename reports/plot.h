@@ -61,6 +61,13 @@ size_t plot_nothing(const struct result *result, const char *table,
 /* Write a text as a gnuplot string that nothing is expanded in. */
 void plot_quote(FILE *script, const char *text);
 
+/*
+ * Whole-numbered tics from 0 to `most` and a little more on an axis ("x", "y",
+ * "y2"), told apart by their labels: 800k, 1M, 1.2M.  (gnuplot's own %s%c has
+ * the same number of decimals for all.)
+ */
+void plot_tics(FILE *script, const char *axis, double most);
+
 /* Okabe and Ito's colours, told apart by all; modulo their number. */
 const char *plot_colour(size_t i);
 

@@ -114,12 +114,20 @@ text_render(const struct result *result, const struct render_setup *setup,
 	if (setup->table) {
 		view_table(result, setup->table, &table);
 		text_table(&text, &table, setup->top);
+	} else if (view_table(result, "counters", &table)) {
+		text_counters(&text);
+	} else if (!view_or_zero(result, "accesses") &&
+		   view_table(result, "samples.events", &table)) {
+		/* Nothing was replayed: a machine has nothing to tell */
+		text_samples(&text);
+		text_provenance(&text);
 	} else {
 		text_sentences(&text);
 		text_translation(&text);
 		text_walks(&text);
 		text_paging(&text);
 		text_rankings(&text);
+		text_samples(&text);
 		text_provenance(&text);
 	}
 	if (text.error)

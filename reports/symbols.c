@@ -11,6 +11,8 @@
 #include "reports/elf-file.h"
 #include "reports/view.h"
 
+#include <libiberty/demangle.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +28,22 @@ struct symbols {
 };
 
 struct function {
-	char *name;	  /* owned */
-	const char *file; /* borrowed of the stream */
+	char *name;	   /* owned */
+	const char *file;  /* borrowed of the stream */
+	const char *event; /* borrowed of the result: of samples, or "" */
 	uint64_t misses, walks, cycles;
 };
 
 struct functions {
 	struct function *entry; /* owned */
 	size_t n, room;
+};
+
+/* A table of sites, and the one of functions that is made of it */
+struct naming {
+	const char *table;
+	const char *misses, *cycles; /* its columns */
+	int (*put)(struct result *result, struct functions *functions);
 };
 
 static const struct elf_file *
@@ -66,6 +76,17 @@ struct named {
 	const char *file;
 };
 
+/* C++ and Rust names as they were written; others stay. */
+static void
+demangle(char *name, size_t name_bytes)
+{
+	char *plain = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
+
+	if (plain)
+		snprintf(name, name_bytes, "%s", plain);
+	free(plain);
+}
+
 static void
 name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 	struct named *named)
@@ -94,10 +115,11 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 	elf = file_of(symbols, place.file);
 	begin = place.offset;
 	if (elf && elf_file_function(elf, place.offset, named->function,
-				     sizeof(named->function)))
+				     sizeof(named->function))) {
+		demangle(named->function, sizeof(named->function));
 		elf_file_line(elf, place.offset, named->line,
 			      sizeof(named->line));
-	else {
+	} else {
 		if (elf)
 			elf_file_begin(elf, place.offset, &begin);
 		snprintf(named->function, sizeof(named->function), "%s+%#llx",
@@ -113,7 +135,8 @@ function_add(struct functions *functions, const struct function *counts)
 	for (size_t i = 0; i < functions->n; i++) {
 		entry = &functions->entry[i];
 		if (!strcmp(entry->name, counts->name) &&
-		    !strcmp(entry->file, counts->file)) {
+		    !strcmp(entry->file, counts->file) &&
+		    !strcmp(entry->event, counts->event)) {
 			entry->misses += counts->misses;
 			entry->walks += counts->walks;
 			entry->cycles += counts->cycles;
@@ -151,7 +174,23 @@ by_cost(const void *left, const void *right)
 	if (a->misses != b->misses)
 		return a->misses < b->misses ? 1 : -1;
 	order = strcmp(a->name, b->name);
-	return order ? order : strcmp(a->file, b->file);
+	if (!order)
+		order = strcmp(a->file, b->file);
+	return order ? order : strcmp(a->event, b->event);
+}
+
+/* Of samples, walks tell more than the latencies of those that happen to have
+ * one. */
+static int
+by_walks(const void *left, const void *right)
+{
+	const struct function *a = left, *b = right;
+
+	if (a->walks != b->walks)
+		return a->walks < b->walks ? 1 : -1;
+	if (a->misses != b->misses)
+		return a->misses < b->misses ? 1 : -1;
+	return by_cost(left, right);
 }
 
 static int
@@ -184,21 +223,79 @@ put_functions(struct result *result, struct functions *functions)
 	return error;
 }
 
+/* The percent that part is of whole, and its standard error */
+static double
+share_of(uint64_t part, uint64_t whole, double *error)
+{
+	double p = whole ? (double)part / (double)whole : NAN;
+
+	*error = 100 * sqrt(p * (1 - p) / (double)whole);
+	return 100 * p;
+}
+
+/* All samples of an event */
+static void
+of_event(const struct functions *functions, const char *event,
+	 uint64_t *samples, uint64_t *walks)
+{
+	*samples = *walks = 0;
+	for (size_t i = 0; i < functions->n; i++)
+		if (!strcmp(functions->entry[i].event, event)) {
+			*samples += functions->entry[i].misses;
+			*walks += functions->entry[i].walks;
+		}
+}
+
+static int
+put_sample_functions(struct result *result, struct functions *functions)
+{
+	static const char *const columns[] = {
+		"function:",	   "file:",	    "event:",
+		"samples:samples", "walks:samples", "share:percent",
+		"error:percent",   "cycles:cycles", NULL
+	};
+	int error = result_table(result, "samples.functions",
+				 "samples by function; share: of the walks of "
+				 "the event's samples, or of the samples if "
+				 "none walked, with its standard error",
+				 columns);
+
+	if (functions->n)
+		qsort(functions->entry, functions->n, sizeof(struct function),
+		      by_walks);
+	for (size_t i = 0; !error && i < functions->n; i++) {
+		const struct function *f = &functions->entry[i];
+		uint64_t samples, walks;
+		double off, share;
+
+		of_event(functions, f->event, &samples, &walks);
+		share = share_of(walks ? f->walks : f->misses,
+				 walks ? walks : samples, &off);
+
+		error = result_row(result, "samples.functions", "sssuuddu",
+				   f->name, f->file, f->event, f->misses,
+				   f->walks, share, off, f->cycles);
+	}
+	return error;
+}
+
 /* Append three cells to each row of sites, and count its function. */
 static int
-name_sites(struct symbols *symbols, const struct view_table *sites,
-	   struct functions *functions)
+name_sites(struct symbols *symbols, const struct naming *naming,
+	   const struct view_table *sites, struct functions *functions)
 {
 	int image = view_column(sites, "image"), pc = view_column(sites, "pc");
-	int misses = view_column(sites, "l1_misses");
+	int event = view_column(sites, "event");
+	int misses = view_column(sites, naming->misses);
 	int walks = view_column(sites, "walks");
-	int cycles = view_column(sites, "walk_cycles");
+	int cycles = view_column(sites, naming->cycles);
 	struct named named;
 
 	for (size_t i = 0; i < sites->n_rows; i++) {
 		json_t *row = json_array_get(sites->rows, i);
 		struct function counts = {
 			.name = named.function,
+			.event = event < 0 ? "" : view_text(sites, i, event),
 			.misses = view_address(sites, i, misses),
 			.walks = view_address(sites, i, walks),
 			.cycles = view_address(sites, i, cycles),
@@ -261,18 +358,27 @@ put_missing(struct symbols *symbols)
 	return error;
 }
 
+static const struct naming namings[] = {
+	{ "sites", "l1_misses", "walk_cycles", put_functions },
+	{ "samples.sites", "samples", "cycles", put_sample_functions },
+};
+
 static int
-resolve(struct symbols *symbols, const struct view_table *sites)
+resolve(struct symbols *symbols, const struct naming *naming)
 {
 	struct functions functions = { 0 };
-	int error = name_sites(symbols, sites, &functions);
+	struct view_table sites;
+	int error;
 
+	/* once is enough */
+	if (!view_table(symbols->result, naming->table, &sites) ||
+	    view_column(&sites, "function") >= 0)
+		return 0;
+	error = name_sites(symbols, naming, &sites, &functions);
 	if (!error)
-		error = name_columns(sites);
+		error = name_columns(&sites);
 	if (!error)
-		error = put_functions(symbols->result, &functions);
-	if (!error)
-		error = put_missing(symbols);
+		error = naming->put(symbols->result, &functions);
 	for (size_t i = 0; i < functions.n; i++)
 		free(functions.entry[i].name);
 	free(functions.entry);
@@ -287,18 +393,17 @@ symbols_resolve(struct result *result, const struct model *code_map,
 				   .code_map = code_map,
 				   .stream = stream,
 				   .n_files = stream_files(stream) };
-	struct view_table sites;
 	int error = -ENOMEM;
 
-	/* once is enough */
-	if (!view_table(result, "sites", &sites) ||
-	    view_column(&sites, "function") >= 0)
-		return 0;
 	symbols.file = calloc(symbols.n_files + 1u, sizeof(*symbols.file));
 	symbols.tried = calloc(symbols.n_files + 1u, sizeof(bool));
 	symbols.missing = json_object();
 	if (symbols.file && symbols.tried && symbols.missing)
-		error = resolve(&symbols, &sites);
+		error = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(namings) && !error; i++)
+		error = resolve(&symbols, &namings[i]);
+	if (!error)
+		error = put_missing(&symbols);
 	for (uint32_t i = 0; symbols.file && i < symbols.n_files; i++)
 		elf_file_close(symbols.file[i]);
 	free(symbols.file);

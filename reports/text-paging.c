@@ -165,6 +165,49 @@ put_memory(struct text *text)
 	text_grid(text, grid);
 }
 
+/* Ten looks, evenly chosen, the last among them */
+static void
+put_residency(struct text *text)
+{
+	static const char *const columns[] = { "resident", "large", "swapped",
+					       "referenced" };
+	struct view_table table;
+	struct grid *grid;
+
+	if (!view_table(text->result, "residency.time", &table) ||
+	    !table.n_rows)
+		return;
+	text_heading(text, "Resident memory while it was recorded");
+	grid = grid_open(">>>>>");
+	grid_add(grid, "second");
+	for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
+		grid_add(grid, columns[j]);
+	for (size_t k = 0; k < SLICES && k < table.n_rows; k++) {
+		size_t n = table.n_rows < SLICES ? table.n_rows : SLICES;
+		size_t row = n > 1 ? k * (table.n_rows - 1) / (n - 1) : 0;
+		char second[32];
+
+		snprintf(second, sizeof(second), "%.2f",
+			 view_number(&table, row, view_column(&table, "time")) /
+				 1e3);
+		grid_add(grid, second);
+		for (size_t j = 0; j < ARRAY_SIZE(columns); j++) {
+			int column = view_column(&table, columns[j]);
+
+			grid_add(grid,
+				 json_is_null(view_cell(&table, row, column))
+					 ? "-"
+					 : number_bytes(view_number(&table, row,
+								    column))
+						   .text);
+		}
+	}
+	text_grid(text, grid);
+	text_say(text, "Large: mapped by one entry of the page table. "
+		       "Referenced (record --referenced): an estimate of what "
+		       "was in use since the look before, up to 40 %% too low.");
+}
+
 void
 text_paging(struct text *text)
 {
@@ -176,4 +219,5 @@ text_paging(struct text *text)
 			put_over_time(text);
 	}
 	put_memory(text);
+	put_residency(text);
 }

@@ -34,6 +34,10 @@ void text_walks(struct text *text);
 void text_paging(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
+/* What samples tell; nothing where there are none. */
+void text_samples(struct text *text);
+/* What stat counted; nothing where there are no counters. */
+void text_counters(struct text *text);
 /* Command, host, machine, options, what is missing. */
 void text_provenance(struct text *text);
 /* Any table as it is. */
