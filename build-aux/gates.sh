@@ -75,7 +75,8 @@ gate_cppcheck()
 tidy()
 {
 	clang-tidy --quiet --warnings-as-errors='*' "$@" -- -std=gnu11 -I. \
-		-Ibuild -DHAVE_CONFIG_H -DPRESETS_DIR='"."' -DENGINES_DIR='"."'
+		-Ibuild -DHAVE_CONFIG_H -DPRESETS_DIR='"."' -DENGINES_DIR='"."' \
+		-DHOOKS_DIR='"."' -mcx16
 }
 
 gate_tidy()
@@ -95,7 +96,9 @@ gate_address()
 gate_thread()
 {
 	local threaded
-	threaded=$(make -s -C build print-threaded) &&
+	# (What remakes the Makefile prints, too.)
+	make -s -C build Makefile &&
+		threaded=$(make -s -C build print-threaded) &&
 		configured_make thread --enable-sanitizers=thread CFLAGS='-g -O1' -- \
 			check TESTS="$threaded"
 }

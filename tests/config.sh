@@ -84,7 +84,7 @@ refused 125 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lu
 refused 125 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 125 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 125 'allowed: radix' show --set table.kind=radish
-refused 125 "did you mean zen4" show zen44
+refused 125 'did you mean "zen4"?' show zen44
 refused 125 "no such preset" show ../presets/zen4
 refused 2 "config list" lost
 printf 'tlb = {\n' >broken.cfg

@@ -155,7 +155,7 @@ says "$dir/bad:100: neither an I, L, S or M line nor a comment: \"rubbish\""
 gives 3 "$PAGESCOPE" import --keep-going "$dir/bad" -o "$dir/b.pst"
 says '2 bad records skipped'
 gives 0 "$PAGESCOPE" info "$dir/b.pst"
-grep -q '"records":2' "$dir/out" || complain 'info does not tell the losses'
+grep -q "records: 2" "$dir/out" || complain 'info does not tell the losses'
 gives 3 "$PAGESCOPE" replay "$dir/b.pst" -o "$dir/b.json"
 grep -q 'made with losses' "$dir/b.json" || complain 'replay does not tell the losses'
 gives 2 "$PAGESCOPE" import

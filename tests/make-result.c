@@ -234,6 +234,32 @@ put_time(struct result *result)
 }
 
 static void
+put_residency(struct result *result)
+{
+	static const char *const columns[] = {
+		"time:ms",	 "resident:bytes",   "large:bytes",
+		"swapped:bytes", "referenced:bytes", NULL,
+	};
+	uint64_t resident = 0;
+
+	result_count(result, "residency.looks", 60, "looks");
+	result_count(result, "residency.bytes.peak", 64 << 20, "bytes");
+	result_count(result, "residency.large.bytes", 16 << 20, "bytes");
+	result_absent(result, "residency.referenced.bytes",
+		      "not recorded (record --referenced)");
+	result_table(result, "residency.time",
+		     "Resident memory as seen while recording", columns);
+	for (uint64_t i = 0; i < 60; i++) {
+		resident = i < 32   ? (2 * i + 2) << 20
+			   : i < 40 ? (uint64_t)64 << 20
+				    : (uint64_t)40 << 20;
+		result_row(result, "residency.time", "duuun", 100.0 * (double)i,
+			   resident, i < 8 ? UINT64_C(0) : UINT64_C(16) << 20,
+			   UINT64_C(0));
+	}
+}
+
+static void
 put_heatmap(struct result *result)
 {
 	static const char *const columns[] = {
@@ -344,6 +370,7 @@ make_full(struct result *result)
 		      "be enough");
 	put_walks(result);
 	put_time(result);
+	put_residency(result);
 	put_heatmap(result);
 	put_who(result);
 }

@@ -8,7 +8,7 @@ make_result=${PAGESCOPE%/*}/tests/make-result
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 failed=0
-kinds='faults footprint heatmap latency misses'
+kinds='faults footprint heatmap latency misses residency'
 
 complain()
 {
@@ -90,6 +90,14 @@ if command -v pdffonts >/dev/null; then
 else
 	echo 'pdffonts is not installed: embedded fonts are not tested'
 fi
+
+# Tics of one axis that read the same: gnuplot's %.0s%c made 1M of 1.2M
+grep -h "^[[:space:]]*set [xy2]*tics ('" "$out"/*.gp >"$dir/tics"
+[ "$(wc -l <"$dir/tics")" -ge 4 ] || complain 'hardly any axis has tics of ours'
+while IFS= read -r line; do
+	[ -z "$(printf '%s\n' "$line" | grep -o "'[^']*'" | sort | uniq -d)" ] ||
+		complain "two tics with one label: $line"
+done <"$dir/tics"
 
 # The scripts run again by themselves, elsewhere too
 mkdir "$dir/again" && cp "$out"/*.gp "$out"/*.dat "$dir/again"

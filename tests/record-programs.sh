@@ -80,11 +80,11 @@ else
 	echo "step does not work here: $(grep step check.txt)"
 fi
 
-# faults N: records N touched pages; prints the address, those there, those in
+# faults N [ENGINES]: records N touched pages; prints the address, those there, those in
 # all, and what getrusage says of both
 faults()
 {
-	timeout 60 setarch -R "$PAGESCOPE" record -e faults -o f.pst -- \
+	timeout 100 setarch -R "$PAGESCOPE" record -e "${2-faults}" -o f.pst -- \
 		"$target" touch "$1" >out 2>err || complain "faults: $(cat err)"
 	read -r at touched total <out
 	"$PAGESCOPE" dump f.pst |
@@ -104,12 +104,33 @@ faults()
 			}
 			END { print there + 0, all + 0 }' >counted
 	read -r there all <counted
+	# (Under Valgrind getrusage tells its own, too.)
+	[[ ${2-} != valgrind* ]] || touched=$1
 	[ "$there $touched" = "$1 $1" ] ||
 		complain "$1 pages: $there faults there, getrusage $touched"
 	grep -q lost err && complain "lost: $(cat err)"
 	# What the exec itself takes getrusage counts and perf does not
 	echo "$1 pages: perf $all, getrusage $total"
 	difference=$((total - all))
+}
+
+# accessed N: the recorded accesses touch just the pages that faulted there
+accessed()
+{
+	"$PAGESCOPE" dump --format csv f.pst | awk -F, -v at="$at" -v n="$1" '
+		function hex(text,   i, v) {
+			for (i = 1; i <= length(text); i++)
+				v = v * 16 + index("0123456789abcdef",
+					substr(text, i, 1)) - 1
+			return v
+		}
+		BEGIN { start = hex(substr(at, 3)) }
+		$3 == "store" && $4 >= start && $4 < start + n * 4096 {
+			page[int(($4 - start) / 4096)]++
+		}
+		END { for (p in page) pages++; print pages + 0 }' >counted
+	[ "$(cat counted)" = "$1" ] ||
+		complain "$1 pages: stores to $(cat counted) of them"
 }
 
 if works faults; then
@@ -124,6 +145,22 @@ if works faults; then
 	done
 	if [ "$first" -lt 0 ] || [ "$first" -ge 100 ]; then
 		complain "getrusage - perf is $first"
+	fi
+	# Beside an engine for accesses: the same faults, and its stores are to
+	# just those pages
+	if works step; then
+		for try in 1 2 3 4; do
+			faults 100 step,faults
+			[ "$difference" -eq "$first" ] && break
+			[ $try -lt 4 ] ||
+				complain "step,faults: getrusage - perf: $difference, alone $first"
+		done
+		accessed 100
+	fi
+	if works valgrind; then
+		faults 100 valgrind,faults
+		[ "$all" -gt 100 ] || complain "valgrind,faults: $all in all"
+		accessed 100
 	fi
 else
 	echo "faults does not work here: $(grep faults check.txt)"

@@ -35,6 +35,9 @@ expect()
 	fi
 }
 
+# At the end of a pipe, where complain must be heard
+shopt -s lastpipe
+
 # same NAME: stdin is what tests/golden/NAME holds
 same()
 {

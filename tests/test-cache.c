@@ -406,6 +406,53 @@ test_inclusive_levels_include(void **state)
 	hierarchy_close(hierarchy);
 }
 
+/* Many at once or one by one: the same misses in the same order. */
+static void
+test_a_run_is_uses_one_by_one(void **state)
+{
+	static const struct cache_config shapes[] = {
+		{ 32 << 10, 8, 64, 4, CACHE_LRU },
+		{ 1 << 20, 16, 64, 4, CACHE_LRU },
+		{ 1 << 20, 16, 64, 4, CACHE_FIFO },
+		{ 32 << 10, 8, 64, 4, CACHE_RANDOM },
+		{ 32 << 10, 8, 64, 4, CACHE_PLRU },
+		{ 36 << 10, 12, 64, 4, CACHE_LRU },  /* 48 sets */
+		{ 128 << 10, 32, 64, 4, CACHE_LRU }, /* wide */
+	};
+	uint64_t physical[300], seed = 12, evicted;
+	uint16_t list[300], expected[300];
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(shapes); k++) {
+		uint64_t lines = shapes[k].size_bytes / 64 * 2;
+		struct cache run, one;
+
+		assert_int_equal(cache_init(&run, &shapes[k], "run", 5), 0);
+		assert_int_equal(cache_init(&one, &shapes[k], "one", 5), 0);
+		for (unsigned round = 0; round < 400; round++) {
+			unsigned n = 0, missed = 0;
+
+			for (unsigned i = 0; i < 300; i++) {
+				physical[i] = random_below(&seed, lines) * 64 +
+					      random_below(&seed, 64);
+				if (!random_below(&seed, 4))
+					continue; /* not listed */
+				list[n++] = (uint16_t)i;
+				if (!cache_use(&one, physical[i] >> 6,
+					       &evicted))
+					expected[missed++] = (uint16_t)i;
+			}
+			assert_int_equal(cache_run(&run, physical, list, n),
+					 missed);
+			assert_memory_equal(list, expected,
+					    missed * sizeof(*list));
+			assert_true(missed < n);
+		}
+		cache_fini(&run);
+		cache_fini(&one);
+	}
+}
+
 int
 main(void)
 {
@@ -417,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_drop_makes_room),
 		cmocka_unit_test(test_bad_shapes_are_refused),
 		cmocka_unit_test(test_inline_path_changes_nothing),
+		cmocka_unit_test(test_a_run_is_uses_one_by_one),
 		cmocka_unit_test(test_levels_add_up),
 		cmocka_unit_test(test_walks_may_enter_at_l2),
 		cmocka_unit_test(test_inclusive_levels_include),

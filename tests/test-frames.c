@@ -24,6 +24,38 @@ frames_of(uint64_t size_bytes, int order)
 	return frames;
 }
 
+/* The real place of a page: once, and given back like any other. */
+static void
+test_a_run_at_its_place(void **state)
+{
+	struct frames *frames = frames_of(0, FRAMES_RECORDED);
+	struct frames *small = frames_of(1 << 20, FRAMES_ASCENDING);
+	const uint64_t place = UINT64_C(0x1234567000);
+	uint64_t a, b, c;
+
+	(void)state;
+	assert_true(frames_recorded(frames));
+	assert_false(frames_recorded(small));
+	assert_int_equal(frames_take_at(frames, 12, place, &a), 0);
+	assert_true(frames_is(a, place));
+	assert_false(frames_is(a, place + 4096));
+	assert_int_equal(frames_take_at(frames, 12, place, &b), -EBUSY);
+	/* the 2M around it is not free, the next one is */
+	assert_int_equal(frames_take_at(frames, 21, place & ~0x1fffffull, &b),
+			 -EBUSY);
+	assert_int_equal(frames_take_at(frames, 21, 0x1234600000, &b), 0);
+	assert_int_equal(frames_used(frames), 4096 + (2 << 20));
+	assert_int_equal(frames_take(frames, 12, &c), 0);
+	assert_true(frames_is(c, 0));
+	frames_give(frames, 12, a);
+	assert_int_equal(frames_take_at(frames, 12, place, &a), 0);
+	assert_int_equal(frames_take_at(small, 12, place, &b), -ENOSPC);
+	assert_int_equal(frames_take_at(small, 12, 0xff000, &b), 0);
+	assert_int_equal(frames_take_at(small, 12, 0x100000, &b), -ENOSPC);
+	frames_close(frames);
+	frames_close(small);
+}
+
 static void
 test_bittree_equals_an_array(void **state)
 {
@@ -220,6 +252,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bittree_equals_an_array),
+		cmocka_unit_test(test_a_run_at_its_place),
 		cmocka_unit_test(test_no_frame_is_given_twice),
 		cmocka_unit_test(test_ascending_takes_the_lowest),
 		cmocka_unit_test(test_fragmented_memory_has_no_large_run),

@@ -113,9 +113,17 @@ static void
 test_samples(void **state)
 {
 	static const char *const samples[] = {
-		"addresses.hex", "gaps.txt",	  "instructions.champsim.xz",
-		"lackey.txt",	 "trace.xdin.gz", "instructions.cloudsuite.zst",
+		"addresses.hex",
+		"gaps.txt",
+		"instructions.champsim.xz",
+		"lackey.txt",
+		"trace.xdin.gz",
+		"instructions.cloudsuite.zst",
 		"trace.din",
+		"view.txt",
+		"requests.oracle.zst",
+		"table.csv",
+		"samples.perf.txt",
 	};
 	const char *srcdir = getenv("srcdir");
 

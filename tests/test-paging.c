@@ -45,12 +45,15 @@ note_stale(void *context, uint32_t space, uint64_t address, uint64_t length)
 	bench->stale_bytes += length == UINT64_MAX ? 1 : length;
 }
 
+static int frames_order = FRAMES_ASCENDING;
+
 static struct bench *
 bench_open_sized(int policy, uint64_t memory_bytes)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
 	struct paging_config config = { policy, 65536, true };
-	struct frames_config frames = { .size_bytes = memory_bytes };
+	struct frames_config frames = { .size_bytes = memory_bytes,
+					.order = frames_order };
 	struct paging_listener listener = { bench, note_stale };
 	uint32_t number;
 
@@ -807,6 +810,88 @@ test_growing_heap_keeps_its_pages(void **state)
 	bench_close(bench);
 }
 
+static void
+see(struct bench *bench, uint64_t address, uint64_t length, unsigned flags,
+    uint64_t frame)
+{
+	struct event event = event_of(EVENT_RESIDENT, address, length);
+
+	event.flags = (uint16_t)flags;
+	event.value = frame;
+	event.extra = flags & RESIDENT_LARGE ? 21 : 12;
+	tell(bench, 0, event);
+}
+
+/* A 2M page that was seen is one from there on, without a fault. */
+static void
+test_seen_large_pages(void **state)
+{
+	const uint64_t at = UINT64_C(1) << 30, large = 2 << 20;
+
+	(void)state;
+	for (int policy = PAGES_RECORDED; policy <= PAGES_4K; policy++) {
+		struct bench *bench = bench_open_sized(policy, 0);
+		unsigned shift = policy == PAGES_RECORDED ? 21 : 12;
+
+		map(bench, at, 4 * large, MAP_FLAG_READ | MAP_FLAG_WRITE);
+		sweep(bench, 0, at, large, SITE_STORE);
+		assert_int_equal(use(bench, 0, at, SITE_LOAD).shift, 12);
+		see(bench, at, 2 * large, RESIDENT_LARGE, 0);
+		assert_int_equal(use(bench, 0, at, SITE_LOAD).shift, shift);
+		/* untouched until then: no fault where it was seen */
+		sweep(bench, 0, at + large, large, SITE_STORE);
+		/* not seen, not of this kind, not whole: as ever */
+		see(bench, at + 2 * large, large,
+		    RESIDENT_LARGE | RESIDENT_FILE, 0);
+		see(bench, at + 3 * large + PAGE, large, RESIDENT_LARGE, 0);
+		assert_int_equal(use(bench, 0, at + 2 * large, SITE_STORE)
+					 .shift,
+				 12);
+		assert_int_equal(value(bench, "fault.minor"),
+				 policy == PAGES_RECORDED ? 513 : 1025);
+		bench_close(bench);
+	}
+}
+
+/* A page that was seen in a frame is there, if nobody else is. */
+static void
+test_seen_frames(void **state)
+{
+	const uint64_t at = UINT64_C(1) << 30;
+	struct bench *bench;
+	struct mapping first, moved, other;
+
+	(void)state;
+	frames_order = FRAMES_RECORDED;
+	bench = bench_open_sized(PAGES_RECORDED, 0);
+	frames_order = FRAMES_ASCENDING;
+	map(bench, at, 16 * PAGE, MAP_FLAG_READ | MAP_FLAG_WRITE);
+	first = use(bench, 0, at, SITE_STORE);
+	use(bench, 0, at + PAGE, SITE_STORE);
+	see(bench, at, 2 * PAGE, 0, 0x123456000);
+	moved = use(bench, 0, at, SITE_LOAD);
+	other = use(bench, 0, at + PAGE, SITE_LOAD);
+	assert_true(frames_is(moved.frame, 0x123456000));
+	assert_true(frames_is(other.frame, 0x123457000));
+	assert_true(moved.writable);
+	/* the old frame is free again */
+	assert_int_equal(use(bench, 0, at + 2 * PAGE, SITE_STORE).frame,
+			 first.frame);
+	/* one frame for two pages cannot be; hidden frames say nothing */
+	see(bench, at + 2 * PAGE, PAGE, 0, 0x123456000);
+	see(bench, at, PAGE, 0, 0);
+	assert_int_equal(use(bench, 0, at + 2 * PAGE, SITE_LOAD).frame,
+			 first.frame);
+	assert_int_equal(use(bench, 0, at, SITE_LOAD).frame, moved.frame);
+	/* what fork shares stays where it is */
+	fork_to(bench, 0, 1);
+	see(bench, at, PAGE, 0, 0x777777000);
+	assert_int_equal(use(bench, 0, at, SITE_LOAD).frame, moved.frame);
+	assert_int_equal(value(bench, "frames.recorded"), 2);
+	assert_int_equal(value(bench, "frames.recorded.taken"), 1);
+	bench_close(bench);
+}
+
 int
 main(void)
 {
@@ -839,6 +924,8 @@ main(void)
 		cmocka_unit_test(test_thp_written_after_fork_splits),
 		cmocka_unit_test(test_no_memory_is_an_error),
 		cmocka_unit_test(test_regions_have_names),
+		cmocka_unit_test(test_seen_large_pages),
+		cmocka_unit_test(test_seen_frames),
 		cmocka_unit_test(test_growing_heap_keeps_its_pages),
 	};
 

@@ -229,6 +229,7 @@ read_prefix(const char *path, const struct fed *fed, size_t *accesses,
 		return got;
 	assert_int_equal(batch_init(&batch), 0);
 	while ((got = source_next(source, &batch)) > 0) {
+		batch_expand(&batch, source->stream);
 		assert_true(n + batch.n <= fed->n);
 		assert_memory_equal(fed->address + n, batch.address,
 				    batch.n * 8);

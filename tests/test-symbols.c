@@ -28,6 +28,24 @@ a_known_function(uint64_t x)
 	return x * 7 + 1;
 }
 
+/* pagescope::measure(unsigned long, char const*), by its C++ name */
+static uint64_t measure(uint64_t x,
+			const char *text) __asm__("_ZN9pagescope7measureEmPKc");
+static NOINLINE uint64_t
+measure(uint64_t x, const char *text)
+{
+	return x * 5 + (uint64_t)text[0];
+}
+
+/* By Rust's: the disambiguator at the end is not shown */
+static uint64_t
+oxide(uint64_t x) __asm__("_ZN4core3fmt5oxide17h0123456789abcdefE");
+static NOINLINE uint64_t
+oxide(uint64_t x)
+{
+	return x * 3 + 2;
+}
+
 struct world {
 	struct stream *stream;
 	struct model *map;
@@ -201,6 +219,27 @@ own_and_library_functions(void **state)
 }
 
 static void
+names_are_demangled(void **state)
+{
+	struct world world;
+	const uint64_t pc[] = { (uint64_t)(uintptr_t)measure,
+				(uint64_t)(uintptr_t)oxide };
+	struct result *result;
+
+	(void)state;
+	assert_true(measure(1, "x") != oxide(1));
+	world_open(&world);
+	map_self(&world, "");
+	result = sites(&world, pc, ARRAY_SIZE(pc));
+	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_string_equal(text(result, "sites", 0, 7),
+			    "pagescope::measure(unsigned long, char const*)");
+	assert_string_equal(text(result, "sites", 1, 7), "core::fmt::oxide");
+	result_close(result);
+	world_close(&world);
+}
+
+static void
 source_lines(void **state)
 {
 	struct world world;
@@ -349,6 +388,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_and_library_functions),
+		cmocka_unit_test(names_are_demangled),
 		cmocka_unit_test(source_lines),
 		cmocka_unit_test(code_without_symbols),
 		cmocka_unit_test(stripped_functions),

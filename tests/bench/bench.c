@@ -2,7 +2,8 @@
 /*
  * One hot loop at a time, on one thread, by processor time:
  *
- *	bench decode TRACE
+ *	bench decode TRACE	steps and roots, which is what replays use
+ *	bench columns TRACE	decode, and an address and a site for each access
  *	bench replay TRACE [NAME=VALUE...]
  *	bench import FILE
  *	bench peak TRACE	peak memory of a replay, MiB
@@ -44,13 +45,19 @@ nothing_close(struct model *model)
 	(void)model;
 }
 
-/* Wants the columns and does nothing with them: the floor of all replays. */
-static const struct model_methods nothing_methods = {
+/* Takes batches and does nothing with them: the floor of all replays. */
+static const struct model_methods packed_methods = {
+	.feed = nothing_feed,
+	.close = nothing_close,
+	.packed = true,
+};
+
+static const struct model_methods columns_methods = {
 	.feed = nothing_feed,
 	.close = nothing_close,
 };
 
-static struct model nothing = { &nothing_methods };
+static struct model nothing;
 
 static int
 open_model(struct model **out, const char *what, char **sets,
@@ -60,6 +67,8 @@ open_model(struct model **out, const char *what, char **sets,
 	int error;
 
 	if (strcmp(what, "replay") != 0) {
+		nothing.methods = strcmp(what, "decode") != 0 ? &columns_methods
+							      : &packed_methods;
 		*out = &nothing;
 		return 0;
 	}
@@ -128,8 +137,8 @@ main(int argc, char **argv)
 	double speed[99];
 
 	if (argc < 3 || n < 1 || n > 99) {
-		fail(EINVAL, "usage: bench decode|replay|import|peak FILE "
-			     "[NAME=VALUE...]");
+		fail(EINVAL, "usage: bench decode|columns|replay|import|peak "
+			     "FILE [NAME=VALUE...]");
 		return 2;
 	}
 	if (!strcmp(argv[1], "peak"))

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the code cache is watched with, by name; 7 is success.
+ *
+ *	segv      a fault that its handler repairs, again and again
+ *	jit       code that is written, run, and written anew
+ *	threads   three threads, each in memory of its own
+ *	busy N    threads and a timer that check themselves for N milliseconds
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define OK   7
+
+static volatile char *volatile guarded;
+static volatile sig_atomic_t faults, ticks;
+
+static void
+unguard(int number)
+{
+	(void)number;
+	faults++;
+	mprotect((void *)(uintptr_t)guarded, PAGE, PROT_READ | PROT_WRITE);
+}
+
+static int
+segv(void)
+{
+	const struct sigaction action = { .sa_handler = unguard };
+	char from[64] = "abc";
+
+	sigaction(SIGSEGV, &action, NULL);
+	guarded =
+		mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 20; i++) {
+		/* r11 is the register that the cache keeps for itself */
+		__asm__ volatile("mov %0, %%r11\n\tadd $3, %%r11\n\t"
+				 "movb $9, (%%r11,%1)\n\tmov %%r11, %%r10"
+				 :
+				 : "r"(guarded), "r"((long)i)
+				 : "r10", "r11", "memory");
+		mprotect((void *)(uintptr_t)guarded, PAGE, PROT_NONE);
+		memcpy((void *)(uintptr_t)guarded, from, sizeof(from));
+		mprotect((void *)(uintptr_t)guarded, PAGE, PROT_NONE);
+	}
+	return faults == 40 ? OK : 1;
+}
+
+/* mov $n, %eax; ret */
+static void
+write_code(unsigned char *at, int n)
+{
+	at[0] = 0xb8;
+	memcpy(at + 1, &n, sizeof(n));
+	at[5] = 0xc3;
+}
+
+static int
+call_code(unsigned char *at)
+{
+	int (*function)(void);
+
+	memcpy(&function, &at, sizeof(function));
+	return function();
+}
+
+static int
+jit(void)
+{
+	const int private = MAP_PRIVATE | MAP_ANONYMOUS;
+	unsigned char *both =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, private,
+		     -1, 0);
+	unsigned char *turns =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, private, -1, 0);
+	long sum = 0, expected = 0;
+
+	for (int i = 0; i < 100; i++) {
+		write_code(both, i);
+		write_code(both + 64, 2 * i);
+		for (int k = 0; k < 3; k++)
+			sum += call_code(both) + call_code(both + 64);
+		mprotect(turns, PAGE, PROT_READ | PROT_WRITE);
+		write_code(turns, 3 * i);
+		mprotect(turns, PAGE, PROT_READ | PROT_EXEC);
+		sum += call_code(turns);
+		expected += 12 * i;
+		munmap(turns, PAGE);
+		turns = mmap(turns, PAGE, PROT_READ | PROT_WRITE,
+			     private | MAP_FIXED, -1, 0);
+	}
+	return sum == expected ? OK : 1;
+}
+
+static unsigned long table[4][1024];
+
+static void *
+fill(void *mine)
+{
+	unsigned long *to = mine, x = (unsigned long)(to - table[0]) + 1;
+
+	for (int i = 0; i < 500; i++) {
+		x = x * 6364136223846793005ul + 1442695040888963407ul;
+		to[x >> 54] += x;
+	}
+	return NULL;
+}
+
+static int
+threads(void)
+{
+	pthread_t thread[3];
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, fill, table[i]);
+	fill(table[3]);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	return OK;
+}
+
+static void
+tick(int number)
+{
+	(void)number;
+	ticks++;
+}
+
+static volatile int over;
+
+/* Counts what it has done; the counts must agree each time */
+static void *
+check(void *wrong)
+{
+	static __thread volatile unsigned counts[256];
+	unsigned long x = 1;
+
+	for (unsigned n = 1; !over; n++) {
+		unsigned long sum = 0;
+
+		for (int i = 0; i < 500; i++) {
+			x = x * 6364136223846793005ul + 1442695040888963407ul;
+			counts[x >> 56]++;
+		}
+		for (int i = 0; i < 256; i++)
+			sum += counts[i];
+		if (sum != n * 500ul)
+			*(volatile int *)wrong = 1;
+		if (n % 64 == 0)
+			usleep(50);
+	}
+	return NULL;
+}
+
+static int
+busy(long ms)
+{
+	const struct itimerval often = { { 0, 3000 }, { 0, 3000 } };
+	struct timespec pause = { 0, 1000000 };
+	pthread_t thread[3];
+	static int wrong;
+
+	signal(SIGALRM, tick);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, check, &wrong);
+	for (long i = 0; i < ms; i++)
+		while (nanosleep(&pause, NULL) && wrong)
+			;
+	over = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	return wrong || !ticks ? 1 : OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "segv"))
+		return segv();
+	if (!strcmp(what, "jit"))
+		return jit();
+	if (!strcmp(what, "threads"))
+		return threads();
+	if (!strcmp(what, "busy") && argc > 2)
+		return busy(strtol(argv[2], NULL, 10));
+	return 2;
+}
