@@ -181,29 +181,6 @@ valgrind_pool_wait(struct valgrind_pool *pool, unsigned milliseconds)
 	__atomic_store_n(&ring->consumer_waits, 0, __ATOMIC_SEQ_CST);
 }
 
-void
-valgrind_pool_hurry(struct valgrind_pool *pool)
-{
-	for (unsigned i = 0; i < RING_PRODUCERS; i++) {
-		if (pool->ring->producer[i])
-			__atomic_store_n(&producer_page(pool, i)->hurry, 1,
-					 __ATOMIC_RELEASE);
-	}
-}
-
-void
-valgrind_pool_stop(struct valgrind_pool *pool)
-{
-	struct ring *ring = pool->ring;
-
-	__atomic_store_n(&ring->stop, 1, __ATOMIC_SEQ_CST);
-	valgrind_pool_hurry(pool);
-	__atomic_fetch_add(&ring->released, 1, __ATOMIC_SEQ_CST);
-	futex_wake(&ring->released);
-	for (unsigned i = 0; i < RING_FORKS; i++)
-		futex_wake(&ring->fork_done[i]);
-}
-
 /* What the producer's chunk lacks, put behind it. */
 static uint32_t
 rest_append(const struct ring_producer *page, uint8_t *chunk, uint32_t room)
@@ -291,32 +268,84 @@ valgrind_pid_alive(pid_t pid)
 	       (state[2] != 'Z' && state[2] != 'X');
 }
 
-/* Commit in the place of a producer that can't any more. */
+/* Commit the chunk of a producer that does not, and leave it without one. */
 static void
-producer_bury(struct valgrind_pool *pool, unsigned i)
+producer_commit(struct valgrind_pool *pool, unsigned i, uint64_t end_ns)
 {
 	struct ring *ring = pool->ring;
 	struct ring_producer *page = producer_page(pool, i);
 	uint32_t number = page->chunk;
 	struct ring_chunk *chunk;
 
-	if (number && number <= RING_CHUNKS) {
-		chunk = &ring->chunk[number - 1];
-		if (chunk->state == ring->producer[i]) {
-			chunk->used =
-				rest_append(page, chunk_bytes(pool, number - 1),
-					    RING_CHUNK_BYTES);
-			chunk->end_ns = chunk->start_ns;
-			chunk->sequence =
-				__atomic_fetch_add(&ring->next_sequence, 1,
-						   __ATOMIC_SEQ_CST);
-			__atomic_store_n(&chunk->state,
-					 chunk->state | RING_FULL,
-					 __ATOMIC_RELEASE);
-		}
-		page->chunk = 0;
+	if (!number || number > RING_CHUNKS)
+		return;
+	chunk = &ring->chunk[number - 1];
+	if (chunk->state == ring->producer[i]) {
+		chunk->used = rest_append(page, chunk_bytes(pool, number - 1),
+					  RING_CHUNK_BYTES);
+		chunk->end_ns = end_ns ? end_ns : chunk->start_ns;
+		chunk->sequence = __atomic_fetch_add(&ring->next_sequence, 1,
+						     __ATOMIC_SEQ_CST);
+		__atomic_store_n(&chunk->state, chunk->state | RING_FULL,
+				 __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&ring->producer[i], 0, __ATOMIC_RELEASE);
+	page->chunk = 0;
+}
+
+static void
+producer_bury(struct valgrind_pool *pool, unsigned i)
+{
+	producer_commit(pool, i, 0);
+	__atomic_store_n(&pool->ring->producer[i], 0, __ATOMIC_RELEASE);
+}
+
+/* It is in a system call, perhaps for hours. */
+static void
+producer_take(struct valgrind_pool *pool, unsigned i)
+{
+	struct ring_producer *page = producer_page(pool, i);
+	uint32_t quiet = RING_QUIET;
+	struct timespec now;
+
+	if (!__atomic_compare_exchange_n(&page->quiet, &quiet, RING_TAKEN,
+					 false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return;
+	if (page->cursor != page->base || page->moved) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		producer_commit(pool, i,
+				(uint64_t)now.tv_sec * 1000000000u +
+					(uint64_t)now.tv_nsec);
+		page->cursor = page->base;
+		page->moved = page->moving = 0;
+	}
+	__atomic_store_n(&page->quiet, RING_QUIET, __ATOMIC_SEQ_CST);
+	futex_wake(&page->quiet);
+}
+
+void
+valgrind_pool_hurry(struct valgrind_pool *pool)
+{
+	for (unsigned i = 0; i < RING_PRODUCERS; i++) {
+		if (!pool->ring->producer[i])
+			continue;
+		__atomic_store_n(&producer_page(pool, i)->hurry, 1,
+				 __ATOMIC_RELEASE);
+		producer_take(pool, i);
+	}
+}
+
+void
+valgrind_pool_stop(struct valgrind_pool *pool)
+{
+	struct ring *ring = pool->ring;
+
+	__atomic_store_n(&ring->stop, 1, __ATOMIC_SEQ_CST);
+	valgrind_pool_hurry(pool);
+	__atomic_fetch_add(&ring->released, 1, __ATOMIC_SEQ_CST);
+	futex_wake(&ring->released);
+	for (unsigned i = 0; i < RING_FORKS; i++)
+		futex_wake(&ring->fork_done[i]);
 }
 
 unsigned

@@ -38,7 +38,8 @@ void valgrind_pool_give(struct valgrind_pool *pool,
 /* Until a chunk is committed, at most so long. */
 void valgrind_pool_wait(struct valgrind_pool *pool, unsigned milliseconds);
 
-/* Producers flush when Valgrind next looks around; with stop, they record no more. */
+/* What producers that sleep have is committed, others do so when Valgrind next
+ * looks around; with stop, they record no more. */
 void valgrind_pool_hurry(struct valgrind_pool *pool);
 void valgrind_pool_stop(struct valgrind_pool *pool);
 

@@ -182,6 +182,7 @@ kernel_write(CorePart part, ThreadId tid, Addr at, SizeT length)
 static void
 client_starts(ThreadId tid, ULong blocks)
 {
+	producer_quiet(False);
 	if (tid != running) {
 		running = tid;
 		running_tid = VG_(gettid)();
@@ -214,6 +215,7 @@ client_stops(ThreadId tid, ULong blocks)
 	if (VG_(is_exiting)(tid))
 		client_broken(tid);
 	in_client = False;
+	producer_quiet(True);
 }
 
 static void

@@ -199,6 +199,51 @@ stream_out(UChar *to, const UChar *from, UInt bytes)
 	_mm_sfence();
 }
 
+/* The consumer is not, and will not be, at this producer's buffer. */
+static void
+quiet_end(struct ring_producer *p)
+{
+	while (!__sync_bool_compare_and_swap(&p->quiet, RING_QUIET,
+					     RING_BUSY) &&
+	       __atomic_load_n(&p->quiet, __ATOMIC_ACQUIRE) != RING_BUSY) {
+		futex_wait(&p->quiet, RING_TAKEN, 1000000);
+		if (consumer_gone())
+			break;
+	}
+}
+
+/* Before anything is written outside of generated code. */
+static void
+quiet_leave(void)
+{
+	quiet_end(&producer.at);
+	if (!producer.at.chunk && !producer_dropping)
+		chunk_claim();
+}
+
+static void
+quiet_enter(void)
+{
+	UInt *done = &ring->fork_done[fork_wait % RING_FORKS];
+
+	/* Our parent's commit comes first. */
+	if (fork_wait &&
+	    (Int)(__atomic_load_n(done, __ATOMIC_ACQUIRE) - fork_wait) >= 0)
+		fork_wait = 0;
+	if (!fork_wait && !producer_dropping)
+		__atomic_store_n(&producer.at.quiet, RING_QUIET,
+				 __ATOMIC_RELEASE);
+}
+
+void
+producer_quiet(Bool quiet)
+{
+	if (quiet)
+		quiet_enter();
+	else
+		quiet_leave();
+}
+
 static UChar *
 chunk_bytes(const struct ring_producer *p)
 {
@@ -249,8 +294,8 @@ own_commit(void)
 	producer.at.chunk = 0;
 }
 
-void
-producer_flush(void)
+static void
+flush(void)
 {
 	if (producer_dropping) {
 		buffer_begin();
@@ -266,11 +311,23 @@ producer_flush(void)
 }
 
 void
+producer_flush(void)
+{
+	Bool quiet = producer.at.quiet != RING_BUSY;
+
+	if (quiet)
+		quiet_leave();
+	flush();
+	if (quiet)
+		quiet_enter();
+}
+
+void
 producer_full(void)
 {
 	if (producer_dropping ||
 	    producer.at.moved + 2 * BUFFER_BYTES > RING_CHUNK_BYTES)
-		producer_flush();
+		flush();
 	else
 		buffer_move();
 }
@@ -278,6 +335,7 @@ producer_full(void)
 void
 producer_close(void)
 {
+	quiet_leave();
 	if (producer_dropping)
 		return;
 	own_commit();
@@ -311,12 +369,13 @@ predecessor_commit(void)
 	UInt pid = (UInt)VG_(getpid)();
 
 	for (UInt i = 0; i < RING_PRODUCERS; i++) {
-		const struct ring_producer *old =
-			(const void *)((UChar *)ring + RING_PRODUCERS_OFFSET +
-				       (SizeT)i * RING_AREA);
+		struct ring_producer *old =
+			(void *)((UChar *)ring + RING_PRODUCERS_OFFSET +
+				 (SizeT)i * RING_AREA);
 
 		if (ring->producer[i] != pid)
 			continue;
+		quiet_end(old);
 		if (old->chunk)
 			rest_commit(old);
 		__atomic_store_n(&ring->producer[i], 0, __ATOMIC_RELEASE);
@@ -402,12 +461,18 @@ event_end(UInt type, UInt words)
 void
 producer_event(UInt type, UInt n, const ULong *word)
 {
+	Bool quiet = producer.at.quiet != RING_BUSY;
+
 	if (producer_dropping)
 		return;
+	if (quiet)
+		quiet_leave();
 	if (producer.at.cursor > PRODUCER_LIMIT)
 		producer_full();
 	VG_(memcpy)(event_words(producer.at.cursor), word, n * sizeof(ULong));
 	event_end(type, n);
+	if (quiet)
+		quiet_enter();
 }
 
 void

@@ -54,6 +54,17 @@ struct ring_chunk {
 };
 
 /*
+ * A producer that runs none of its program's code (it may sleep in a system
+ * call for hours) is quiet.  The consumer, which would have what there is, takes
+ * it by compare-and-swap, commits in its place and leaves it without a chunk.
+ */
+enum ring_quiet {
+	RING_BUSY,
+	RING_QUIET,
+	RING_TAKEN
+};
+
+/*
  * At the start of a producer's page.  Addresses are the producer's own.  The
  * chunk holds `moved` bytes, a multiple of RING_LINE, and the buffer what comes
  * behind them.  While the buffer's lines are moved, `moving` is what `moved`
@@ -64,6 +75,7 @@ struct ring_producer {
 	uint64_t cursor; /* where the next record goes, in the buffer */
 	uint64_t base;	 /* of the buffer */
 	uint32_t hurry;	 /* consumer: commit, there is nothing else to do */
+	uint32_t quiet;	 /* enum ring_quiet: the consumer may commit for it */
 	uint32_t chunk;	 /* its number + 1, 0: none */
 	uint32_t pid;
 	uint32_t moved, moving;

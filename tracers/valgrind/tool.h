@@ -63,6 +63,8 @@ UInt producer_exits(UInt n);
 void producer_exits_used(UInt n);
 /* Append an event; not inside of a superblock. */
 void producer_event(UInt type, UInt n, const ULong *word);
+/* None of the program's code runs, or may run, from here on. */
+void producer_quiet(Bool quiet);
 /* The superblock running was left at pc, inside. */
 void producer_fault(Addr pc, UInt roots);
 
