@@ -11,13 +11,10 @@
  */
 #include "traces/pst.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -27,21 +24,14 @@
 #include "traces/pst-digest.h"
 #include "traces/pst-events.h"
 #include "traces/pst-format.h"
-
-#define INPUT_BYTES (1u << 20)
+#include "traces/pst-index.h"
+#include "traces/pst-input.h"
 
 struct pst_reader {
 	struct source source;
-	char *path; /* owned */
-	int fd;
-	bool recover, seekable;
+	struct pst_input input;
+	bool recover;
 	bool check; /* compute the digest (verify) */
-
-	/* buffered input: data[at..n) is next, at file offset `offset` */
-	uint8_t *data;
-	size_t at, n;
-	uint64_t offset;
-	uint64_t file_bytes; /* 0: unknown */
 
 	/* the block being decoded */
 	struct codec *codec;
@@ -64,65 +54,6 @@ struct pst_reader {
 	struct digest *digest;
 };
 
-/* Have n bytes in the buffer: 1, 0 if the file ends before, -errno (said). */
-static int
-fill(struct pst_reader *reader, size_t n)
-{
-	if (n > INPUT_BYTES)
-		return -EINVAL;
-	if (reader->n - reader->at < n && reader->at) {
-		memmove(reader->data, reader->data + reader->at,
-			reader->n - reader->at);
-		reader->n -= reader->at;
-		reader->at = 0;
-	}
-	while (reader->n - reader->at < n) {
-		ssize_t got = read(reader->fd, reader->data + reader->n,
-				   INPUT_BYTES - reader->n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return fail_errno(errno, "%s: cannot read at byte %llu",
-					  reader->path,
-					  (unsigned long long)reader->offset);
-		if (!got)
-			return 0;
-		reader->n += (size_t)got;
-	}
-	return 1;
-}
-
-static void
-take(struct pst_reader *reader, size_t n)
-{
-	reader->at += n;
-	reader->offset += n;
-}
-
-/* Read n bytes into `out`: 1, 0 at the end of the file, -errno. */
-static int
-read_bytes(struct pst_reader *reader, struct bytes *out, uint64_t n)
-{
-	bytes_clear(out);
-	while (n) {
-		size_t piece = n < INPUT_BYTES / 2 ? n : INPUT_BYTES / 2;
-		int got = fill(reader, 1);
-
-		if (got <= 0)
-			return got;
-		if (piece > reader->n - reader->at)
-			piece = reader->n - reader->at;
-		bytes_put(out, reader->data + reader->at, piece);
-		if (out->failed)
-			return fail(ENOMEM, "%s: no memory for a section",
-				    reader->path);
-		take(reader, piece);
-		n -= piece;
-	}
-	return 1;
-}
-
 static int PRINTF_LIKE(3, 4) damage(struct pst_reader *reader, uint64_t offset,
 				    const char *format, ...)
 {
@@ -135,7 +66,7 @@ static int PRINTF_LIKE(3, 4) damage(struct pst_reader *reader, uint64_t offset,
 	reader->damaged = true;
 	if (reader->recover)
 		return -EBADMSG;
-	return fail(EBADMSG, "%s: byte %llu: %s", reader->path,
+	return fail(EBADMSG, "%s: byte %llu: %s", reader->input.path,
 		    (unsigned long long)offset, text);
 }
 
@@ -150,7 +81,7 @@ decompress(struct pst_reader *reader, const struct pst_section *section,
 	raw = bytes_reserve(&reader->raw, section->raw_bytes + 8);
 	if (!raw)
 		return fail(ENOMEM, "%s: no memory for a section of %llu bytes",
-			    reader->path,
+			    reader->input.path,
 			    (unsigned long long)section->raw_bytes);
 	got = ZSTD_decompressDCtx(reader->zstd, raw, section->raw_bytes,
 				  reader->stored.data, reader->stored.n);
@@ -235,19 +166,20 @@ static int
 cut_off(struct pst_reader *reader, uint64_t section_offset)
 {
 	reader->ended = true;
-	reader->lost_bytes +=
-		reader->offset + reader->n - reader->at - section_offset;
+	reader->lost_bytes += reader->input.offset +
+			      pst_input_left(&reader->input) - section_offset;
 	if (!reader->blocks && !reader->recover && reader->lost_bytes)
 		return fail(EBADMSG,
 			    "%s: ends after %llu bytes, before its first "
 			    "whole block",
-			    reader->path,
-			    (unsigned long long)(reader->offset + reader->n -
-						 reader->at));
+			    reader->input.path,
+			    (unsigned long long)(reader->input.offset +
+						 pst_input_left(
+							 &reader->input)));
 	warn("%s: incomplete: its recorder did not finish; %llu accesses in "
 	     "%llu whole blocks, what came after them is lost (%llu bytes of "
 	     "it are in the file)",
-	     reader->path, (unsigned long long)reader->accesses,
+	     reader->input.path, (unsigned long long)reader->accesses,
 	     (unsigned long long)reader->blocks,
 	     (unsigned long long)reader->lost_bytes);
 	return 0;
@@ -277,27 +209,30 @@ static int
 resynchronise(struct pst_reader *reader)
 {
 	size_t head = PST_FRAME_BYTES + PST_SECTION_BYTES;
-	uint64_t from = reader->offset;
+	uint64_t from = reader->input.offset;
 	struct pst_section section;
 
 	for (;;) {
-		int got = fill(reader, head);
+		int got = pst_input_fill(&reader->input, head);
 
 		if (got < 0)
 			return got;
-		if (!got && fill(reader, PST_FRAME_BYTES + 16) <= 0) {
-			reader->lost_bytes += reader->offset - from;
-			return cut_off(reader, reader->offset);
+		if (!got &&
+		    pst_input_fill(&reader->input, PST_FRAME_BYTES + 16) <= 0) {
+			reader->lost_bytes += reader->input.offset - from;
+			return cut_off(reader, reader->input.offset);
 		}
-		if (get_u32(reader->data + reader->at) == PST_FRAME_INDEX &&
-		    !memcmp(reader->data + reader->at + PST_FRAME_BYTES,
+		if (get_u32(pst_input_here(&reader->input)) ==
+			    PST_FRAME_INDEX &&
+		    !memcmp(pst_input_here(&reader->input) + PST_FRAME_BYTES,
 			    PST_INDEX_MAGIC, 16))
 			break;
-		if (got && section_here(reader->data + reader->at, &section))
+		if (got &&
+		    section_here(pst_input_here(&reader->input), &section))
 			break;
-		take(reader, 1);
+		pst_input_take(&reader->input, 1);
 	}
-	reader->lost_bytes += reader->offset - from;
+	reader->lost_bytes += reader->input.offset - from;
 	return 0;
 }
 
@@ -311,8 +246,9 @@ read_section(struct pst_reader *reader, uint64_t offset)
 		return damage(reader, offset, "section %u where %u is due",
 			      reader->section.number, reader->sections);
 	reader->sections = reader->section.number + 1;
-	content = reader->offset;
-	got = read_bytes(reader, &reader->stored, reader->section.stored_bytes);
+	content = reader->input.offset;
+	got = pst_input_read(&reader->input, &reader->stored,
+			     reader->section.stored_bytes);
 	if (got < 0)
 		return got;
 	if (!got)
@@ -330,103 +266,31 @@ read_section(struct pst_reader *reader, uint64_t offset)
 	return got;
 }
 
-/* JSON text of a frame into the stream's "about". */
-static int
-take_about(struct pst_reader *reader, json_t *about)
-{
-	json_t *mine = stream_about(reader->source.stream);
-
-	if (!json_is_object(about))
-		return fail(EBADMSG, "%s: its description is no JSON object",
-			    reader->path);
-	json_object_clear(mine);
-	return json_object_update(mine, about) ? -ENOMEM : 0;
-}
-
-static uint64_t
-total(json_t *totals, const char *name)
-{
-	return (uint64_t)json_integer_value(json_object_get(totals, name));
-}
-
-static void
-take_totals(struct pst_summary *index, json_t *totals)
-{
-	const char *digest =
-		json_string_value(json_object_get(totals, "digest"));
-
-	index->accesses = total(totals, "accesses");
-	index->batches = total(totals, "batches");
-	index->events = total(totals, "events");
-	index->kind[SITE_LOAD] = total(totals, "loads");
-	index->kind[SITE_STORE] = total(totals, "stores");
-	index->kind[SITE_MODIFY] = total(totals, "modifies");
-	index->kind[SITE_FETCH] = total(totals, "fetches");
-	index->instructions = total(totals, "instructions");
-	index->start_ns = total(totals, "start_ns");
-	index->end_ns = total(totals, "end_ns");
-	if (digest && strlen(digest) == 32)
-		memcpy(index->digest, digest, 33);
-	index->complete = true;
-}
-
-/*
- * Take "about" and totals from the content of an index frame, which is checked
- * first.  What is wrong with it is said only by verify: the blocks stand alone.
- */
-static int
-parse_index(struct pst_reader *reader, const uint8_t *data, uint64_t n)
-{
-	const uint8_t *trailer = data + n - PST_TRAILER_BYTES;
-	uint64_t json_bytes;
-	json_t *root;
-	int error;
-
-	if (n < 24 + PST_TRAILER_BYTES ||
-	    memcmp(trailer + 16, PST_TRAILER_MAGIC, 8) != 0 ||
-	    memcmp(data, PST_INDEX_MAGIC, 16) != 0)
-		return 0;
-	n -= PST_TRAILER_BYTES;
-	json_bytes = get_u64(data + 16);
-	if (XXH64(data, n, 0) != get_u64(trailer + 8) || json_bytes > n - 24)
-		return 0;
-	reader->index.blocks = 0;
-	for (uint64_t at = 24 + json_bytes; at + 8 + PST_SECTION_BYTES <= n;
-	     at += 8 + PST_SECTION_BYTES) {
-		struct pst_section section;
-
-		if (pst_section_decode(&section, data + at + 8))
-			reader->index.blocks += section.kind == PST_BLOCK;
-	}
-	root = json_loadb((const char *)data + 24, json_bytes, 0, NULL);
-	error = take_about(reader, json_object_get(root, "about"));
-	take_totals(&reader->index, json_object_get(root, "totals"));
-	json_decref(root);
-	return error;
-}
-
 static int
 read_end(struct pst_reader *reader, uint64_t offset)
 {
-	uint32_t bytes = get_u32(reader->data + reader->at + 4);
+	uint32_t bytes = get_u32(pst_input_here(&reader->input) + 4);
 	int got;
 
-	take(reader, PST_FRAME_BYTES);
-	got = read_bytes(reader, &reader->stored, bytes);
+	pst_input_take(&reader->input, PST_FRAME_BYTES);
+	got = pst_input_read(&reader->input, &reader->stored, bytes);
 	if (got < 0)
 		return got;
 	if (!got)
 		return cut_off(reader, offset);
 	reader->ended = true;
 	if (!reader->index.complete) {
-		got = parse_index(reader, reader->stored.data,
-				  reader->stored.n);
+		got = pst_index_parse(&reader->index,
+				      stream_about(reader->source.stream),
+				      reader->input.path, reader->stored.data,
+				      reader->stored.n);
 		if (got)
 			return got;
 	}
-	if (fill(reader, 1) > 0)
+	if (pst_input_fill(&reader->input, 1) > 0)
 		warn("%s: byte %llu: ignoring what follows the index",
-		     reader->path, (unsigned long long)reader->offset);
+		     reader->input.path,
+		     (unsigned long long)reader->input.offset);
 	return 0;
 }
 
@@ -434,25 +298,26 @@ read_end(struct pst_reader *reader, uint64_t offset)
 static int
 next_section(struct pst_reader *reader)
 {
-	uint64_t offset = reader->offset;
-	int got = fill(reader, PST_FRAME_BYTES);
+	uint64_t offset = reader->input.offset;
+	int got = pst_input_fill(&reader->input, PST_FRAME_BYTES);
 
 	if (got < 0)
 		return got;
 	if (!got)
 		return cut_off(reader, offset);
-	if (get_u32(reader->data + reader->at) == PST_FRAME_INDEX)
+	if (get_u32(pst_input_here(&reader->input)) == PST_FRAME_INDEX)
 		return read_end(reader, offset);
-	got = fill(reader, PST_FRAME_BYTES + PST_SECTION_BYTES);
+	got = pst_input_fill(&reader->input,
+			     PST_FRAME_BYTES + PST_SECTION_BYTES);
 	if (got < 0)
 		return got;
 	if (!got)
 		return cut_off(reader, offset);
-	if (!section_here(reader->data + reader->at, &reader->section)) {
+	if (!section_here(pst_input_here(&reader->input), &reader->section)) {
 		got = damage(reader, offset, "no section begins here");
 		return reader->recover ? resynchronise(reader) : got;
 	}
-	take(reader, PST_FRAME_BYTES + PST_SECTION_BYTES);
+	pst_input_take(&reader->input, PST_FRAME_BYTES + PST_SECTION_BYTES);
 	return read_section(reader, offset);
 }
 
@@ -532,8 +397,8 @@ reader_progress(const struct source *source, uint64_t *done, uint64_t *all)
 {
 	const struct pst_reader *reader = (const struct pst_reader *)source;
 
-	*done = reader->offset;
-	*all = reader->file_bytes;
+	*done = reader->input.offset;
+	*all = reader->input.file_bytes;
 }
 
 static void
@@ -543,16 +408,13 @@ reader_close(struct source *source)
 
 	if (!reader)
 		return;
-	if (reader->fd > STDERR_FILENO)
-		close(reader->fd);
+	pst_input_close(&reader->input);
 	codec_close(reader->codec);
 	ZSTD_freeDCtx(reader->zstd);
 	digest_close(reader->digest);
 	bytes_fini(&reader->stored);
 	bytes_fini(&reader->raw);
 	stream_close(reader->source.stream);
-	free(reader->data);
-	free(reader->path);
 	free(reader);
 }
 
@@ -569,115 +431,65 @@ read_head(struct pst_reader *reader)
 	uint64_t checksum;
 	json_t *about;
 	uint32_t bytes;
-	int error, got = fill(reader, PST_FRAME_BYTES + PST_HEAD_BYTES);
+	int error, got = pst_input_fill(&reader->input,
+					PST_FRAME_BYTES + PST_HEAD_BYTES);
 
 	if (got < 0)
 		return got;
-	head = reader->data + reader->at;
-	if (!got && reader->n == reader->at)
+	head = pst_input_here(&reader->input);
+	if (!got && !pst_input_left(&reader->input))
 		return fail(EBADMSG,
 			    "%s: empty: its recorder ended before it wrote",
-			    reader->path);
+			    reader->input.path);
 	if (!got || get_u32(head) != PST_FRAME_HEAD ||
 	    memcmp(head + PST_FRAME_BYTES, PST_HEAD_MAGIC, 16) != 0)
-		return fail(EBADMSG, "%s: not a pagescope trace", reader->path);
+		return fail(EBADMSG, "%s: not a pagescope trace",
+			    reader->input.path);
 	bytes = get_u32(head + 4);
 	head += PST_FRAME_BYTES;
 	if (head[16] != PST_VERSION || head[17])
 		return fail(EBADMSG, "%s: format version %u, this is for %u",
-			    reader->path, head[16] | head[17] << 8,
+			    reader->input.path, head[16] | head[17] << 8,
 			    PST_VERSION);
 	checksum = get_u64(head + 24);
 	if (bytes < PST_HEAD_BYTES || bytes > PST_JSON_MAX)
 		return fail(EBADMSG, "%s: byte 4: a head of %u bytes",
-			    reader->path, bytes);
-	take(reader, PST_FRAME_BYTES + PST_HEAD_BYTES);
-	got = read_bytes(reader, &reader->raw, bytes - PST_HEAD_BYTES);
+			    reader->input.path, bytes);
+	pst_input_take(&reader->input, PST_FRAME_BYTES + PST_HEAD_BYTES);
+	got = pst_input_read(&reader->input, &reader->raw,
+			     bytes - PST_HEAD_BYTES);
 	if (got < 0)
 		return got;
 	if (!got || XXH64(reader->raw.data, reader->raw.n, 0) != checksum)
-		return fail(EBADMSG, "%s: byte 8: damaged head", reader->path);
+		return fail(EBADMSG, "%s: byte 8: damaged head",
+			    reader->input.path);
 	about = json_loadb((const char *)reader->raw.data, reader->raw.n, 0,
 			   NULL);
-	error = take_about(reader, about);
+	error = pst_about_take(stream_about(reader->source.stream), about,
+			       reader->input.path);
 	json_decref(about);
 	return error;
-}
-
-/* Find the index by the trailer at the end of the file, if both are there. */
-static int
-read_index(struct pst_reader *reader)
-{
-	uint8_t trailer[PST_TRAILER_BYTES];
-	uint64_t end = reader->file_bytes, start, n;
-	uint8_t *data;
-	int error = 0;
-
-	if (end < PST_TRAILER_BYTES ||
-	    pread(reader->fd, trailer, sizeof(trailer),
-		  (off_t)(end - sizeof(trailer))) != sizeof(trailer) ||
-	    memcmp(trailer + 16, PST_TRAILER_MAGIC, 8) != 0)
-		return 0;
-	start = get_u64(trailer) + PST_FRAME_BYTES;
-	if (start > end - sizeof(trailer) || end - start > PST_JSON_MAX)
-		return 0;
-	n = end - start;
-	data = malloc(n);
-	if (!data)
-		return fail(ENOMEM, "%s: no memory for the index",
-			    reader->path);
-	if (pread(reader->fd, data, n, (off_t)start) == (ssize_t)n)
-		error = parse_index(reader, data, n);
-	free(data);
-	return error;
-}
-
-static int
-open_file(struct pst_reader *reader)
-{
-	struct stat status;
-
-	if (!strcmp(reader->path, "-")) {
-		free(reader->path);
-		reader->path = strdup("stdin");
-		if (!reader->path)
-			return fail(ENOMEM, "trace reader: no memory");
-		reader->fd = STDIN_FILENO;
-	} else {
-		reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
-		if (reader->fd < 0)
-			return fail_errno(errno, "%s: cannot open",
-					  reader->path);
-	}
-	if (!fstat(reader->fd, &status) && S_ISREG(status.st_mode)) {
-		reader->seekable = true;
-		reader->file_bytes = (uint64_t)status.st_size;
-	}
-	return 0;
 }
 
 static int
 open_parts(struct pst_reader *reader, const char *path)
 {
-	int error;
+	int error = pst_input_open(&reader->input, path);
 
-	reader->path = strdup(path);
-	reader->data = malloc(INPUT_BYTES);
-	reader->zstd = ZSTD_createDCtx();
-	if (!reader->path || !reader->data || !reader->zstd)
-		return fail(ENOMEM, "trace reader: no memory");
-	error = stream_open(&reader->source.stream);
 	if (error)
+		return error;
+	reader->zstd = ZSTD_createDCtx();
+	if (!reader->zstd || stream_open(&reader->source.stream))
 		return fail(ENOMEM, "trace reader: no memory");
 	error = codec_open(&reader->codec, reader->source.stream);
 	if (!error)
 		error = digest_open(&reader->digest);
 	if (!error)
-		error = open_file(reader);
-	if (!error)
 		error = read_head(reader);
-	if (!error && reader->seekable)
-		error = read_index(reader);
+	if (!error && reader->input.seekable)
+		error = pst_index_find(&reader->index,
+				       stream_about(reader->source.stream),
+				       &reader->input);
 	return error;
 }
 
@@ -691,7 +503,7 @@ pst_reader_open(struct source **out, const char *path, bool recover)
 		return fail(ENOMEM, "trace reader: no memory");
 	reader->source.methods = &reader_methods;
 	reader->recover = recover;
-	reader->fd = -1;
+	reader->input.fd = -1;
 	error = open_parts(reader, path);
 	if (error) {
 		reader_close(&reader->source);
@@ -721,7 +533,7 @@ pst_reader_summary(const struct source *source, struct pst_summary *summary)
 		summary->start_ns = reader->start_ns;
 		summary->end_ns = reader->end_ns;
 	}
-	summary->file_bytes = reader->file_bytes;
+	summary->file_bytes = reader->input.file_bytes;
 	summary->lost_bytes = reader->lost_bytes;
 	if (reader->damaged || reader->lost_bytes)
 		summary->complete = false;
@@ -748,12 +560,13 @@ check_totals(struct pst_reader *reader, struct pst_summary *summary)
 		return fail(EBADMSG,
 			    "%s: has %llu accesses, its index says "
 			    "%llu",
-			    reader->path, (unsigned long long)reader->accesses,
+			    reader->input.path,
+			    (unsigned long long)reader->accesses,
 			    (unsigned long long)reader->index.accesses);
 	if (reader->index.digest[0] &&
 	    strcmp(digest, reader->index.digest) != 0)
 		return fail(EBADMSG, "%s: digest %s, its index says %s",
-			    reader->path, digest, reader->index.digest);
+			    reader->input.path, digest, reader->index.digest);
 	return 0;
 }
 
@@ -784,25 +597,4 @@ pst_verify(const char *path, struct pst_summary *summary)
 close:
 	source_close(source);
 	return got;
-}
-
-bool
-pst_is(const char *path)
-{
-	uint8_t start[PST_FRAME_BYTES + 16];
-	struct stat status;
-	bool is;
-	int fd;
-
-	/* A pipe's start would be gone for who reads it then. */
-	if (stat(path, &status) || !S_ISREG(status.st_mode))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	is = read(fd, start, sizeof(start)) == sizeof(start) &&
-	     get_u32(start) == PST_FRAME_HEAD &&
-	     !memcmp(start + PST_FRAME_BYTES, PST_HEAD_MAGIC, 16);
-	close(fd);
-	return is;
 }
