@@ -72,6 +72,14 @@ look()
 	# Killed before its head was written there is nothing to save.
 	if [ ! -s k.pst ]; then
 		[ $got -eq 125 ] || complain "$what: an empty file: $got: $said"
+		last=0
+		return
+	fi
+	# Killed while it wrote the first block there is nothing either.
+	if [ $got -eq 125 ] &&
+		[[ $said == *'before its first whole block'* ]]; then
+		last=0
+		printf '%s: no whole block\n' "$what"
 		return
 	fi
 	# All may be there: it was killed as it ended
