@@ -650,6 +650,7 @@ add_shape(struct world *world, uint64_t *random)
 {
 	uint64_t x = next_random(random);
 	unsigned n = 1 + (unsigned)(x % (x & 0x100 ? 5 : 40)), slots = 0;
+	bool close = x & 0x10000; /* like most of real programs */
 	struct shape_access access[40] = { { 0 } };
 	struct step step = { .n_slots = 0 };
 
@@ -668,6 +669,11 @@ add_shape(struct world *world, uint64_t *random)
 				(int64_t)((y >> 30) % 6 << 12 | (y & 0xff0));
 		else if (!(y & 0xf8000))
 			access[i].displacement <<= 6;
+		if (close && site < 12) {
+			access[i].ref = world->site[site & ~2u];
+			access[i].slot = (uint16_t)(1 + (y >> 24) % 2);
+			access[i].displacement = (int64_t)(y >> 32 & 0x3f);
+		}
 		access[i].guarded = access[i].slot && (x & 0xf000) == 0x3000;
 		if (access[i].slot > slots)
 			slots = access[i].slot;
@@ -719,6 +725,19 @@ fill_packed(struct world *world, uint64_t *random)
 	}
 }
 
+/* Pages, or only their entries: the next read maps them read-only. */
+static void
+take_away(struct world *world, uint32_t space, uint64_t address, uint64_t pages,
+	  bool unmap)
+{
+	struct table *table = world->table[space];
+
+	if (unmap)
+		table->ops->unmap(table, address, pages << 12, false, NULL,
+				  NULL);
+	core_invalidate(&world->core, space, address, pages << 12);
+}
+
 /* Feed in pieces that end inside steps too, with pages taken away between. */
 static void
 feed_pieces(struct world *world, const struct batch *batch, uint32_t n,
@@ -738,8 +757,8 @@ feed_pieces(struct world *world, const struct batch *batch, uint32_t n,
 		assert_int_equal(core_pass_feed(core, &pass, to < n ? to : n),
 				 0);
 		if (x & 0x10000)
-			core_invalidate(core, space, (x >> 20) % 40 << 12,
-					3 << 12);
+			take_away(world, space, (x >> 20) % 40 << 12,
+				  (x >> 28) % 8 + 1, x & 0x20000);
 	}
 	assert_int_equal(pass.at, n);
 	/* Of this batch alone: once all walks so far counted, and every batch
@@ -799,6 +818,7 @@ steps_equal_columns(void **state)
 		world_open(&columns, &config, false);
 		config.plain = true;
 		world_open(&plain, &config, false);
+		steps.turmoil = columns.turmoil = plain.turmoil = true;
 		for (unsigned i = 0; i < SHAPES; i++) {
 			uint64_t same[2] = { random, random };
 

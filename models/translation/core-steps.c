@@ -8,248 +8,7 @@
 #include "analyzer/fail.h"
 #include "models/translation/core-miss.h"
 
-#define GROUP_SPAN 256 /* farther apart, a page's end is too often between */
-#define GROUPS_MAX 32
-#define SOON	   BATCH_BEHIND /* steps whose entry is asked for in advance */
-
-int
-core_steps_init(struct core_steps *steps)
-{
-	*steps = (struct core_steps){ .n = 0 };
-	steps->own.address = calloc(BATCH_ACCESSES, sizeof(uint64_t));
-	steps->own.site = calloc(BATCH_ACCESSES, sizeof(uint32_t));
-	return steps->own.address && steps->own.site ? 0 : -ENOMEM;
-}
-
-void
-core_steps_fini(struct core_steps *steps)
-{
-	free(steps->own.address);
-	free(steps->own.site);
-	free(steps->step);
-	free(steps->rest);
-	*steps = (struct core_steps){ .n = 0 };
-}
-
-/* A group while it is put together. */
-struct draft {
-	uint64_t from, bytes; /* of it, that are accessed */
-	uint16_t slot;
-	bool fetch, write;
-	unsigned last, count;
-};
-
-/* Can the group take in bytes from `from` on?  Then it does. */
-static bool
-draft_extend(struct draft *draft, uint64_t from, uint64_t bytes)
-{
-	int64_t low = (int64_t)(from - draft->from);
-	int64_t high = low + (int64_t)bytes;
-
-	if (low < -GROUP_SPAN || low > GROUP_SPAN)
-		return false;
-	low = low < 0 ? low : 0;
-	high = high > (int64_t)draft->bytes ? high : (int64_t)draft->bytes;
-	if (high - low > GROUP_SPAN)
-		return false;
-	draft->from += (uint64_t)low;
-	draft->bytes = (uint64_t)(high - low);
-	return true;
-}
-
-/* A fetch crosses no page: all that counts is its first byte's page, where
- * that is known. */
-static struct draft
-draft_of(const struct shape_access *access, uint64_t bytes)
-{
-	enum site_kind kind = SITE_KIND(access->ref);
-	struct draft draft = { .from = (uint64_t)access->displacement,
-			       .bytes = bytes + !bytes,
-			       .slot = access->slot,
-			       .fetch = kind == SITE_FETCH,
-			       .write = kind == SITE_STORE ||
-					kind == SITE_MODIFY };
-
-	if (!draft.fetch)
-		return draft;
-	draft.bytes = 1;
-	if (!draft.slot)
-		draft.from &= PAGE_MASK;
-	return draft;
-}
-
-/* Groups of the step's accesses, in order of their last ones; 0: too many. */
-static unsigned
-draft_groups(const struct core *core, const struct step *step,
-	     struct draft *drafts)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < step->n_accesses; i++) {
-		const struct shape_access *access = &step->access[i];
-		uint32_t site = SITE_INDEX(access->ref);
-		struct draft new = draft_of(access, core->sites.bytes[site]);
-		unsigned k = 0;
-
-		while (k < n &&
-		       (drafts[k].slot != new.slot ||
-			drafts[k].fetch != new.fetch ||
-			!draft_extend(&drafts[k], new.from, new.bytes)))
-			k++;
-		if (k == GROUPS_MAX)
-			return 0;
-		if (k < n) {
-			new.from = drafts[k].from;
-			new.bytes = drafts[k].bytes;
-			new.write |= drafts[k].write;
-			new.count = drafts[k].count;
-			for (n--; k < n; k++)
-				drafts[k] = drafts[k + 1];
-		}
-		new.last = i;
-		new.count++;
-		drafts[n++] = new;
-	}
-	return n;
-}
-
-static const struct core_group no_group = {
-	.root = -1,
-	.limit = PAGE_BYTES - 1,
-};
-
-static struct core_group
-group_of(const struct draft *draft)
-{
-	return (struct core_group){
-		.from = draft->from,
-		.limit = (uint16_t)(PAGE_BYTES - draft->bytes),
-		.must = draft->write ? (int16_t)HOT_WRITES : (int16_t)HOT_READS,
-		.root = (int8_t)(draft->slot - 1),
-		.last = (uint8_t)draft->last,
-		.count = (uint8_t)draft->count,
-		.fetch = draft->fetch,
-	};
-}
-
-static int
-add_rest(struct core_steps *steps, const struct core_group *group)
-{
-	if (steps->n_rest == steps->rest_room) {
-		uint32_t room = steps->rest_room ? 2 * steps->rest_room : 1024;
-		struct core_group *rest =
-			reallocarray(steps->rest, room, sizeof(*rest));
-
-		if (!rest)
-			return fail(ENOMEM, "machine: no memory for steps");
-		steps->rest = rest;
-		steps->rest_room = room;
-	}
-	steps->rest[steps->n_rest++] = *group;
-	return 0;
-}
-
-/* Those that the hot loop has a place for, and the rest. */
-static int
-set_groups(struct core_steps *steps, struct core_step *entry,
-	   const struct draft *drafts, unsigned n)
-{
-	int error = 0;
-
-	for (unsigned i = 0; !error && i < n; i++) {
-		struct core_group group = group_of(&drafts[i]);
-
-		if (group.fetch && group.root < 0 && !entry->fetch_must) {
-			entry->fetch_page = group.from;
-			entry->fetch_must = group.must;
-			entry->fetch_last = group.last;
-			entry->fetch_count = group.count;
-		} else if (group.fetch || group.root < 0) {
-			error = add_rest(steps, &group);
-		} else if (!entry->first.must) {
-			entry->first = group;
-		} else if (!entry->second.must) {
-			entry->second = group;
-		} else {
-			error = add_rest(steps, &group);
-		}
-	}
-	entry->n_groups = (uint8_t)(steps->n_rest - entry->rest);
-	if (entry->n_groups || entry->second.must)
-		entry->n_groups++;
-	entry->n_groups++;
-	return error;
-}
-
-/* Steps that the hot loop cannot take have no groups. */
-static int
-learn_step(struct core *core, const struct step *step, struct core_step *entry)
-{
-	struct core_steps *steps = &core->steps;
-	struct draft drafts[GROUPS_MAX];
-	unsigned n;
-
-	*entry = (struct core_step){ .n_slots = step->n_slots,
-				     .fetch_must = -1,
-				     .first = no_group,
-				     .second = no_group,
-				     .rest = steps->n_rest };
-	if (step->guarded || step->n_accesses > UINT8_MAX ||
-	    step->n_slots > INT8_MAX)
-		return 0;
-	n = draft_groups(core, step, drafts);
-	for (unsigned i = 0; i < n; i++)
-		if (drafts[i].bytes > PAGE_BYTES)
-			return 0;
-	entry->n_accesses = (uint8_t)step->n_accesses;
-	for (unsigned i = 0; i < step->n_accesses; i++) {
-		uint32_t ref = step->access[i].ref;
-
-		entry->kinds += UINT64_C(1) << 16 * SITE_KIND(ref);
-		entry->instructions =
-			(uint16_t)(entry->instructions +
-				   core->sites.instructions[SITE_INDEX(ref)]);
-	}
-	if (!n)
-		return 0;
-	entry->fetch_must = 0;
-	return set_groups(steps, entry, drafts, n);
-}
-
-static int
-learn_steps(struct core *core, const struct stream *stream)
-{
-	struct core_steps *steps = &core->steps;
-	uint32_t n = stream_steps(stream), room = steps->room;
-	int error = 0;
-
-	steps->stream = stream;
-	if (likely(n == steps->n))
-		return 0;
-	/* Once more: the reader may have gone on, and steps have new sites. */
-	error = site_table_update(&core->sites, stream);
-	if (error)
-		return error;
-	while (room < n)
-		room = room ? 2 * room : 1024;
-	if (room != steps->room) {
-		struct core_step *step =
-			aligned_alloc(64, room * sizeof(*step));
-
-		if (!step)
-			return fail(ENOMEM, "machine: no memory for %u steps",
-				    n);
-		for (uint32_t i = 0; i < steps->n; i++)
-			step[i] = steps->step[i];
-		free(steps->step);
-		steps->step = step;
-		steps->room = room;
-	}
-	for (; !error && steps->n < n; steps->n++)
-		error = learn_step(core, stream_step(stream, steps->n),
-				   &steps->step[steps->n]);
-	return error;
-}
+#define SOON BATCH_BEHIND /* steps whose entry is asked for in advance */
 
 /* What the loop needs of the core. */
 struct sight {
@@ -298,7 +57,7 @@ look_at_group(const struct sight *sight, const struct core_group *group,
 }
 
 /* One of the rest: of any side, perhaps without a root. */
-static uint64_t
+static ALWAYS_INLINE uint64_t
 look_at_rest(const struct sight *sight, const struct core_group *group,
 	     const uint64_t *root, uint64_t *wrong, int64_t *room)
 {
@@ -359,7 +118,7 @@ take_many(const struct sight *sight, const struct core_step *step,
 	const uint64_t *root = taken->root;
 	const struct core_group *rest = sight->rest + step->rest;
 	unsigned n = step->n_groups - 2u;
-	uint64_t wrong = 0, second, slot[GROUPS_MAX];
+	uint64_t wrong = 0, second, slot[CORE_GROUPS_MAX];
 	int64_t room = 0;
 
 	second = look_at_group(sight, &step->second, root, &wrong, &room);
@@ -396,6 +155,8 @@ take_steps(const struct sight *sight, const uint32_t *number,
 		int64_t room = 0;
 
 		__builtin_prefetch(&sight->step[number[SOON]]);
+		__builtin_prefetch(
+			&sight->rest[sight->step[number[SOON / 2]].rest]);
 		fetch = look(sight, step->fetch_page,
 			     sight->hint + (1u << CORE_HINT_BITS),
 			     step->fetch_must, &wrong);
@@ -418,6 +179,168 @@ take_steps(const struct sight *sight, const uint32_t *number,
 	}
 	*out = taken;
 	return number;
+}
+
+/* A step of which some page is missing, by its groups' first accesses. */
+struct opened {
+	unsigned n; /* groups whose first access was fed */
+	uint64_t key[CORE_OPENINGS], slot[CORE_OPENINGS], unit[CORE_OPENINGS];
+	bool looked_up[CORE_OPENINGS]; /* which counted its unit */
+};
+
+static ALWAYS_INLINE const uint16_t *
+side_hint(const struct sight *sight, uint32_t ref)
+{
+	return sight->hint +
+	       ((size_t)(SITE_KIND(ref) == SITE_FETCH) << CORE_HINT_BITS);
+}
+
+/* Are the pages of all groups that were fed where they were found? */
+static bool
+opened_stay(const struct sight *sight, const struct core_opening *opening,
+	    const struct opened *opened)
+{
+	uint64_t wrong = 0;
+
+	for (unsigned k = 0; k < opened->n; k++)
+		wrong |= differs(sight, opened->key[k], opened->slot[k],
+				 opening[k].must);
+	return !wrong;
+}
+
+/*
+ * Accesses up to `last` of the step are fed, but for stamps and counts, which
+ * their groups' ends would have brought; the others come one by one.
+ */
+static NOINLINE int
+feed_opened(struct core *core, const struct sight *sight, uint32_t number,
+	    unsigned last, const struct opened *opened, struct taken *taken)
+{
+	const struct step *step = stream_step(core->steps.stream, number);
+	const struct core_opening *opening = core->steps.opening[number];
+	const struct batch *own = &core->steps.own;
+
+	expand_step(step->access, step->n_accesses, step->guarded, taken->root,
+		    own->address, own->site);
+	for (unsigned i = 0; i <= last; i++) {
+		uint32_t ref = own->site[i];
+		uint64_t key = (own->address[i] & PAGE_MASK) | core->asid;
+
+		for (unsigned k = 0; k < opened->n; k++) {
+			if (key != opened->key[k] ||
+			    (SITE_KIND(ref) == SITE_FETCH) !=
+				    (SITE_KIND(opening[k].ref) == SITE_FETCH))
+				continue;
+			if (!differs(sight, key, opened->slot[k], HOT_READS))
+				sight->stamp[opened->slot[k]] = core->now + i;
+			if (i != opening[k].at || !opened->looked_up[k])
+				taken->units += opened->unit[k];
+			break;
+		}
+		taken->kinds += UINT64_C(1) << 16 * SITE_KIND(ref);
+		taken->instructions +=
+			core->sites.instructions[SITE_INDEX(ref)];
+	}
+	core->now += last + 1;
+	core->position += last + 1;
+	return feed_step(core, number, taken->root, last + 1, UINT32_MAX);
+}
+
+/* Feed the first access of a group.  0, or an error. */
+static ALWAYS_INLINE int
+open_group(struct core *core, const struct sight *sight,
+	   const struct core_opening *opening, uint64_t address,
+	   struct opened *opened)
+{
+	const uint16_t *hint = side_hint(sight, opening->ref);
+	struct batch *own = &core->steps.own;
+	unsigned k = opened->n++;
+	uint64_t wrong = 0;
+	int error;
+
+	opened->key[k] = (address & PAGE_MASK) | sight->asid;
+	opened->slot[k] = look(sight, address, hint, opening->must, &wrong);
+	opened->looked_up[k] = wrong;
+	if (wrong) {
+		own->address[opening->at] = address;
+		own->site[opening->at] = opening->ref;
+		error = core_lookup(core, own, opening->at, 0);
+		if (unlikely(error))
+			return error;
+		opened->slot[k] =
+			look(sight, address, hint, opening->must, &wrong);
+	} else {
+		sight->stamp[opened->slot[k]] = core->now + opening->at;
+	}
+	opened->unit[k] = sight->unit[opened->slot[k]];
+	return 0;
+}
+
+/* All groups' first accesses were fed: the step's others are hits. */
+static void
+close_groups(const struct sight *sight, const struct core_step *step,
+	     const struct core_opening *opening, const struct opened *opened,
+	     struct taken *taken)
+{
+	for (unsigned k = 0; k < opened->n; k++) {
+		uint64_t *stamp = &sight->stamp[opened->slot[k]];
+		uint64_t last = taken->now + opening[k].last;
+
+		*stamp = last > *stamp ? last : *stamp;
+		taken->units += opened->unit[k] *
+				(opening[k].count - opened->looked_up[k]);
+	}
+	taken->kinds += step->kinds;
+	taken->instructions += step->instructions;
+}
+
+/* Does no group cross a page's end, and are there any? */
+static bool
+openings_fit(const struct core_opening *opening, const uint64_t *root)
+{
+	int64_t room = 0;
+
+	for (unsigned k = 0; k < CORE_OPENINGS && opening[k].count; k++) {
+		uint64_t from =
+			opening[k].from +
+			(opening[k].slot ? root[opening[k].slot - 1] : 0);
+
+		room |= opening[k].limit - (int64_t)(from & ~PAGE_MASK);
+	}
+	return opening->count && room >= 0;
+}
+
+/* A step that take_steps() did not take. */
+static int
+feed_missing(struct core *core, const struct sight *sight, uint32_t number,
+	     struct taken *taken)
+{
+	const struct core_opening *opening = core->steps.opening[number];
+	const struct core_step *step = &sight->step[number];
+	const uint64_t *root = taken->root;
+	struct opened opened;
+	int error;
+
+	if (!core->steps.lone || !openings_fit(opening, root))
+		return feed_step(core, number, root, 0, UINT32_MAX);
+	opened.n = 0;
+	for (unsigned k = 0; k < CORE_OPENINGS && opening[k].count; k++) {
+		uint64_t address =
+			opening[k].displacement +
+			(opening[k].slot ? root[opening[k].slot - 1] : 0);
+
+		error = open_group(core, sight, &opening[k], address, &opened);
+		if (unlikely(error))
+			return error;
+		if (opened.looked_up[k] &&
+		    unlikely(!opened_stay(sight, opening, &opened)))
+			return feed_opened(core, sight, number, opening[k].at,
+					   &opened, taken);
+	}
+	close_groups(sight, step, opening, &opened, taken);
+	core->now += step->n_accesses;
+	core->position += step->n_accesses;
+	return 0;
 }
 
 /* Do first-level arrays hold large pages? */
@@ -469,7 +392,7 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 	const struct batch *batch = pass->batch;
 	const uint32_t *number = batch->step + pass->step;
 	const uint32_t *last = batch->step + end;
-	const struct sight sight = sight_of(core);
+	struct sight sight = sight_of(core);
 	const uint32_t *(*take)(struct sight, const uint32_t *,
 				const uint32_t *, struct taken *) =
 		large_held(core) ? take_large : take_small;
@@ -478,13 +401,14 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 	uint64_t position = core->position;
 	int error = 0;
 
+	sight.large = take == take_large;
 	for (;;) {
 		number = take(sight, number, last, &taken);
 		core->position += taken.now - core->now;
 		core->now = taken.now;
 		if (number == last)
 			break;
-		error = feed_step(core, *number, taken.root, 0, UINT32_MAX);
+		error = feed_missing(core, &sight, *number, &taken);
 		if (unlikely(error))
 			break;
 		taken.now = core->now;
@@ -510,7 +434,7 @@ core_pass_begin(struct core *core, struct core_pass *pass,
 				    .walks = core_walks(core),
 				    .columns = *batch };
 	if (stepwise)
-		return learn_steps(core, stream);
+		return core_steps_learn(core, stream);
 	if (batch->packed && !batch->columned) {
 		pass->columns.address = core->steps.own.address;
 		pass->columns.site = core->steps.own.site;

@@ -14,6 +14,11 @@
  * setting so many stamps and adding up what is known of it; else nothing has
  * been changed yet, and its accesses are fed one by one.  So the result is that of
  * the columns, exactly (a test feeds both).
+ *
+ * Mostly it is one page that is missing.  Then what matters is the first access
+ * of each group: who comes after it finds its page.  That needs arrays in which
+ * the pages of a step, stamped when first touched, are never the oldest: LRU
+ * with more ways than a step has groups (`lone`).
  */
 #ifndef MODELS_TRANSLATION_CORE_STEPS_H
 #define MODELS_TRANSLATION_CORE_STEPS_H
@@ -48,9 +53,28 @@ struct core_step {
 	uint8_t fetch_last, fetch_count;
 };
 
+/* A group by its first access, for when its page is missing. */
+struct core_opening {
+	uint64_t displacement; /* of the access to the root */
+	uint64_t from;	       /* as in core_group */
+	uint32_t ref;
+	uint16_t limit;
+	int16_t must;
+	uint8_t slot; /* 1 + number of the root, 0: constant */
+	uint8_t at;   /* of that access, counted in the step */
+	uint8_t last, count;
+};
+
+#define CORE_OPENINGS	4u
+#define CORE_GROUPS_MAX 32
+
 struct core_steps {
 	const struct stream *stream; /* borrowed */
 	struct core_step *step;	     /* owned, by number */
+	/* owned, by number: where a step has so few groups, in the order of
+	 * their first accesses; the rest, or all, have count 0 */
+	struct core_opening (*opening)[CORE_OPENINGS];
+	bool lone; /* those may be used */
 	uint32_t n, room;
 	struct core_group *rest; /* owned */
 	uint32_t n_rest, rest_room;
@@ -60,6 +84,9 @@ struct core_steps {
 /* 0 or -ENOMEM. */
 int core_steps_init(struct core_steps *steps);
 void core_steps_fini(struct core_steps *steps);
+
+/* Make entries of all steps that the stream has now.  0 or -ENOMEM (said). */
+int core_steps_learn(struct core *core, const struct stream *stream);
 
 /* A batch on its way through a core. */
 struct core_pass {

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/translation/replacement.h"
 
 #define NEAR_END (4096u - 64u) /* of a page: a short access may cross */
 #define HEAVY	 8u	       /* one walk in so many accesses is heavy */
@@ -138,6 +139,20 @@ init_arrays(struct core *core, const struct core_config *config)
 	return 0;
 }
 
+/* May steps be fed by their groups' first accesses?  core-steps.h has why. */
+static bool
+first_level_lone(const struct core *core)
+{
+	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++) {
+		const struct tlb *tlb = &core->tlb[i];
+
+		if (tlb->entries &&
+		    (!tlb->replacement->ranked || tlb->ways < CORE_OPENINGS))
+			return false;
+	}
+	return true;
+}
+
 /* How references are cut: without a first-level cache, in 64 bytes. */
 static unsigned
 line_shift(const struct cache *cache)
@@ -175,6 +190,7 @@ core_init(struct core *core, const struct core_config *config,
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		core->tlb[i].sizes_changed = &core->sizes_changed;
 	build_levels(core);
+	core->steps.lone = first_level_lone(core);
 	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
 	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
 	for (uint32_t i = 0; i <= TLB_ASID_MAX; i++)
