@@ -256,6 +256,20 @@ forms_each(bool (*take)(void *context, const struct form *form), void *context)
 	free(search.seen);
 }
 
+bool
+form_is(const struct form *form, const uint8_t bytes[15])
+{
+	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction decoded;
+	ZydisDecoder decoder;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+			 ZYDIS_STACK_WIDTH_64);
+	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, 15,
+						   &decoded, operand)) &&
+	       signature_of(&decoded, operand) == form->signature;
+}
+
 static unsigned
 operand_bytes(const struct form *form, enum form_mode mode, uint8_t *at)
 {

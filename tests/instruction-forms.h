@@ -48,4 +48,7 @@ void forms_each(bool (*take)(void *context, const struct form *form),
 unsigned form_bytes(const struct form *form, enum form_mode mode,
 		    const uint8_t filler[8], uint8_t bytes[32]);
 
+/* Do these bytes decode to that form? */
+bool form_is(const struct form *form, const uint8_t bytes[15]);
+
 #endif
