@@ -5,6 +5,7 @@
  */
 #include "tracers/cache-engine.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -37,7 +38,11 @@ target_of(struct cache_engine *engine, struct cache_thread *thread)
 void
 call_begin(struct cache_engine *engine, struct cache_thread *thread)
 {
+	const struct user_regs_struct *r = &thread->registers;
+
 	engine->counts.calls++;
+	protect_allow(thread, (uint64_t[6]){ r->rdi, r->rsi, r->rdx, r->r10,
+					     r->r8, r->r9 });
 	thread_restore_mask(thread);
 	thread->mode = MODE_CALL;
 	thread->in_call = false;
@@ -92,6 +97,28 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	records_event_put(engine);
 	engine->failed |= target.failed;
 	thread_resume(thread, PTRACE_SYSCALL);
+}
+
+/* It could not write to a page whose right to be written we withhold, and that
+ * no argument shows: once more, with all of it given back */
+static bool
+goes_again(struct cache_thread *thread)
+{
+	struct cache_space *space = thread->process->shared;
+	struct user_regs_struct *r = &thread->registers;
+
+	if (thread->call.result != -EFAULT || !space || !space->n_protected) {
+		thread->call_again = false;
+		return false;
+	}
+	if (thread->call_again)
+		return false;
+	thread->call_again = true;
+	protect_allow_all(thread);
+	r->rip -= 2;
+	r->rax = thread->call.number;
+	r->orig_rax = (unsigned long long int)-1;
+	return true;
 }
 
 /* Code may be other code now */
@@ -167,6 +194,10 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	thread->mode = MODE_NATIVE;
 	call->result = (int64_t)thread->registers.rax;
+	if (goes_again(thread)) {
+		call_begin(engine, thread);
+		return;
+	}
 	if (call->number != SYS_rt_sigreturn &&
 	    !((call->number == SYS_execve || call->number == SYS_execveat) &&
 	      !call->result)) {
