@@ -57,6 +57,7 @@ let_go_of_setuid(struct cache_engine *engine, struct cache_thread *thread)
 
 	warn("cache: process %d execs a setuid program: it goes on unrecorded, for a traced one would not get its rights",
 	     (int)pid);
+	records_lost(engine, "a setuid program was exec'd");
 	if (pid == engine->root)
 		engine->root_untraced = true;
 	ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
@@ -79,16 +80,16 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 			.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8,
 				      r->r9 },
 		};
-	if (thread->mode == MODE_LAUNCH) {
-		thread_resume(thread, PTRACE_SYSCALL);
-		return;
-	}
-	thread->mode = MODE_CALL;
 	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
 	    target_gains_rights(thread->tid, call)) {
 		let_go_of_setuid(engine, thread);
 		return;
 	}
+	if (thread->mode == MODE_LAUNCH) {
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	}
+	thread->mode = MODE_CALL;
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
 	syscall_enter(call, &thread->process->memory, &calls);

@@ -200,6 +200,8 @@ void records_flush(struct cache_engine *engine, struct cache_thread *thread);
 /* The cursor has come to the buffer's end: the next one.  Bytes from the
  * cursor to the end are copied. */
 void records_next(struct cache_engine *engine, struct cache_thread *thread);
+/* Something is missing: one sentence, a constant */
+void records_lost(struct cache_engine *engine, const char *what);
 bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
