@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # the commands are for another shell
 # Real programs do the same with and without `record -e cache`: output, messages,
 # status and files.  For 60 seconds, or REAL_SECONDS of them; what did not come
 # to its turn is told.  Two recordings of one program are the same trace.
