@@ -3,7 +3,7 @@
  * What the code cache is watched with, by name; 7 is success.
  *
  *	segv      a fault that its handler repairs, again and again
- *	jit       code that is written, run, and written anew
+ *	jit       code that is written, run, and written anew, by the kernel too
  *	threads   three threads, each in memory of its own
  *	busy N    threads and a timer that check themselves for N milliseconds
  */
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,6 +75,26 @@ call_code(unsigned char *at)
 	return function();
 }
 
+/* What the kernel writes is new code, too: by a pointer, then by a vector */
+static int
+read_and_call(const int pipes[2], unsigned char *at, int n)
+{
+	unsigned char code[6];
+	struct iovec vector = { at, sizeof(code) };
+	int sum;
+
+	write_code(code, 4 * n);
+	if (write(pipes[1], code, sizeof(code)) != sizeof(code) ||
+	    read(pipes[0], at, sizeof(code)) != sizeof(code))
+		return -1;
+	sum = call_code(at);
+	write_code(code, 6 * n);
+	if (write(pipes[1], code, sizeof(code)) != sizeof(code) ||
+	    readv(pipes[0], &vector, 1) != sizeof(code))
+		return -1;
+	return sum + call_code(at);
+}
+
 static int
 jit(void)
 {
@@ -84,7 +105,10 @@ jit(void)
 	unsigned char *turns =
 		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, private, -1, 0);
 	long sum = 0, expected = 0;
+	int pipes[2];
 
+	if (pipe(pipes))
+		return 1;
 	for (int i = 0; i < 100; i++) {
 		write_code(both, i);
 		write_code(both + 64, 2 * i);
@@ -94,7 +118,8 @@ jit(void)
 		write_code(turns, 3 * i);
 		mprotect(turns, PAGE, PROT_READ | PROT_EXEC);
 		sum += call_code(turns);
-		expected += 12 * i;
+		sum += read_and_call(pipes, both + 128, i);
+		expected += 12 * i + 10 * i;
 		munmap(turns, PAGE);
 		turns = mmap(turns, PAGE, PROT_READ | PROT_WRITE,
 			     private | MAP_FIXED, -1, 0);

@@ -290,7 +290,7 @@ privileged()
 as=()
 tested=0
 "$PAGESCOPE" check >check.txt 2>&1
-for engine in valgrind step faults; do
+for engine in valgrind step cache faults; do
 	if ! grep -Eq "^ *$engine +yes" check.txt; then
 		echo "$engine does not work here: $(grep "^ *$engine " check.txt)"
 		continue

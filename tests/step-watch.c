@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "step-watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -140,4 +141,82 @@ step_run_count(const struct step_run *run, enum event_type type)
 	for (size_t i = 0; i < run->n_events; i++)
 		n += run->event[i].event.type == type;
 	return n;
+}
+
+/* The rest of a fetch that the other engine told in one: step cuts a block
+ * where a batch is full, the cache around an instruction that it steps. */
+struct rest {
+	uint64_t at, end;
+};
+
+static bool
+is_rest(struct rest *rest, const struct step_access *access)
+{
+	if (access->kind != SITE_FETCH || rest->at == rest->end ||
+	    access->pc != rest->at)
+		return false;
+	rest->at += access->size;
+	return true;
+}
+
+static bool
+same(const struct step_access *a, const struct step_access *b,
+     struct rest *rest_a, struct rest *rest_b)
+{
+	if (a->pc != b->pc || a->address != b->address || a->kind != b->kind)
+		return false;
+	if (a->size == b->size)
+		return true;
+	if (a->kind != SITE_FETCH)
+		return false;
+	if (a->size < b->size)
+		*rest_a = (struct rest){ a->pc + a->size, b->pc + b->size };
+	else
+		*rest_b = (struct rest){ b->pc + b->size, a->pc + a->size };
+	return true;
+}
+
+static void
+tell(char *why, size_t bytes, size_t n, const struct step_access *a,
+     const struct step_access *b)
+{
+	const struct step_access none = { 0 };
+
+	a = a ? a : &none;
+	b = b ? b : &none;
+	snprintf(
+		why, bytes,
+		"access %zu: step pc %llx %u bytes at %llx kind %u, cache pc %llx %u bytes at %llx kind %u",
+		n, (unsigned long long)a->pc, a->size,
+		(unsigned long long)a->address, a->kind,
+		(unsigned long long)b->pc, b->size,
+		(unsigned long long)b->address, b->kind);
+}
+
+bool
+step_run_same(const struct step_run *step, const struct step_run *cache,
+	      char *why, size_t why_bytes)
+{
+	struct rest rest_a = { 0 }, rest_b = { 0 };
+	size_t i = 0, k = 0;
+
+	while (i < step->n || k < cache->n) {
+		const struct step_access *a =
+			i < step->n ? &step->access[i] : NULL;
+		const struct step_access *b =
+			k < cache->n ? &cache->access[k] : NULL;
+
+		if (a && b && same(a, b, &rest_a, &rest_b)) {
+			i++;
+			k++;
+		} else if (a && is_rest(&rest_a, a)) {
+			i++;
+		} else if (b && is_rest(&rest_b, b)) {
+			k++;
+		} else {
+			tell(why, why_bytes, k, a, b);
+			return false;
+		}
+	}
+	return true;
 }

@@ -29,6 +29,10 @@ struct step_run {
 /* 0 or a negative errno; argv[0] is a path.  Close also what failed. */
 int step_run(struct step_run *run, const char *engine, char **argv);
 void step_run_close(struct step_run *run);
+/* Do both tell the same accesses?  A fetch that one tells in parts is the same
+ * as one.  Else the first difference is told. */
+bool step_run_same(const struct step_run *step, const struct step_run *cache,
+		   char *why, size_t why_bytes);
 /* Events of this type. */
 size_t step_run_count(const struct step_run *run, enum event_type type);
 

@@ -33,69 +33,13 @@ program(char *path, const char *name)
 	return path;
 }
 
-/* The rest of a fetch that the other engine told in one: step cuts a block
- * where a batch is full, the cache around an instruction that it steps. */
-struct rest {
-	uint64_t at, end;
-};
-
-static bool
-is_rest(struct rest *rest, const struct step_access *access)
-{
-	if (access->kind != SITE_FETCH || rest->at == rest->end ||
-	    access->pc != rest->at)
-		return false;
-	rest->at += access->size;
-	return true;
-}
-
-static bool
-same(const struct step_access *a, const struct step_access *b,
-     struct rest *rest_a, struct rest *rest_b)
-{
-	if (a->pc != b->pc || a->address != b->address || a->kind != b->kind)
-		return false;
-	if (a->size == b->size)
-		return true;
-	if (a->kind != SITE_FETCH)
-		return false;
-	if (a->size < b->size)
-		*rest_a = (struct rest){ a->pc + a->size, b->pc + b->size };
-	else
-		*rest_b = (struct rest){ b->pc + b->size, a->pc + a->size };
-	return true;
-}
-
 static void
 check_same(const struct step_run *step, const struct step_run *cache)
 {
-	struct rest rest_a = { 0 }, rest_b = { 0 };
-	size_t i = 0, k = 0;
+	char why[256];
 
-	while (i < step->n && k < cache->n) {
-		const struct step_access *a = &step->access[i];
-		const struct step_access *b = &cache->access[k];
-
-		if (same(a, b, &rest_a, &rest_b)) {
-			i++;
-			k++;
-		} else if (is_rest(&rest_a, a)) {
-			i++;
-		} else if (is_rest(&rest_b, b)) {
-			k++;
-		} else {
-			fail_msg(
-				"access %zu: step pc %llx %u bytes at %llx kind %u, cache pc %llx %u bytes at %llx kind %u",
-				k, (unsigned long long)a->pc, a->size,
-				(unsigned long long)a->address, a->kind,
-				(unsigned long long)b->pc, b->size,
-				(unsigned long long)b->address, b->kind);
-		}
-	}
-	while (i < step->n && is_rest(&rest_a, &step->access[i]))
-		i++;
-	assert_int_equal(i, step->n);
-	assert_int_equal(k, cache->n);
+	if (!step_run_same(step, cache, why, sizeof(why)))
+		fail_msg("%s", why);
 }
 
 static void

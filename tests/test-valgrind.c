@@ -367,6 +367,7 @@ lackey(char **argv, struct counts *counts)
 		     "--command-line-only=yes --tool=lackey --trace-mem=yes "
 		     "--fair-sched=yes --vgdb=no "
 		     "--vex-iropt-register-updates=allregs-at-mem-access "
+		     "--vex-guest-chase=no "
 		     "--log-fd=9 %s 9>&1 >/dev/null",
 		     directory, words) < 0)
 		return -ENOMEM;

@@ -66,6 +66,7 @@ struct cache_block {
 	const struct cache_fix *fix;
 	const struct cache_special *special;
 	struct cache_block *next; /* of all */
+	struct cache_block *same; /* in an index of link_invalidate's */
 };
 
 /* What a record says: the first `instructions` of a block have run. */

@@ -217,6 +217,8 @@ straight_code(struct builder *builder, unsigned k)
 		emit_load(emit, with, GS_STOLEN);
 	}
 	record_operands(builder, k, with);
+	if (builder->unrecorded)
+		return -EINVAL;
 	place->body = builder_offset(builder);
 	if (substitute_place(code, bytes, emit_here(emit)))
 		return -EINVAL;

@@ -36,6 +36,7 @@ struct builder {
 	unsigned n_accesses;
 	struct cache_special special[BLOCK_SPECIALS];
 	unsigned n_specials;
+	bool unrecorded; /* no way to store what an instruction needs */
 	struct side_exit side[BLOCK_MAX];
 	unsigned n_sides;
 	uint8_t *return_pc; /* the constant that a call pushes */

@@ -5,6 +5,7 @@
  */
 #include "tracers/cache-engine.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -37,7 +38,11 @@ target_of(struct cache_engine *engine, struct cache_thread *thread)
 void
 call_begin(struct cache_engine *engine, struct cache_thread *thread)
 {
+	const struct user_regs_struct *r = &thread->registers;
+
 	engine->counts.calls++;
+	protect_allow(thread, (uint64_t[6]){ r->rdi, r->rsi, r->rdx, r->r10,
+					     r->r8, r->r9 });
 	thread_restore_mask(thread);
 	thread->mode = MODE_CALL;
 	thread->in_call = false;
@@ -52,6 +57,7 @@ let_go_of_setuid(struct cache_engine *engine, struct cache_thread *thread)
 
 	warn("cache: process %d execs a setuid program: it goes on unrecorded, for a traced one would not get its rights",
 	     (int)pid);
+	records_lost(engine, "a setuid program was exec'd");
 	if (pid == engine->root)
 		engine->root_untraced = true;
 	ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
@@ -74,16 +80,16 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 			.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8,
 				      r->r9 },
 		};
-	if (thread->mode == MODE_LAUNCH) {
-		thread_resume(thread, PTRACE_SYSCALL);
-		return;
-	}
-	thread->mode = MODE_CALL;
 	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
 	    target_gains_rights(thread->tid, call)) {
 		let_go_of_setuid(engine, thread);
 		return;
 	}
+	if (thread->mode == MODE_LAUNCH) {
+		thread_resume(thread, PTRACE_SYSCALL);
+		return;
+	}
+	thread->mode = MODE_CALL;
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
 	syscall_enter(call, &thread->process->memory, &calls);
@@ -92,6 +98,28 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	records_event_put(engine);
 	engine->failed |= target.failed;
 	thread_resume(thread, PTRACE_SYSCALL);
+}
+
+/* It could not write to a page whose right to be written we withhold, and that
+ * no argument shows: once more, with all of it given back */
+static bool
+goes_again(struct cache_thread *thread)
+{
+	struct cache_space *space = thread->process->shared;
+	struct user_regs_struct *r = &thread->registers;
+
+	if (thread->call.result != -EFAULT || !space || !space->n_protected) {
+		thread->call_again = false;
+		return false;
+	}
+	if (thread->call_again)
+		return false;
+	thread->call_again = true;
+	protect_allow_all(thread);
+	r->rip -= 2;
+	r->rax = thread->call.number;
+	r->orig_rax = (unsigned long long int)-1;
+	return true;
 }
 
 /* Code may be other code now */
@@ -167,6 +195,10 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	thread->mode = MODE_NATIVE;
 	call->result = (int64_t)thread->registers.rax;
+	if (goes_again(thread)) {
+		call_begin(engine, thread);
+		return;
+	}
 	if (call->number != SYS_rt_sigreturn &&
 	    !((call->number == SYS_execve || call->number == SYS_execveat) &&
 	      !call->result)) {

@@ -74,6 +74,8 @@ struct cache_meaning {
 	uint16_t flags; /* and how many fixes; cache-expand.c */
 };
 
+#define PAGE_LISTS 4096
+
 struct cache_code {
 	struct cache_code_methods methods;
 	struct cache_arena arena[ARENAS_MAX];
@@ -87,7 +89,11 @@ struct cache_code {
 	uint32_t n_links;
 	struct cache_block *blocks; /* owned, all */
 	struct builder *builder;    /* owned */
-	uint64_t *page;		    /* owned: pages with code, a hash set */
+	/* link_invalidate's index: of those up to here, by page, and those of
+	 * several pages */
+	struct cache_block *indexed, *of_pages;
+	struct cache_block *of_page[PAGE_LISTS];
+	uint64_t *page; /* owned: pages with code, a hash set */
 	size_t n_pages, pages_size;
 	/* The tracer's view of the tables; see cache-layout.h */
 	uint64_t *table;

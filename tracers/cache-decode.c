@@ -116,9 +116,26 @@ flow_of(const struct cache_instruction *code)
 	}
 }
 
+/* Zydis does not say that scas and cmps move them */
+static uint16_t
+moved_by_string(const struct cache_instruction *code)
+{
+	uint16_t moved = code->touched.repeated ? 1u << RCX : 0;
+
+	if (code->decoded.meta.category != ZYDIS_CATEGORY_STRINGOP)
+		return 0;
+	for (unsigned i = 0; i < code->touched.n_operands; i++)
+		moved |= bit(code->touched.operand[i].base);
+	return moved;
+}
+
 static void
 registers_of(struct cache_instruction *code)
 {
+	uint16_t moved = moved_by_string(code);
+
+	code->reads |= moved;
+	code->writes |= moved;
 	for (int i = 0; i < code->decoded.operand_count; i++) {
 		const ZydisDecodedOperand *operand = &code->operand[i];
 

@@ -106,6 +106,7 @@ struct cache_thread {
 	bool interrupted; /* a stop of it was asked for */
 	bool parked;	  /* stopped in its own state, to be let go */
 	bool in_call;	  /* the entry stop of a call was seen */
+	bool call_again;  /* it could not write where we withheld the right */
 	int signal;	  /* to deliver when it goes on */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
 	uint64_t waiting; /* of those, sent meanwhile */
@@ -199,6 +200,8 @@ void records_flush(struct cache_engine *engine, struct cache_thread *thread);
 /* The cursor has come to the buffer's end: the next one.  Bytes from the
  * cursor to the end are copied. */
 void records_next(struct cache_engine *engine, struct cache_thread *thread);
+/* Something is missing: one sentence, a constant */
+void records_lost(struct cache_engine *engine, const char *what);
 bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
@@ -258,6 +261,9 @@ int family_prepare(struct cache_engine *engine, struct cache_thread *thread);
 void protect_page(void *space, uint64_t page);
 /* true: a write to a page that was withheld; it may go on now. */
 bool protect_fault(struct cache_thread *thread, uint64_t address);
+/* The kernel may write where a call's arguments point to, or anywhere. */
+void protect_allow(struct cache_thread *thread, const uint64_t argument[6]);
+void protect_allow_all(struct cache_thread *thread);
 /* The program has changed these mappings. */
 void protect_changed(struct cache_space *space, uint64_t start, uint64_t end);
 void protect_end(struct cache_space *space, struct cache_thread *thread);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "tracers/about.h"
 #include "tracers/cache-code.h"
 #include "tracers/cache-shape.h"
 
@@ -509,6 +510,10 @@ expander_append(struct cache_expander *expander,
 	bool empty = !batch->n_steps && !batch->n_events;
 	int result = 0;
 
+	if (segment->kind == SEGMENT_LOSS) {
+		about_loss(expander->stream, segment->loss);
+		return 0;
+	}
 	if (!empty && (batch->thread != segment->thread ||
 		       batch->space != segment->space))
 		return 1;

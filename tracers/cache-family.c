@@ -253,6 +253,7 @@ let_go_of_32_bit(struct cache_engine *engine, struct cache_thread *thread)
 
 	warn("cache: process %d has exec'd a 32-bit program: it goes on unrecorded",
 	     (int)pid);
+	records_lost(engine, "a 32-bit program was exec'd");
 	if (pid == engine->root)
 		engine->root_untraced = true;
 	ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);

@@ -289,18 +289,87 @@ forget(struct cache_code *code, struct cache_block *block)
 		*entry = stub_address(code, miss_label(code));
 }
 
-unsigned
-link_invalidate(struct cache_code *code, uint64_t start, uint64_t end)
+static uint64_t
+page_of(uint64_t pc)
+{
+	return pc >> 12;
+}
+
+static struct cache_block **
+list_of(struct cache_code *code, uint64_t page)
+{
+	return &code->of_page[page & (PAGE_LISTS - 1)];
+}
+
+static bool
+is_of_one_page(const struct cache_block *block)
+{
+	uint64_t page = page_of(block->pc);
+
+	if (block->native)
+		return page_of(block->pc + INSTRUCTION_BYTES - 1) == page;
+	for (unsigned i = 0; i < block->n_places; i++) {
+		const struct cache_place *place = &block->place[i];
+
+		if (page_of(place->pc) != page ||
+		    page_of(place->pc + place->length - 1) != page)
+			return false;
+	}
+	return true;
+}
+
+/* Blocks that were made since the last time */
+static void
+index_new(struct cache_code *code)
+{
+	for (struct cache_block *block = code->blocks;
+	     block && block != code->indexed; block = block->next) {
+		struct cache_block **list =
+			is_of_one_page(block)
+				? list_of(code, page_of(block->pc))
+				: &code->of_pages;
+
+		block->same = *list;
+		*list = block;
+	}
+	code->indexed = code->blocks;
+}
+
+static unsigned
+invalidate_in(struct cache_code *code, struct cache_block **list,
+	      uint64_t start, uint64_t end)
 {
 	unsigned n = 0;
 
-	if (!cache_code_has_page(code, start, end))
-		return 0;
-	for (struct cache_block *block = code->blocks; block;
-	     block = block->next)
+	while (*list) {
+		struct cache_block *block = *list;
+
 		if (!block->dead && made_from(block, start, end)) {
 			forget(code, block);
 			n++;
 		}
+		if (block->dead)
+			*list = block->same;
+		else
+			list = &block->same;
+	}
+	return n;
+}
+
+/* A JIT's pages change thousands of times, in a program of many blocks. */
+unsigned
+link_invalidate(struct cache_code *code, uint64_t start, uint64_t end)
+{
+	uint64_t page = page_of(start), last = page_of(end - 1);
+	unsigned n;
+
+	if (!cache_code_has_page(code, start, end))
+		return 0;
+	index_new(code);
+	n = invalidate_in(code, &code->of_pages, start, end);
+	if (last - page >= PAGE_LISTS)
+		last = page + PAGE_LISTS - 1;
+	for (; page <= last; page++)
+		n += invalidate_in(code, list_of(code, page), start, end);
 	return n;
 }

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 
 #define PAGE UINT64_C(4096)
+/* What is larger is no length */
+#define CALL_BYTES_MAX (UINT64_C(1) << 31)
 
 static int
 writable_line(void *context, const struct mapping_line *line)
@@ -84,6 +86,33 @@ forget(struct cache_space *space, size_t i)
 	return true;
 }
 
+struct place {
+	uint64_t address;
+	bool writable;
+};
+
+static int
+place_line(void *context, const struct mapping_line *line)
+{
+	const uint16_t both = MAP_FLAG_WRITE | MAP_FLAG_EXEC;
+	struct place *place = context;
+
+	if (place->address >= line->start && place->address < line->end)
+		place->writable = (line->flags & both) == both;
+	return 0;
+}
+
+/* Another thread has faulted at the same time, and the page was given back
+ * since: what may be written and executed does not fault by itself. */
+static bool
+faults_no_more(const struct cache_space *space, uint64_t address)
+{
+	struct place place = { .address = address };
+
+	maps_each(space->pid, place_line, &place);
+	return place.writable;
+}
+
 bool
 protect_fault(struct cache_thread *thread, uint64_t address)
 {
@@ -97,9 +126,39 @@ protect_fault(struct cache_thread *thread, uint64_t address)
 		cache_code_forget_pages(space->code, page, page + PAGE);
 		set_rights(space, thread, page,
 			   PROT_READ | PROT_WRITE | PROT_EXEC);
+		space->writable_known = false;
 		return forget(space, i);
 	}
-	return false;
+	return space && faults_no_more(space, address);
+}
+
+void
+protect_allow(struct cache_thread *thread, const uint64_t argument[6])
+{
+	struct cache_space *space = thread->process->shared;
+
+	for (size_t i = space ? space->n_protected : 0; i-- > 0;)
+		for (unsigned k = 0; k < 6; k++) {
+			uint64_t page = space->protected[i];
+			uint64_t start = argument[k] & ~(PAGE - 1);
+			uint64_t bytes = k < 5 ? argument[k + 1] : 0;
+
+			if (page != start &&
+			    (page < start || bytes > CALL_BYTES_MAX ||
+			     page >= argument[k] + bytes))
+				continue;
+			protect_fault(thread, page);
+			break;
+		}
+}
+
+void
+protect_allow_all(struct cache_thread *thread)
+{
+	struct cache_space *space = thread->process->shared;
+
+	while (space && space->n_protected)
+		protect_fault(thread, space->protected[0]);
 }
 
 void

@@ -17,6 +17,7 @@ enum cache_segment_kind {
 	SEGMENT_EVENT,
 	SEGMENT_STEPPED,
 	SEGMENT_CLOSE, /* nothing more of this code follows */
+	SEGMENT_LOSS,
 };
 
 struct cache_stepped {
@@ -41,6 +42,7 @@ struct cache_segment {
 	/* CLOSE */
 	void (*close)(void *what);
 	void *what;
+	const char *loss; /* a constant: what is missing */
 };
 
 int queue_open(struct cache_queue **out);

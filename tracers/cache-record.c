@@ -64,7 +64,6 @@ encode_store(struct builder *builder, ZydisMnemonic name, ZydisRegister from,
 	ZydisEncoderRequest request = {
 		.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
 		.mnemonic = name,
-		.operand_count = 2,
 	};
 	ZyanUSize length = ZYDIS_MAX_INSTRUCTION_LENGTH;
 
@@ -72,12 +71,23 @@ encode_store(struct builder *builder, ZydisMnemonic name, ZydisRegister from,
 	request.operands[0].mem.base = ZYDIS_REGISTER_R11;
 	request.operands[0].mem.displacement = 8 * (ZyanI64)word;
 	request.operands[0].mem.size = (ZyanU16)bytes;
-	request.operands[1].type = ZYDIS_OPERAND_TYPE_REGISTER;
-	request.operands[1].reg.value = from;
+	/* To Zydis those of AVX-512 have a mask, if only k0 */
+	if (bytes == 64)
+		request.operands[1] = (ZydisEncoderOperand){
+			.type = ZYDIS_OPERAND_TYPE_REGISTER,
+			.reg.value = ZYDIS_REGISTER_K0,
+		};
+	request.operand_count = bytes == 64 ? 3 : 2;
+	request.operands[request.operand_count - 1] = (ZydisEncoderOperand){
+		.type = ZYDIS_OPERAND_TYPE_REGISTER,
+		.reg.value = from,
+	};
 	if (ZYAN_SUCCESS(ZydisEncoderEncodeInstruction(&request,
 						       builder->emit.at,
 						       &length)))
 		builder->emit.at += length;
+	else
+		builder->unrecorded = true;
 }
 
 static void
@@ -90,7 +100,9 @@ store_vector(struct builder *builder, const struct cache_instruction *code,
 	for (unsigned k = 0; k < i; k++)
 		if (special->vector[k] == number)
 			return;
-	if (encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
+	if (number >= REGISTER_MMX)
+		bytes = 8;
+	else if (encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
 		bytes = 64;
 	else if (encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
 		bytes = 32;
@@ -98,7 +110,11 @@ store_vector(struct builder *builder, const struct cache_instruction *code,
 	special->vector_bytes[i] = (uint8_t)bytes;
 	special->vector_word[i] = (uint16_t)store_words(builder, bytes);
 	special->n_vectors++;
-	if (bytes == 64)
+	if (bytes == 8)
+		encode_store(builder, ZYDIS_MNEMONIC_MOVQ,
+			     ZYDIS_REGISTER_MM0 + number - REGISTER_MMX,
+			     special->vector_word[i], 8);
+	else if (bytes == 64)
 		encode_store(builder, ZYDIS_MNEMONIC_VMOVDQU64,
 			     ZYDIS_REGISTER_ZMM0 + number,
 			     special->vector_word[i], 64);
@@ -159,6 +175,7 @@ record_operands(struct builder *builder, unsigned k, int with)
 {
 	const struct instruction *touched = &builder->run[k].touched;
 
+	builder->unrecorded = false;
 	if (!builder->code->data)
 		return;
 	if (builder->run[k].special) {

@@ -97,6 +97,16 @@ records_next(struct cache_engine *engine, struct cache_thread *thread)
 	memcpy(seen_at(thread, thread->cursor), from, rest);
 }
 
+void
+records_lost(struct cache_engine *engine, const char *what)
+{
+	const struct cache_segment segment = { .kind = SEGMENT_LOSS,
+					       .loss = what };
+
+	records_event_put(engine);
+	queue_put(engine->queue, &segment);
+}
+
 bool
 records_in_guard(const struct cache_thread *thread, uint64_t address)
 {

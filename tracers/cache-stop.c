@@ -119,11 +119,11 @@ static void
 continue_as_it_was(struct cache_engine *engine, struct cache_thread *thread)
 {
 	switch ((enum cache_mode)thread->mode) {
-	case MODE_LAUNCH:
 	case MODE_CACHE:
 	case MODE_GONE:
 		thread_resume(thread, PTRACE_CONT);
 		break;
+	case MODE_LAUNCH: /* its exec is looked at */
 	case MODE_CALL:
 		/* An interrupt came before its entry, or ended it */
 		thread_resume(thread, PTRACE_SYSCALL);
@@ -216,7 +216,9 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		call_stopped(engine, thread);
 	else if (thread->mode == MODE_LAUNCH || thread->mode == MODE_GONE) {
 		thread->signal = number;
-		thread_resume(thread, PTRACE_CONT);
+		thread_resume(thread, thread->mode == MODE_LAUNCH
+					      ? PTRACE_SYSCALL
+					      : PTRACE_CONT);
 	} else if (number == SIGTRAP) {
 		trapped(engine, thread);
 	} else if (number == SIGSEGV && fault_of_ours(engine, thread)) {

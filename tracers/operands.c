@@ -4,7 +4,10 @@
  *
  *  - a push writes below the stack pointer it names, a pop into memory
  *    computes its address after the pop (Intel SDM vol. 2, POP);
- *  - lea, nop, prefetches and cache-line flushes name memory and touch none;
+ *  - lea, nop, prefetches and cache-line flushes name memory and touch none
+ *    (flushes are checked like a load of one byte); nor do MPX's, which are
+ *    nops since Linux 5.6;
+ *  - enter checks that it could store at its new stack pointer, and does not;
  *  - under an AVX-512 mask memory is touched lane by lane, unless the
  *    instruction's exception class has no fault suppression ("NF", SDM vol. 2,
  *    2.8): it touches all of it whatever the mask is;
@@ -36,6 +39,7 @@ touches_nothing(const ZydisDecodedInstruction *decoded)
 	case ZYDIS_CATEGORY_CLFLUSHOPT:
 	case ZYDIS_CATEGORY_CLWB:
 	case ZYDIS_CATEGORY_CLDEMOTE:
+	case ZYDIS_CATEGORY_MPX:
 		return true;
 	default:
 		break;
@@ -96,9 +100,19 @@ kind_of(const struct decoded *decoded, const ZydisDecodedOperand *from)
 }
 
 static bool
-suppresses_faults(ZydisExceptionClass class)
+suppresses_faults(const ZydisDecodedInstruction *decoded)
 {
-	switch (class) {
+	/* Those that Zydis puts into class E4: SDM says E4NF */
+	switch (decoded->mnemonic) {
+	case ZYDIS_MNEMONIC_VCVTNE2PS2BF16:
+	case ZYDIS_MNEMONIC_VDBPSADBW:
+	case ZYDIS_MNEMONIC_VGF2P8AFFINEQB:
+	case ZYDIS_MNEMONIC_VGF2P8AFFINEINVQB:
+		return false;
+	default:
+		break;
+	}
+	switch (decoded->meta.exception_class) {
 	case ZYDIS_EXCEPTION_CLASS_E1NF:
 	case ZYDIS_EXCEPTION_CLASS_E2NF:
 	case ZYDIS_EXCEPTION_CLASS_E3NF:
@@ -146,18 +160,23 @@ mask_lanes(const struct decoded *decoded, const ZydisDecodedOperand *from,
 	const ZydisDecodedOperand *to = &decoded->operand[0];
 	uint32_t bytes = from->size / 8;
 	unsigned lanes = from->element_count ? from->element_count : 1;
-	unsigned bits = lanes;
+	unsigned bits = lanes, most;
 	bool repeat = whole->avx.broadcast.mode != ZYDIS_BROADCAST_MODE_INVALID;
 
+	most = whole->avx.vector_length / (8 * bytes);
 	if (to != from && to->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	    ZydisRegisterGetClass(to->reg.value) != ZYDIS_REGCLASS_MASK)
 		bits = to->element_count ? to->element_count : 1;
 	else if (repeat)
-		bits = whole->avx.vector_length / (8 * bytes);
+		bits = most;
+	if (repeat && lanes == 1 && bits > most)
+		bits = most;
 	if (!repeat && lanes == 1)
 		bits = 1; /* a scalar: only bit 0 counts */
 	if (lanes > bits && !repeat)
 		lanes = bits; /* vdpbf16ps: pairs of elements a bit */
+	if (bits > lanes && !repeat)
+		bits = lanes; /* vcvtpd2dq: half of its target is cleared */
 	operand->form =
 		is_packed(whole->mnemonic) ? OPERAND_PACKED : OPERAND_LANES;
 	operand->mask_by = MASK_OPMASK;
@@ -243,6 +262,11 @@ sign_masks(const struct decoded *decoded, const ZydisDecodedOperand *from,
 	case ZYDIS_MNEMONIC_VMASKMOVDQU:
 		bytes = 1;
 		break;
+	case ZYDIS_MNEMONIC_MASKMOVQ:
+		operand->form = OPERAND_LANES;
+		vector_mask(operand, decoded->operand[1].reg.value, 1, 8);
+		operand->mask = (uint8_t)(operand->mask + REGISTER_MMX);
+		return;
 	default:
 		return;
 	}
@@ -296,7 +320,11 @@ special_forms(const struct decoded *decoded, const ZydisDecodedOperand *from,
 	case ZYDIS_MNEMONIC_CMPXCHG16B:
 		operand->kind = SITE_MODIFY;
 		break;
-	case ZYDIS_MNEMONIC_MASKMOVQ:
+	case ZYDIS_MNEMONIC_MOVSXD:
+		/* With a prefix for 16 bits it loads as much (SDM) */
+		if (decoded->instruction.operand_width == 16)
+			operand->size = 2;
+		break;
 	case ZYDIS_MNEMONIC_TILELOADD:
 	case ZYDIS_MNEMONIC_TILELOADDT1:
 	case ZYDIS_MNEMONIC_TILESTORED:
@@ -362,7 +390,7 @@ add_operand(const struct decoded *decoded, const ZydisDecodedOperand *from,
 	else if (whole->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX &&
 		 whole->avx.mask.reg != ZYDIS_REGISTER_NONE &&
 		 whole->avx.mask.reg != ZYDIS_REGISTER_K0 &&
-		 suppresses_faults(whole->meta.exception_class))
+		 suppresses_faults(whole))
 		mask_lanes(decoded, from, operand);
 	stack_order(decoded, from, operand);
 	special_forms(decoded, from, to, operand);
@@ -379,6 +407,21 @@ plain_operand(struct instruction *to, enum site_kind kind, int8_t base,
 		.size = size,
 		.displacement = displacement,
 	};
+}
+
+/* It pushes its code segment, then where to return to */
+static bool
+far_call(const struct decoded *decoded, struct instruction *to)
+{
+	uint32_t word = decoded->instruction.operand_width / 8u;
+
+	if (decoded->instruction.meta.branch_type != ZYDIS_BRANCH_TYPE_FAR ||
+	    decoded->operand[0].type != ZYDIS_OPERAND_TYPE_MEMORY)
+		return false;
+	add_operand(decoded, &decoded->operand[0], to);
+	plain_operand(to, SITE_STORE, STACK_POINTER, -(int64_t)word, word);
+	plain_operand(to, SITE_STORE, STACK_POINTER, -2 * (int64_t)word, word);
+	return true;
 }
 
 /* Those that Zydis' operands describe badly; true: done */
@@ -405,13 +448,23 @@ whole_instruction(const struct decoded *decoded, struct instruction *to)
 			to->operand[1].lanes = (uint8_t)level;
 		}
 		return true;
+	case ZYDIS_MNEMONIC_IRET:
+	case ZYDIS_MNEMONIC_IRETD:
 	case ZYDIS_MNEMONIC_IRETQ:
-		plain_operand(to, SITE_LOAD, STACK_POINTER, 0, 40);
+		plain_operand(to, SITE_LOAD, STACK_POINTER, 0, 5 * word);
+		return true;
+	case ZYDIS_MNEMONIC_CALL:
+		return far_call(decoded, to);
+	case ZYDIS_MNEMONIC_RET:
+		if (whole->meta.branch_type != ZYDIS_BRANCH_TYPE_FAR)
+			return false;
+		plain_operand(to, SITE_LOAD, STACK_POINTER, 0, 2 * word);
 		return true;
 	case ZYDIS_MNEMONIC_MOVDIR64B:
-		for (int i = 1; i >= 0; i--)
-			add_operand(decoded, &decoded->operand[i], to);
-		to->operand[1].kind = SITE_STORE;
+		add_operand(decoded, &decoded->operand[1], to);
+		plain_operand(to, SITE_STORE,
+			      general_register(decoded->operand[0].reg.value),
+			      0, 64);
 		return true;
 	default:
 		return false;

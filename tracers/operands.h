@@ -17,6 +17,8 @@
 /* Accesses of one instruction at most: 64 masked bytes, enter's 64 */
 #define INSTRUCTION_ACCESSES 80
 
+#define REGISTER_MMX 32 /* mm0, where a vector register is meant */
+
 enum operand_form {
 	OPERAND_PLAIN,
 	OPERAND_BIT,	/* bt mem,reg: index is a signed bit offset */
@@ -74,7 +76,8 @@ struct instruction {
 
 struct registers {
 	const struct user_regs_struct *general;
-	/* Vector register 0..31, all 64 bytes; k register 0..7.  0 or -errno. */
+	/* Vector register 0..31, all 64 bytes, or REGISTER_MMX + 0..7, 8 bytes;
+	 * k register 0..7.  0 or -errno. */
 	int (*vector)(void *context, unsigned number, uint8_t value[64]);
 	int (*opmask)(void *context, unsigned number, uint64_t *value);
 	void *context;

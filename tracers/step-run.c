@@ -137,19 +137,64 @@ block_add(struct stepper *step, const struct instruction *instruction)
 	block->last_pc = instruction->repeated ? pc : 0;
 }
 
+/* Where a lane of a gather or scatter would fault, the step's trap comes in the
+ * fault's stead; the lanes that are done have no mask bit any more (SDM vol. 2,
+ * VPSCATTERDD). */
+static bool
+was_interrupted(const struct tracee *tracee,
+		const struct instruction *instruction)
+{
+	if (tracee->registers.rip != instruction->pc)
+		return false;
+	for (unsigned i = 0; i < instruction->n_operands; i++)
+		if (instruction->operand[i].form == OPERAND_VECTOR)
+			return true;
+	return false;
+}
+
+/* The rest is told when it goes on */
+static void
+drop_undone(struct stepper *step, struct tracee *tracee,
+	    const struct instruction *instruction)
+{
+	const struct registers registers = {
+		.general = &tracee->registers,
+		.vector = read_vector,
+		.opmask = read_opmask,
+		.context = step,
+	};
+	struct access undone[INSTRUCTION_ACCESSES];
+	int n;
+
+	if (!(step->setup.kinds & TRACER_DATA))
+		return;
+	step->xstate_fresh = false;
+	n = instruction_accesses(instruction, &registers, undone);
+	if (n > 0 && n <= tracee->n_flight)
+		tracee->n_flight -= n;
+}
+
 void
 step_executed(struct stepper *step, struct tracee *tracee)
 {
 	const struct instruction *instruction = tracee->flight;
 	struct site site = { 0 };
+	bool partly;
 
 	tracee->flight = NULL;
 	if (!instruction)
 		return;
 	site.pc = instruction->pc;
 	site.image = tracee->process->image;
-	if (!instruction->repeated || step->block.last_pc != instruction->pc)
+	partly = was_interrupted(tracee, instruction);
+	if (step->block.last_pc != instruction->pc)
 		block_add(step, instruction);
+	if (partly) {
+		drop_undone(step, tracee, instruction);
+		step->block.last_pc = instruction->pc;
+	} else if (!instruction->repeated) {
+		step->block.last_pc = 0;
+	}
 	for (int i = 0; i < tracee->n_flight; i++) {
 		site.size = tracee->access[i].size;
 		site.kind = tracee->access[i].kind;

@@ -107,7 +107,8 @@ hide_trap_flag(const struct tracee *tracee)
 	errno = 0;
 	word = (unsigned long int)ptrace(PTRACE_PEEKDATA, tracee->tid, at, 0);
 	if (!errno && word & TRAP_FLAG)
-		ptrace(PTRACE_POKEDATA, tracee->tid, at, word & ~TRAP_FLAG);
+		ptrace(PTRACE_POKEDATA, tracee->tid, at,
+		       word & ~(unsigned long int)TRAP_FLAG);
 }
 
 static void

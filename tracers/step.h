@@ -88,7 +88,7 @@ struct block {
 	bool open, fetched; /* fetched: `slot` of the batch is its access */
 	uint64_t start;
 	uint32_t bytes, instructions, slot;
-	uint64_t last_pc; /* its last instruction, if that was repeated */
+	uint64_t last_pc; /* its last instruction, if it goes on there */
 };
 
 struct queued {

@@ -15,7 +15,10 @@
 
 #define HEADER	     512
 #define HEADER_BYTES 64
+#define STATUS	     2 /* of x87; its stack's top in bits 11 to 13 */
+#define STACK	     32
 #define XMM	     160
+#define VECTORS	     32
 
 enum component {
 	COMPONENT_X87,
@@ -54,11 +57,31 @@ copy_part(uint8_t *to, const uint8_t *from, size_t n_bytes)
 		memcpy(to, from, n_bytes);
 }
 
+/* The registers are numbered from where they are, the image from the top */
+static void
+mmx(const uint8_t *state, size_t bytes, unsigned number, uint8_t value[64])
+{
+	uint64_t present;
+	unsigned top;
+
+	if (bytes < HEADER + HEADER_BYTES)
+		return;
+	memcpy(&present, state + HEADER, sizeof(present));
+	if (!(present >> COMPONENT_X87 & 1))
+		return;
+	top = state[STATUS + 1] >> 3 & 7u;
+	memcpy(value, state + STACK + 16 * ((number - top) & 7), 8);
+}
+
 void
 xstate_vector(const uint8_t *state, size_t bytes, unsigned number,
 	      uint8_t value[64])
 {
 	memset(value, 0, 64);
+	if (number >= VECTORS) {
+		mmx(state, bytes, number - VECTORS, value);
+		return;
+	}
 	if (number >= 16) {
 		copy_part(value,
 			  part(state, bytes, COMPONENT_ZMM_16, number - 16, 64),

@@ -10,7 +10,8 @@
 
 #define XSTATE_BYTES_MAX 16384
 
-/* Vector register 0..31, zeroes where the state has none of it. */
+/* Vector register 0..31, or mm0..7 from 32; zeroes where the state has none of
+ * it. */
 void xstate_vector(const uint8_t *state, size_t bytes, unsigned number,
 		   uint8_t value[64]);
 /* k register 0..7. */
