@@ -46,7 +46,8 @@ cache_code_open(struct cache_code **out,
 	if (!code)
 		return fail(ENOMEM, "cache: no memory");
 	code->methods = *methods;
-	code->n_outcomes = code->n_links = 1;
+	code->n_links = 1;
+	code->n_outcomes = CALL_OUTCOME + 1;
 	code->pext = has_pext();
 	code->targets_size = TARGETS_FIRST;
 	code->target = calloc(code->targets_size, sizeof(*code->target));

@@ -19,12 +19,7 @@
 #define ARENAS_MAX  16
 #define LINKS_MAX   (1u << 23)
 
-enum cache_link_kind {
-	LINK_DIRECT,  /* to the block at `target` */
-	LINK_SYSCALL, /* the system call at `target` is next */
-};
-
-/* An exit of a block: a jump that goes to its stub until it is linked. */
+/* An exit of a block to the block at `target`: a jump that goes to its stub until it is linked. */
 struct cache_link {
 	uint64_t target;
 	uint64_t stub;
@@ -32,7 +27,6 @@ struct cache_link {
 	uint64_t field_address;
 	uint32_t next; /* of those with the same target */
 	uint16_t arena;
-	uint8_t kind; /* enum cache_link_kind */
 };
 
 struct cache_arena {

@@ -7,6 +7,7 @@
  *	cache-stop.c    what a stop means
  *	cache-enter.c   between the program's own state and the cache's
  *	cache-call.c    system calls, made where they stand
+ *	cache-inside.c  those made in the cache
  *	cache-signal.c  signals
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
@@ -206,6 +207,8 @@ bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
 		    const struct cache_block *block, unsigned instructions);
+/* Finish the record of the system call that has just returned. */
+void records_called(struct cache_engine *engine, struct cache_thread *thread);
 /* Zeroed, to be filled in before the next call of anything here. */
 struct event *records_event(struct cache_engine *engine,
 			    struct cache_thread *thread, enum event_type type);
@@ -240,6 +243,19 @@ bool call_was_interrupted(const struct user_regs_struct *registers);
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
 void call_entered(struct cache_engine *engine, struct cache_thread *thread);
 void call_left(struct cache_engine *engine, struct cache_thread *thread);
+/* cache-inside.c */
+/* The classes of calls, in an area. */
+void calls_set(uint8_t *view);
+/* Where the next record begins; the thread has stopped in the cache. */
+uint64_t thread_cursor(const struct cache_thread *thread);
+/* Its int3 is that of a call which is to be made where it stands, at
+ * call_pc. */
+bool call_asks(const struct cache_thread *thread);
+uint64_t call_pc(const struct cache_thread *thread);
+/* true: a fault while a string was measured; it goes on behind that. */
+bool call_string_fault(struct cache_thread *thread);
+/* In a call or about to make one; true: settled. */
+bool settle_in_call(struct cache_engine *engine, struct cache_thread *thread);
 struct target target_of(struct cache_engine *engine,
 			struct cache_thread *thread);
 

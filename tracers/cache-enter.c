@@ -307,28 +307,9 @@ place_at(const struct cache_block *block, uint64_t offset)
 	return k;
 }
 
-/* The record that ends with a system call claims that it was made: it was not */
-static void
-take_back_call(struct cache_engine *engine, struct cache_thread *thread,
-	       const struct cache_link *link)
-{
-	const struct cache_block *block =
-		cache_code_at(thread->process->shared->code, link->stub);
-	uint64_t bytes;
-
-	if (link->kind != LINK_SYSCALL || !block)
-		return;
-	bytes = 8 + 8 * (uint64_t)block->place[block->n_places].words;
-	if (thread->cursor - thread->sent < bytes)
-		return;
-	thread->cursor -= bytes;
-	records_prefix(engine, thread, block, block->n_places - 1u);
-}
-
 /* At an int3 that was not executed yet; true: settled */
 static bool
-settle_at_stub(struct cache_engine *engine, struct cache_thread *thread,
-	       uint64_t rip)
+settle_at_stub(struct cache_thread *thread, uint64_t rip)
 {
 	struct cache_code *code = thread->process->shared->code;
 	const struct cache_arena *arena = cache_code_arena(code, rip);
@@ -349,7 +330,6 @@ settle_at_stub(struct cache_engine *engine, struct cache_thread *thread,
 	link = link_at(code, rip + 1);
 	if (!link)
 		return false;
-	take_back_call(engine, thread, link);
 	thread_native(thread, link->target);
 	return true;
 }
@@ -383,8 +363,8 @@ try_to_settle(struct cache_engine *engine, struct cache_thread *thread,
 {
 	uint64_t rip = thread->registers.rip;
 
-	thread->cursor = thread->registers.r11;
-	return settle_at_stub(engine, thread, rip) ||
+	thread->cursor = thread_cursor(thread);
+	return settle_in_call(engine, thread) || settle_at_stub(thread, rip) ||
 	       settle_in_block(engine, thread, rip, faulted);
 }
 

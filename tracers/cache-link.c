@@ -123,8 +123,6 @@ link_resolve(struct cache_code *code, uint32_t number)
 	struct cache_link *link = &code->link[number];
 	struct cache_target *target;
 
-	if (link->kind != LINK_DIRECT)
-		return;
 	target = cache_code_target(code, link->target);
 	if (!target)
 		return;

@@ -408,6 +408,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->area = area;
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);
+	calls_set(thread->view);
 	set_slot(thread, GS_LEVEL2, space->window + LEVEL2_AT);
 	set_slot(thread, GS_MASK, (1u << TABLE_BITS) - 1);
 	records_begin(thread);

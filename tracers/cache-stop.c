@@ -62,7 +62,12 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 {
 	struct cache_link *link;
 
-	thread->cursor = thread->registers.r11;
+	thread->cursor = thread_cursor(thread);
+	if (call_asks(thread)) {
+		thread_native(thread, call_pc(thread));
+		call_begin(engine, thread);
+		return true;
+	}
 	if (is_miss(thread)) {
 		missed(engine, thread);
 		return true;
@@ -70,11 +75,6 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 	link = link_at(thread->process->shared->code, thread->registers.rip);
 	if (!link)
 		return false;
-	if (link->kind == LINK_SYSCALL) {
-		thread_native(thread, link->target);
-		call_begin(engine, thread);
-		return true;
-	}
 	engine->counts.links++;
 	thread_on(engine, thread, link->target);
 	return true;
@@ -88,6 +88,11 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (info.si_code <= 0)
 		return false;
+	if (thread->mode == MODE_CACHE && call_string_fault(thread)) {
+		remote_set(thread);
+		thread_resume(thread, PTRACE_CONT);
+		return true;
+	}
 	if (protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
 		if (thread->mode == MODE_CACHE)
 			thread_resume(thread, PTRACE_CONT);
@@ -151,7 +156,7 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		return;
 	case PTRACE_EVENT_EXIT:
 		if (thread->mode == MODE_CACHE)
-			thread->cursor = thread->registers.r11;
+			thread->cursor = thread_cursor(thread);
 		records_flush(engine, thread);
 		thread->mode = MODE_GONE;
 		thread_resume(thread, PTRACE_CONT);
@@ -221,7 +226,8 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 					      : PTRACE_CONT);
 	} else if (number == SIGTRAP) {
 		trapped(engine, thread);
-	} else if (number == SIGSEGV && fault_of_ours(engine, thread)) {
+	} else if ((number == SIGSEGV || number == SIGBUS) &&
+		   fault_of_ours(engine, thread)) {
 		/* done */
 	} else {
 		thread_signalled(engine, thread, number);

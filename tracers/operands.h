@@ -80,6 +80,7 @@ struct registers {
 	 * k register 0..7.  0 or -errno. */
 	int (*vector)(void *context, unsigned number, uint8_t value[64]);
 	int (*opmask)(void *context, unsigned number, uint64_t *value);
+	const struct xstate_layout *layout; /* NULL: asked for when needed */
 	void *context;
 };
 
