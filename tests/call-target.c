@@ -5,6 +5,7 @@
  *	calls     once each, with strings and lengths of every kind
  *	registers what a call leaves in rcx, r11 and the flags
  *	restart   calls that signals interrupt
+ *	heap      a heap that grows
  *	many N    short ones
  */
 #define _GNU_SOURCE
@@ -258,6 +259,13 @@ restart(void)
 	return wrong || astray ? 1 : OK;
 }
 
+/* Nothing may stand where the heap is going to be */
+static int
+heap(void)
+{
+	return sbrk(500 << 20) == (void *)-1 ? 1 : OK;
+}
+
 static int
 many(long n)
 {
@@ -279,6 +287,8 @@ main(int argc, char **argv)
 		return registers();
 	if (!strcmp(what, "restart"))
 		return restart();
+	if (!strcmp(what, "heap"))
+		return heap();
 	if (!strcmp(what, "many") && argc > 2)
 		return many(strtol(argv[2], NULL, 10));
 	return 2;

@@ -100,6 +100,17 @@ test_calls_that_signals_interrupt(void **state)
 	check_mode("cache", "restart");
 }
 
+/* The kernel begins the heap at random places up to 1 GiB above the program */
+static void
+test_the_heap_can_grow(void **state)
+{
+	(void)state;
+	personality(0);
+	for (int i = 0; i < 12; i++)
+		check_mode("cache", "heap");
+	personality(ADDR_NO_RANDOMIZE);
+}
+
 static double
 now(void)
 {
@@ -131,6 +142,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_kernel_accesses_are_those_of_step),
 		cmocka_unit_test(test_registers_after_a_call),
 		cmocka_unit_test(test_calls_that_signals_interrupt),
+		cmocka_unit_test(test_the_heap_can_grow),
 		cmocka_unit_test(test_short_calls_do_not_stop),
 	};
 	ssize_t n =

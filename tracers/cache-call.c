@@ -122,6 +122,14 @@ goes_again(struct cache_thread *thread)
 	return true;
 }
 
+static bool
+is_writable_code(const struct cache_space *space, uint64_t rights)
+{
+	uint64_t both = PROT_WRITE | (space->implies_exec ? 0 : PROT_EXEC);
+
+	return (rights & both) == both;
+}
+
 /* Code may be other code now */
 static void
 code_changed(struct cache_thread *thread)
@@ -129,22 +137,29 @@ code_changed(struct cache_thread *thread)
 	const struct syscall_call *call = &thread->call;
 	struct cache_space *space = thread->process->shared;
 	uint64_t start = call->argument[0], bytes = call->argument[1];
+	bool writable = true;
 
 	if (!space || call->result < 0)
 		return;
 	switch (call->number) {
 	case SYS_mmap:
 		start = (uint64_t)call->result;
+		writable = is_writable_code(space, call->argument[2]);
 		break;
-	case SYS_munmap:
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
+		writable = is_writable_code(space, call->argument[2]);
+		break;
+	case SYS_munmap:
+		writable = false;
+		break;
 	case SYS_madvise:
 	case SYS_remap_file_pages:
 		break;
 	case SYS_mremap:
 		protect_changed(space, (uint64_t)call->result,
-				(uint64_t)call->result + call->argument[2]);
+				(uint64_t)call->result + call->argument[2],
+				true);
 		break;
 	case SYS_shmat:
 	case SYS_shmdt:
@@ -155,7 +170,7 @@ code_changed(struct cache_thread *thread)
 		return;
 	}
 	bytes = (bytes + 4095) & ~UINT64_C(4095);
-	protect_changed(space, start, start + bytes);
+	protect_changed(space, start, start + bytes, writable);
 }
 
 /* The program asks for an action of a signal that we use */

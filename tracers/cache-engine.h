@@ -47,6 +47,13 @@ struct cache_range {
 	uint64_t start, end;
 };
 
+/* Of the target's code, as it was read */
+struct cache_page {
+	uint64_t page; /* 0: nothing */
+	uint8_t bytes[4096];
+};
+#define KEPT_PAGES 128
+
 /* The memory that is shared with the threads of one address space */
 struct cache_space {
 	struct cache_engine *engine;
@@ -67,8 +74,10 @@ struct cache_space {
 	struct cache_range *writable;
 	size_t n_writable;
 	bool writable_known;
+	bool implies_exec; /* READ_IMPLIES_EXEC of personality(2) */
 	uint64_t *protected;
 	size_t n_protected;
+	struct cache_page kept[KEPT_PAGES];
 };
 
 struct cache_process {
@@ -221,6 +230,8 @@ void records_stepped(struct cache_engine *engine, struct cache_thread *thread);
 void thread_go(struct cache_engine *engine, struct cache_thread *thread);
 /* From the cache's state to the program's own; 0, or -ESRCH. */
 int thread_settle(struct cache_engine *engine, struct cache_thread *thread);
+/* The block to go on with at pc; NULL: natively. */
+struct cache_block *thread_block(struct cache_thread *thread, uint64_t pc);
 /* A direct exit that is not linked, or a miss: on in the cache. */
 void thread_on(struct cache_engine *engine, struct cache_thread *thread,
 	       uint64_t pc);
@@ -273,15 +284,20 @@ void family_execed(struct cache_engine *engine, struct cache_thread *thread);
 int family_prepare(struct cache_engine *engine, struct cache_thread *thread);
 
 /* cache-protect.c */
-/* Something of this page is being translated. */
-void protect_page(void *space, uint64_t page);
+/* Something of this page was translated; false: that can't be allowed while
+ * the target runs. */
+bool protect_page(void *space, uint64_t page);
 /* true: a write to a page that was withheld; it may go on now. */
 bool protect_fault(struct cache_thread *thread, uint64_t address);
 /* The kernel may write where a call's arguments point to, or anywhere. */
 void protect_allow(struct cache_thread *thread, const uint64_t argument[6]);
 void protect_allow_all(struct cache_thread *thread);
-/* The program has changed these mappings. */
-void protect_changed(struct cache_space *space, uint64_t start, uint64_t end);
+/* Can the target write code there? */
+bool protect_is_writable(struct cache_space *space, uint64_t page);
+/* The program has changed these mappings; some may be code that it can write
+ * now. */
+void protect_changed(struct cache_space *space, uint64_t start, uint64_t end,
+		     bool writable);
 void protect_end(struct cache_space *space, struct cache_thread *thread);
 
 /* cache-detach.c */

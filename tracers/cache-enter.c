@@ -106,16 +106,21 @@ thread_restore_mask(struct cache_thread *thread)
 	raise_waiting(thread);
 }
 
-/* The block to go on with at pc; NULL: natively */
-static struct cache_block *
-block_at(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
+struct cache_block *
+thread_block(struct cache_thread *thread, uint64_t pc)
 {
 	struct cache_space *space = thread->process->shared;
-	struct cache_block *block;
+	struct cache_block *block = cache_code_find(space->code, pc);
 
-	(void)engine;
-	space->caller = thread;
-	block = cache_code_translate(space->code, pc);
+	if (!block) {
+		space->caller = thread;
+		if (target_read(thread->tid, thread->registers.rsp,
+				&space->code->caller,
+				sizeof(space->code->caller)) !=
+		    sizeof(space->code->caller))
+			space->code->caller = 0;
+		block = cache_code_translate(space->code, pc);
+	}
 	return block && !block->native ? block : NULL;
 }
 
@@ -246,7 +251,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	if (family_prepare(engine, thread))
 		return;
-	block = block_at(engine, thread, r->rip);
+	block = thread_block(thread, r->rip);
 	if (block)
 		enter_block(engine, thread, block);
 	else
@@ -256,7 +261,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 void
 thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
-	const struct cache_block *block = block_at(engine, thread, pc);
+	const struct cache_block *block = thread_block(thread, pc);
 
 	if (!block || engine->parking) {
 		thread_native(thread, pc);

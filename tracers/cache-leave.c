@@ -49,18 +49,6 @@ condition(const struct cache_instruction *code)
 	return code->decoded.opcode & 15u;
 }
 
-/* Return addresses are worth a block and a checked entry */
-static void
-expect_return(struct builder *builder, uint64_t pc)
-{
-	struct cache_code *code = builder->code;
-
-	if (code->n_ahead < ARRAY_SIZE(code->ahead))
-		code->ahead[code->n_ahead++] = pc;
-	if (code->n_returns < ARRAY_SIZE(code->returns))
-		code->returns[code->n_returns++] = pc;
-}
-
 /* push of the constant in front of the block */
 static void
 push_return(struct builder *builder, uint64_t pc)
@@ -73,7 +61,7 @@ push_return(struct builder *builder, uint64_t pc)
 	emit_relative(emit, emit->at - 4,
 		      emit->address +
 			      (uint64_t)(builder->return_pc - emit->start));
-	expect_return(builder, pc);
+	ahead_expect(builder->code, pc, true);
 }
 
 /* Through the table, to the address in rax */
@@ -134,6 +122,25 @@ load_target(struct builder *builder, const struct cache_instruction *code,
 	return 0;
 }
 
+/* What a pointer in the program's data names, a PLT's above all, is where the
+ * branch will go */
+static void
+expect_named(struct builder *builder, const struct instruction *touched)
+{
+	const struct operand *operand = &touched->operand[0];
+	struct cache_code *code = builder->code;
+	uint64_t to = 0;
+
+	if (!touched->n_operands || operand->base >= 0 || operand->index >= 0 ||
+	    operand->segment)
+		return;
+	if (code->methods.peek(code->methods.context,
+			       (uint64_t)operand->displacement, &to,
+			       sizeof(to)) == sizeof(to) &&
+	    to)
+		ahead_expect(code, to, true);
+}
+
 /* jmp and call by register or memory */
 static int
 leave_by(struct builder *builder, unsigned k)
@@ -156,6 +163,7 @@ leave_by(struct builder *builder, unsigned k)
 	emit_save(emit, RAX, GS_RAX);
 	place->body = builder_offset(builder);
 	if (memory) {
+		expect_named(builder, &code->touched);
 		if (load_target(builder, code, with))
 			return -EINVAL;
 		if (with >= 0)

@@ -130,8 +130,8 @@ link_resolve(struct cache_code *code, uint32_t number)
 	target->links = number;
 	if (target->block && !target->block->native)
 		link_to(code, link, target->block);
-	else if (!target->block && code->n_ahead < ARRAY_SIZE(code->ahead))
-		code->ahead[code->n_ahead++] = link->target;
+	else if (!target->block)
+		ahead_expect(code, link->target, false);
 }
 
 void

@@ -49,8 +49,7 @@ missed(struct cache_engine *engine, struct cache_thread *thread)
 	engine->counts.misses++;
 	r->rax = slot(thread, GS_RAX);
 	r->rcx = slot(thread, GS_RCX);
-	space->caller = thread;
-	block = cache_code_translate(space->code, pc);
+	block = thread_block(thread, pc);
 	if (block)
 		link_indirect(space->code, block);
 	thread_on(engine, thread, pc);

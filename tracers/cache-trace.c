@@ -155,21 +155,35 @@ over(const struct cache_engine *engine)
 				    engine->root_ended || !engine->launched);
 }
 
+/* Translate ahead; false: there is nothing to do */
+static bool
+work_ahead(struct cache_engine *engine)
+{
+	bool more = false;
+
+	for (struct cache_process *p = engine->processes; p && !more;
+	     p = p->next)
+		more = p->shared && ahead_go_on(p->shared->code);
+	return more;
+}
+
 void *
 trace_run(void *argument)
 {
 	struct cache_engine *engine = argument;
+	bool busy = false;
 	int status;
 
 	engine->tracing_tid = gettid();
 	attach(engine);
 	while (!over(engine)) {
-		pid_t tid = waitpid(-1, &status, __WALL);
+		pid_t tid = waitpid(-1, &status, __WALL | (busy ? WNOHANG : 0));
 
 		if (tid > 0)
 			trace_look(engine, tid, status);
-		else if (errno == ECHILD)
+		else if (tid < 0 && errno == ECHILD)
 			break;
+		busy = tid > 0 || work_ahead(engine);
 		if (engine->detaching)
 			let_all_go(engine);
 	}
