@@ -33,7 +33,7 @@
 struct record_config {
 	char *engines, *output;
 	int kinds, compress;
-	uint64_t max_accesses, max_size;
+	uint64_t max_accesses, max_size, code_bytes;
 	uint64_t duration_ns, start_after_ns, residency_ns;
 	int64_t pid, jobs;
 	bool follow, count, referenced;
@@ -90,6 +90,11 @@ static const struct option_row record_rows[] = {
 	  .help = "time against size of the trace" },
 	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
 	  .help = "record child processes too" },
+	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
+	  "0", .unit = "bytes",
+	  .help = "engine cache: translated code that is kept before all of it "
+		  "is dropped and made anew, 0: as much as there is room for "
+		  "(1 GiB)" },
 	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "2",
 	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
 	  .argument = "N" },
@@ -238,6 +243,7 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 		.companion = beside,
 		.interval_ns = record->config->residency_ns,
 		.referenced = record->config->referenced,
+		.code_bytes = (size_t)record->config->code_bytes,
 		.pid = (pid_t)record->config->pid,
 		.stop = &record->stop,
 	};

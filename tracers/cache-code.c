@@ -286,7 +286,8 @@ cache_code_make(struct cache_code *code, uint64_t pc)
 	struct cache_target *target = cache_code_target(code, pc);
 	struct cache_block *block;
 
-	if (!arena || !target)
+	code->full |= code->bytes_max && code->bytes > code->bytes_max;
+	if (!arena || !target || code->full)
 		return NULL;
 	block = builder_make(code->builder, code,
 			     (unsigned)(arena - code->arena), pc);
@@ -294,7 +295,8 @@ cache_code_make(struct cache_code *code, uint64_t pc)
 		return NULL;
 	block->next = code->blocks;
 	code->blocks = block;
-	if (!claim_pages(code, block)) {
+	code->bytes += block->bytes;
+	if (code->full || !claim_pages(code, block)) {
 		block->dead = true;
 		return NULL;
 	}

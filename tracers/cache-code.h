@@ -116,10 +116,11 @@ struct cache_code {
 	uint64_t *table;
 	uint64_t *level2;
 	uint32_t n_level2;
-	bool pext;	 /* else 16 bits of the pc */
-	bool data;	 /* loads and stores are wanted */
-	bool full;	 /* no more room: it must be emptied */
-	bool running;	 /* no thread is stopped to make calls in */
+	bool pext;		 /* else 16 bits of the pc */
+	bool data;		 /* loads and stores are wanted */
+	size_t bytes, bytes_max; /* of translated code; 0: any */
+	bool full;		 /* no more room: it must be emptied */
+	bool running;		 /* no thread is stopped to make calls in */
 	uint64_t caller; /* what stands on top of the stack, for a guess */
 	struct cache_ahead ahead;
 };
@@ -188,6 +189,8 @@ struct cache_link *link_at(struct cache_code *code, uint64_t rip);
 int link_indirect(struct cache_code *code, struct cache_block *block);
 /* Fill the small table of a new cache. */
 void link_tables(struct cache_code *code);
+/* Nothing of this code is to be found by them any more. */
+void link_forget(struct cache_code *code);
 /* Blocks made from [start, end) are not to be entered any more; returns how
  * many there were. */
 unsigned link_invalidate(struct cache_code *code, uint64_t start, uint64_t end);

@@ -12,6 +12,7 @@
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
  *	cache-detach.c  letting go
+ *	cache-empty.c   a full cache
  *	cache-records.c record buffers
  *	cache-space.c   memory shared with an address space
  *	cache-remote.c  system calls made in a stopped thread
@@ -138,7 +139,7 @@ struct cache_thread {
 };
 
 struct cache_counts {
-	uint64_t stops, guards, misses, links, calls, signals, steps, blocks;
+	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
 };
 
 struct cache_engine {
@@ -304,6 +305,11 @@ void protect_end(struct cache_space *space, struct cache_thread *thread);
 void let_all_go(struct cache_engine *engine);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-empty.c */
+/* Its cache is full, and it may not go on there. */
+bool thread_must_wait(const struct cache_thread *thread);
+void empty_full(struct cache_engine *engine);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);

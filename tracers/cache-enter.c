@@ -112,7 +112,7 @@ thread_block(struct cache_thread *thread, uint64_t pc)
 	struct cache_space *space = thread->process->shared;
 	struct cache_block *block = cache_code_find(space->code, pc);
 
-	if (!block) {
+	if (!block && !space->code->full) {
 		space->caller = thread;
 		if (target_read(thread->tid, thread->registers.rsp,
 				&space->code->caller,
@@ -252,7 +252,9 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	if (family_prepare(engine, thread))
 		return;
 	block = thread_block(thread, r->rip);
-	if (block)
+	if (thread_must_wait(thread))
+		thread_park(engine, thread);
+	else if (block)
 		enter_block(engine, thread, block);
 	else
 		thread_step(engine, thread);
@@ -263,7 +265,7 @@ thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
 	const struct cache_block *block = thread_block(thread, pc);
 
-	if (!block || engine->parking) {
+	if (!block || engine->parking || thread_must_wait(thread)) {
 		thread_native(thread, pc);
 		remote_set(thread);
 		thread_go(engine, thread);

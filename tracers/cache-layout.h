@@ -50,6 +50,7 @@
 
 /* The larger table: pc, checked entry, block; 32 bytes each, linear probing */
 #define LEVEL2_BITS   19
+#define LEVEL2_SLACK  4096 /* entries behind the last, for probing */
 #define LEVEL2_FACTOR (-0x61c8864f)
 #define LEVEL2_SHIFT  20
 

@@ -70,6 +70,9 @@ protect_page(void *context, uint64_t page)
 	struct cache_space *space = context;
 	uint64_t *table = space->protected;
 
+	for (size_t i = 0; i < space->n_protected; i++)
+		if (space->protected[i] == page)
+			return true;
 	if (!protect_is_writable(space, page))
 		return true;
 	if (space->code->running)

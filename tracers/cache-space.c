@@ -29,7 +29,6 @@
 
 #define TABLE_AT     ((uint64_t)ARENAS_MAX * ARENA_BYTES)
 #define LEVEL2_AT    (TABLE_AT + TABLE_BYTES)
-#define LEVEL2_SLACK 4096 /* entries behind the last, for probing */
 #define LEVEL2_BYTES (((UINT64_C(1) << LEVEL2_BITS) + LEVEL2_SLACK) * 32)
 #define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
 #define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
@@ -329,6 +328,7 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 		return error;
 	space->code = code;
 	code->data = space->engine->setup.kinds & TRACER_DATA;
+	code->bytes_max = space->engine->setup.code_bytes;
 	code->table = (uint64_t *)(void *)(space->view + TABLE_AT);
 	code->level2 = (uint64_t *)(void *)(space->view + LEVEL2_AT);
 	error = make_arena(space, thread->registers.rip, &code->arena[0]);

@@ -162,11 +162,15 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		return;
 	default:
 		if (is_group_stop(number)) {
+			if (thread->mode == MODE_CACHE &&
+			    thread_must_wait(thread))
+				thread_settle(engine, thread);
 			thread->quiet = true;
 			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
 			return;
 		}
-		if (engine->parking)
+		if (engine->parking ||
+		    (thread->mode == MODE_CACHE && thread_must_wait(thread)))
 			thread_park(engine, thread);
 		else
 			continue_as_it_was(engine, thread);

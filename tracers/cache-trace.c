@@ -183,6 +183,7 @@ trace_run(void *argument)
 			trace_look(engine, tid, status);
 		else if (tid < 0 && errno == ECHILD)
 			break;
+		empty_full(engine);
 		busy = tid > 0 || work_ahead(engine);
 		if (engine->detaching)
 			let_all_go(engine);

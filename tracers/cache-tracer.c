@@ -125,11 +125,11 @@ say_counts(const struct cache_engine *engine)
 	if (!getenv("PAGESCOPE_CACHE_COUNTS"))
 		return;
 	fprintf(stderr,
-		"cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu\n",
+		"cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu\n",
 		(unsigned long long)c->stops, (unsigned long long)c->guards,
 		(unsigned long long)c->misses, (unsigned long long)c->links,
 		(unsigned long long)c->calls, (unsigned long long)c->signals,
-		(unsigned long long)c->steps);
+		(unsigned long long)c->steps, (unsigned long long)c->emptied);
 }
 
 static void

@@ -35,6 +35,7 @@ struct tracer_setup {
 	bool companion;
 	uint64_t interval_ns; /* residency: between looks */
 	bool referenced;      /* residency: estimate what is in use */
+	size_t code_bytes;    /* cache: of translated code at most, 0: any */
 	pid_t pid;	      /* attach to this one, 0: launch */
 	const volatile sig_atomic_t *stop; /* end the recording soon */
 };
