@@ -65,6 +65,17 @@ let_go_of_setuid(struct cache_engine *engine, struct cache_thread *thread)
 }
 
 void
+call_note(struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+
+	thread->call = (struct syscall_call){
+		.number = r->orig_rax,
+		.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+	};
+}
+
+void
 call_entered(struct cache_engine *engine, struct cache_thread *thread)
 {
 	const struct user_regs_struct *r = &thread->registers;
@@ -75,11 +86,7 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	thread->in_call = true;
 	/* restart_syscall goes on with the call that was interrupted */
 	if (r->orig_rax != SYS_restart_syscall)
-		*call = (struct syscall_call){
-			.number = r->orig_rax,
-			.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8,
-				      r->r9 },
-		};
+		call_note(thread);
 	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
 	    target_gains_rights(thread->tid, call)) {
 		let_go_of_setuid(engine, thread);

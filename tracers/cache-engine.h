@@ -13,6 +13,7 @@
  *	cache-protect.c code that is changed
  *	cache-detach.c  letting go
  *	cache-empty.c   a full cache
+ *	cache-window.c  sampling
  *	cache-records.c record buffers
  *	cache-space.c   memory shared with an address space
  *	cache-remote.c  system calls made in a stopped thread
@@ -81,6 +82,12 @@ struct cache_space {
 	struct cache_page kept[KEPT_PAGES];
 };
 
+/* A line of /proc/PID/maps */
+struct cache_mapping {
+	uint64_t start, end, offset, inode;
+	uint16_t flags;
+};
+
 struct cache_process {
 	struct cache_process *next;
 	pid_t pid;
@@ -91,6 +98,17 @@ struct cache_process {
 	 * the kernel forget it */
 	uint64_t ignored;
 	struct cache_space *shared;
+	/* As they were when it was last seen; owned */
+	struct cache_mapping *mapping;
+	size_t n_mappings;
+};
+
+struct cache_window {
+	uint64_t on_ns;		     /* 0: no sampling */
+	uint64_t began_ns, until_ns; /* sampling; this window */
+	bool away;		     /* it is not recorded */
+	bool gathering;		     /* all are to park */
+	int timer;
 };
 
 enum cache_mode {
@@ -151,6 +169,8 @@ struct cache_engine {
 	struct cache_thread *threads;	 /* owned */
 	struct cache_process *processes; /* owned */
 	struct cache_counts counts;
+	struct cache_window window;
+	uint64_t delivered;	      /* accesses */
 	struct event *event;	      /* to be put before the next one */
 	struct cache_segment segment; /* that event's */
 	bool event_open;
@@ -253,6 +273,8 @@ void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
 bool call_was_interrupted(const struct user_regs_struct *registers);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
+/* What call its registers tell of. */
+void call_note(struct cache_thread *thread);
 void call_entered(struct cache_engine *engine, struct cache_thread *thread);
 void call_left(struct cache_engine *engine, struct cache_thread *thread);
 /* cache-inside.c */
@@ -310,6 +332,15 @@ void thread_park(struct cache_engine *engine, struct cache_thread *thread);
 /* Its cache is full, and it may not go on there. */
 bool thread_must_wait(const struct cache_thread *thread);
 void empty_full(struct cache_engine *engine);
+
+/* cache-window.c */
+/* Is it to stop in its own state, wherever it comes? */
+bool thread_must_park(const struct cache_engine *engine);
+void windows_open(struct cache_engine *engine);
+/* Change over, if it is time. */
+void windows_look(struct cache_engine *engine);
+/* The stream knows the mappings as they are now. */
+void windows_keep_maps(struct cache_process *process);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);

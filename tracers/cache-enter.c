@@ -223,8 +223,15 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	const struct cache_block *block;
 	bool caught = false;
 
-	if (engine->parking && (thread->signal || !call_was_interrupted(r))) {
+	if (thread_must_park(engine) &&
+	    (thread->signal || !call_was_interrupted(r))) {
 		thread_park(engine, thread);
+		return;
+	}
+	if (engine->window.away) {
+		thread_restore_mask(thread);
+		thread->mode = MODE_NATIVE;
+		thread_resume(thread, PTRACE_CONT);
 		return;
 	}
 	if (thread->signal)
@@ -242,7 +249,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 		thread_restore_mask(thread);
 		thread->mode = MODE_NATIVE;
 		/* This stop has used up the one that was asked for */
-		if (engine->parking) {
+		if (thread_must_park(engine)) {
 			ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 			thread->interrupted = true;
 		}
@@ -265,7 +272,7 @@ thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
 	const struct cache_block *block = thread_block(thread, pc);
 
-	if (!block || engine->parking || thread_must_wait(thread)) {
+	if (!block || thread_must_park(engine) || thread_must_wait(thread)) {
 		thread_native(thread, pc);
 		remote_set(thread);
 		thread_go(engine, thread);

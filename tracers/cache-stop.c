@@ -139,6 +139,22 @@ continue_as_it_was(struct cache_engine *engine, struct cache_thread *thread)
 	}
 }
 
+/* The entry stop of the call was not seen if it began natively */
+static void
+forked(struct cache_engine *engine, struct cache_thread *thread, int event)
+{
+	if (!thread->in_call)
+		call_note(thread);
+	family_forked(engine, thread, event);
+	if (!thread->in_call && engine->window.away) {
+		thread_resume(thread, PTRACE_CONT);
+		return;
+	}
+	thread->in_call = true;
+	thread->mode = MODE_CALL;
+	thread_resume(thread, PTRACE_SYSCALL);
+}
+
 static void
 event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	      int event, int number)
@@ -147,8 +163,7 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		family_forked(engine, thread, event);
-		thread_resume(thread, PTRACE_SYSCALL);
+		forked(engine, thread, event);
 		return;
 	case PTRACE_EVENT_EXEC:
 		family_execed(engine, thread);
@@ -169,7 +184,7 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
 			return;
 		}
-		if (engine->parking ||
+		if (thread_must_park(engine) ||
 		    (thread->mode == MODE_CACHE && thread_must_wait(thread)))
 			thread_park(engine, thread);
 		else

@@ -176,6 +176,7 @@ trace_run(void *argument)
 
 	engine->tracing_tid = gettid();
 	attach(engine);
+	windows_open(engine);
 	while (!over(engine)) {
 		pid_t tid = waitpid(-1, &status, __WALL | (busy ? WNOHANG : 0));
 
@@ -183,6 +184,7 @@ trace_run(void *argument)
 			trace_look(engine, tid, status);
 		else if (tid < 0 && errno == ECHILD)
 			break;
+		windows_look(engine);
 		empty_full(engine);
 		busy = tid > 0 || work_ahead(engine);
 		if (engine->detaching)

@@ -38,7 +38,7 @@ wake(struct cache_engine *engine)
 }
 
 static int
-cache_next(struct source *source, struct batch *batch)
+fill(struct source *source, struct batch *batch)
 {
 	struct cache_engine *engine = of_source(source);
 	struct cache_segment *segment;
@@ -65,6 +65,18 @@ cache_next(struct source *source, struct batch *batch)
 			return 1;
 		queue_done(engine->queue);
 	}
+}
+
+static int
+cache_next(struct source *source, struct batch *batch)
+{
+	struct cache_engine *engine = of_source(source);
+	int got = fill(source, batch);
+
+	if (got > 0)
+		__atomic_fetch_add(&engine->delivered, batch->n,
+				   __ATOMIC_RELAXED);
+	return got;
 }
 
 static void
@@ -190,6 +202,10 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 	about_engine(
 		setup->stream, "cache",
 		"each thread exactly; between threads by buffers and system calls");
+	if (setup->on_ns || setup->rate)
+		about_loss(
+			setup->stream,
+			"sampled: between marks \"[not recorded from here on]\" and \"[recorded from here on]\" no access is told");
 	*out = &engine->tracer;
 	return 0;
 }
@@ -197,6 +213,7 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 const struct tracer_ops cache_tracer = {
 	.name = "cache",
 	.help = "every access, by translated code in the target (5 - 12x slower, new); attaches to running processes",
+	.samples = true,
 	.probe = target_probe,
 	.open = cache_open,
 };
