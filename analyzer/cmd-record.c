@@ -36,7 +36,7 @@ struct record_config {
 	uint64_t max_accesses, max_size, code_bytes, rate;
 	uint64_t duration_ns, start_after_ns, residency_ns;
 	int64_t pid, jobs;
-	bool follow, count, referenced;
+	bool follow, count, referenced, verbose;
 };
 
 static const char *const kind_choices[] = { "data", "fetch", "all", NULL };
@@ -107,6 +107,10 @@ static const struct option_row record_rows[] = {
 	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "2",
 	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
 	  .argument = "N" },
+	{ "verbose", OPTION_BOOL, offsetof(struct record_config, verbose),
+	  .help = "engine cache: say at the end why it had to stop the target, "
+		  "and how often",
+	  .key = 'v' },
 	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
 	  .help = "store nothing, only count the accesses" },
 	{ NULL },
@@ -284,6 +288,7 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 		.companion = beside,
 		.interval_ns = record->config->residency_ns,
 		.referenced = record->config->referenced,
+		.verbose = record->config->verbose,
 		.code_bytes = (size_t)record->config->code_bytes,
 		.pid = (pid_t)record->config->pid,
 		.stop = &record->stop,

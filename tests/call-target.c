@@ -6,6 +6,7 @@
  *	registers what a call leaves in rcx, r11 and the flags
  *	restart   calls that signals interrupt
  *	heap      a heap that grows
+ *	maps N    memory that comes and goes for N milliseconds
  *	many N    short ones
  */
 #define _GNU_SOURCE
@@ -266,6 +267,26 @@ heap(void)
 	return sbrk(500 << 20) == (void *)-1 ? 1 : OK;
 }
 
+/* Memory that comes and goes, for milliseconds */
+static int
+maps(long ms)
+{
+	double end = now() + (double)ms;
+	int wrong = 0;
+
+	while (now() < end)
+		for (unsigned long pages = 1; pages < 40; pages++) {
+			volatile char *at =
+				mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			for (unsigned long i = 0; i < pages; i++)
+				at[i * PAGE] = 1;
+			wrong |= munmap((void *)(uintptr_t)at, pages * PAGE);
+		}
+	return wrong ? 1 : OK;
+}
+
 static int
 many(long n)
 {
@@ -289,6 +310,8 @@ main(int argc, char **argv)
 		return restart();
 	if (!strcmp(what, "heap"))
 		return heap();
+	if (!strcmp(what, "maps") && argc > 2)
+		return maps(strtol(argv[2], NULL, 10));
 	if (!strcmp(what, "many") && argc > 2)
 		return many(strtol(argv[2], NULL, 10));
 	return 2;

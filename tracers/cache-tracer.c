@@ -129,19 +129,17 @@ cache_detach(struct tracer *tracer)
 	return 0;
 }
 
+/* What there was to do, for those who look into the engine's speed */
 static void
-say_counts(const struct cache_engine *engine)
+note_counts(const struct cache_engine *engine)
 {
 	const struct cache_counts *c = &engine->counts;
 
-	if (!getenv("PAGESCOPE_CACHE_COUNTS"))
-		return;
-	fprintf(stderr,
-		"cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu\n",
-		(unsigned long long)c->stops, (unsigned long long)c->guards,
-		(unsigned long long)c->misses, (unsigned long long)c->links,
-		(unsigned long long)c->calls, (unsigned long long)c->signals,
-		(unsigned long long)c->steps, (unsigned long long)c->emptied);
+	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
+	     (unsigned long long)c->stops, (unsigned long long)c->guards,
+	     (unsigned long long)c->misses, (unsigned long long)c->links,
+	     (unsigned long long)c->calls, (unsigned long long)c->signals,
+	     (unsigned long long)c->steps, (unsigned long long)c->emptied);
 }
 
 static void
@@ -158,7 +156,8 @@ cache_close(struct source *source)
 		pthread_join(engine->tracing, NULL);
 		sigaction(SIGALRM, &engine->old_action, NULL);
 	}
-	say_counts(engine);
+	if (engine->setup.verbose)
+		note_counts(engine);
 	queue_close(engine->queue);
 	expander_close(engine->expander);
 	files_close(engine->files);

@@ -39,6 +39,7 @@ struct tracer_setup {
 	 * accesses a second at most, 0: any */
 	uint64_t on_ns, off_ns, rate;
 	size_t code_bytes; /* cache: of translated code at most, 0: any */
+	bool verbose;	   /* say at the end what there was to do */
 	pid_t pid;	   /* attach to this one, 0: launch */
 	const volatile sig_atomic_t *stop; /* end the recording soon */
 };
