@@ -105,7 +105,7 @@ struct cache_code {
 	struct cache_block *blocks; /* all */
 	struct cache_chunk *chunks; /* owned: what blocks stand in */
 	size_t chunk_used;
-	struct builder *builder;    /* owned */
+	struct builder *builder; /* owned */
 	/* link_invalidate's index: of those up to here, by page, and those of
 	 * several pages */
 	struct cache_block *indexed, *of_pages;

@@ -218,6 +218,8 @@ int space_open(struct cache_space **out, struct cache_engine *engine,
 	       struct cache_thread *thread);
 /* Give a thread an area. */
 int space_join(struct cache_space *space, struct cache_thread *thread);
+/* Of all its threads, from now on. */
+void space_careful(struct cache_space *space);
 void space_leave(struct cache_space *space, struct cache_thread *thread);
 /* Unmap everything from the target, by a native thread. */
 void space_unmap(struct cache_space *space, struct cache_thread *thread);
@@ -278,8 +280,9 @@ void call_note(struct cache_thread *thread);
 void call_entered(struct cache_engine *engine, struct cache_thread *thread);
 void call_left(struct cache_engine *engine, struct cache_thread *thread);
 /* cache-inside.c */
-/* The classes of calls, in an area. */
-void calls_set(uint8_t *view);
+/* The classes of calls, in an area.  careful: the kernel can't write to some
+ * pages where the program could. */
+void calls_set(uint8_t *view, bool careful);
 /* Where the next record begins; the thread has stopped in the cache. */
 uint64_t thread_cursor(const struct cache_thread *thread);
 /* Its int3 is that of a call which is to be made where it stands, at

@@ -61,13 +61,14 @@ static const uint16_t asked[] = {
 };
 
 void
-calls_set(uint8_t *view)
+calls_set(uint8_t *view, bool careful)
 {
 	uint8_t *by_number = view + GS_CALLS;
 
 	for (unsigned i = 0; i < CALLS; i++) {
 		by_number[i] = (uint8_t)syscall_needs(i);
-		if (!syscall_may_wait(i) || i >= CALLS_KNOWN)
+		if (!syscall_may_wait(i) || i >= CALLS_KNOWN ||
+		    (careful && syscall_writes(i)))
 			by_number[i] = CLASS_ASK;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)

@@ -85,6 +85,8 @@ protect_page(void *context, uint64_t page)
 		space->protected = table;
 	}
 	table[space->n_protected++] = page;
+	if (space->n_protected == 1)
+		space_careful(space);
 	set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
 	return true;
 }

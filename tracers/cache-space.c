@@ -496,11 +496,19 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->area = area;
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);
-	calls_set(thread->view);
+	calls_set(thread->view, space->n_protected > 0);
 	set_slot(thread, GS_LEVEL2, space->window + LEVEL2_AT);
 	set_slot(thread, GS_MASK, (1u << TABLE_BITS) - 1);
 	records_begin(thread);
 	return 0;
+}
+
+void
+space_careful(struct cache_space *space)
+{
+	for (int i = 0; i < AREAS_MAX; i++)
+		if (space->area_used[i])
+			calls_set(space->view + area_offset(i), true);
 }
 
 void

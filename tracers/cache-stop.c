@@ -80,7 +80,8 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 }
 
 static bool
-fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
+fault_of_ours(struct cache_engine *engine, struct cache_thread *thread,
+	      int number)
 {
 	siginfo_t info = { 0 };
 
@@ -92,6 +93,8 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
 		thread_resume(thread, PTRACE_CONT);
 		return true;
 	}
+	if (number != SIGSEGV)
+		return false;
 	if (protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
 		if (thread->mode == MODE_CACHE)
 			thread_resume(thread, PTRACE_CONT);
@@ -245,7 +248,7 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	} else if (number == SIGTRAP) {
 		trapped(engine, thread);
 	} else if ((number == SIGSEGV || number == SIGBUS) &&
-		   fault_of_ours(engine, thread)) {
+		   fault_of_ours(engine, thread, number)) {
 		/* done */
 	} else {
 		thread_signalled(engine, thread, number);

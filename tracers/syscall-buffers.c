@@ -331,3 +331,14 @@ syscall_needs(uint64_t number)
 	}
 	return all;
 }
+
+bool
+syscall_writes(uint64_t number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (int b = 0; b < BUFFERS && rows[i].number == number; b++)
+			if (rows[i].buffer[b].length &&
+			    rows[i].buffer[b].type == W)
+				return true;
+	return false;
+}

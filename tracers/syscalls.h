@@ -63,6 +63,8 @@ enum syscall_needs {
 	SYSCALL_NEEDS_MORE,
 };
 enum syscall_needs syscall_needs(uint64_t number);
+/* Does the kernel write to memory for it? */
+bool syscall_writes(uint64_t number);
 
 /* EVENT_KERNEL_READ and EVENT_KERNEL_WRITE of a call; syscall-buffers.c */
 void syscall_buffers(const struct syscall_call *call,
