@@ -785,8 +785,11 @@ static bool
 losses(const struct record *record)
 {
 	json_t *list = json_object_get(stream_about(record->stream), "losses");
+	/* Samples are what was asked for; the trace says that it has no more */
+	bool sampled = record->config->rate ||
+		       (record->config->sample && *record->config->sample);
 
-	return json_array_size(list) || json_object_size(list);
+	return json_array_size(list) > sampled || json_object_size(list);
 }
 
 static int

@@ -123,6 +123,51 @@ bench_record()
 	fi
 }
 
+# cache_rows WHAT DELIVERED-BAR COMMAND...: native, counted, stored
+cache_rows()
+{
+	local what=$1 bar=$2 native counted stored
+	shift 2
+	native=$(seconds "$@")
+	row "$what, native" "$native" s -
+	counted=$(seconds "$pagescope" record -e cache --count -- "$@")
+	row "  by the code cache, counted, of native" \
+		"$(ratio "$counted" "$native")" x '<=4'
+	row "  the same" "$(awk -v s="$counted" \
+		'/counted/ { printf "%.0f", $3 / s / 1e6 }' "$work/stderr")" \
+		M/s "$bar"
+	stored=$(seconds "$pagescope" record -e cache -o "$work/cache.pst" -- \
+		"$@")
+	row "  into a file, of native" "$(ratio "$stored" "$native")" x '<=12'
+	rm -f "$work/cache.pst"
+}
+
+bench_cache()
+{
+	local native stored
+	"${CC:-gcc}" -O2 -o "$work/cache-work" \
+		"$(dirname "$0")/cache-work.c" -pthread
+	cache_rows "gzip -9 of 15 MB" '>=250' gzip -9 -c "$work/15M"
+	native=$(seconds gzip -9 -c "$work/15M")
+	stored=$(seconds "$pagescope" record -e cache \
+		--sample on=10,off=90 -o "$work/cache.pst" -- \
+		gzip -9 -c "$work/15M")
+	row "  into a file, a tenth of the time, of native" \
+		"$(ratio "$stored" "$native")" x '<=2.5'
+	cache_rows sqlite3 '>=250' sqlite3 :memory: ".read $work/q.sql"
+	cache_rows "python3, sums" - /usr/bin/python3 -c \
+		'print(sum(i * i % 7 for i in range(3000000)))'
+	cache_rows cc1 - "$cc1" -O2 -quiet "$work/x.i" -o "$work/x.s"
+	cache_rows "4 threads that allocate" - "$work/cache-work" alloc
+	cache_rows "random access" - "$work/cache-work" random
+	native=$(seconds /usr/bin/python3 -c 'print(1)')
+	stored=$(seconds "$pagescope" record -e cache --count -- \
+		/usr/bin/python3 -c 'print(1)')
+	row "python3's start-up under the code cache, more" \
+		"$(awk -v a="$stored" -v b="$native" \
+			'BEGIN { printf "%.2f", a - b }')" s '<=0.3'
+}
+
 bench_stat()
 {
 	local native counted best=
@@ -239,6 +284,7 @@ peak()
 make_data
 printf '%-52s %10s %-14s %-9s %s\n' what figure unit bar verdict
 bench_record
+bench_cache
 bench_stat
 bench_hooks
 record_traces

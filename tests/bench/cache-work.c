@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the code cache is timed with:
+ *
+ *	alloc   four threads that allocate, touch and free
+ *	random  dependent loads all over 256 MiB
+ */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS 4
+#define ROUNDS	700000
+#define WORDS	(1ul << 25)
+#define LOADS	20000000ul
+#define FACTOR	6364136223846793005ul
+
+static void *
+allocate(void *seed)
+{
+	unsigned long x = (uintptr_t)seed + 1;
+	char *kept[256] = { NULL };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t bytes;
+
+		x = x * FACTOR + 1442695040888963407ul;
+		bytes = 16 + (x >> 53);
+		free(kept[x >> 56]);
+		kept[x >> 56] = malloc(bytes);
+		if (kept[x >> 56])
+			memset(kept[x >> 56], i, bytes);
+	}
+	for (int i = 0; i < 256; i++)
+		free(kept[i]);
+	return NULL;
+}
+
+static int
+walk(void)
+{
+	uint64_t *table = calloc(WORDS, sizeof(*table)), x = 1;
+
+	if (!table)
+		return 1;
+	for (size_t i = 0; i < WORDS; i++)
+		table[i] = i * FACTOR;
+	for (unsigned long i = 0; i < LOADS; i++)
+		x = (x + table[x % WORDS]) * FACTOR;
+	printf("%lu\n", (unsigned long)x);
+	free(table);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	pthread_t thread[THREADS];
+
+	if (argc < 2 || strcmp(argv[1], "alloc"))
+		return walk();
+	for (uintptr_t i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, allocate, (void *)i);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	return 0;
+}
