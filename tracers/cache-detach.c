@@ -156,6 +156,27 @@ release_ready(struct cache_engine *engine)
 	}
 }
 
+/* After an error some are stopped that nobody has resumed */
+static void
+park_stopped(struct cache_engine *engine)
+{
+	struct cache_thread *next;
+
+	for (struct cache_thread *t = engine->threads; t; t = next) {
+		next = t->next;
+		if (!t->stopped || t->quiet || t->held || t->parked ||
+		    !t->process)
+			continue;
+		t->signal = 0;
+		thread_park(engine, t);
+	}
+}
+
+/*
+ * The recorder need not wait for a process that cannot be let go yet (in an
+ * uninterruptible call, or in vfork); we do, as long as it takes: without us it
+ * could not go on.
+ */
 void
 let_all_go(struct cache_engine *engine)
 {
@@ -163,7 +184,10 @@ let_all_go(struct cache_engine *engine)
 	int status;
 
 	engine->parking = true;
-	while (engine->threads && cache_now_ns() - start < LET_GO_NS) {
+	guard_tick();
+	park_stopped(engine);
+	release_ready(engine);
+	while (engine->threads) {
 		pid_t tid;
 
 		interrupt_all(engine);
@@ -172,7 +196,12 @@ let_all_go(struct cache_engine *engine)
 			trace_look(engine, tid, status);
 		else if (errno == ECHILD)
 			break;
+		guard_orphaned(engine);
 		release_ready(engine);
+		if (!engine->detached && cache_now_ns() - start > LET_GO_NS) {
+			engine->detached = true;
+			queue_end(engine->queue, 0);
+		}
 	}
 	engine->detached = true;
 }

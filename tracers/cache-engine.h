@@ -11,6 +11,7 @@
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
  *	cache-detach.c  letting go
+ *	cache-guard.c   the process of the tracing thread; a killed recorder
  *	cache-records.c record buffers
  *	cache-space.c   memory shared with an address space
  *	cache-remote.c  system calls made in a stopped thread
@@ -147,13 +148,12 @@ struct cache_engine {
 	pid_t root;
 	int root_status;
 	bool root_ended, launched, root_untraced;
-	bool failed;  /* an error was said */
-	bool parking; /* everything is to be let go */
-	struct sigaction old_action;
+	bool failed;	  /* an error was said */
+	bool parking;	  /* everything is to be let go */
 	bool maps_wanted; /* of a process that was running already */
 	uint8_t *xstate;
 
-	/* Between the two threads */
+	/* Between the two sides */
 	pthread_t tracing;
 	bool started;
 	pthread_mutex_t lock;
@@ -162,7 +162,8 @@ struct cache_engine {
 	bool attached;
 	int attach_error;
 	volatile sig_atomic_t detaching, detached;
-	pid_t tracing_tid;
+	pid_t recorder, guardian; /* process ids; guardian 0: it has ended */
+	bool orphaned; /* the recorder's threads are gone: take no locks */
 };
 
 /* The program must be able to block these while the cache needs them. */
@@ -236,6 +237,8 @@ void thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
 		      int number);
 void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
 bool call_was_interrupted(const struct user_regs_struct *registers);
+/* A stop that we asked for must not be seen as EINTR. */
+void call_undo_interruption(struct cache_thread *thread);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
 void call_entered(struct cache_engine *engine, struct cache_thread *thread);
@@ -272,6 +275,21 @@ void protect_end(struct cache_space *space, struct cache_thread *thread);
 void let_all_go(struct cache_engine *engine);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-guard.c */
+/* trace_run in a process of its own.  0, or -errno (said). */
+int guard_start(struct cache_engine *engine);
+/* The recorder's side: out of waitpid; all is to be let go. */
+void guard_wake(struct cache_engine *engine);
+/* Wait for its end; false: it takes too long, and uses the engine on. */
+bool guard_join(struct cache_engine *engine);
+/* The guardian's: from now on waitpid returns at times. */
+void guard_tick(void);
+/* Was the recorder killed? */
+bool guard_orphaned(struct cache_engine *engine);
+/* calloc and free, which an orphan cannot use. */
+void *guard_allocate(const struct cache_engine *engine, size_t bytes);
+void guard_free(const struct cache_engine *engine, void *room);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);

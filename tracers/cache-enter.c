@@ -256,9 +256,10 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 void
 thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
-	const struct cache_block *block = block_at(engine, thread, pc);
+	const struct cache_block *block =
+		engine->parking ? NULL : block_at(engine, thread, pc);
 
-	if (!block || engine->parking) {
+	if (!block) {
 		thread_native(thread, pc);
 		remote_set(thread);
 		thread_go(engine, thread);
@@ -436,6 +437,8 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 			break;
 	}
 	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	if (thread->mode == MODE_CACHE && engine->orphaned)
+		return -EPROTO;
 	if (thread->mode == MODE_CACHE)
 		return fail(
 			EPROTO,

@@ -9,6 +9,8 @@
 
 #include "analyzer/batch.h"
 
+#include <sys/types.h>
+
 struct cache_code;
 struct cache_queue;
 
@@ -48,7 +50,11 @@ struct cache_segment {
 int queue_open(struct cache_queue **out);
 void queue_close(struct cache_queue *queue);
 
-/* Of the tracing thread.  put waits while the queue is full. */
+/* The caller is the tracing process, a child of the consuming one, which
+ * shares its memory: when that one is killed, the calls of the tracing side
+ * return at once. */
+void queue_tracer(struct cache_queue *queue, pid_t consumer);
+/* Of the tracing side.  put waits while the queue is full. */
 void queue_put(struct cache_queue *queue, const struct cache_segment *segment);
 /* Wait until no segment of a buffer is pending. */
 void queue_await(struct cache_queue *queue, const unsigned *pending);

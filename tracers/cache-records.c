@@ -171,6 +171,8 @@ records_stepped(struct cache_engine *engine, struct cache_thread *thread)
 			     .instructions = 1 };
 
 	thread->in_flight = false;
+	if (engine->orphaned)
+		return;
 	records_flush(engine, thread);
 	segment_begin(&segment, thread, SEGMENT_STEPPED);
 	segment.stepped =

@@ -39,8 +39,9 @@ remote_wait(struct cache_thread *thread, int *status)
 	while (tid < 0 && errno == EINTR);
 	if (tid < 0)
 		return -ESRCH;
-	if (!WIFSTOPPED(*status)) {
-		/* The main loop is to hear of it */
+	/* It is ending.  Others of its process may have to be resumed before
+	 * it can: the main loop is to hear of it. */
+	if (!WIFSTOPPED(*status) || *status >> 16 == PTRACE_EVENT_EXIT) {
 		thread->held = true;
 		thread->status = *status;
 		return -ESRCH;
@@ -125,7 +126,7 @@ remote_gadget(struct cache_thread *thread, uint64_t *gadget)
 	uint64_t range[2] = { 0, 0 };
 	uint8_t bytes[256];
 
-	maps_each(thread->process->pid, vdso_line, range);
+	maps_each(thread->tid, vdso_line, range);
 	while (range[0] < range[1]) {
 		size_t n = target_read(thread->tid, range[0], bytes,
 				       sizeof(bytes));

@@ -187,14 +187,14 @@ gap_line(void *context, const struct mapping_line *line)
  * downwards from the libraries, and the heap grows upwards from the program.
  */
 static uint64_t
-arena_place(pid_t pid, uint64_t pc)
+arena_place(pid_t tid, uint64_t pc)
 {
 	struct gap gap = { .bytes = ARENA_BYTES, .before = LOWEST };
 
 	pc &= ~UINT64_C(0x1fffff);
 	gap.wanted = pc > ARENA_BEYOND + LOWEST ? pc - ARENA_BEYOND
 						: pc + ARENA_BEYOND;
-	if (maps_each(pid, gap_line, &gap))
+	if (maps_each(tid, gap_line, &gap))
 		return 0;
 	look_at_gap(&gap, gap.before, UINT64_C(1) << 47);
 	return gap.best;
@@ -206,7 +206,7 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 	struct cache_space *space = context;
 	struct cache_thread *thread = space->caller;
 	uint64_t from = (uint64_t)space->arenas * ARENA_BYTES;
-	uint64_t at = arena_place(space->pid, pc);
+	uint64_t at = arena_place(thread->tid, pc);
 	int error = at ? 0 : -ENOMEM;
 
 	if (!error)
@@ -269,6 +269,30 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 	return 0;
 }
 
+void
+space_unmap(struct cache_space *space, struct cache_thread *thread)
+{
+	unsigned arenas = space->code ? space->code->n_arenas : 0;
+	uint64_t gadget;
+	int64_t ignored;
+
+	/* Ours goes with the first arena */
+	if (remote_gadget(thread, &gadget))
+		return;
+	if (arenas)
+		protect_end(space, thread);
+	for (unsigned i = 0; i < arenas; i++)
+		if (remote_call(thread, gadget, SYS_munmap,
+				(uint64_t[6]){ space->code->arena[i].address,
+					       ARENA_BYTES },
+				&ignored))
+			return;
+	if (space->window)
+		remote_call(thread, gadget, SYS_munmap,
+			    (uint64_t[6]){ space->window, MEMORY_BYTES },
+			    &ignored);
+}
+
 int
 space_open(struct cache_space **out, struct cache_engine *engine,
 	   struct cache_thread *thread)
@@ -301,21 +325,26 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 				-error,
 				"cache: cannot map shared memory into process %d",
 				(int)space->pid);
-		goto close;
+		goto unmap;
 	}
 	view = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, space->memory, 0);
 	if (view == MAP_FAILED) {
 		error = fail_errno(errno, "cache: cannot map shared memory");
-		goto close;
+		goto unmap;
 	}
 	space->view = view;
+	/* Another process closes the space */
+	close(space->memory);
+	space->memory = -1;
 	error = make_code(space, thread);
 	if (error)
-		goto close;
+		goto unmap;
 	*out = space;
 	return 0;
-close:
+unmap:
+	if (error != -ESRCH)
+		space_unmap(space, thread);
 	space_close(space);
 	return error;
 }
@@ -422,24 +451,4 @@ space_leave(struct cache_space *space, struct cache_thread *thread)
 	space->area_used[thread->area] = false;
 	thread->area = -1;
 	space->users--;
-}
-
-void
-space_unmap(struct cache_space *space, struct cache_thread *thread)
-{
-	uint64_t gadget;
-	int64_t ignored;
-
-	/* Ours goes with the first arena */
-	if (remote_gadget(thread, &gadget))
-		return;
-	protect_end(space, thread);
-	for (unsigned i = 0; i < space->code->n_arenas; i++)
-		if (remote_call(thread, gadget, SYS_munmap,
-				(uint64_t[6]){ space->code->arena[i].address,
-					       ARENA_BYTES },
-				&ignored))
-			return;
-	remote_call(thread, gadget, SYS_munmap,
-		    (uint64_t[6]){ space->window, MEMORY_BYTES }, &ignored);
 }

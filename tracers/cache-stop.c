@@ -15,6 +15,8 @@
 #include "analyzer/fail.h"
 #include "tracers/cache-stub.h"
 
+#define CALL_STOP (SIGTRAP | 0x80)
+
 static uint64_t
 slot(const struct cache_thread *thread, unsigned at)
 {
@@ -50,7 +52,7 @@ missed(struct cache_engine *engine, struct cache_thread *thread)
 	r->rax = slot(thread, GS_RAX);
 	r->rcx = slot(thread, GS_RCX);
 	space->caller = thread;
-	block = cache_code_translate(space->code, pc);
+	block = engine->parking ? NULL : cache_code_translate(space->code, pc);
 	if (block)
 		link_indirect(space->code, block);
 	thread_on(engine, thread, pc);
@@ -157,11 +159,13 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		thread_resume(thread, PTRACE_CONT);
 		return;
 	default:
-		if (is_group_stop(number)) {
+		if (is_group_stop(number) && !engine->parking) {
 			thread->quiet = true;
 			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
 			return;
 		}
+		if (thread->mode != MODE_CACHE && thread->mode != MODE_LAUNCH)
+			call_undo_interruption(thread);
 		if (engine->parking)
 			thread_park(engine, thread);
 		else
@@ -176,6 +180,7 @@ call_stopped(struct cache_engine *engine, struct cache_thread *thread)
 		call_left(engine, thread);
 		return;
 	}
+	thread->interrupted = false;
 	call_entered(engine, thread);
 }
 
@@ -207,12 +212,14 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 
 	engine->counts.stops++;
 	thread->stopped = true;
-	thread->quiet = thread->interrupted = false;
+	thread->quiet = false;
+	if (number != CALL_STOP)
+		thread->interrupted = false;
 	if (remote_get(thread))
 		return;
 	if (event)
 		event_stopped(engine, thread, event, number);
-	else if (number == (SIGTRAP | 0x80))
+	else if (number == CALL_STOP)
 		call_stopped(engine, thread);
 	else if (thread->mode == MODE_LAUNCH || thread->mode == MODE_GONE) {
 		thread->signal = number;
