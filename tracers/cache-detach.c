@@ -53,6 +53,9 @@ thread_park(struct cache_engine *engine, struct cache_thread *thread)
 		thread->mode = MODE_NATIVE;
 	thread->in_flight = false;
 	records_flush(engine, thread);
+	thread->called = false;
+	if (thread->signal)
+		ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &thread->info);
 	thread->parked = true;
 }
 
@@ -80,9 +83,10 @@ parked_user(const struct cache_engine *engine, const struct cache_space *space)
 	for (struct cache_thread *t = engine->threads; t; t = t->next) {
 		if (!t->parked || !t->process || t->process->shared != space)
 			continue;
-		if (!call_was_interrupted(&t->registers))
+		if (!call_was_interrupted(&t->registers) && !t->signal)
 			return t;
-		found = t;
+		if (!found || !t->signal)
+			found = t;
 	}
 	return found;
 }
@@ -99,6 +103,27 @@ release_space(struct cache_engine *engine, struct cache_space *space)
 	space->unmapped = true;
 }
 
+/*
+ * A signal is delivered with what is told of it only out of a stop for a
+ * signal, and the one it came with is over when a call was made since.  A
+ * SIGSTOP gives another one, before any instruction.
+ */
+static void
+stop_for_signal(struct cache_thread *thread)
+{
+	int status;
+
+	if (!thread->signal || !thread->called)
+		return;
+	syscall(SYS_tgkill, thread->process->pid, thread->tid, SIGSTOP);
+	do
+		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) ||
+		    remote_wait(thread, &status))
+			return;
+	while (status >> 16 || WSTOPSIG(status) != SIGSTOP);
+	ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &thread->info);
+}
+
 static void
 release_thread(struct cache_engine *engine, struct cache_thread *thread)
 {
@@ -109,6 +134,7 @@ release_thread(struct cache_engine *engine, struct cache_thread *thread)
 
 	if (thread->mode != MODE_LAUNCH && thread->mode != MODE_CALL)
 		thread_restore_mask(thread);
+	stop_for_signal(thread);
 	ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)number);
 	for (int i = 1; i < 32 && waiting; i++)
 		if (waiting >> (i - 1) & 1)
@@ -203,5 +229,6 @@ let_all_go(struct cache_engine *engine)
 			queue_end(engine->queue, 0);
 		}
 	}
+	engine->counts.detach_ns = cache_now_ns() - start;
 	engine->detached = true;
 }

@@ -106,9 +106,14 @@ struct cache_thread {
 	bool quiet;	  /* in a group-stop */
 	bool interrupted; /* a stop of it was asked for */
 	bool parked;	  /* stopped in its own state, to be let go */
+	bool joining;	  /* attached to, and not stopped yet */
+	bool ready;	  /* stopped, until the others are */
 	bool in_call;	  /* the entry stop of a call was seen */
 	bool call_again;  /* it could not write where we withheld the right */
 	int signal;	  /* to deliver when it goes on */
+	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
+	bool called;	  /* a call was made in it after it was parked */
+	siginfo_t info;	  /* of the signal it is parked with */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
 	uint64_t waiting; /* of those, sent meanwhile */
 	struct user_regs_struct registers;
@@ -130,6 +135,9 @@ struct cache_thread {
 
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, blocks;
+	/* Until all threads had been stopped and went on; to the last one's
+	 * going its own way */
+	uint64_t attach_ns, detach_ns;
 };
 
 struct cache_engine {
@@ -148,9 +156,11 @@ struct cache_engine {
 	pid_t root;
 	int root_status;
 	bool root_ended, launched, root_untraced;
-	bool failed;	  /* an error was said */
-	bool parking;	  /* everything is to be let go */
-	bool maps_wanted; /* of a process that was running already */
+	bool failed;	      /* an error was said */
+	bool parking;	      /* everything is to be let go */
+	unsigned joining;     /* threads */
+	uint64_t attached_ns; /* when */
+	bool maps_wanted;     /* of a process that was running already */
 	uint8_t *xstate;
 
 	/* Between the two sides */
@@ -176,6 +186,10 @@ int remote_get(struct cache_thread *thread);
 int remote_set(struct cache_thread *thread);
 /* Wait for this thread's next stop. */
 int remote_wait(struct cache_thread *thread, int *status);
+/* Was it a SIGSTOP, or its group's stop, at an awkward time? */
+bool remote_minds_stop(struct cache_thread *thread, int status);
+/* Then send it again. */
+void remote_stop_again(struct cache_thread *thread);
 /* Make a call in a stopped thread, whose registers are as before after it. */
 int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 		const uint64_t argument[6], int64_t *result);
@@ -232,6 +246,8 @@ void thread_restore_mask(struct cache_thread *thread);
 /* cache-stop.c */
 void thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		    int status);
+/* It has come to its first stop, or never will. */
+void thread_joined(struct cache_engine *engine, struct cache_thread *thread);
 /* cache-signal.c */
 void thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
 		      int number);

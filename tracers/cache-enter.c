@@ -403,7 +403,8 @@ step_inside(struct cache_engine *engine, struct cache_thread *thread)
 		error = remote_get(thread);
 	if (error)
 		return error;
-	if (status >> 16 || WSTOPSIG(status) == SIGTRAP)
+	if (remote_minds_stop(thread, status) || status >> 16 ||
+	    WSTOPSIG(status) == SIGTRAP)
 		return 0;
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (WSTOPSIG(status) == SIGSEGV &&
@@ -437,6 +438,7 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 			break;
 	}
 	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	remote_stop_again(thread);
 	if (thread->mode == MODE_CACHE && engine->orphaned)
 		return -EPROTO;
 	if (thread->mode == MODE_CACHE)

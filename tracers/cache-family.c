@@ -110,6 +110,7 @@ thread_remove(struct cache_engine *engine, struct cache_thread *thread)
 	struct cache_process **link = &engine->processes;
 
 	records_event_put(engine);
+	thread_joined(engine, thread);
 	leave_space(engine, thread);
 	for (struct cache_thread **t = &engine->threads; *t; t = &(*t)->next)
 		if (*t == thread) {

@@ -137,6 +137,37 @@ continue_as_it_was(struct cache_engine *engine, struct cache_thread *thread)
 	}
 }
 
+/*
+ * All threads have come to their first stop.  Those that go into the cache get
+ * their buffers while none runs: each call waits for the thread to be scheduled
+ * (64 busy threads on two processors: 2.5 s if they run, 0.1 s if not).
+ */
+static void
+go_on_joined(struct cache_engine *engine)
+{
+	for (struct cache_thread *t = engine->threads; t; t = t->next)
+		if (t->ready && t->mode == MODE_NATIVE && !t->held &&
+		    !call_was_interrupted(&t->registers) &&
+		    family_prepare(engine, t))
+			t->ready = false;
+	for (struct cache_thread *t = engine->threads; t; t = t->next)
+		if (t->ready) {
+			t->ready = false;
+			continue_as_it_was(engine, t);
+		}
+	engine->counts.attach_ns = cache_now_ns() - engine->attached_ns;
+}
+
+void
+thread_joined(struct cache_engine *engine, struct cache_thread *thread)
+{
+	if (!thread->joining)
+		return;
+	thread->joining = false;
+	if (!--engine->joining && !engine->parking)
+		go_on_joined(engine);
+}
+
 static void
 event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	      int event, int number)
@@ -168,6 +199,8 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 			call_undo_interruption(thread);
 		if (engine->parking)
 			thread_park(engine, thread);
+		else if (thread->joining)
+			thread->ready = true;
 		else
 			continue_as_it_was(engine, thread);
 	}

@@ -73,6 +73,8 @@ seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 	if (!thread)
 		return -ENOMEM;
 	thread->mode = engine->launched ? MODE_LAUNCH : MODE_NATIVE;
+	thread->joining = true;
+	engine->joining++;
 	return roster_space(engine->setup.roster, pid, &thread->process->space);
 }
 
@@ -108,8 +110,11 @@ seize_all(struct cache_engine *engine, pid_t pid)
 static void
 attach(struct cache_engine *engine)
 {
-	int error = engine->launched ? seize(engine, engine->root, engine->root)
-				     : seize_all(engine, engine->root);
+	int error;
+
+	engine->attached_ns = cache_now_ns();
+	error = engine->launched ? seize(engine, engine->root, engine->root)
+				 : seize_all(engine, engine->root);
 
 	pthread_mutex_lock(&engine->lock);
 	engine->attached = true;
@@ -143,6 +148,9 @@ look_at(struct cache_engine *engine, pid_t tid, int status)
 		thread->status = status;
 	} else if (WIFSTOPPED(status)) {
 		thread_stopped(engine, thread, status);
+		thread = thread_find(engine, tid);
+		if (thread)
+			thread_joined(engine, thread);
 	} else {
 		thread_ended(engine, thread, status);
 	}
