@@ -316,6 +316,7 @@ token_thread(void *round)
 static sigjmp_buf out_of_it;
 static volatile sig_atomic_t may_jump, ticks, jumps;
 static pthread_t jumper;
+static volatile int jumper_tid;
 
 static void
 tick(int number, siginfo_t *info, void *context)
@@ -339,11 +340,14 @@ start_timers(void)
 				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	const struct itimerval often = { { 0, 5000 }, { 0, 5000 } };
 	const struct itimerspec other = { { 0, 7000000 }, { 0, 7000000 } };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = SIGRTMIN,
 				  .sigev_value.sival_int = 4711 };
 	timer_t timer;
 
+	while (!jumper_tid)
+		usleep(1000);
+	event._sigev_un._tid = jumper_tid;
 	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGRTMIN, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
@@ -357,6 +361,7 @@ jump_thread(void *round)
 	volatile unsigned long n = 0;
 
 	jumper = pthread_self();
+	jumper_tid = gettid();
 	while (!over) {
 		if (!sigsetjmp(out_of_it, 1)) {
 			may_jump = 1;
@@ -419,8 +424,7 @@ work(int n)
 		pthread_join(thread[i], NULL);
 	for (int i = 0; i < n; i++)
 		check(rounds[i] > before[i], "a thread has done nothing");
-	check(now_us() - start < 2000000 || (ticks > 10 && jumps > 3),
-	      "too few ticks");
+	check(now_us() - start < 2000000 || (ticks && jumps), "too few ticks");
 	return OK;
 }
 

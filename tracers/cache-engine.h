@@ -217,6 +217,9 @@ void records_flush(struct cache_engine *engine, struct cache_thread *thread);
 void records_next(struct cache_engine *engine, struct cache_thread *thread);
 /* Something is missing: one sentence, a constant */
 void records_lost(struct cache_engine *engine, const char *what);
+/* Wait for it; false: all is to be let go now. */
+bool records_await_room(struct cache_engine *engine,
+			struct cache_thread *thread);
 bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,

@@ -150,15 +150,20 @@ queue_put(struct cache_queue *queue, const struct cache_segment *segment)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void
-queue_await(struct cache_queue *queue, const unsigned *pending)
+bool
+queue_await(struct cache_queue *queue, const unsigned *pending,
+	    const volatile sig_atomic_t *give_up)
 {
+	bool none;
+
 	if (!lock_of_tracer(queue))
-		return;
-	while (*pending)
+		return false;
+	while (*pending && !(give_up && *give_up))
 		if (!wait_of_tracer(queue))
-			return;
+			return false;
+	none = !*pending;
 	pthread_mutex_unlock(&queue->lock);
+	return none;
 }
 
 void

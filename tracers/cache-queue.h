@@ -9,6 +9,7 @@
 
 #include "analyzer/batch.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 struct cache_code;
@@ -56,8 +57,10 @@ void queue_close(struct cache_queue *queue);
 void queue_tracer(struct cache_queue *queue, pid_t consumer);
 /* Of the tracing side.  put waits while the queue is full. */
 void queue_put(struct cache_queue *queue, const struct cache_segment *segment);
-/* Wait until no segment of a buffer is pending. */
-void queue_await(struct cache_queue *queue, const unsigned *pending);
+/* Wait until no segment of a buffer is pending: true; false: the wait was given
+ * up when *give_up was set (it may be NULL), or nobody takes any more. */
+bool queue_await(struct cache_queue *queue, const unsigned *pending,
+		 const volatile sig_atomic_t *give_up);
 /* Nothing more will come; error: negative errno (said) or 0. */
 void queue_end(struct cache_queue *queue, int error);
 

@@ -433,7 +433,8 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	space->area_used[area] = true;
 	space->users++;
 	for (unsigned i = 0; i < BUFFERS; i++)
-		queue_await(space->engine->queue, &space->pending[area][i]);
+		queue_await(space->engine->queue, &space->pending[area][i],
+			    NULL);
 	thread->area = area;
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);

@@ -102,6 +102,11 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
 		return false;
 	engine->counts.guards++;
 	thread->cursor = thread->registers.r11;
+	/* In front of the store, and of the body it is for */
+	if (engine->parking || !records_await_room(engine, thread)) {
+		thread_park(engine, thread);
+		return true;
+	}
 	records_next(engine, thread);
 	thread->registers.r11 = thread->cursor;
 	remote_set(thread);
