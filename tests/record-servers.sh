@@ -18,7 +18,6 @@ cleanup()
 trap cleanup EXIT
 cd "$dir" || exit 99
 failed=0
-ran=0
 PATH=$PATH:/usr/sbin
 
 complain()
@@ -61,7 +60,7 @@ await()
 
 state()
 {
-	grep -v '\[heap\]' "/proc/$1/maps" | cut -d' ' -f1-5
+	awk '$5 { print $1, $2, $3, $5 }' "/proc/$1/maps"
 	grep -E '^(TracerPid|SigBlk|SigIgn|SigCgt|Threads)' "/proc/$1/status"
 	readlink /proc/"$1"/fd/* | grep -v '^socket:'
 }
@@ -71,12 +70,12 @@ under_load()
 {
 	local name=$1 kind=$2 port=$3 loader i pid got
 	shift 3
-	mkfifo stop.$kind
-	(cd www && exec python3 "$load" "$kind" "$port" 6) <stop.$kind \
-		>said.$kind 2>&1 &
+	mkfifo "stop.$kind"
+	(cd www && exec python3 "$load" "$kind" "$port" 6) <"stop.$kind" \
+		>"said.$kind" 2>&1 &
 	loader=$!
 	pids="$pids $loader"
-	exec 9>stop.$kind
+	exec 9>"stop.$kind"
 	sleep 1
 	for pid; do state "$pid" >"before.$pid"; done
 	for ((i = 0; i < cycles; i++)); do
@@ -99,7 +98,6 @@ under_load()
 	done
 	printf '%s: %s answers, %s visits\n' "$name" "$(head -1 said.$kind)" \
 		$((cycles * $#))
-	ran=1
 }
 
 # A recorder that is killed under load
@@ -174,5 +172,46 @@ if command -v redis-server >/dev/null; then
 else
 	echo 'skipped: no redis-server'
 fi
-[ $ran -eq 1 ] || exit 77
+# A parent of many children, followed or not: a shell that forks, makes pipes
+# and execs, and make, which vforks
+cat >loop.sh <<'END'
+sum=0
+for ((i = 0; i < 150; i++)); do
+	n=$(echo $i | sed 's/$/0/')
+	sum=$((sum + n + $(expr $i \* 2)))
+done
+echo $sum
+END
+printf 'all: %s;@:\n%%.o:\n\t@expr $* + 1 >$@\n' \
+	"$(seq -s ' ' -f '%g.o' 200)" >loop.mk
+
+children() # NAME WANTED COMMAND...
+{
+	local name=$1 wanted=$2 parent i=0 option
+	shift 2
+	"$@" >result 2>&1 &
+	parent=$!
+	pids="$pids $parent"
+	while kill -0 $parent 2>/dev/null; do
+		option=--no-follow
+		[ $((i % 2)) -eq 0 ] || option=
+		# shellcheck disable=SC2086 # none or one
+		"$PAGESCOPE" record -e cache --count $option -p $parent \
+			--duration 50ms >out 2>&1
+		i=$((i + 1))
+		sleep 0.05
+	done
+	wait $parent || complain "$name: status $?"
+	[ "$(cat result ./*.o 2>/dev/null | md5sum)" = \
+		"$(printf '%s\n' "$wanted" | md5sum)" ] ||
+		complain "$name: $(tail -3 result)"
+	[ $i -gt 2 ] || complain "$name: only $i visits"
+	echo "$name: $i visits"
+}
+children shell $((149 * 75 * 12)) bash loop.sh
+if command -v make >/dev/null; then
+	children make "$(for i in $(seq -f '%g.o' 200 | sort); do
+		echo $((${i%.o} + 1))
+	done)" env -u MAKEFLAGS -u MAKELEVEL make -r -s -j3 -f loop.mk
+fi
 exit $failed

@@ -211,7 +211,7 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	code_changed(thread);
 	signal_action(thread);
-	if (thread->interrupted)
+	if (engine->parking)
 		call_undo_interruption(thread);
 	thread->interrupted = false;
 	thread_go(engine, thread);

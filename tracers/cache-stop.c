@@ -218,7 +218,11 @@ call_stopped(struct cache_engine *engine, struct cache_thread *thread)
 		call_left(engine, thread);
 		return;
 	}
+	/* The stop that was asked for may be over with this one, or still come
+	 * and end the call */
 	thread->interrupted = false;
+	if (engine->parking)
+		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 	call_entered(engine, thread);
 }
 
