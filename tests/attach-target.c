@@ -422,9 +422,11 @@ work(int n)
 	await_end_of_input();
 	for (int i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
+	if (now_us() - start < 2000000)
+		return OK;
 	for (int i = 0; i < n; i++)
 		check(rounds[i] > before[i], "a thread has done nothing");
-	check(now_us() - start < 2000000 || (ticks && jumps), "too few ticks");
+	check(ticks && jumps, "too few ticks");
 	return OK;
 }
 

@@ -202,9 +202,9 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		}
 		if (thread->mode != MODE_CACHE && thread->mode != MODE_LAUNCH)
 			call_undo_interruption(thread);
-		if (engine->parking)
+		if (engine->parking && thread->mode != MODE_CACHE)
 			thread_park(engine, thread);
-		else if (thread->joining)
+		else if (engine->parking || thread->joining)
 			thread->ready = true;
 		else
 			continue_as_it_was(engine, thread);
@@ -254,7 +254,7 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 
 	engine->counts.stops++;
 	thread->stopped = true;
-	thread->quiet = false;
+	thread->quiet = thread->ready = false;
 	if (number != CALL_STOP)
 		thread->interrupted = false;
 	if (remote_get(thread))
