@@ -101,6 +101,7 @@ release_space(struct cache_engine *engine, struct cache_space *space)
 	restart_by_hand(thread);
 	space_unmap(space, thread);
 	space->unmapped = true;
+	engine->counts.unmap_ns = cache_now_ns() - engine->leaving_ns;
 }
 
 /*
@@ -228,6 +229,7 @@ let_all_go(struct cache_engine *engine)
 	uint64_t start = cache_now_ns();
 	int status;
 
+	engine->leaving_ns = start;
 	engine->parking = true;
 	guard_tick();
 	park_stopped(engine);

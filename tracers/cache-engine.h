@@ -135,9 +135,9 @@ struct cache_thread {
 
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, blocks;
-	/* Until all threads had been stopped and went on; to the last one's
-	 * going its own way */
-	uint64_t attach_ns, detach_ns;
+	/* From the first thread's attaching to the last one's going on; from
+	 * the wish to leave to the unmapping, and to the last thread's leave */
+	uint64_t attach_ns, unmap_ns, detach_ns;
 };
 
 struct cache_engine {
@@ -156,11 +156,11 @@ struct cache_engine {
 	pid_t root;
 	int root_status;
 	bool root_ended, launched, root_untraced;
-	bool failed;	      /* an error was said */
-	bool parking;	      /* everything is to be let go */
-	unsigned joining;     /* threads */
-	uint64_t attached_ns; /* when */
-	bool maps_wanted;     /* of a process that was running already */
+	bool failed;			  /* an error was said */
+	bool parking;			  /* everything is to be let go */
+	unsigned joining;		  /* threads */
+	uint64_t attached_ns, leaving_ns; /* when */
+	bool maps_wanted; /* of a process that was running already */
 	uint8_t *xstate;
 
 	/* Between the two sides */

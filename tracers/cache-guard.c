@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -31,9 +32,10 @@
 
 #include "analyzer/fail.h"
 
-#define TICK_US 20000		/* how long a lost wake-up can last */
-#define CLOSE_S 10		/* waiting for the guardian's end */
-#define NAME	"pgscope-guard" /* not what pkill pagescope ends */
+#define GUARD_NICE (-10)
+#define TICK_US	   20000	   /* how long a lost wake-up can last */
+#define CLOSE_S	   10		   /* waiting for the guardian's end */
+#define NAME	   "pgscope-guard" /* not what pkill pagescope ends */
 
 void
 guard_tick(void)
@@ -108,6 +110,8 @@ guardian(struct cache_engine *engine)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGALRM);
 	drop_descriptors();
+	/* Targets wait for it at each stop; only root may */
+	setpriority(PRIO_PROCESS, 0, GUARD_NICE);
 	trace_run(engine);
 	_exit(0);
 }
