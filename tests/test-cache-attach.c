@@ -230,21 +230,21 @@ static void
 test_many_threads(void **state)
 {
 	(void)state;
-	visit_often("work", "64", cycles(100) / 10);
+	visit_often("work", "64", cycles(100) / 20 + 1);
 }
 
 static void
 test_threads_that_begin_and_end_meanwhile(void **state)
 {
 	(void)state;
-	visit_often("breed", "6", cycles(100) / 2);
+	visit_often("breed", "6", cycles(100) / 4 + 1);
 }
 
 static void
 test_children_meanwhile(void **state)
 {
 	(void)state;
-	visit_often("forks", "3", cycles(100) / 4);
+	visit_often("forks", "3", cycles(100) / 8 + 1);
 }
 
 /* What /proc and ptrace tell */
@@ -475,7 +475,7 @@ static void
 test_a_process_that_ends_meanwhile(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < cycles(100) / 3; i++) {
+	for (unsigned i = 0; i < cycles(100) / 4; i++) {
 		struct visit one = { .ms = 20, .may_fail = true };
 		struct guest guest;
 		struct later later;
