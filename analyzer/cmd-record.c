@@ -31,12 +31,12 @@
 #define WATCH_NS    10000000 /* how often stop and duration are looked at */
 
 struct record_config {
-	char *engines, *output;
+	char *engines, *output, *sample;
 	int kinds, compress;
-	uint64_t max_accesses, max_size;
+	uint64_t max_accesses, max_size, code_bytes, rate;
 	uint64_t duration_ns, start_after_ns, residency_ns;
 	int64_t pid, jobs;
-	bool follow, count, referenced;
+	bool follow, count, referenced, verbose;
 };
 
 static const char *const kind_choices[] = { "data", "fetch", "all", NULL };
@@ -90,9 +90,27 @@ static const struct option_row record_rows[] = {
 	  .help = "time against size of the trace" },
 	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
 	  .help = "record child processes too" },
+	{ "sample", OPTION_STRING, offsetof(struct record_config, sample), "",
+	  .help = "engine cache: record for on, then let the target run "
+		  "unrecorded for off, in turn (on=10,off=90: a tenth of the "
+		  "time); the trace tells where",
+	  .argument = "on=MS,off=MS" },
+	{ "rate", OPTION_SIZE, offsetof(struct record_config, rate), "0",
+	  .help = "engine cache: so many accesses a second at most on average, "
+		  "in windows as by --sample, 0: all",
+	  .argument = "N" },
+	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
+	  "0", .unit = "bytes",
+	  .help = "engine cache: translated code that is kept before all of it "
+		  "is dropped and made anew, 0: as much as there is room for "
+		  "(1 GiB)" },
 	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "2",
 	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
 	  .argument = "N" },
+	{ "verbose", OPTION_BOOL, offsetof(struct record_config, verbose),
+	  .help = "engine cache: say at the end why it had to stop the target, "
+		  "and how often",
+	  .key = 'v' },
 	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
 	  .help = "store nothing, only count the accesses" },
 	{ NULL },
@@ -227,6 +245,38 @@ struct choice {
 };
 
 static int
+set_windows(const struct record *record, const struct tracer_ops *ops,
+	    struct tracer_setup *setup)
+{
+	const char *given = record->config->sample, *text = given ? given : "";
+	unsigned long int on = 0, off = 0;
+	int n = 0;
+
+	setup->rate = record->config->rate;
+	if (!*text && !setup->rate)
+		return 0;
+	if (!ops || !ops->samples)
+		return fail(
+			EINVAL,
+			"record: --sample and --rate: the %s engine can't leave a running target and come back; -e cache can",
+			ops ? ops->name : "events");
+	if (!*text)
+		return 0;
+	if (setup->rate)
+		return fail(EINVAL,
+			    "record: --sample and --rate exclude each other");
+	if (sscanf(text, "on=%lu,off=%lu%n", &on, &off, &n) != 2 || text[n] ||
+	    !on || !off || on > 3600000 || off > 3600000)
+		return fail(
+			EINVAL,
+			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000",
+			text);
+	setup->on_ns = (uint64_t)on * 1000000;
+	setup->off_ns = (uint64_t)off * 1000000;
+	return 0;
+}
+
+static int
 open_tracer(struct record *record, const struct choice *choice, bool beside)
 {
 	const struct tracer_ops *ops = choice->ops;
@@ -238,6 +288,8 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 		.companion = beside,
 		.interval_ns = record->config->residency_ns,
 		.referenced = record->config->referenced,
+		.verbose = record->config->verbose,
+		.code_bytes = (size_t)record->config->code_bytes,
 		.pid = (pid_t)record->config->pid,
 		.stop = &record->stop,
 	};
@@ -245,6 +297,8 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 	size_t at = beside ? record->n_tracers : 0;
 	int error = ops && ops->probe ? ops->probe(why, sizeof(why)) : 0;
 
+	if (!beside && set_windows(record, ops, &setup))
+		return -EINVAL;
 	if (error)
 		return fail(-error, "record: the %s engine can't run here: %s",
 			    ops->name, why);

@@ -85,9 +85,17 @@ in_child(void *context)
 int
 step_run(struct step_run *run, const char *engine, char **argv)
 {
+	const struct tracer_setup all = { .kinds = TRACER_DATA | TRACER_FETCH };
+
+	return step_run_setup(run, engine, argv, &all);
+}
+
+int
+step_run_setup(struct step_run *run, const char *engine, char **argv,
+	       const struct tracer_setup *like)
+{
 	volatile sig_atomic_t stop = 0;
-	struct tracer_setup setup = { .kinds = TRACER_DATA | TRACER_FETCH,
-				      .stop = &stop };
+	struct tracer_setup setup = *like;
 	struct launch_setup start = { .argv = argv, .in_child = in_child };
 	const struct tracer_ops *ops = find(engine);
 	struct launch launch = { .go = -1, .trouble = -1 };
@@ -95,6 +103,7 @@ step_run(struct step_run *run, const char *engine, char **argv)
 	int error;
 
 	*run = (struct step_run){ 0 };
+	setup.stop = &stop;
 	error = stream_open(&run->stream);
 	if (error)
 		return error;

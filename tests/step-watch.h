@@ -28,6 +28,10 @@ struct step_run {
 
 /* 0 or a negative errno; argv[0] is a path.  Close also what failed. */
 int step_run(struct step_run *run, const char *engine, char **argv);
+struct tracer_setup;
+/* The same, with what a setup says beside stream, roster and stop. */
+int step_run_setup(struct step_run *run, const char *engine, char **argv,
+		   const struct tracer_setup *like);
 void step_run_close(struct step_run *run);
 /* Do both tell the same accesses?  A fetch that one tells in parts is the same
  * as one.  Else the first difference is told. */

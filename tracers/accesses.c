@@ -202,6 +202,22 @@ enter_frames(const struct operand *operand, const struct registers *registers,
 	return n;
 }
 
+static uint32_t
+saved_bytes(const struct operand *operand, const struct registers *registers)
+{
+	const struct xstate_layout *layout = registers->layout;
+	struct xstate_layout here;
+
+	if (!layout) {
+		xstate_layout_init(&here);
+		layout = &here;
+	}
+	return xstate_save_bytes(layout,
+				 registers->general->rdx << 32 |
+					 (uint32_t)registers->general->rax,
+				 operand->form == OPERAND_SAVE_COMPACT);
+}
+
 int
 instruction_accesses(const struct instruction *instruction,
 		     const struct registers *registers, struct access *access)
@@ -237,11 +253,7 @@ instruction_accesses(const struct instruction *instruction,
 					 : plain_offset(operand, registers);
 			if (operand->form == OPERAND_SAVE ||
 			    operand->form == OPERAND_SAVE_COMPACT)
-				size = xstate_save_bytes(
-					(registers->general->rdx << 32) |
-						(uint32_t)
-							registers->general->rax,
-					operand->form == OPERAND_SAVE_COMPACT);
+				size = saved_bytes(operand, registers);
 			access[n] =
 				(struct access){ linear(instruction, operand,
 							registers, offset),

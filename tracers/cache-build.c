@@ -306,7 +306,7 @@ rounded(size_t bytes)
 
 /* One allocation: the block and its four tables */
 static struct cache_block *
-store(const struct builder *builder)
+store(struct builder *builder)
 {
 	size_t places =
 		rounded((builder->n_done + 1) * sizeof(struct cache_place));
@@ -317,7 +317,8 @@ store(const struct builder *builder)
 	size_t specials = builder->n_specials * sizeof(struct cache_special);
 	size_t first = rounded(sizeof(struct cache_block));
 	struct cache_block *block =
-		calloc(1, first + places + accesses + fixes + specials);
+		cache_code_room(builder->code,
+				first + places + accesses + fixes + specials);
 	char *at = (char *)block + first;
 
 	if (!block)
@@ -342,9 +343,9 @@ store(const struct builder *builder)
 }
 
 static struct cache_block *
-native_block(uint64_t pc)
+native_block(struct cache_code *code, uint64_t pc)
 {
-	struct cache_block *block = calloc(1, sizeof(*block));
+	struct cache_block *block = cache_code_room(code, sizeof(*block));
 
 	if (block) {
 		block->pc = pc;
@@ -391,7 +392,7 @@ builder_make(struct builder *builder, struct cache_code *code, unsigned arena,
 	gather(builder);
 	for (;;) {
 		if (!builder->n)
-			return native_block(pc);
+			return native_block(code, pc);
 		begin(builder);
 		code->n_outcomes = first_outcome;
 		if (!emit_run(builder))

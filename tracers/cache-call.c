@@ -65,6 +65,17 @@ let_go_of_setuid(struct cache_engine *engine, struct cache_thread *thread)
 }
 
 void
+call_note(struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+
+	thread->call = (struct syscall_call){
+		.number = r->orig_rax,
+		.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+	};
+}
+
+void
 call_entered(struct cache_engine *engine, struct cache_thread *thread)
 {
 	const struct user_regs_struct *r = &thread->registers;
@@ -75,11 +86,7 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	thread->in_call = true;
 	/* restart_syscall goes on with the call that was interrupted */
 	if (r->orig_rax != SYS_restart_syscall)
-		*call = (struct syscall_call){
-			.number = r->orig_rax,
-			.argument = { r->rdi, r->rsi, r->rdx, r->r10, r->r8,
-				      r->r9 },
-		};
+		call_note(thread);
 	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
 	    target_gains_rights(thread->tid, call)) {
 		let_go_of_setuid(engine, thread);
@@ -123,6 +130,14 @@ goes_again(struct cache_thread *thread)
 	return true;
 }
 
+static bool
+is_writable_code(const struct cache_space *space, uint64_t rights)
+{
+	uint64_t both = PROT_WRITE | (space->implies_exec ? 0 : PROT_EXEC);
+
+	return (rights & both) == both;
+}
+
 /* Code may be other code now */
 static void
 code_changed(struct cache_thread *thread)
@@ -130,22 +145,29 @@ code_changed(struct cache_thread *thread)
 	const struct syscall_call *call = &thread->call;
 	struct cache_space *space = thread->process->shared;
 	uint64_t start = call->argument[0], bytes = call->argument[1];
+	bool writable = true;
 
 	if (!space || call->result < 0)
 		return;
 	switch (call->number) {
 	case SYS_mmap:
 		start = (uint64_t)call->result;
+		writable = is_writable_code(space, call->argument[2]);
 		break;
-	case SYS_munmap:
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
+		writable = is_writable_code(space, call->argument[2]);
+		break;
+	case SYS_munmap:
+		writable = false;
+		break;
 	case SYS_madvise:
 	case SYS_remap_file_pages:
 		break;
 	case SYS_mremap:
 		protect_changed(space, (uint64_t)call->result,
-				(uint64_t)call->result + call->argument[2]);
+				(uint64_t)call->result + call->argument[2],
+				true);
 		break;
 	case SYS_shmat:
 	case SYS_shmdt:
@@ -156,7 +178,7 @@ code_changed(struct cache_thread *thread)
 		return;
 	}
 	bytes = (bytes + 4095) & ~UINT64_C(4095);
-	protect_changed(space, start, start + bytes);
+	protect_changed(space, start, start + bytes, writable);
 }
 
 /* The program asks for an action of a signal that we use */

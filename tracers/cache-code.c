@@ -11,22 +11,49 @@
 #include "tracers/cache-emit.h"
 #include "tracers/cache-layout.h"
 
-#define TARGETS_FIRST (1u << 14)
+#define TARGETS_FIRST (1u << 16)
 #define PAGES_FIRST   (1u << 10)
 #define PAGE_HERE     1u /* in the low bits of an entry */
 #define PAGE_GONE     2u
-#define AHEAD_MAX     100 /* blocks translated ahead at once */
-/* A block and its arena are at most so far apart: a rip-relative operand
- * reaches 2 GiB, and its own distance comes on top. */
-#define ARENA_REACH 0x50000000
 
+#define CHUNK_BYTES (16u << 20)
+
+struct cache_chunk {
+	struct cache_chunk *next;
+};
+
+/* Large pages: it is filled densely, and a fault for each small one costs as
+ * much as a block */
 static void *
 map_room(size_t bytes)
 {
 	void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return room == MAP_FAILED ? NULL : room;
+	if (room == MAP_FAILED)
+		return NULL;
+	madvise(room, bytes, MADV_HUGEPAGE);
+	return room;
+}
+
+void *
+cache_code_room(struct cache_code *code, size_t bytes)
+{
+	struct cache_chunk *chunk = code->chunks;
+	char *room;
+
+	bytes = (bytes + 15) & ~(size_t)15;
+	if (!chunk || code->chunk_used + bytes > CHUNK_BYTES) {
+		chunk = map_room(CHUNK_BYTES);
+		if (!chunk)
+			return NULL;
+		chunk->next = code->chunks;
+		code->chunks = chunk;
+		code->chunk_used = 64;
+	}
+	room = (char *)chunk + code->chunk_used;
+	code->chunk_used += bytes;
+	return room;
 }
 
 static bool
@@ -46,7 +73,8 @@ cache_code_open(struct cache_code **out,
 	if (!code)
 		return fail(ENOMEM, "cache: no memory");
 	code->methods = *methods;
-	code->n_outcomes = code->n_links = 1;
+	code->n_links = 1;
+	code->n_outcomes = CALL_OUTCOME + 1;
 	code->pext = has_pext();
 	code->targets_size = TARGETS_FIRST;
 	code->target = calloc(code->targets_size, sizeof(*code->target));
@@ -67,13 +95,13 @@ cache_code_open(struct cache_code **out,
 void
 cache_code_close(struct cache_code *code)
 {
-	struct cache_block *next;
+	struct cache_chunk *next;
 
 	if (!code)
 		return;
-	for (struct cache_block *b = code->blocks; b; b = next) {
-		next = b->next;
-		free(b);
+	for (struct cache_chunk *c = code->chunks; c; c = next) {
+		next = c->next;
+		munmap(c, CHUNK_BYTES);
 	}
 	for (unsigned i = 0; i < code->n_arenas; i++)
 		free(code->arena[i].block);
@@ -149,6 +177,12 @@ cache_code_find(const struct cache_code *code, uint64_t pc)
 	return target_place(code->target, code->targets_size, pc)->block;
 }
 
+bool
+cache_code_returns(const struct cache_code *code, uint64_t pc)
+{
+	return target_place(code->target, code->targets_size, pc)->returned;
+}
+
 const struct cache_arena *
 cache_code_arena(const struct cache_code *code, uint64_t address)
 {
@@ -198,6 +232,8 @@ arena_for(struct cache_code *code, uint64_t pc)
 		    arena->used + 2 * BLOCK_CODE_BYTES < ARENA_BYTES)
 			return arena;
 	}
+	if (code->running)
+		return NULL;
 	if (code->n_arenas == ARENAS_MAX) {
 		code->full = true;
 		return NULL;
@@ -228,14 +264,30 @@ keep(struct cache_arena *arena, struct cache_block *block)
 	return 0;
 }
 
-static struct cache_block *
-translate_one(struct cache_code *code, uint64_t pc)
+/* Keep the target's hands off what a block was made of, if it can write
+ * there.  false: that can't be done now. */
+static bool
+claim_pages(struct cache_code *code, const struct cache_block *block)
+{
+	const uint64_t page = ~UINT64_C(4095);
+	bool claimed = cache_code_page(code, block->pc & page);
+
+	for (unsigned i = 0; i < block->n_places && claimed; i++)
+		claimed = cache_code_page(code, (block->place[i].pc +
+						 block->place[i].length - 1) &
+							page);
+	return claimed;
+}
+
+struct cache_block *
+cache_code_make(struct cache_code *code, uint64_t pc)
 {
 	struct cache_arena *arena = arena_for(code, pc);
 	struct cache_target *target = cache_code_target(code, pc);
 	struct cache_block *block;
 
-	if (!arena || !target)
+	code->full |= code->bytes_max && code->bytes > code->bytes_max;
+	if (!arena || !target || code->full)
 		return NULL;
 	block = builder_make(code->builder, code,
 			     (unsigned)(arena - code->arena), pc);
@@ -243,43 +295,14 @@ translate_one(struct cache_code *code, uint64_t pc)
 		return NULL;
 	block->next = code->blocks;
 	code->blocks = block;
-	cache_code_page(code, pc & ~UINT64_C(4095));
-	for (unsigned i = 0; i < block->n_places; i++)
-		cache_code_page(code,
-				(block->place[i].pc + block->place[i].length -
-				 1) & ~UINT64_C(4095));
+	code->bytes += block->bytes;
+	if (code->full || !claim_pages(code, block)) {
+		block->dead = true;
+		return NULL;
+	}
 	if (!block->native && keep(&code->arena[block->arena], block))
 		return NULL;
 	link_block(code, block);
-	return block;
-}
-
-struct cache_block *
-cache_code_translate(struct cache_code *code, uint64_t pc)
-{
-	struct cache_block *block = cache_code_find(code, pc);
-	unsigned done = 0;
-
-	if (block)
-		return block;
-	code->n_ahead = code->n_returns = 0;
-	block = translate_one(code, pc);
-	if (!block)
-		return NULL;
-	for (unsigned i = 0; i < code->n_ahead && done < AHEAD_MAX; i++) {
-		if (cache_code_find(code, code->ahead[i]))
-			continue;
-		if (!translate_one(code, code->ahead[i]) && code->full)
-			break;
-		done++;
-	}
-	for (unsigned i = 0; i < code->n_returns; i++) {
-		struct cache_block *to =
-			cache_code_find(code, code->returns[i]);
-
-		if (to && !to->native && !to->checked)
-			link_indirect(code, to);
-	}
 	return block;
 }
 
@@ -299,6 +322,9 @@ cache_code_outcome(struct cache_code *code, const struct cache_block *block,
 		.fixes = until->fixes,
 		.specials = until->specials,
 	};
+	/* Written before it is read: the zero page would be replaced, and both
+	 * processors told of it */
+	code->meaning[code->n_outcomes] = (struct cache_meaning){ 0 };
 	return code->n_outcomes++;
 }
 
@@ -313,20 +339,21 @@ page_place(uint64_t *table, size_t size, uint64_t page)
 	}
 }
 
-int
+bool
 cache_code_page(struct cache_code *code, uint64_t page)
 {
 	uint64_t *at = page_place(code->page, code->pages_size, page);
 
 	if (*at)
-		return 0;
-	code->methods.page(code->methods.context, page);
+		return true;
+	if (!code->methods.page(code->methods.context, page))
+		return false;
 	*at = page | PAGE_HERE;
 	if (2 * ++code->n_pages < code->pages_size)
-		return 0;
+		return true;
 	at = calloc(2 * code->pages_size, sizeof(*at));
 	if (!at)
-		return -ENOMEM;
+		return false;
 	for (size_t i = 0; i < code->pages_size; i++)
 		if (code->page[i] & PAGE_HERE)
 			*page_place(at, 2 * code->pages_size,
@@ -335,7 +362,7 @@ cache_code_page(struct cache_code *code, uint64_t page)
 	free(code->page);
 	code->page = at;
 	code->pages_size *= 2;
-	return 0;
+	return true;
 }
 
 bool

@@ -4,6 +4,7 @@
  * the code they stand for, linked to each other.
  *
  *	cache-code.c   arenas, blocks by pc and by place, outcomes
+ *	cache-ahead.c  which blocks are made, and when
  *	cache-build.c  one superblock: decode, record, emit
  *	cache-link.c   direct exits, checked entries, the tables for indirect
  *	               branches, invalidation
@@ -17,14 +18,13 @@
 
 #define ARENA_BYTES (64u << 20)
 #define ARENAS_MAX  16
+/* A block and its arena are at most so far apart: a rip-relative operand
+ * reaches 2 GiB, and its own distance comes on top. */
+#define ARENA_REACH 0x50000000
 #define LINKS_MAX   (1u << 23)
+#define AHEAD_SIZE  1024
 
-enum cache_link_kind {
-	LINK_DIRECT,  /* to the block at `target` */
-	LINK_SYSCALL, /* the system call at `target` is next */
-};
-
-/* An exit of a block: a jump that goes to its stub until it is linked. */
+/* An exit of a block to the block at `target`: a jump that goes to its stub until it is linked. */
 struct cache_link {
 	uint64_t target;
 	uint64_t stub;
@@ -32,7 +32,6 @@ struct cache_link {
 	uint64_t field_address;
 	uint32_t next; /* of those with the same target */
 	uint16_t arena;
-	uint8_t kind; /* enum cache_link_kind */
 };
 
 struct cache_arena {
@@ -49,6 +48,7 @@ struct cache_target {
 	struct cache_block *block;
 	uint32_t links; /* the first, 0: none */
 	bool used;
+	bool returned; /* a call returns to it */
 };
 
 struct emitter;
@@ -58,9 +58,12 @@ struct cache_code_methods {
 	int (*arena)(void *context, uint64_t pc, struct cache_arena *arena);
 	/* Bytes of the target's code. */
 	size_t (*read)(void *context, uint64_t pc, void *to, size_t n_bytes);
-	/* A block is being made from this page: true if the target may write
-	 * there. */
-	void (*page)(void *context, uint64_t page);
+	/* Of its data. */
+	size_t (*peek)(void *context, uint64_t address, void *to,
+		       size_t n_bytes);
+	/* A block was made from this page: see to it that the target can't
+	 * change it unnoticed.  false: not now. */
+	bool (*page)(void *context, uint64_t page);
 	void *context;
 };
 
@@ -76,6 +79,18 @@ struct cache_meaning {
 
 #define PAGE_LISTS 4096
 
+/* Worth translating before control gets there */
+struct cache_ahead {
+	struct cache_expected {
+		uint64_t pc;
+		bool by_table; /* indirect branches will come there */
+	} expected[AHEAD_SIZE];
+	unsigned n, done, left;
+	/* Where calls return to that were not come to; the last ones */
+	uint64_t owed[AHEAD_SIZE];
+	unsigned n_owed;
+};
+
 struct cache_code {
 	struct cache_code_methods methods;
 	struct cache_arena arena[ARENAS_MAX];
@@ -87,7 +102,9 @@ struct cache_code {
 	struct cache_meaning *meaning; /* mapped; the expanding thread's own */
 	struct cache_link *link;       /* mapped */
 	uint32_t n_links;
-	struct cache_block *blocks; /* owned, all */
+	struct cache_block *blocks; /* all */
+	struct cache_chunk *chunks; /* owned: what blocks stand in */
+	size_t chunk_used;
 	struct builder *builder;    /* owned */
 	/* link_invalidate's index: of those up to here, by page, and those of
 	 * several pages */
@@ -99,22 +116,34 @@ struct cache_code {
 	uint64_t *table;
 	uint64_t *level2;
 	uint32_t n_level2;
-	bool pext; /* else 16 bits of the pc */
-	bool data; /* loads and stores are wanted */
-	bool full; /* no more room: it must be emptied */
-	/* Worth translating before control gets there */
-	uint64_t ahead[256], returns[256];
-	unsigned n_ahead, n_returns;
+	bool pext;		 /* else 16 bits of the pc */
+	bool data;		 /* loads and stores are wanted */
+	size_t bytes, bytes_max; /* of translated code; 0: any */
+	bool full;		 /* no more room: it must be emptied */
+	bool running;		 /* no thread is stopped to make calls in */
+	uint64_t caller; /* what stands on top of the stack, for a guess */
+	struct cache_ahead ahead;
 };
 
 /* 0 or negative errno (said). */
+/* Zeroed memory that lives as long as the code; NULL: none. */
+void *cache_code_room(struct cache_code *code, size_t bytes);
 int cache_code_open(struct cache_code **out,
 		    const struct cache_code_methods *methods);
 void cache_code_close(struct cache_code *code);
 
+/* cache-ahead.c */
 /* The block at pc, translated if it is not there, and some that it leads to.
  * NULL: no memory, or not readable. */
 struct cache_block *cache_code_translate(struct cache_code *code, uint64_t pc);
+/* Control may come to pc. */
+void ahead_expect(struct cache_code *code, uint64_t pc, bool by_table);
+/* Translate some more of what is expected, while the target runs; false: there
+ * is nothing more. */
+bool ahead_go_on(struct cache_code *code);
+
+/* One block, which is not there yet. */
+struct cache_block *cache_code_make(struct cache_code *code, uint64_t pc);
 /* As it is. */
 struct cache_block *cache_code_find(const struct cache_code *code, uint64_t pc);
 /* The block whose code holds this address of the target, or NULL. */
@@ -122,6 +151,8 @@ struct cache_block *cache_code_at(const struct cache_code *code,
 				  uint64_t address);
 const struct cache_arena *cache_code_arena(const struct cache_code *code,
 					   uint64_t address);
+/* Does a call that was translated return there? */
+bool cache_code_returns(const struct cache_code *code, uint64_t pc);
 /* The entry of a pc, made if need be; NULL: no memory. */
 struct cache_target *cache_code_target(struct cache_code *code, uint64_t pc);
 /* A number for this prefix of a block; 0: no room. */
@@ -129,7 +160,8 @@ uint32_t cache_code_outcome(struct cache_code *code,
 			    const struct cache_block *block,
 			    const struct cache_place *until,
 			    unsigned instructions);
-int cache_code_page(struct cache_code *code, uint64_t page);
+/* Of a block; false: not now. */
+bool cache_code_page(struct cache_code *code, uint64_t page);
 /* Ask again when something of these is translated. */
 void cache_code_forget_pages(struct cache_code *code, uint64_t start,
 			     uint64_t end);
@@ -157,6 +189,8 @@ struct cache_link *link_at(struct cache_code *code, uint64_t rip);
 int link_indirect(struct cache_code *code, struct cache_block *block);
 /* Fill the small table of a new cache. */
 void link_tables(struct cache_code *code);
+/* Nothing of this code is to be found by them any more. */
+void link_forget(struct cache_code *code);
 /* Blocks made from [start, end) are not to be entered any more; returns how
  * many there were. */
 unsigned link_invalidate(struct cache_code *code, uint64_t start, uint64_t end);

@@ -193,14 +193,10 @@ int
 cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 	     size_t n_bytes)
 {
-	ZydisDecoder decoder;
-
-	*to = (struct cache_instruction){ 0 };
-	if (instruction_decode(&to->touched, pc, bytes, n_bytes) ||
-	    !ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-					   ZYDIS_STACK_WIDTH_64)) ||
-	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n_bytes,
-						 &to->decoded, to->operand)))
+	to->target = 0;
+	to->reads = to->writes = 0;
+	if (instruction_decode_whole(&to->touched, pc, bytes, n_bytes,
+				     &to->whole))
 		return -EINVAL;
 	to->flow = (uint8_t)flow_of(to);
 	if (to->flow >= FLOW_BRANCH && to->flow <= FLOW_CALL)

@@ -45,8 +45,13 @@ enum cache_flow {
 
 struct cache_instruction {
 	struct instruction touched; /* pc, bytes, length, operands */
-	ZydisDecodedInstruction decoded;
-	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+	union {
+		struct decoded whole;
+		struct {
+			ZydisDecodedInstruction decoded;
+			ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+		};
+	};
 	uint8_t flow;		/* enum cache_flow */
 	uint64_t target;	/* of a direct branch */
 	uint16_t reads, writes; /* bits of general registers */

@@ -43,8 +43,10 @@ thread_park(struct cache_engine *engine, struct cache_thread *thread)
 			thread_resume(thread, PTRACE_CONT);
 			return;
 		}
+		thread->leaving = true;
 		if (thread_settle(engine, thread))
 			return;
+		thread->leaving = false;
 	} else if (thread->mode == MODE_STEP && own_signal_queued(thread)) {
 		thread_resume(thread, PTRACE_CONT);
 		return;

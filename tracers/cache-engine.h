@@ -7,11 +7,14 @@
  *	cache-stop.c    what a stop means
  *	cache-enter.c   between the program's own state and the cache's
  *	cache-call.c    system calls, made where they stand
+ *	cache-inside.c  those made in the cache
  *	cache-signal.c  signals
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
  *	cache-detach.c  letting go
  *	cache-guard.c   the process of the tracing thread; a killed recorder
+ *	cache-empty.c   a full cache
+ *	cache-window.c  sampling
  *	cache-records.c record buffers
  *	cache-space.c   memory shared with an address space
  *	cache-remote.c  system calls made in a stopped thread
@@ -47,6 +50,13 @@ struct cache_range {
 	uint64_t start, end;
 };
 
+/* Of the target's code, as it was read */
+struct cache_page {
+	uint64_t page; /* 0: nothing */
+	uint8_t bytes[4096];
+};
+#define KEPT_PAGES 128
+
 /* The memory that is shared with the threads of one address space */
 struct cache_space {
 	struct cache_engine *engine;
@@ -67,8 +77,16 @@ struct cache_space {
 	struct cache_range *writable;
 	size_t n_writable;
 	bool writable_known;
+	bool implies_exec; /* READ_IMPLIES_EXEC of personality(2) */
 	uint64_t *protected;
 	size_t n_protected;
+	struct cache_page kept[KEPT_PAGES];
+};
+
+/* A line of /proc/PID/maps */
+struct cache_mapping {
+	uint64_t start, end, offset, inode;
+	uint16_t flags;
 };
 
 struct cache_process {
@@ -81,6 +99,17 @@ struct cache_process {
 	 * the kernel forget it */
 	uint64_t ignored;
 	struct cache_space *shared;
+	/* As they were when it was last seen; owned */
+	struct cache_mapping *mapping;
+	size_t n_mappings;
+};
+
+struct cache_window {
+	uint64_t on_ns;		     /* 0: no sampling */
+	uint64_t began_ns, until_ns; /* sampling; this window */
+	bool away;		     /* it is not recorded */
+	bool gathering;		     /* all are to park */
+	int timer;
 };
 
 enum cache_mode {
@@ -112,6 +141,7 @@ struct cache_thread {
 	bool call_again;  /* it could not write where we withheld the right */
 	int signal;	  /* to deliver when it goes on */
 	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
+	bool leaving;	  /* stopped because we asked for it, to be parked */
 	bool called;	  /* a call was made in it after it was parked */
 	siginfo_t info;	  /* of the signal it is parked with */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
@@ -134,7 +164,7 @@ struct cache_thread {
 };
 
 struct cache_counts {
-	uint64_t stops, guards, misses, links, calls, signals, steps, blocks;
+	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
 	/* From the first thread's attaching to the last one's going on; from
 	 * the wish to leave to the unmapping, and to the last thread's leave */
 	uint64_t attach_ns, unmap_ns, detach_ns;
@@ -149,6 +179,8 @@ struct cache_engine {
 	struct cache_thread *threads;	 /* owned */
 	struct cache_process *processes; /* owned */
 	struct cache_counts counts;
+	struct cache_window window;
+	uint64_t delivered;	      /* accesses */
 	struct event *event;	      /* to be put before the next one */
 	struct cache_segment segment; /* that event's */
 	bool event_open;
@@ -224,6 +256,8 @@ bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
 		    const struct cache_block *block, unsigned instructions);
+/* Finish the record of the system call that has just returned. */
+void records_called(struct cache_engine *engine, struct cache_thread *thread);
 /* Zeroed, to be filled in before the next call of anything here. */
 struct event *records_event(struct cache_engine *engine,
 			    struct cache_thread *thread, enum event_type type);
@@ -236,6 +270,8 @@ void records_stepped(struct cache_engine *engine, struct cache_thread *thread);
 void thread_go(struct cache_engine *engine, struct cache_thread *thread);
 /* From the cache's state to the program's own; 0, or -ESRCH. */
 int thread_settle(struct cache_engine *engine, struct cache_thread *thread);
+/* The block to go on with at pc; NULL: natively. */
+struct cache_block *thread_block(struct cache_thread *thread, uint64_t pc);
 /* A direct exit that is not linked, or a miss: on in the cache. */
 void thread_on(struct cache_engine *engine, struct cache_thread *thread,
 	       uint64_t pc);
@@ -260,8 +296,23 @@ bool call_was_interrupted(const struct user_regs_struct *registers);
 void call_undo_interruption(struct cache_thread *thread);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
+/* What call its registers tell of. */
+void call_note(struct cache_thread *thread);
 void call_entered(struct cache_engine *engine, struct cache_thread *thread);
 void call_left(struct cache_engine *engine, struct cache_thread *thread);
+/* cache-inside.c */
+/* The classes of calls, in an area. */
+void calls_set(uint8_t *view);
+/* Where the next record begins; the thread has stopped in the cache. */
+uint64_t thread_cursor(const struct cache_thread *thread);
+/* Its int3 is that of a call which is to be made where it stands, at
+ * call_pc. */
+bool call_asks(const struct cache_thread *thread);
+uint64_t call_pc(const struct cache_thread *thread);
+/* true: a fault while a string was measured; it goes on behind that. */
+bool call_string_fault(struct cache_thread *thread);
+/* In a call or about to make one; true: settled. */
+bool settle_in_call(struct cache_engine *engine, struct cache_thread *thread);
 struct target target_of(struct cache_engine *engine,
 			struct cache_thread *thread);
 
@@ -279,15 +330,20 @@ void family_execed(struct cache_engine *engine, struct cache_thread *thread);
 int family_prepare(struct cache_engine *engine, struct cache_thread *thread);
 
 /* cache-protect.c */
-/* Something of this page is being translated. */
-void protect_page(void *space, uint64_t page);
+/* Something of this page was translated; false: that can't be allowed while
+ * the target runs. */
+bool protect_page(void *space, uint64_t page);
 /* true: a write to a page that was withheld; it may go on now. */
 bool protect_fault(struct cache_thread *thread, uint64_t address);
 /* The kernel may write where a call's arguments point to, or anywhere. */
 void protect_allow(struct cache_thread *thread, const uint64_t argument[6]);
 void protect_allow_all(struct cache_thread *thread);
-/* The program has changed these mappings. */
-void protect_changed(struct cache_space *space, uint64_t start, uint64_t end);
+/* Can the target write code there? */
+bool protect_is_writable(struct cache_space *space, uint64_t page);
+/* The program has changed these mappings; some may be code that it can write
+ * now. */
+void protect_changed(struct cache_space *space, uint64_t start, uint64_t end,
+		     bool writable);
 void protect_end(struct cache_space *space, struct cache_thread *thread);
 
 /* cache-detach.c */
@@ -309,6 +365,19 @@ bool guard_orphaned(struct cache_engine *engine);
 /* calloc and free, which an orphan cannot use. */
 void *guard_allocate(const struct cache_engine *engine, size_t bytes);
 void guard_free(const struct cache_engine *engine, void *room);
+/* cache-empty.c */
+/* Its cache is full, and it may not go on there. */
+bool thread_must_wait(const struct cache_thread *thread);
+void empty_full(struct cache_engine *engine);
+
+/* cache-window.c */
+/* Is it to stop in its own state, wherever it comes? */
+bool thread_must_park(const struct cache_engine *engine);
+void windows_open(struct cache_engine *engine);
+/* Change over, if it is time. */
+void windows_look(struct cache_engine *engine);
+/* The stream knows the mappings as they are now. */
+void windows_keep_maps(struct cache_process *process);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);

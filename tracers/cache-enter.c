@@ -106,16 +106,21 @@ thread_restore_mask(struct cache_thread *thread)
 	raise_waiting(thread);
 }
 
-/* The block to go on with at pc; NULL: natively */
-static struct cache_block *
-block_at(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
+struct cache_block *
+thread_block(struct cache_thread *thread, uint64_t pc)
 {
 	struct cache_space *space = thread->process->shared;
-	struct cache_block *block;
+	struct cache_block *block = cache_code_find(space->code, pc);
 
-	(void)engine;
-	space->caller = thread;
-	block = cache_code_translate(space->code, pc);
+	if (!block && !space->code->full) {
+		space->caller = thread;
+		if (target_read(thread->tid, thread->registers.rsp,
+				&space->code->caller,
+				sizeof(space->code->caller)) !=
+		    sizeof(space->code->caller))
+			space->code->caller = 0;
+		block = cache_code_translate(space->code, pc);
+	}
 	return block && !block->native ? block : NULL;
 }
 
@@ -218,8 +223,15 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	const struct cache_block *block;
 	bool caught = false;
 
-	if (engine->parking && (thread->signal || !call_was_interrupted(r))) {
+	if (thread_must_park(engine) &&
+	    (thread->signal || !call_was_interrupted(r))) {
 		thread_park(engine, thread);
+		return;
+	}
+	if (engine->window.away) {
+		thread_restore_mask(thread);
+		thread->mode = MODE_NATIVE;
+		thread_resume(thread, PTRACE_CONT);
 		return;
 	}
 	if (thread->signal)
@@ -237,7 +249,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 		thread_restore_mask(thread);
 		thread->mode = MODE_NATIVE;
 		/* This stop has used up the one that was asked for */
-		if (engine->parking) {
+		if (thread_must_park(engine)) {
 			ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 			thread->interrupted = true;
 		}
@@ -246,8 +258,10 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	if (family_prepare(engine, thread))
 		return;
-	block = block_at(engine, thread, r->rip);
-	if (block)
+	block = thread_block(thread, r->rip);
+	if (thread_must_wait(thread))
+		thread_park(engine, thread);
+	else if (block)
 		enter_block(engine, thread, block);
 	else
 		thread_step(engine, thread);
@@ -257,9 +271,9 @@ void
 thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
 	const struct cache_block *block =
-		engine->parking ? NULL : block_at(engine, thread, pc);
+		engine->parking ? NULL : thread_block(thread, pc);
 
-	if (!block) {
+	if (!block || thread_must_park(engine) || thread_must_wait(thread)) {
 		thread_native(thread, pc);
 		remote_set(thread);
 		thread_go(engine, thread);
@@ -308,28 +322,9 @@ place_at(const struct cache_block *block, uint64_t offset)
 	return k;
 }
 
-/* The record that ends with a system call claims that it was made: it was not */
-static void
-take_back_call(struct cache_engine *engine, struct cache_thread *thread,
-	       const struct cache_link *link)
-{
-	const struct cache_block *block =
-		cache_code_at(thread->process->shared->code, link->stub);
-	uint64_t bytes;
-
-	if (link->kind != LINK_SYSCALL || !block)
-		return;
-	bytes = 8 + 8 * (uint64_t)block->place[block->n_places].words;
-	if (thread->cursor - thread->sent < bytes)
-		return;
-	thread->cursor -= bytes;
-	records_prefix(engine, thread, block, block->n_places - 1u);
-}
-
 /* At an int3 that was not executed yet; true: settled */
 static bool
-settle_at_stub(struct cache_engine *engine, struct cache_thread *thread,
-	       uint64_t rip)
+settle_at_stub(struct cache_thread *thread, uint64_t rip)
 {
 	struct cache_code *code = thread->process->shared->code;
 	const struct cache_arena *arena = cache_code_arena(code, rip);
@@ -350,7 +345,6 @@ settle_at_stub(struct cache_engine *engine, struct cache_thread *thread,
 	link = link_at(code, rip + 1);
 	if (!link)
 		return false;
-	take_back_call(engine, thread, link);
 	thread_native(thread, link->target);
 	return true;
 }
@@ -384,8 +378,8 @@ try_to_settle(struct cache_engine *engine, struct cache_thread *thread,
 {
 	uint64_t rip = thread->registers.rip;
 
-	thread->cursor = thread->registers.r11;
-	return settle_at_stub(engine, thread, rip) ||
+	thread->cursor = thread_cursor(thread);
+	return settle_in_call(engine, thread) || settle_at_stub(thread, rip) ||
 	       settle_in_block(engine, thread, rip, faulted);
 }
 

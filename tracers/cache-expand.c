@@ -12,7 +12,10 @@
 #include "analyzer/fail.h"
 #include "tracers/about.h"
 #include "tracers/cache-code.h"
+#include "tracers/cache-kernel.h"
+#include "tracers/cache-layout.h"
 #include "tracers/cache-shape.h"
+#include "tracers/xstate.h"
 
 #define KNOWN	     0x8000u
 #define PIECES	     0x4000u /* step: the number of a struct pieces */
@@ -39,6 +42,8 @@ struct cache_expander {
 	size_t n_pieces, pieces_size;
 	size_t at; /* in the segment */
 	struct progress_in_record inside;
+	struct cache_kernel kernel;
+	struct xstate_layout layout;
 };
 
 int
@@ -51,6 +56,7 @@ expander_open(struct cache_expander **out, struct stream *stream,
 	if (!expander)
 		return fail(ENOMEM, "cache: no memory");
 	expander->stream = stream;
+	xstate_layout_init(&expander->layout);
 	error = shaper_open(&expander->shaper, stream, kinds);
 	if (error) {
 		free(expander);
@@ -246,13 +252,15 @@ restore(struct stored *stored, const struct cache_special *special,
 }
 
 static int
-accesses_of(struct stored *stored, struct access *access)
+accesses_of(struct stored *stored, const struct xstate_layout *layout,
+	    struct access *access)
 {
 	const struct registers registers = {
 		.general = &stored->general,
 		.vector = stored_vector,
 		.opmask = stored_opmask,
 		.context = stored,
+		.layout = layout,
 	};
 
 	return instruction_accesses(&stored->special->instruction, &registers,
@@ -299,7 +307,7 @@ expand_special(struct cache_expander *expander, uint16_t image,
 	restore(&stored, special, at, fs);
 	if (instruction->repeated)
 		count = repeats(&stored, &source, &destination);
-	n = accesses_of(&stored, access);
+	n = accesses_of(&stored, &expander->layout, access);
 	for (; inside->iteration < count; inside->iteration++) {
 		if (!has_room(batch))
 			return 1;
@@ -378,6 +386,9 @@ expand_rare(struct cache_expander *expander,
 		&segment->code->meaning[RECORD_NUMBER(*at)];
 	int error;
 
+	if (RECORD_NUMBER(*at) == CALL_OUTCOME)
+		return kernel_append(&expander->kernel, at, segment->time_ns,
+				     batch);
 	if (!(meaning->flags & KNOWN)) {
 		error = learn(expander, segment, RECORD_NUMBER(*at));
 		if (error)

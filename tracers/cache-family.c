@@ -125,6 +125,7 @@ thread_remove(struct cache_engine *engine, struct cache_thread *thread)
 	while (*link != process)
 		link = &(*link)->next;
 	*link = process->next;
+	guard_free(engine, process->mapping);
 	guard_free(engine, process);
 }
 
@@ -211,6 +212,8 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	}
 	engine->failed |= error < 0;
 	process->memory = parent->process->memory;
+	if (engine->window.away)
+		windows_keep_maps(process);
 	process->ignored = parent->process->ignored;
 }
 
@@ -309,6 +312,9 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 	if (!engine->orphaned)
 		target_initial_maps(&target);
 	records_event_put(engine);
+	process->n_mappings = 0;
+	if (engine->window.away)
+		windows_keep_maps(process);
 	thread->mode = MODE_CALL;
 	thread->in_call = true;
 	thread->call.number = SYS_execve;

@@ -21,6 +21,18 @@
 #define GS_SUBSTITUTE 48 /* of the register that stands in for it */
 #define GS_LEVEL2     56 /* address of the larger table */
 #define GS_MASK	      64 /* of a pc: its place in the table */
+/* Of a system call in the cache */
+#define GS_CURSOR 72 /* while r11 is not the cursor */
+#define GS_CALL	  80 /* its pc */
+#define GS_NEXT	  88 /* pc behind it */
+#define GS_RESUME 96 /* where the cache goes on */
+
+/* What to do for a system call: enum call_class, by number; for numbers from
+ * 512 on, by their second byte */
+#define GS_CALLS      1024
+#define CALLS	      512
+#define GS_CALLS_HIGH 2048
+#define CALLS_HIGH    256
 
 #define GS_TABLE     4096
 #define TABLE_BITS   19
@@ -31,8 +43,14 @@
 #define BUFFERS	     4
 #define AREA_BYTES   (16 << 20)
 
+/* The record of a system call that the target made in the cache: its number,
+ * result, arguments, and where a string that it names ends (0: none) */
+#define CALL_OUTCOME 1
+#define CALL_WORDS   9
+
 /* The larger table: pc, checked entry, block; 32 bytes each, linear probing */
 #define LEVEL2_BITS   19
+#define LEVEL2_SLACK  4096 /* entries behind the last, for probing */
 #define LEVEL2_FACTOR (-0x61c8864f)
 #define LEVEL2_SHIFT  20
 

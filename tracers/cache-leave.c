@@ -7,6 +7,7 @@
 #include "tracers/cache-builder.h"
 
 #include "tracers/cache-layout.h"
+#include "tracers/cache-stub.h"
 #include "tracers/cache-substitute.h"
 
 #define LOOP_OVER 5
@@ -22,7 +23,7 @@ header(struct builder *builder, unsigned behind)
 		    until->words);
 }
 
-static struct cache_link *
+static void
 exit_to(struct builder *builder, uint64_t target, uint8_t *field)
 {
 	struct cache_link *link = &builder->link[builder->n_links++];
@@ -33,9 +34,7 @@ exit_to(struct builder *builder, uint64_t target, uint8_t *field)
 		.field_address = builder->emit.address +
 				 (uint64_t)(field - builder->emit.start),
 		.arena = (uint16_t)builder->arena,
-		.kind = LINK_DIRECT,
 	};
-	return link;
 }
 
 static void
@@ -50,18 +49,6 @@ condition(const struct cache_instruction *code)
 	return code->decoded.opcode & 15u;
 }
 
-/* Return addresses are worth a block and a checked entry */
-static void
-expect_return(struct builder *builder, uint64_t pc)
-{
-	struct cache_code *code = builder->code;
-
-	if (code->n_ahead < ARRAY_SIZE(code->ahead))
-		code->ahead[code->n_ahead++] = pc;
-	if (code->n_returns < ARRAY_SIZE(code->returns))
-		code->returns[code->n_returns++] = pc;
-}
-
 /* push of the constant in front of the block */
 static void
 push_return(struct builder *builder, uint64_t pc)
@@ -74,7 +61,7 @@ push_return(struct builder *builder, uint64_t pc)
 	emit_relative(emit, emit->at - 4,
 		      emit->address +
 			      (uint64_t)(builder->return_pc - emit->start));
-	expect_return(builder, pc);
+	ahead_expect(builder->code, pc, true);
 }
 
 /* Through the table, to the address in rax */
@@ -135,6 +122,25 @@ load_target(struct builder *builder, const struct cache_instruction *code,
 	return 0;
 }
 
+/* What a pointer in the program's data names, a PLT's above all, is where the
+ * branch will go */
+static void
+expect_named(struct builder *builder, const struct instruction *touched)
+{
+	const struct operand *operand = &touched->operand[0];
+	struct cache_code *code = builder->code;
+	uint64_t to = 0;
+
+	if (!touched->n_operands || operand->base >= 0 || operand->index >= 0 ||
+	    operand->segment)
+		return;
+	if (code->methods.peek(code->methods.context,
+			       (uint64_t)operand->displacement, &to,
+			       sizeof(to)) == sizeof(to) &&
+	    to)
+		ahead_expect(code, to, true);
+}
+
 /* jmp and call by register or memory */
 static int
 leave_by(struct builder *builder, unsigned k)
@@ -157,6 +163,7 @@ leave_by(struct builder *builder, unsigned k)
 	emit_save(emit, RAX, GS_RAX);
 	place->body = builder_offset(builder);
 	if (memory) {
+		expect_named(builder, &code->touched);
 		if (load_target(builder, code, with))
 			return -EINVAL;
 		if (with >= 0)
@@ -228,6 +235,41 @@ leave_branch(struct builder *builder, unsigned k)
 	jump_to(builder, code->touched.pc + code->touched.length);
 }
 
+/* mov $value, %rcx; mov %rcx, %gs:slot */
+static void
+set_slot(struct emitter *emit, unsigned slot, uint64_t value)
+{
+	emit_bytes(emit, "\x48\xb9", 2);
+	emit_word64(emit, value);
+	emit_save(emit, RCX, slot);
+}
+
+/* Into the stub, which comes back to the jump behind */
+static void
+leave_call_of_system(struct builder *builder, unsigned k)
+{
+	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_arena *arena = &builder->code->arena[builder->arena];
+	uint64_t next = code->touched.pc + code->touched.length;
+	struct emitter *emit = &builder->emit;
+	uint8_t *resume;
+
+	header(builder, k + 1);
+	set_slot(emit, GS_CALL, code->touched.pc);
+	set_slot(emit, GS_NEXT, next);
+	emit_bytes(emit, "\x48\x8d\x0d", 3); /* lea resume(%rip), %rcx */
+	resume = emit->at;
+	emit->at += 4;
+	emit_save(emit, RCX, GS_RESUME);
+	emit_byte(emit, 0xe9);
+	emit->at += 4;
+	emit_relative(emit, emit->at - 4,
+		      arena->address +
+			      (uint64_t)(cache_stub_enter - cache_stub));
+	emit_relative(emit, resume, emit_here(emit));
+	jump_to(builder, next);
+}
+
 int
 leave(struct builder *builder, unsigned k)
 {
@@ -259,9 +301,7 @@ leave(struct builder *builder, unsigned k)
 		jump_to(builder, code->target);
 		break;
 	case FLOW_SYSCALL:
-		header(builder, k + 1);
-		exit_to(builder, code->touched.pc, emit_jump(&builder->emit, 0))
-			->kind = LINK_SYSCALL;
+		leave_call_of_system(builder, k);
 		break;
 	default:
 		header(builder, k + 1);

@@ -123,8 +123,6 @@ link_resolve(struct cache_code *code, uint32_t number)
 	struct cache_link *link = &code->link[number];
 	struct cache_target *target;
 
-	if (link->kind != LINK_DIRECT)
-		return;
 	target = cache_code_target(code, link->target);
 	if (!target)
 		return;
@@ -132,8 +130,8 @@ link_resolve(struct cache_code *code, uint32_t number)
 	target->links = number;
 	if (target->block && !target->block->native)
 		link_to(code, link, target->block);
-	else if (!target->block && code->n_ahead < ARRAY_SIZE(code->ahead))
-		code->ahead[code->n_ahead++] = link->target;
+	else if (!target->block)
+		ahead_expect(code, link->target, false);
 }
 
 void
@@ -202,17 +200,21 @@ emit_checked(struct cache_code *code, const struct cache_block *block)
 }
 
 static uint64_t *
-level2_place(const struct cache_code *code, uint64_t pc)
+level2_first(const struct cache_code *code, uint64_t pc)
 {
 	uint64_t product = pc * (uint64_t)(int64_t)LEVEL2_FACTOR;
-	size_t i = (product >> LEVEL2_SHIFT) & (LEVEL2_N - 1);
-	uint64_t *entry;
 
-	for (;; i++) {
-		entry = code->level2 + 4 * i;
-		if (!entry[0] || entry[0] == pc)
-			return entry;
-	}
+	return code->level2 + 4 * ((product >> LEVEL2_SHIFT) & (LEVEL2_N - 1));
+}
+
+static uint64_t *
+level2_place(const struct cache_code *code, uint64_t pc)
+{
+	uint64_t *entry = level2_first(code, pc);
+
+	while (entry[0] && entry[0] != pc)
+		entry += 4;
+	return entry;
 }
 
 static uint64_t *
@@ -243,6 +245,24 @@ link_indirect(struct cache_code *code, struct cache_block *block)
 	__atomic_store_n(&entry[0], block->pc, __ATOMIC_RELEASE);
 	*table_place(code, block->pc) = block->checked;
 	return 0;
+}
+
+/* Each run of entries is cleared up to its end, so that what was put behind
+ * others is found too. */
+void
+link_forget(struct cache_code *code)
+{
+	uint64_t miss = stub_address(code, miss_label(code));
+
+	for (const struct cache_block *block = code->blocks; block;
+	     block = block->next) {
+		if (!block->checked)
+			continue;
+		*table_place(code, block->pc) = miss;
+		for (uint64_t *entry = level2_first(code, block->pc); entry[0];
+		     entry += 4)
+			memset(entry, 0, 32);
+	}
 }
 
 void

@@ -35,14 +35,18 @@ writable_line(void *context, const struct mapping_line *line)
 	return 0;
 }
 
-static bool
-is_writable(struct cache_space *space, uint64_t page)
+bool
+protect_is_writable(struct cache_space *space, uint64_t page)
 {
 	if (!space->writable_known) {
 		space->n_writable = 0;
 		maps_each(space->pid, writable_line, space);
 		space->writable_known = true;
 	}
+	/* Those withheld by us do not look so */
+	for (size_t i = 0; i < space->n_protected; i++)
+		if (page == space->protected[i])
+			return true;
 	for (size_t i = 0; i < space->n_writable; i++)
 		if (page >= space->writable[i].start &&
 		    page < space->writable[i].end)
@@ -60,23 +64,29 @@ set_rights(struct cache_space *space, struct cache_thread *thread,
 		    (uint64_t[6]){ page, PAGE, rights }, &ignored);
 }
 
-void
+bool
 protect_page(void *context, uint64_t page)
 {
 	struct cache_space *space = context;
 	uint64_t *table = space->protected;
 
-	if (!is_writable(space, page))
-		return;
+	for (size_t i = 0; i < space->n_protected; i++)
+		if (space->protected[i] == page)
+			return true;
+	if (!protect_is_writable(space, page))
+		return true;
+	if (space->code->running)
+		return false;
 	if (!(space->n_protected & (space->n_protected + 1))) {
 		table = reallocarray(table, 2 * space->n_protected + 2,
 				     sizeof(*table));
 		if (!table)
-			return;
+			return false;
 		space->protected = table;
 	}
 	table[space->n_protected++] = page;
 	set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
+	return true;
 }
 
 static bool
@@ -162,9 +172,14 @@ protect_allow_all(struct cache_thread *thread)
 }
 
 void
-protect_changed(struct cache_space *space, uint64_t start, uint64_t end)
+protect_changed(struct cache_space *space, uint64_t start, uint64_t end,
+		bool writable)
 {
-	space->writable_known = false;
+	/* With none of these yet, what is no such thing makes none */
+	if (writable || space->n_writable || space->n_protected)
+		space->writable_known = false;
+	for (size_t i = 0; i < KEPT_PAGES; i++)
+		space->kept[i].page = 0;
 	link_invalidate(space->code, start, end);
 	cache_code_forget_pages(space->code, start, end);
 	for (size_t i = space->n_protected; i-- > 0;)

@@ -147,6 +147,21 @@ records_prefix(struct cache_engine *engine, struct cache_thread *thread,
 	thread->cursor += bytes;
 }
 
+void
+records_called(struct cache_engine *engine, struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+	const uint64_t value[] = { r->rax, r->rdi, r->rsi, r->rdx,
+				   r->r10, r->r8,  r->r9 };
+	uint32_t header = RECORD_HEADER(CALL_OUTCOME, CALL_WORDS);
+	uint8_t *at = seen_at(thread, thread->cursor);
+
+	(void)engine;
+	memcpy(at, &header, sizeof(header));
+	memcpy(at + 16, value, sizeof(value));
+	thread->cursor += 8 + 8 * CALL_WORDS;
+}
+
 struct event *
 records_event(struct cache_engine *engine, struct cache_thread *thread,
 	      enum event_type type)

@@ -128,7 +128,7 @@ signalled_in_cache(struct cache_engine *engine, struct cache_thread *thread,
 {
 	bool fault = is_fault(number, info);
 
-	thread->cursor = thread->registers.r11;
+	thread->cursor = thread_cursor(thread);
 	if (!fault && (ignore(thread, number, info) || hold(thread, number))) {
 		thread_resume(thread, PTRACE_CONT);
 		return;

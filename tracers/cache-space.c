@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,7 +29,6 @@
 
 #define TABLE_AT     ((uint64_t)ARENAS_MAX * ARENA_BYTES)
 #define LEVEL2_AT    (TABLE_AT + TABLE_BYTES)
-#define LEVEL2_SLACK 4096 /* entries behind the last, for probing */
 #define LEVEL2_BYTES (((UINT64_C(1) << LEVEL2_BITS) + LEVEL2_SLACK) * 32)
 #define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
 #define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
@@ -137,9 +137,12 @@ copy_mapping(const struct cache_space *space, struct cache_thread *thread,
 				       MREMAP_MAYMOVE | MREMAP_FIXED, to });
 }
 
+#define ARENA_NEARER UINT64_C(0x4000000)
+
 struct gap {
-	uint64_t wanted, bytes;
+	uint64_t pc, wanted, bytes;
 	uint64_t before; /* end of the last mapping seen */
+	uint64_t heap, heap_end;
 	uint64_t best;
 };
 
@@ -155,6 +158,13 @@ look_at_gap(struct gap *gap, uint64_t start, uint64_t end)
 {
 	uint64_t at;
 
+	if (end > gap->heap && start < gap->heap_end) {
+		if (start < gap->heap)
+			look_at_gap(gap, start, gap->heap & ~UINT64_C(0xfffff));
+		if (end > gap->heap_end)
+			look_at_gap(gap, gap->heap_end, end);
+		return;
+	}
 	if (end < start + gap->bytes)
 		return;
 	at = gap->wanted;
@@ -162,6 +172,9 @@ look_at_gap(struct gap *gap, uint64_t start, uint64_t end)
 		at = start;
 	if (at > end - gap->bytes)
 		at = end - gap->bytes;
+	/* Code further on is to reach it too */
+	if (distance(at, gap->pc) > ARENA_REACH - ARENA_NEARER)
+		return;
 	if (!gap->best ||
 	    distance(at, gap->wanted) < distance(gap->best, gap->wanted))
 		gap->best = at;
@@ -179,21 +192,51 @@ gap_line(void *context, const struct mapping_line *line)
 	return 0;
 }
 
-#define LOWEST	     UINT64_C(0x10000000)
-#define ARENA_BEYOND UINT64_C(0x30000000) /* leaves the heap room to grow */
+#define LOWEST	     UINT64_C(0x1000000)
+#define ARENA_BEYOND UINT64_C(0x30000000)
+#define HEAP_ROOM    UINT64_C(0x40000000)
+#define START_BRK    47 /* field of /proc/PID/stat */
+
+/* Where brk(2) began, which the kernel chooses at random; 0: not known */
+static uint64_t
+heap_start(pid_t pid)
+{
+	char path[64], text[2048];
+	const char *at;
+	size_t n;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	/* The second field is a name, in which anything may stand */
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < START_BRK; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
 
 /*
  * A place for an arena, some way below the code: the kernel hands out addresses
  * downwards from the libraries, and the heap grows upwards from the program.
+ * Below a program at a fixed low address there is no room; then it stands as
+ * far above as it may, or just below the heap.
  */
 static uint64_t
 arena_place(pid_t tid, uint64_t pc)
 {
-	struct gap gap = { .bytes = ARENA_BYTES, .before = LOWEST };
+	struct gap gap = { .pc = pc, .bytes = ARENA_BYTES, .before = LOWEST };
 
 	pc &= ~UINT64_C(0x1fffff);
-	gap.wanted = pc > ARENA_BEYOND + LOWEST ? pc - ARENA_BEYOND
-						: pc + ARENA_BEYOND;
+	gap.wanted = pc > ARENA_BEYOND + LOWEST
+			     ? pc - ARENA_BEYOND
+			     : pc + ARENA_REACH - ARENA_NEARER;
+	gap.heap = heap_start(tid);
+	gap.heap_end = gap.heap ? gap.heap + HEAP_ROOM : 0;
 	if (maps_each(tid, gap_line, &gap))
 		return 0;
 	look_at_gap(&gap, gap.before, UINT64_C(1) << 47);
@@ -236,11 +279,36 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 }
 
 static size_t
-read_code(void *context, uint64_t pc, void *to, size_t n_bytes)
+peek(void *context, uint64_t address, void *to, size_t n_bytes)
 {
 	const struct cache_space *space = context;
 
-	return target_read(space->pid, pc, to, n_bytes);
+	return target_read(space->pid, address, to, n_bytes);
+}
+
+/* Pages that the target can't write are kept until mappings change. */
+static size_t
+read_code(void *context, uint64_t pc, void *to, size_t n_bytes)
+{
+	struct cache_space *space = context;
+	uint64_t page = pc & ~UINT64_C(4095);
+	struct cache_page *kept = &space->kept[page >> 12 & (KEPT_PAGES - 1)];
+	size_t n = 4096 - (pc & 4095);
+
+	if (kept->page != page || !page) {
+		if (protect_is_writable(space, page) ||
+		    target_read(space->pid, page, kept->bytes, 4096) != 4096) {
+			kept->page = 0;
+			return peek(space, pc, to, n_bytes);
+		}
+		kept->page = page;
+	}
+	if (n > n_bytes)
+		n = n_bytes;
+	memcpy(to, kept->bytes + (pc & 4095), n);
+	return n == n_bytes ? n
+			    : n + read_code(space, pc + n, (char *)to + n,
+					    n_bytes - n);
 }
 
 static int
@@ -249,6 +317,7 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 	const struct cache_code_methods methods = {
 		.arena = make_arena,
 		.read = read_code,
+		.peek = peek,
 		.page = protect_page,
 		.context = space,
 	};
@@ -259,6 +328,7 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 		return error;
 	space->code = code;
 	code->data = space->engine->setup.kinds & TRACER_DATA;
+	code->bytes_max = space->engine->setup.code_bytes;
 	code->table = (uint64_t *)(void *)(space->view + TABLE_AT);
 	code->level2 = (uint64_t *)(void *)(space->view + LEVEL2_AT);
 	error = make_arena(space, thread->registers.rip, &code->arena[0]);
@@ -293,6 +363,23 @@ space_unmap(struct cache_space *space, struct cache_thread *thread)
 			    &ignored);
 }
 
+static bool
+implies_exec(pid_t pid)
+{
+	unsigned long int set = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/personality", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (fscanf(file, "%lx", &set) != 1)
+		set = READ_IMPLIES_EXEC;
+	fclose(file);
+	return set & READ_IMPLIES_EXEC;
+}
+
 int
 space_open(struct cache_space **out, struct cache_engine *engine,
 	   struct cache_thread *thread)
@@ -308,6 +395,7 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 	space->pid = thread->process->pid;
 	space->caller = thread;
 	space->memory = -1;
+	space->implies_exec = implies_exec(space->pid);
 	error = remote_gadget(thread, &space->gadget);
 	if (!error)
 		error = make_file(space, thread, &theirs);
@@ -438,6 +526,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->area = area;
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);
+	calls_set(thread->view);
 	set_slot(thread, GS_LEVEL2, space->window + LEVEL2_AT);
 	set_slot(thread, GS_MASK, (1u << TABLE_BITS) - 1);
 	records_begin(thread);

@@ -51,8 +51,7 @@ missed(struct cache_engine *engine, struct cache_thread *thread)
 	engine->counts.misses++;
 	r->rax = slot(thread, GS_RAX);
 	r->rcx = slot(thread, GS_RCX);
-	space->caller = thread;
-	block = engine->parking ? NULL : cache_code_translate(space->code, pc);
+	block = engine->parking ? NULL : thread_block(thread, pc);
 	if (block)
 		link_indirect(space->code, block);
 	thread_on(engine, thread, pc);
@@ -64,7 +63,12 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 {
 	struct cache_link *link;
 
-	thread->cursor = thread->registers.r11;
+	thread->cursor = thread_cursor(thread);
+	if (call_asks(thread)) {
+		thread_native(thread, call_pc(thread));
+		call_begin(engine, thread);
+		return true;
+	}
 	if (is_miss(thread)) {
 		missed(engine, thread);
 		return true;
@@ -72,11 +76,6 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 	link = link_at(thread->process->shared->code, thread->registers.rip);
 	if (!link)
 		return false;
-	if (link->kind == LINK_SYSCALL) {
-		thread_native(thread, link->target);
-		call_begin(engine, thread);
-		return true;
-	}
 	engine->counts.links++;
 	thread_on(engine, thread, link->target);
 	return true;
@@ -90,6 +89,11 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread)
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (info.si_code <= 0)
 		return false;
+	if (thread->mode == MODE_CACHE && call_string_fault(thread)) {
+		remote_set(thread);
+		thread_resume(thread, PTRACE_CONT);
+		return true;
+	}
 	if (protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
 		if (thread->mode == MODE_CACHE)
 			thread_resume(thread, PTRACE_CONT);
@@ -173,6 +177,22 @@ thread_joined(struct cache_engine *engine, struct cache_thread *thread)
 		go_on_joined(engine);
 }
 
+/* The entry stop of the call was not seen if it began natively */
+static void
+forked(struct cache_engine *engine, struct cache_thread *thread, int event)
+{
+	if (!thread->in_call)
+		call_note(thread);
+	family_forked(engine, thread, event);
+	if (!thread->in_call && engine->window.away) {
+		thread_resume(thread, PTRACE_CONT);
+		return;
+	}
+	thread->in_call = true;
+	thread->mode = MODE_CALL;
+	thread_resume(thread, PTRACE_SYSCALL);
+}
+
 static void
 event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	      int event, int number)
@@ -181,30 +201,36 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
-		family_forked(engine, thread, event);
-		thread_resume(thread, PTRACE_SYSCALL);
+		forked(engine, thread, event);
 		return;
 	case PTRACE_EVENT_EXEC:
 		family_execed(engine, thread);
 		return;
 	case PTRACE_EVENT_EXIT:
 		if (thread->mode == MODE_CACHE)
-			thread->cursor = thread->registers.r11;
+			thread->cursor = thread_cursor(thread);
 		records_flush(engine, thread);
 		thread->mode = MODE_GONE;
 		thread_resume(thread, PTRACE_CONT);
 		return;
 	default:
 		if (is_group_stop(number) && !engine->parking) {
+			if (thread->mode == MODE_CACHE &&
+			    thread_must_wait(thread))
+				thread_settle(engine, thread);
 			thread->quiet = true;
 			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
 			return;
 		}
 		if (thread->mode != MODE_CACHE && thread->mode != MODE_LAUNCH)
 			call_undo_interruption(thread);
-		if (engine->parking && thread->mode != MODE_CACHE)
+		if (engine->parking && thread->mode == MODE_CACHE)
+			thread->ready = true;
+		else if (thread_must_park(engine) ||
+			 (thread->mode == MODE_CACHE &&
+			  thread_must_wait(thread)))
 			thread_park(engine, thread);
-		else if (engine->parking || thread->joining)
+		else if (thread->joining)
 			thread->ready = true;
 		else
 			continue_as_it_was(engine, thread);
@@ -270,7 +296,8 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 					      : PTRACE_CONT);
 	} else if (number == SIGTRAP) {
 		trapped(engine, thread);
-	} else if (number == SIGSEGV && fault_of_ours(engine, thread)) {
+	} else if ((number == SIGSEGV || number == SIGBUS) &&
+		   fault_of_ours(engine, thread)) {
 		/* done */
 	} else {
 		thread_signalled(engine, thread, number);

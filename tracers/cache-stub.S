@@ -71,6 +71,75 @@ cache_stub_miss16:
 	miss	1
 cache_stub_trap16:
 	int3
+
+/*
+ * A system call.  rcx and the program's r11 are dead: the call itself replaces
+ * them.  No flag is changed.  Calls of interest go to the recorder by int3
+ * (at the label `ask`); for the others a record is made.  Strings that the
+ * call names are measured first; if that faults the recorder goes on at
+ * `gate`, for the kernel will not read it either.
+ */
+	.globl cache_stub_enter, cache_stub_saved, cache_stub_ask
+	.globl cache_stub_string, cache_stub_gate, cache_stub_made
+	.globl cache_stub_back
+	.balign 16, 0xcc
+cache_stub_enter:
+	mov	%rax, 8(%r11)
+	movq	$0, 8 * CALL_WORDS(%r11)
+	mov	%r11, %gs:GS_CURSOR
+cache_stub_saved:
+	mov	%eax, %ecx
+	bswap	%ecx
+	movzwl	%cx, %ecx
+	jrcxz	1f
+	jmp	cache_stub_ask
+1:	movzbl	%ah, %ecx
+	movzbl	%gs:GS_CALLS_HIGH(%rcx), %ecx
+	jrcxz	2f
+	jmp	cache_stub_ask
+2:	movzwl	%ax, %ecx
+	movzbl	%gs:GS_CALLS(%rcx), %ecx
+	jrcxz	cache_stub_gate
+	lea	-1(%rcx), %rcx
+	jrcxz	3f
+	lea	-1(%rcx), %rcx
+	jrcxz	4f
+	lea	-1(%rcx), %rcx
+	jrcxz	6f
+cache_stub_ask:
+	int3
+3:	mov	%rdi, %r11
+	jmp	cache_stub_string
+4:	mov	%rsi, %r11
+cache_stub_string:
+	movzbl	(%r11), %ecx
+	jrcxz	5f
+	lea	1(%r11), %r11
+	jmp	cache_stub_string
+5:	mov	%gs:GS_CURSOR, %rcx
+	lea	1(%r11), %r11
+	mov	%r11, 8 * CALL_WORDS(%rcx)
+	jmp	cache_stub_gate
+6:	mov	%r9, %rcx
+	jrcxz	cache_stub_gate
+	jmp	cache_stub_ask
+cache_stub_gate:
+	syscall
+cache_stub_made:
+	mov	%r11, %gs:GS_STOLEN
+	mov	%gs:GS_CURSOR, %r11
+cache_stub_back:
+	mov	%rax, 16(%r11)
+	mov	%rdi, 24(%r11)
+	mov	%rsi, 32(%r11)
+	mov	%rdx, 40(%r11)
+	mov	%r10, 48(%r11)
+	mov	%r8, 56(%r11)
+	mov	%r9, 64(%r11)
+	movl	$(CALL_WORDS << 22 | CALL_OUTCOME), (%r11)
+	lea	8 + 8 * CALL_WORDS(%r11), %r11
+	mov	%gs:GS_NEXT, %rcx
+	jmp	*%gs:GS_RESUME
 	.balign 16, 0xcc
 cache_stub_end:
 

@@ -10,5 +10,14 @@ extern const uint8_t cache_stub[], cache_stub_end[];
 extern const uint8_t cache_stub_call[]; /* syscall; int3 */
 extern const uint8_t cache_stub_miss[], cache_stub_miss16[];
 extern const uint8_t cache_stub_trap[], cache_stub_trap16[];
+/* A system call, in the order of their addresses; see the assembly. */
+extern const uint8_t cache_stub_enter[]; /* about to begin */
+extern const uint8_t cache_stub_saved[]; /* GS_CURSOR is the cursor ... */
+extern const uint8_t cache_stub_ask[];	 /* int3 */
+extern const uint8_t cache_stub_string[];
+extern const uint8_t cache_stub_gate[]; /* the syscall instruction */
+extern const uint8_t cache_stub_made[]; /* behind it */
+extern const uint8_t
+	cache_stub_back[]; /* ... up to here, r11 again from here on */
 
 #endif

@@ -188,21 +188,38 @@ over(const struct cache_engine *engine)
 				    engine->root_ended || !engine->launched);
 }
 
+/* Translate ahead; false: there is nothing to do */
+static bool
+work_ahead(struct cache_engine *engine)
+{
+	bool more = false;
+
+	for (struct cache_process *p = engine->processes; p && !more;
+	     p = p->next)
+		more = p->shared && ahead_go_on(p->shared->code);
+	return more;
+}
+
 void *
 trace_run(void *argument)
 {
 	struct cache_engine *engine = argument;
+	bool busy = false;
 	int status;
 
 	queue_tracer(engine->queue, engine->recorder);
 	attach(engine);
+	windows_open(engine);
 	while (!over(engine)) {
-		pid_t tid = waitpid(-1, &status, __WALL);
+		pid_t tid = waitpid(-1, &status, __WALL | (busy ? WNOHANG : 0));
 
 		if (tid > 0)
 			trace_look(engine, tid, status);
-		else if (errno == ECHILD)
+		else if (tid < 0 && errno == ECHILD)
 			break;
+		windows_look(engine);
+		empty_full(engine);
+		busy = tid > 0 || work_ahead(engine);
 		if (engine->detaching || guard_orphaned(engine))
 			let_all_go(engine);
 	}

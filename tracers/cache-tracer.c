@@ -31,7 +31,7 @@ of_source(struct source *source)
 }
 
 static int
-cache_next(struct source *source, struct batch *batch)
+fill(struct source *source, struct batch *batch)
 {
 	struct cache_engine *engine = of_source(source);
 	struct cache_segment *segment;
@@ -59,6 +59,18 @@ cache_next(struct source *source, struct batch *batch)
 			return 1;
 		queue_done(engine->queue);
 	}
+}
+
+static int
+cache_next(struct source *source, struct batch *batch)
+{
+	struct cache_engine *engine = of_source(source);
+	int got = fill(source, batch);
+
+	if (got > 0)
+		__atomic_fetch_add(&engine->delivered, batch->n,
+				   __ATOMIC_RELAXED);
+	return got;
 }
 
 /* The guardian is no ancestor of the command: with Yama it may trace it only
@@ -111,19 +123,17 @@ cache_detach(struct tracer *tracer)
 	return 0;
 }
 
+/* What there was to do, for those who look into the engine's speed */
 static void
-say_counts(const struct cache_engine *engine)
+note_counts(const struct cache_engine *engine)
 {
 	const struct cache_counts *c = &engine->counts;
 
-	if (!getenv("PAGESCOPE_CACHE_COUNTS"))
-		return;
-	fprintf(stderr,
-		"cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu\n",
-		(unsigned long long)c->stops, (unsigned long long)c->guards,
-		(unsigned long long)c->misses, (unsigned long long)c->links,
-		(unsigned long long)c->calls, (unsigned long long)c->signals,
-		(unsigned long long)c->steps);
+	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
+	     (unsigned long long)c->stops, (unsigned long long)c->guards,
+	     (unsigned long long)c->misses, (unsigned long long)c->links,
+	     (unsigned long long)c->calls, (unsigned long long)c->signals,
+	     (unsigned long long)c->steps, (unsigned long long)c->emptied);
 }
 
 static void
@@ -139,7 +149,8 @@ cache_close(struct source *source)
 		if (!guard_join(engine))
 			return;
 	}
-	say_counts(engine);
+	if (engine->setup.verbose)
+		note_counts(engine);
 	queue_close(engine->queue);
 	expander_close(engine->expander);
 	files_close(engine->files);
@@ -184,6 +195,10 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 	about_engine(
 		setup->stream, "cache",
 		"each thread exactly; between threads by buffers and system calls");
+	if (setup->on_ns || setup->rate)
+		about_loss(
+			setup->stream,
+			"sampled: between marks \"[not recorded from here on]\" and \"[recorded from here on]\" no access is told");
 	*out = &engine->tracer;
 	return 0;
 }
@@ -191,6 +206,7 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 const struct tracer_ops cache_tracer = {
 	.name = "cache",
 	.help = "every access, by translated code in the target (5 - 12x slower, new); attaches to running processes",
+	.samples = true,
 	.probe = target_probe,
 	.open = cache_open,
 };

@@ -22,11 +22,6 @@
 #define STACK_POINTER 4
 #define FRAME_POINTER 5
 
-struct decoded {
-	ZydisDecodedInstruction instruction;
-	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
-};
-
 /* Instructions that name memory and do not touch it */
 static bool
 touches_nothing(const ZydisDecodedInstruction *decoded)
@@ -515,38 +510,46 @@ instruction_decode(struct instruction *to, uint64_t pc, const uint8_t *bytes,
 		   size_t n_bytes)
 {
 	struct decoded decoded;
+
+	return instruction_decode_whole(to, pc, bytes, n_bytes, &decoded);
+}
+
+int
+instruction_decode_whole(struct instruction *to, uint64_t pc,
+			 const uint8_t *bytes, size_t n_bytes,
+			 struct decoded *decoded)
+{
+	const ZydisDecodedInstruction *whole = &decoded->instruction;
 	ZydisDecoder decoder;
 
 	if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
 					   ZYDIS_STACK_WIDTH_64)) ||
 	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n_bytes,
-						 &decoded.instruction,
-						 decoded.operand)))
+						 &decoded->instruction,
+						 decoded->operand)))
 		return -EINVAL;
 	*to = (struct instruction){
 		.pc = pc,
-		.length = decoded.instruction.length,
-		.class = class_of(&decoded.instruction),
-		.ends_block = ends_block(&decoded.instruction),
-		.address32 = decoded.instruction.address_width == 32,
-		.repeated = decoded.instruction.meta.category ==
-				    ZYDIS_CATEGORY_STRINGOP &&
-			    (decoded.instruction.attributes &
+		.length = whole->length,
+		.class = class_of(whole),
+		.ends_block = ends_block(whole),
+		.address32 = whole->address_width == 32,
+		.repeated = whole->meta.category == ZYDIS_CATEGORY_STRINGOP &&
+			    (whole->attributes &
 			     (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
 			      ZYDIS_ATTRIB_HAS_REPNE)),
 	};
 	memcpy(to->bytes, bytes, to->length);
-	if (touches_nothing(&decoded.instruction) ||
-	    whole_instruction(&decoded, to))
+	if (touches_nothing(whole) || whole_instruction(decoded, to))
 		return 0;
 	/* Loads and modifies stand before stores */
 	for (int store = 0; store < 2; store++)
-		for (int i = 0; i < decoded.instruction.operand_count; i++) {
-			const ZydisDecodedOperand *from = &decoded.operand[i];
+		for (int i = 0; i < whole->operand_count; i++) {
+			const ZydisDecodedOperand *from = &decoded->operand[i];
 
 			if (from->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			    (kind_of(&decoded, from) == SITE_STORE) == store)
-				add_operand(&decoded, from, to);
+			    (kind_of(decoded, from) == SITE_STORE) == store)
+				add_operand(decoded, from, to);
 		}
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "analyzer/stream.h"
 
+#include <Zydis/Zydis.h>
 #include <sys/user.h>
 
 #define INSTRUCTION_BYTES    15
@@ -80,6 +81,7 @@ struct registers {
 	 * k register 0..7.  0 or -errno. */
 	int (*vector)(void *context, unsigned number, uint8_t value[64]);
 	int (*opmask)(void *context, unsigned number, uint64_t *value);
+	const struct xstate_layout *layout; /* NULL: asked for when needed */
 	void *context;
 };
 
@@ -92,6 +94,16 @@ struct access {
 /* 0, or -EINVAL (unsaid): not an instruction. */
 int instruction_decode(struct instruction *instruction, uint64_t pc,
 		       const uint8_t *bytes, size_t n_bytes);
+
+struct decoded {
+	ZydisDecodedInstruction instruction;
+	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+/* The same; what Zydis says of it is kept. */
+int instruction_decode_whole(struct instruction *instruction, uint64_t pc,
+			     const uint8_t *bytes, size_t n_bytes,
+			     struct decoded *decoded);
 
 /*
  * The accesses it will make in this state, in order: loads before stores.

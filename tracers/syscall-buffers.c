@@ -36,9 +36,10 @@ struct buffer {
 	uint32_t n;
 };
 
-#define BUFFERS 5
-#define R	EVENT_KERNEL_READ
-#define W	EVENT_KERNEL_WRITE
+#define PATH_BYTES 4096 /* PATH_MAX bounds what the kernel reads */
+#define BUFFERS	   5
+#define R	   EVENT_KERNEL_READ
+#define W	   EVENT_KERNEL_WRITE
 
 static const struct row {
 	uint16_t number;
@@ -179,8 +180,7 @@ string_bytes(const struct syscall_target *target, uint64_t address)
 	uint64_t bytes = 0;
 	char text[256];
 
-	/* PATH_MAX bounds what the kernel reads */
-	while (address && bytes < 4096) {
+	while (address && bytes < PATH_BYTES) {
 		size_t got = target->read(target->context, address + bytes,
 					  text, sizeof(text));
 		size_t n = strnlen(text, got);
@@ -256,7 +256,10 @@ add_buffer(const struct syscall_call *call, const struct syscall_target *target,
 		bytes = result * buffer->n;
 		break;
 	case STRING:
-		bytes = string_bytes(target, at);
+		bytes = call->string_end ? call->string_end - at
+					 : string_bytes(target, at);
+		if (bytes > PATH_BYTES)
+			bytes = PATH_BYTES;
 		break;
 	case BITS:
 		bytes = (call->argument[buffer->n] + 63) / 64 * 8;
@@ -290,4 +293,41 @@ syscall_buffers(const struct syscall_call *call,
 			add_buffer(call, target, &rows[i].buffer[b]);
 		return;
 	}
+}
+
+static enum syscall_needs
+needs_of(const struct buffer *buffer)
+{
+	switch ((enum length)buffer->length) {
+	case STRING:
+		return buffer->argument ? SYSCALL_NEEDS_STRING_1
+					: SYSCALL_NEEDS_STRING_0;
+	case LENGTH_AT:
+		return buffer->n == 5 ? SYSCALL_NEEDS_SOCKET
+				      : SYSCALL_NEEDS_MORE;
+	case VECTOR:
+	case MESSAGE:
+		return SYSCALL_NEEDS_MORE;
+	default:
+		return SYSCALL_NEEDS_NOTHING;
+	}
+}
+
+enum syscall_needs
+syscall_needs(uint64_t number)
+{
+	enum syscall_needs all = SYSCALL_NEEDS_NOTHING;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].number != number)
+			continue;
+		for (int b = 0; b < BUFFERS; b++) {
+			enum syscall_needs one = needs_of(&rows[i].buffer[b]);
+
+			if (one && all)
+				return SYSCALL_NEEDS_MORE;
+			all = one ? one : all;
+		}
+	}
+	return all;
 }

@@ -12,6 +12,9 @@ struct syscall_call {
 	uint64_t number;
 	uint64_t argument[6];
 	int64_t result;
+	/* Behind the NUL of the string that it names, if that was looked for
+	 * before the call; 0: it is read afterwards */
+	uint64_t string_end;
 };
 
 /* What must be remembered of an address space between calls; zeroed at exec */
@@ -50,6 +53,16 @@ void syscall_leave(const struct syscall_call *call,
 
 /* It may sleep: another thread should run meanwhile. */
 bool syscall_may_wait(uint64_t number);
+
+/* What of the program's memory says which memory a call touches */
+enum syscall_needs {
+	SYSCALL_NEEDS_NOTHING,
+	SYSCALL_NEEDS_STRING_0, /* the length of argument 0 */
+	SYSCALL_NEEDS_STRING_1,
+	SYSCALL_NEEDS_SOCKET, /* a length, if argument 5 is not NULL */
+	SYSCALL_NEEDS_MORE,
+};
+enum syscall_needs syscall_needs(uint64_t number);
 
 /* EVENT_KERNEL_READ and EVENT_KERNEL_WRITE of a call; syscall-buffers.c */
 void syscall_buffers(const struct syscall_call *call,

@@ -35,7 +35,12 @@ struct tracer_setup {
 	bool companion;
 	uint64_t interval_ns; /* residency: between looks */
 	bool referenced;      /* residency: estimate what is in use */
-	pid_t pid;	      /* attach to this one, 0: launch */
+	/* Only if ops->samples: windows to record and between them, 0: all; or
+	 * accesses a second at most, 0: any */
+	uint64_t on_ns, off_ns, rate;
+	size_t code_bytes; /* cache: of translated code at most, 0: any */
+	bool verbose;	   /* say at the end what there was to do */
+	pid_t pid;	   /* attach to this one, 0: launch */
 	const volatile sig_atomic_t *stop; /* end the recording soon */
 };
 
@@ -67,6 +72,7 @@ struct tracer_ops {
 	const char *help;
 	const struct option_tree *options;
 	bool companion; /* works beside a main engine */
+	bool samples;	/* can leave the target and come back */
 	/*
 	 * Can it run on this host?  0, or a negative errno with the reason and
 	 * the smallest fix in why.  Prints nothing.

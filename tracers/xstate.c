@@ -115,26 +115,41 @@ enabled_components(void)
 	return (uint64_t)high << 32 | low;
 }
 
+void
+xstate_layout_init(struct xstate_layout *layout)
+{
+	*layout = (struct xstate_layout){ .enabled = enabled_components() };
+	for (unsigned i = COMPONENT_YMM; i < COMPONENTS; i++) {
+		unsigned flags, edx;
+
+		if (layout->enabled >> i & 1)
+			__cpuid_count(0xd, i, layout->size[i],
+				      layout->offset[i], flags, edx);
+		else
+			continue;
+		layout->aligned |= (uint64_t)(flags >> 1 & 1) << i;
+	}
+}
+
 uint32_t
-xstate_save_bytes(uint64_t components, bool compact)
+xstate_save_bytes(const struct xstate_layout *layout, uint64_t components,
+		  bool compact)
 {
 	uint32_t end = HEADER + HEADER_BYTES;
 
-	components &= enabled_components();
+	components &= layout->enabled;
 	for (unsigned i = COMPONENT_YMM; i < COMPONENTS; i++) {
-		unsigned size, offset, flags, edx;
-
 		if (!(components >> i & 1))
 			continue;
-		__cpuid_count(0xd, i, size, offset, flags, edx);
 		if (!compact) {
-			if (offset + size > end)
-				end = offset + size;
+			uint32_t to = layout->offset[i] + layout->size[i];
+
+			end = to > end ? to : end;
 			continue;
 		}
-		if (flags & 2)
+		if (layout->aligned >> i & 1)
 			end = (end + 63) & ~UINT32_C(63);
-		end += size;
+		end += layout->size[i];
 	}
 	return end;
 }

@@ -17,8 +17,18 @@ void xstate_vector(const uint8_t *state, size_t bytes, unsigned number,
 /* k register 0..7. */
 uint64_t xstate_opmask(const uint8_t *state, size_t bytes, unsigned number);
 
+/* Where CPUID says that the components are: asked once, for under a hypervisor
+ * each question costs tens of microseconds. */
+struct xstate_layout {
+	uint64_t enabled, aligned; /* bits of components */
+	uint32_t size[64], offset[64];
+};
+
+void xstate_layout_init(struct xstate_layout *layout);
+
 /* Bytes from the start of the area to the end of the last component that
  * xsave (or, compact, xsavec) of these components writes. */
-uint32_t xstate_save_bytes(uint64_t components, bool compact);
+uint32_t xstate_save_bytes(const struct xstate_layout *layout,
+			   uint64_t components, bool compact);
 
 #endif

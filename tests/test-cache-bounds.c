@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The engine `cache` within bounds: with less room than it needs a cache that is
+ * full is emptied, and nothing of the stream is lost or told twice; with less
+ * time it records windows.
+ */
+#include "analyzer/base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "step-watch.h"
+#include "tracers/tracer.h"
+
+#define ALL (TRACER_DATA | TRACER_FETCH)
+
+static char directory[4096];
+
+static char *
+program(char *path, const char *name)
+{
+	snprintf(path, 8192, "%s/%s", directory, name);
+	return path;
+}
+
+static size_t
+next_data(const struct step_run *run, size_t i)
+{
+	while (i < run->n && run->access[i].kind == SITE_FETCH)
+		i++;
+	return i;
+}
+
+/* Fetches are cut in another way by each engine */
+static void
+check_same_data(const struct step_run *a, const struct step_run *b)
+{
+	size_t i = 0, k = 0, n = 0;
+
+	for (;; i++, k++, n++) {
+		i = next_data(a, i);
+		k = next_data(b, k);
+		if (i == a->n || k == b->n)
+			break;
+		assert_int_equal(a->access[i].pc, b->access[k].pc);
+		assert_int_equal(a->access[i].address, b->access[k].address);
+		assert_int_equal(a->access[i].size, b->access[k].size);
+		assert_int_equal(a->access[i].kind, b->access[k].kind);
+	}
+	assert_int_equal(i, a->n);
+	assert_int_equal(k, b->n);
+	assert_true(n > 1000);
+	assert_int_equal(a->n_events, b->n_events);
+	for (i = 0; i < a->n_events; i++)
+		assert_int_equal(a->event[i].event.type,
+				 b->event[i].event.type);
+}
+
+static void
+test_a_cache_that_is_emptied_often(void **state)
+{
+	const struct tracer_setup small = { .kinds = ALL, .code_bytes = 60000 };
+	char name[] = "/bin/true";
+	char *argv[] = { name, NULL };
+	struct step_run step, cache;
+
+	(void)state;
+	assert_int_equal(step_run(&step, "step", argv), 0);
+	assert_int_equal(step_run_setup(&cache, "cache", argv, &small), 0);
+	assert_int_equal(WEXITSTATUS(cache.status), 0);
+	check_same_data(&step, &cache);
+	step_run_close(&step);
+	step_run_close(&cache);
+}
+
+/* Threads and a timer that check themselves, and code that changes */
+static void
+test_threads_that_are_called_back(void **state)
+{
+	const struct tracer_setup small = { .kinds = ALL, .code_bytes = 60000 };
+	char path[8192], busy[] = "busy", ms[] = "200", jit[] = "jit";
+	char *threads[] = { program(path, "cache-target"), busy, ms, NULL };
+	char *code[] = { path, jit, NULL };
+	struct step_run cache;
+
+	(void)state;
+	assert_int_equal(step_run_setup(&cache, "cache", threads, &small), 0);
+	assert_true(WIFEXITED(cache.status));
+	assert_int_equal(WEXITSTATUS(cache.status), 7);
+	step_run_close(&cache);
+	assert_int_equal(step_run_setup(&cache, "cache", code, &small), 0);
+	assert_true(WIFEXITED(cache.status));
+	assert_int_equal(WEXITSTATUS(cache.status), 7);
+	step_run_close(&cache);
+}
+
+static size_t
+marks(const struct step_run *run)
+{
+	return step_run_count(run, EVENT_MARK);
+}
+
+/* They check themselves, and do not notice that we come and go */
+static void
+test_windows_disturb_nobody(void **state)
+{
+	const struct tracer_setup windows = { .kinds = ALL,
+					      .on_ns = 2000000,
+					      .off_ns = 4000000 };
+	static const char *const what[][3] = {
+		{ "cache-target", "busy", "150" },
+		{ "cache-target", "jit", NULL },
+		{ "call-target", "restart", NULL }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
+		char path[8192], mode[16], argument[16];
+		char *argv[] = { program(path, what[i][0]), mode,
+				 what[i][2] ? argument : NULL, NULL };
+		struct step_run run;
+
+		snprintf(mode, sizeof(mode), "%s", what[i][1]);
+		snprintf(argument, sizeof(argument), "%s",
+			 what[i][2] ? what[i][2] : "");
+		assert_int_equal(step_run_setup(&run, "cache", argv, &windows),
+				 0);
+		assert_true(WIFEXITED(run.status));
+		assert_int_equal(WEXITSTATUS(run.status), 7);
+		/* The others may be over before much is seen of them */
+		assert_true(i || (run.n > 100 && marks(&run) > 10));
+		step_run_close(&run);
+	}
+}
+
+#define PAGES (1u << 20) /* a bit for each of the pages in a hash */
+
+struct pages {
+	uint64_t *page; /* page + 1; 0: never used, 1: unmapped */
+};
+
+static uint64_t *
+page_place(struct pages *pages, uint64_t page)
+{
+	size_t i = (size_t)(page * UINT64_C(0x9e3779b97f4a7c15) >> 44);
+
+	while (pages->page[i] && pages->page[i] >> 1 != page + 1)
+		i = (i + 1) % PAGES;
+	return &pages->page[i];
+}
+
+static void
+map(struct pages *pages, uint64_t start, uint64_t bytes, bool here)
+{
+	for (uint64_t page = start >> 12; page < (start + bytes) >> 12; page++)
+		*page_place(pages, page) = (page + 1) << 1 | here;
+}
+
+static void
+apply(struct pages *pages, const struct event *event)
+{
+	if (event->type == EVENT_MAP || event->type == EVENT_UNMAP)
+		map(pages, event->address, event->length,
+		    event->type == EVENT_MAP);
+}
+
+/* What came and went between windows is known when they begin */
+static void
+test_mappings_are_told_behind_each_window(void **state)
+{
+	const struct tracer_setup windows = { .kinds = TRACER_DATA,
+					      .on_ns = 3000000,
+					      .off_ns = 5000000 };
+	char path[8192], mode[] = "maps", ms[] = "300";
+	char *argv[] = { program(path, "call-target"), mode, ms, NULL };
+	struct pages pages = { calloc(PAGES, sizeof(uint64_t)) };
+	struct step_run run;
+	size_t e = 0, mapped = 0;
+
+	(void)state;
+	assert_int_equal(step_run_setup(&run, "cache", argv, &windows), 0);
+	assert_int_equal(WEXITSTATUS(run.status), 7);
+	for (size_t i = 0; i < run.n; i++) {
+		uint64_t page = run.access[i].address >> 12;
+
+		for (; e < run.n_events && run.event[e].position <= i; e++)
+			apply(&pages, &run.event[e].event);
+		/* The stack grows by itself */
+		if (page >> 23 == 0xf || page >> 20 == 0x7ff)
+			continue;
+		assert_int_equal(*page_place(&pages, page) & 1, 1);
+		mapped++;
+	}
+	assert_true(mapped > 1000);
+	assert_true(marks(&run) > 10);
+	step_run_close(&run);
+	free(pages.page);
+}
+
+/* N accesses a second are a bound on the average */
+static void
+test_a_rate_is_kept(void **state)
+{
+	const struct tracer_setup slow = { .kinds = ALL, .rate = 1000000 };
+	char path[8192], mode[] = "maps", ms[] = "1000";
+	char *argv[] = { program(path, "call-target"), mode, ms, NULL };
+	struct step_run run;
+
+	(void)state;
+	assert_int_equal(step_run_setup(&run, "cache", argv, &slow), 0);
+	assert_int_equal(WEXITSTATUS(run.status), 7);
+	assert_true(marks(&run) > 0);
+	/* One window at full speed, and how late it is noticed */
+	assert_true(run.n < 6000000);
+	step_run_close(&run);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_cache_that_is_emptied_often),
+		cmocka_unit_test(test_threads_that_are_called_back),
+		cmocka_unit_test(test_windows_disturb_nobody),
+		cmocka_unit_test(test_mappings_are_told_behind_each_window),
+		cmocka_unit_test(test_a_rate_is_kept),
+	};
+	ssize_t n =
+		readlink("/proc/self/exe", directory, sizeof(directory) - 1);
+	char why[512];
+
+	(void)argc;
+	if (n < 0)
+		return 99;
+	directory[n] = '\0';
+	*strrchr(directory, '/') = '\0';
+	for (size_t i = 0; tracer_registry[i]; i++)
+		if (!strcmp(tracer_registry[i]->name, "cache") &&
+		    tracer_registry[i]->probe(why, sizeof(why))) {
+			printf("skipped: %s\n", why);
+			return 77;
+		}
+	/* The same addresses each time, for those that we start */
+	if (!getenv("CACHE_BOUNDS_FIXED")) {
+		personality(ADDR_NO_RANDOMIZE);
+		setenv("CACHE_BOUNDS_FIXED", "1", 1);
+		execv("/proc/self/exe", argv);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
