@@ -27,6 +27,7 @@ on_stop(int number)
 	stop = 1;
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 }
 
 /*
@@ -205,6 +206,7 @@ main(int argc, char **argv)
 	watch_output();
 	handle(SIGINT, on_stop);
 	handle(SIGTERM, on_stop);
+	handle(SIGHUP, on_stop);
 	handle(SIGPIPE, on_pipe);
 	return finish_output(run_line(argc, argv));
 }

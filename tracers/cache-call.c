@@ -99,7 +99,8 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	thread->mode = MODE_CALL;
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
-	syscall_enter(call, &thread->process->memory, &calls);
+	if (!engine->orphaned)
+		syscall_enter(call, &thread->process->memory, &calls);
 	if (call->number == SYS_rt_sigreturn)
 		target_frame_read(&target, r);
 	records_event_put(engine);
@@ -221,7 +222,7 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 		call_begin(engine, thread);
 		return;
 	}
-	if (call->number != SYS_rt_sigreturn &&
+	if (!engine->orphaned && call->number != SYS_rt_sigreturn &&
 	    !((call->number == SYS_execve || call->number == SYS_execveat) &&
 	      !call->result)) {
 		target = target_of(engine, thread);
@@ -232,5 +233,8 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	code_changed(thread);
 	signal_action(thread);
+	if (engine->parking)
+		call_undo_interruption(thread);
+	thread->interrupted = false;
 	thread_go(engine, thread);
 }

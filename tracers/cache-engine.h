@@ -12,6 +12,7 @@
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
  *	cache-detach.c  letting go
+ *	cache-guard.c   the process of the tracing thread; a killed recorder
  *	cache-empty.c   a full cache
  *	cache-window.c  sampling
  *	cache-records.c record buffers
@@ -134,9 +135,15 @@ struct cache_thread {
 	bool quiet;	  /* in a group-stop */
 	bool interrupted; /* a stop of it was asked for */
 	bool parked;	  /* stopped in its own state, to be let go */
+	bool joining;	  /* attached to, and not stopped yet */
+	bool ready;	  /* stopped, until the others are */
 	bool in_call;	  /* the entry stop of a call was seen */
 	bool call_again;  /* it could not write where we withheld the right */
 	int signal;	  /* to deliver when it goes on */
+	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
+	bool leaving;	  /* stopped because we asked for it, to be parked */
+	bool called;	  /* a call was made in it after it was parked */
+	siginfo_t info;	  /* of the signal it is parked with */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
 	uint64_t waiting; /* of those, sent meanwhile */
 	struct user_regs_struct registers;
@@ -158,6 +165,9 @@ struct cache_thread {
 
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
+	/* From the first thread's attaching to the last one's going on; from
+	 * the wish to leave to the unmapping, and to the last thread's leave */
+	uint64_t attach_ns, unmap_ns, detach_ns;
 };
 
 struct cache_engine {
@@ -178,13 +188,14 @@ struct cache_engine {
 	pid_t root;
 	int root_status;
 	bool root_ended, launched, root_untraced;
-	bool failed;  /* an error was said */
-	bool parking; /* everything is to be let go */
-	struct sigaction old_action;
+	bool failed;			  /* an error was said */
+	bool parking;			  /* everything is to be let go */
+	unsigned joining;		  /* threads */
+	uint64_t attached_ns, leaving_ns; /* when */
 	bool maps_wanted; /* of a process that was running already */
 	uint8_t *xstate;
 
-	/* Between the two threads */
+	/* Between the two sides */
 	pthread_t tracing;
 	bool started;
 	pthread_mutex_t lock;
@@ -193,7 +204,8 @@ struct cache_engine {
 	bool attached;
 	int attach_error;
 	volatile sig_atomic_t detaching, detached;
-	pid_t tracing_tid;
+	pid_t recorder, guardian; /* process ids; guardian 0: it has ended */
+	bool orphaned; /* the recorder's threads are gone: take no locks */
 };
 
 /* The program must be able to block these while the cache needs them. */
@@ -206,6 +218,10 @@ int remote_get(struct cache_thread *thread);
 int remote_set(struct cache_thread *thread);
 /* Wait for this thread's next stop. */
 int remote_wait(struct cache_thread *thread, int *status);
+/* Was it a SIGSTOP, or its group's stop, at an awkward time? */
+bool remote_minds_stop(struct cache_thread *thread, int status);
+/* Then send it again. */
+void remote_stop_again(struct cache_thread *thread);
 /* Make a call in a stopped thread, whose registers are as before after it. */
 int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 		const uint64_t argument[6], int64_t *result);
@@ -235,6 +251,9 @@ void records_flush(struct cache_engine *engine, struct cache_thread *thread);
 void records_next(struct cache_engine *engine, struct cache_thread *thread);
 /* Something is missing: one sentence, a constant */
 void records_lost(struct cache_engine *engine, const char *what);
+/* Wait for it; false: all is to be let go now. */
+bool records_await_room(struct cache_engine *engine,
+			struct cache_thread *thread);
 bool records_in_guard(const struct cache_thread *thread, uint64_t address);
 /* Finish the record under way as the prefix of a block. */
 void records_prefix(struct cache_engine *engine, struct cache_thread *thread,
@@ -268,11 +287,15 @@ void thread_restore_mask(struct cache_thread *thread);
 /* cache-stop.c */
 void thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		    int status);
+/* It has come to its first stop, or never will. */
+void thread_joined(struct cache_engine *engine, struct cache_thread *thread);
 /* cache-signal.c */
 void thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
 		      int number);
 void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
 bool call_was_interrupted(const struct user_regs_struct *registers);
+/* A stop that we asked for must not be seen as EINTR. */
+void call_undo_interruption(struct cache_thread *thread);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
 /* What call its registers tell of. */
@@ -331,6 +354,20 @@ void let_all_go(struct cache_engine *engine);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
 
+/* cache-guard.c */
+/* trace_run in a process of its own.  0, or -errno (said). */
+int guard_start(struct cache_engine *engine);
+/* The recorder's side: out of waitpid; all is to be let go. */
+void guard_wake(struct cache_engine *engine);
+/* Wait for its end; false: it takes too long, and uses the engine on. */
+bool guard_join(struct cache_engine *engine);
+/* The guardian's: from now on waitpid returns at times. */
+void guard_tick(void);
+/* Was the recorder killed? */
+bool guard_orphaned(struct cache_engine *engine);
+/* calloc and free, which an orphan cannot use. */
+void *guard_allocate(const struct cache_engine *engine, size_t bytes);
+void guard_free(const struct cache_engine *engine, void *room);
 /* cache-empty.c */
 /* Its cache is full, and it may not go on there. */
 bool thread_must_wait(const struct cache_thread *thread);

@@ -270,7 +270,8 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 void
 thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
-	const struct cache_block *block = thread_block(thread, pc);
+	const struct cache_block *block =
+		engine->parking ? NULL : thread_block(thread, pc);
 
 	if (!block || thread_must_park(engine) || thread_must_wait(thread)) {
 		thread_native(thread, pc);
@@ -396,7 +397,8 @@ step_inside(struct cache_engine *engine, struct cache_thread *thread)
 		error = remote_get(thread);
 	if (error)
 		return error;
-	if (status >> 16 || WSTOPSIG(status) == SIGTRAP)
+	if (remote_minds_stop(thread, status) || status >> 16 ||
+	    WSTOPSIG(status) == SIGTRAP)
 		return 0;
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (WSTOPSIG(status) == SIGSEGV &&
@@ -430,6 +432,9 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 			break;
 	}
 	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	remote_stop_again(thread);
+	if (thread->mode == MODE_CACHE && engine->orphaned)
+		return -EPROTO;
 	if (thread->mode == MODE_CACHE)
 		return fail(
 			EPROTO,

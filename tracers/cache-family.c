@@ -39,7 +39,7 @@ find_process(struct cache_engine *engine, pid_t pid)
 		process = process->next;
 	if (process)
 		return process;
-	process = calloc(1, sizeof(*process));
+	process = guard_allocate(engine, sizeof(*process));
 	if (!process)
 		return NULL;
 	process->pid = pid;
@@ -54,7 +54,7 @@ thread_add(struct cache_engine *engine, pid_t pid, pid_t tid)
 	struct cache_thread *thread = thread_find(engine, tid);
 
 	if (!thread) {
-		thread = calloc(1, sizeof(*thread));
+		thread = guard_allocate(engine, sizeof(*thread));
 		if (!thread)
 			goto no_memory;
 		thread->tid = tid;
@@ -69,7 +69,8 @@ thread_add(struct cache_engine *engine, pid_t pid, pid_t tid)
 		if (!thread->process)
 			goto no_memory;
 		thread->process->threads++;
-		if (roster_thread(engine->setup.roster, pid, tid,
+		if (!engine->orphaned &&
+		    roster_thread(engine->setup.roster, pid, tid,
 				  &thread->thread))
 			engine->failed = true;
 	}
@@ -109,21 +110,23 @@ thread_remove(struct cache_engine *engine, struct cache_thread *thread)
 	struct cache_process **link = &engine->processes;
 
 	records_event_put(engine);
+	thread_joined(engine, thread);
 	leave_space(engine, thread);
 	for (struct cache_thread **t = &engine->threads; *t; t = &(*t)->next)
 		if (*t == thread) {
 			*t = thread->next;
 			break;
 		}
-	free(thread);
+	guard_free(engine, thread);
 	if (!process || --process->threads)
 		return;
-	roster_exit(engine->setup.roster, process->pid);
+	if (!engine->orphaned)
+		roster_exit(engine->setup.roster, process->pid);
 	while (*link != process)
 		link = &(*link)->next;
 	*link = process->next;
-	free(process->mapping);
-	free(process);
+	guard_free(engine, process->mapping);
+	guard_free(engine, process);
 }
 
 void
@@ -194,10 +197,13 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	if (!child)
 		return;
 	process = child->process;
-	if (shares) {
+	if (shares)
+		process->shared = parent->process->shared;
+	if (engine->orphaned) {
+		error = 0;
+	} else if (shares) {
 		error = roster_share(engine->setup.roster, parent->process->pid,
 				     pid, &process->space);
-		process->shared = parent->process->shared;
 	} else {
 		error = roster_fork(engine->setup.roster, parent->process->pid,
 				    pid, &process->space);
@@ -263,16 +269,15 @@ let_go_of_32_bit(struct cache_engine *engine, struct cache_thread *thread)
 	thread_remove(engine, thread);
 }
 
-void
-family_execed(struct cache_engine *engine, struct cache_thread *thread)
+/* The new program, told */
+static void
+tell_exec(struct cache_engine *engine, struct cache_thread *thread)
 {
 	struct cache_process *process = thread->process;
-	struct target target;
 	struct event *event;
 	char path[64], program[4096];
 	ssize_t n;
 
-	only_thread(engine, thread);
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)process->pid);
 	n = readlink(path, program, sizeof(program) - 1);
 	program[n < 0 ? 0 : n] = '\0';
@@ -283,6 +288,17 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 				      &process->space) < 0;
 	event->value = process->space;
 	records_event_put(engine);
+}
+
+void
+family_execed(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct cache_process *process = thread->process;
+	struct target target;
+
+	only_thread(engine, thread);
+	if (!engine->orphaned)
+		tell_exec(engine, thread);
 	leave_space(engine, thread);
 	process->shared = NULL;
 	process->memory = (struct syscall_memory){ 0 };
@@ -293,7 +309,8 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	target = target_of(engine, thread);
-	target_initial_maps(&target);
+	if (!engine->orphaned)
+		target_initial_maps(&target);
 	records_event_put(engine);
 	process->n_mappings = 0;
 	if (engine->window.away)

@@ -180,5 +180,10 @@ settle_in_call(struct cache_engine *engine, struct cache_thread *thread)
 	/* Or it must not be made again */
 	if ((int64_t)r->rax <= -512 && (int64_t)r->rax >= -516)
 		r->orig_rax = number;
+	if (thread->leaving && (int64_t)r->rax == -EINTR) {
+		r->orig_rax = number;
+		call_undo_interruption(thread);
+		r->orig_rax = (unsigned long long int)-1;
+	}
 	return true;
 }

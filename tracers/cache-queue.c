@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tracers/cache-queue.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "analyzer/fail.h"
 
 #define SEGMENTS 512u
+#define LOOK_NS	 20000000 /* how often those who wait look around */
 
 struct cache_queue {
 	struct cache_segment segment[SEGMENTS];
 	uint64_t put, taken;
 	bool ended, abandoned;
 	int error;
+	pid_t consumer; /* the tracing process's parent, 0: none yet */
 	pthread_mutex_t lock;
-	pthread_cond_t filled, emptied;
+	pthread_cond_t filled;
+	/* What the tracing side waits for.  No condition variable: it would
+	 * take the lock again at once, which a killed consumer may have kept. */
+	uint32_t emptied; /* a futex: changes when something was taken */
+	bool tracer_waits;
 };
 
 int
@@ -30,7 +39,6 @@ queue_open(struct cache_queue **out)
 	pthread_condattr_init(&attribute);
 	pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
 	pthread_cond_init(&queue->filled, &attribute);
-	pthread_cond_init(&queue->emptied, NULL);
 	pthread_condattr_destroy(&attribute);
 	*out = queue;
 	return 0;
@@ -55,8 +63,70 @@ queue_close(struct cache_queue *queue)
 		release(&queue->segment[queue->taken++ % SEGMENTS]);
 	pthread_mutex_destroy(&queue->lock);
 	pthread_cond_destroy(&queue->filled);
-	pthread_cond_destroy(&queue->emptied);
 	free(queue);
+}
+
+static struct timespec
+soon(clockid_t clock)
+{
+	struct timespec until;
+
+	clock_gettime(clock, &until);
+	until.tv_nsec += LOOK_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	return until;
+}
+
+/* In the tracing process: was the consumer's killed?  Then it may have died
+ * with the lock, and nothing here is touched any more. */
+static bool
+is_orphan(const struct cache_queue *queue)
+{
+	return queue->consumer && getppid() != queue->consumer;
+}
+
+static bool
+lock_of_tracer(struct cache_queue *queue)
+{
+	while (!is_orphan(queue)) {
+		const struct timespec until = soon(CLOCK_REALTIME);
+
+		if (!pthread_mutex_timedlock(&queue->lock, &until))
+			return true;
+	}
+	return false;
+}
+
+/* Until something is taken; false: nothing will be */
+static bool
+wait_of_tracer(struct cache_queue *queue)
+{
+	const struct timespec look = { 0, LOOK_NS };
+	uint32_t seen = queue->emptied;
+
+	queue->tracer_waits = true;
+	pthread_mutex_unlock(&queue->lock);
+	syscall(SYS_futex, &queue->emptied, FUTEX_WAIT_PRIVATE, seen, &look,
+		NULL, 0);
+	return lock_of_tracer(queue);
+}
+
+/* Locked */
+static void
+tell_tracer(struct cache_queue *queue)
+{
+	__atomic_fetch_add(&queue->emptied, 1, __ATOMIC_RELEASE);
+	if (queue->tracer_waits)
+		syscall(SYS_futex, &queue->emptied, FUTEX_WAKE_PRIVATE, 1, NULL,
+			NULL, 0);
+	queue->tracer_waits = false;
+}
+
+void
+queue_tracer(struct cache_queue *queue, pid_t consumer)
+{
+	queue->consumer = consumer;
 }
 
 void
@@ -64,9 +134,11 @@ queue_put(struct cache_queue *queue, const struct cache_segment *segment)
 {
 	struct cache_segment lost = *segment;
 
-	pthread_mutex_lock(&queue->lock);
+	if (!lock_of_tracer(queue))
+		return;
 	while (queue->put - queue->taken == SEGMENTS && !queue->abandoned)
-		pthread_cond_wait(&queue->emptied, &queue->lock);
+		if (!wait_of_tracer(queue))
+			return;
 	if (segment->pending)
 		++*segment->pending;
 	if (queue->abandoned) {
@@ -78,19 +150,27 @@ queue_put(struct cache_queue *queue, const struct cache_segment *segment)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void
-queue_await(struct cache_queue *queue, const unsigned *pending)
+bool
+queue_await(struct cache_queue *queue, const unsigned *pending,
+	    const volatile sig_atomic_t *give_up)
 {
-	pthread_mutex_lock(&queue->lock);
-	while (*pending)
-		pthread_cond_wait(&queue->emptied, &queue->lock);
+	bool none;
+
+	if (!lock_of_tracer(queue))
+		return false;
+	while (*pending && !(give_up && *give_up))
+		if (!wait_of_tracer(queue))
+			return false;
+	none = !*pending;
 	pthread_mutex_unlock(&queue->lock);
+	return none;
 }
 
 void
 queue_end(struct cache_queue *queue, int error)
 {
-	pthread_mutex_lock(&queue->lock);
+	if (!lock_of_tracer(queue))
+		return;
 	queue->ended = true;
 	queue->error = error;
 	pthread_cond_signal(&queue->filled);
@@ -123,7 +203,7 @@ queue_done(struct cache_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
 	release(&queue->segment[queue->taken++ % SEGMENTS]);
-	pthread_cond_broadcast(&queue->emptied);
+	tell_tracer(queue);
 	pthread_mutex_unlock(&queue->lock);
 }
 
@@ -146,6 +226,6 @@ queue_abandon(struct cache_queue *queue)
 	queue->abandoned = true;
 	while (queue->taken < queue->put)
 		release(&queue->segment[queue->taken++ % SEGMENTS]);
-	pthread_cond_broadcast(&queue->emptied);
+	tell_tracer(queue);
 	pthread_mutex_unlock(&queue->lock);
 }

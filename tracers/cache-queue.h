@@ -9,6 +9,9 @@
 
 #include "analyzer/batch.h"
 
+#include <signal.h>
+#include <sys/types.h>
+
 struct cache_code;
 struct cache_queue;
 
@@ -48,10 +51,16 @@ struct cache_segment {
 int queue_open(struct cache_queue **out);
 void queue_close(struct cache_queue *queue);
 
-/* Of the tracing thread.  put waits while the queue is full. */
+/* The caller is the tracing process, a child of the consuming one, which
+ * shares its memory: when that one is killed, the calls of the tracing side
+ * return at once. */
+void queue_tracer(struct cache_queue *queue, pid_t consumer);
+/* Of the tracing side.  put waits while the queue is full. */
 void queue_put(struct cache_queue *queue, const struct cache_segment *segment);
-/* Wait until no segment of a buffer is pending. */
-void queue_await(struct cache_queue *queue, const unsigned *pending);
+/* Wait until no segment of a buffer is pending: true; false: the wait was given
+ * up when *give_up was set (it may be NULL), or nobody takes any more. */
+bool queue_await(struct cache_queue *queue, const unsigned *pending,
+		 const volatile sig_atomic_t *give_up);
 /* Nothing more will come; error: negative errno (said) or 0. */
 void queue_end(struct cache_queue *queue, int error);
 

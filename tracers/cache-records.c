@@ -92,7 +92,7 @@ records_next(struct cache_engine *engine, struct cache_thread *thread)
 
 	records_flush(engine, thread);
 	thread->buffer = (thread->buffer + 1) % BUFFERS;
-	queue_await(engine->queue, pending(thread));
+	queue_await(engine->queue, pending(thread), NULL);
 	thread->sent = thread->cursor = buffer_start(thread);
 	memcpy(seen_at(thread, thread->cursor), from, rest);
 }
@@ -105,6 +105,19 @@ records_lost(struct cache_engine *engine, const char *what)
 
 	records_event_put(engine);
 	queue_put(engine->queue, &segment);
+}
+
+bool
+records_await_room(struct cache_engine *engine, struct cache_thread *thread)
+{
+	unsigned now = thread->buffer;
+	bool room;
+
+	records_flush(engine, thread);
+	thread->buffer = (now + 1) % BUFFERS;
+	room = queue_await(engine->queue, pending(thread), &engine->detaching);
+	thread->buffer = now;
+	return room && !engine->detaching;
 }
 
 bool
@@ -186,6 +199,8 @@ records_stepped(struct cache_engine *engine, struct cache_thread *thread)
 			     .instructions = 1 };
 
 	thread->in_flight = false;
+	if (engine->orphaned)
+		return;
 	records_flush(engine, thread);
 	segment_begin(&segment, thread, SEGMENT_STEPPED);
 	segment.stepped =

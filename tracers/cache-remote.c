@@ -2,14 +2,17 @@
 /*
  * A call in a stopped thread: its registers point to a system call
  * instruction, two system-call stops pass, its registers are put back.  All
- * signals are blocked meanwhile, so that none is delivered in between.
+ * signals are blocked meanwhile, so that none is delivered in between; a
+ * SIGSTOP, which cannot be, is sent again.
  */
 #include "tracers/cache-engine.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define CALL_STOP (SIGTRAP | 0x80)
 
@@ -39,13 +42,26 @@ remote_wait(struct cache_thread *thread, int *status)
 	while (tid < 0 && errno == EINTR);
 	if (tid < 0)
 		return -ESRCH;
-	if (!WIFSTOPPED(*status)) {
-		/* The main loop is to hear of it */
+	/* It is ending.  Others of its process may have to be resumed before
+	 * it can: the main loop is to hear of it. */
+	if (!WIFSTOPPED(*status) || *status >> 16 == PTRACE_EVENT_EXIT) {
 		thread->held = true;
 		thread->status = *status;
 		return -ESRCH;
 	}
 	return 0;
+}
+
+bool
+remote_minds_stop(struct cache_thread *thread, int status)
+{
+	int number = WSTOPSIG(status);
+
+	if (number != SIGSTOP && number != SIGTSTP && number != SIGTTIN &&
+	    number != SIGTTOU)
+		return false;
+	thread->stop_wanted = true;
+	return true;
 }
 
 /* To the next stop at a system call */
@@ -62,10 +78,19 @@ to_call_stop(struct cache_thread *thread)
 			return error;
 		if (WSTOPSIG(status) == CALL_STOP)
 			return 0;
-		/* All that may come is a stop for itself, of no signal */
-		if (!(status >> 16))
+		/* All other signals are blocked */
+		if (!remote_minds_stop(thread, status) && !(status >> 16))
 			return -EFAULT;
 	}
+}
+
+void
+remote_stop_again(struct cache_thread *thread)
+{
+	if (!thread->stop_wanted)
+		return;
+	thread->stop_wanted = false;
+	syscall(SYS_tgkill, thread->process->pid, thread->tid, SIGSTOP);
 }
 
 int
@@ -92,11 +117,13 @@ remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 	registers.r9 = argument[5];
 	if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &registers))
 		return -errno;
+	thread->called = true;
 	error = to_call_stop(thread);
 	if (!error)
 		error = to_call_stop(thread);
 	if (error)
 		return error;
+	remote_stop_again(thread);
 	if (ptrace(PTRACE_GETREGS, thread->tid, NULL, &registers))
 		return -errno;
 	*result = (int64_t)registers.rax;
@@ -125,7 +152,7 @@ remote_gadget(struct cache_thread *thread, uint64_t *gadget)
 	uint64_t range[2] = { 0, 0 };
 	uint8_t bytes[256];
 
-	maps_each(thread->process->pid, vdso_line, range);
+	maps_each(thread->tid, vdso_line, range);
 	while (range[0] < range[1]) {
 		size_t n = target_read(thread->tid, range[0], bytes,
 				       sizeof(bytes));

@@ -20,6 +20,49 @@ call_was_interrupted(const struct user_regs_struct *r)
 	       (int64_t)r->rax >= -516;
 }
 
+/* Calls that any interruption ends with EINTR, ours too, though no signal came
+ * (signal(7)): nothing was done, so they can be made again */
+static bool
+ends_with_eintr(uint64_t number)
+{
+	static const uint16_t list[] = {
+		SYS_epoll_wait,	  SYS_epoll_pwait,   SYS_epoll_pwait2,
+		SYS_semop,	  SYS_semtimedop,    SYS_rt_sigtimedwait,
+		SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter,
+		SYS_read,	  SYS_readv,	     SYS_write,
+		SYS_writev,	  SYS_recvfrom,	     SYS_recvmsg,
+		SYS_recvmmsg,	  SYS_sendto,	     SYS_sendmsg,
+		SYS_sendmmsg,	  SYS_accept,	     SYS_accept4,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		if (list[i] == number)
+			return true;
+	return false;
+}
+
+void
+call_undo_interruption(struct cache_thread *thread)
+{
+	struct user_regs_struct *r = &thread->registers;
+	uint8_t code[2] = { 0 };
+	uint64_t waiting;
+
+	if ((int64_t)r->rax != -EINTR || (int64_t)r->orig_rax < 0 ||
+	    !ends_with_eintr(r->orig_rax))
+		return;
+	waiting = target_signal_set(thread->tid, "SigPnd") |
+		  target_signal_set(thread->tid, "ShdPnd");
+	target_read(thread->tid, r->rip - sizeof(code), code, sizeof(code));
+	if (waiting & ~target_signal_set(thread->tid, "SigBlk") ||
+	    code[0] != 0x0f || code[1] != 0x05)
+		return;
+	r->rax = r->orig_rax;
+	r->rip -= sizeof(code);
+	r->orig_rax = (unsigned long long int)-1;
+	remote_set(thread);
+}
+
 static bool
 is_fault(int number, const siginfo_t *info)
 {

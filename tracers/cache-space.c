@@ -227,7 +227,7 @@ heap_start(pid_t pid)
  * far above as it may, or just below the heap.
  */
 static uint64_t
-arena_place(pid_t pid, uint64_t pc)
+arena_place(pid_t tid, uint64_t pc)
 {
 	struct gap gap = { .pc = pc, .bytes = ARENA_BYTES, .before = LOWEST };
 
@@ -235,9 +235,9 @@ arena_place(pid_t pid, uint64_t pc)
 	gap.wanted = pc > ARENA_BEYOND + LOWEST
 			     ? pc - ARENA_BEYOND
 			     : pc + ARENA_REACH - ARENA_NEARER;
-	gap.heap = heap_start(pid);
+	gap.heap = heap_start(tid);
 	gap.heap_end = gap.heap ? gap.heap + HEAP_ROOM : 0;
-	if (maps_each(pid, gap_line, &gap))
+	if (maps_each(tid, gap_line, &gap))
 		return 0;
 	look_at_gap(&gap, gap.before, UINT64_C(1) << 47);
 	return gap.best;
@@ -249,7 +249,7 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 	struct cache_space *space = context;
 	struct cache_thread *thread = space->caller;
 	uint64_t from = (uint64_t)space->arenas * ARENA_BYTES;
-	uint64_t at = arena_place(space->pid, pc);
+	uint64_t at = arena_place(thread->tid, pc);
 	int error = at ? 0 : -ENOMEM;
 
 	if (!error)
@@ -339,6 +339,30 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 	return 0;
 }
 
+void
+space_unmap(struct cache_space *space, struct cache_thread *thread)
+{
+	unsigned arenas = space->code ? space->code->n_arenas : 0;
+	uint64_t gadget;
+	int64_t ignored;
+
+	/* Ours goes with the first arena */
+	if (remote_gadget(thread, &gadget))
+		return;
+	if (arenas)
+		protect_end(space, thread);
+	for (unsigned i = 0; i < arenas; i++)
+		if (remote_call(thread, gadget, SYS_munmap,
+				(uint64_t[6]){ space->code->arena[i].address,
+					       ARENA_BYTES },
+				&ignored))
+			return;
+	if (space->window)
+		remote_call(thread, gadget, SYS_munmap,
+			    (uint64_t[6]){ space->window, MEMORY_BYTES },
+			    &ignored);
+}
+
 static bool
 implies_exec(pid_t pid)
 {
@@ -389,21 +413,26 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 				-error,
 				"cache: cannot map shared memory into process %d",
 				(int)space->pid);
-		goto close;
+		goto unmap;
 	}
 	view = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, space->memory, 0);
 	if (view == MAP_FAILED) {
 		error = fail_errno(errno, "cache: cannot map shared memory");
-		goto close;
+		goto unmap;
 	}
 	space->view = view;
+	/* Another process closes the space */
+	close(space->memory);
+	space->memory = -1;
 	error = make_code(space, thread);
 	if (error)
-		goto close;
+		goto unmap;
 	*out = space;
 	return 0;
-close:
+unmap:
+	if (error != -ESRCH)
+		space_unmap(space, thread);
 	space_close(space);
 	return error;
 }
@@ -492,7 +521,8 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	space->area_used[area] = true;
 	space->users++;
 	for (unsigned i = 0; i < BUFFERS; i++)
-		queue_await(space->engine->queue, &space->pending[area][i]);
+		queue_await(space->engine->queue, &space->pending[area][i],
+			    NULL);
 	thread->area = area;
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);
@@ -519,24 +549,4 @@ space_leave(struct cache_space *space, struct cache_thread *thread)
 	space->area_used[thread->area] = false;
 	thread->area = -1;
 	space->users--;
-}
-
-void
-space_unmap(struct cache_space *space, struct cache_thread *thread)
-{
-	uint64_t gadget;
-	int64_t ignored;
-
-	/* Ours goes with the first arena */
-	if (remote_gadget(thread, &gadget))
-		return;
-	protect_end(space, thread);
-	for (unsigned i = 0; i < space->code->n_arenas; i++)
-		if (remote_call(thread, gadget, SYS_munmap,
-				(uint64_t[6]){ space->code->arena[i].address,
-					       ARENA_BYTES },
-				&ignored))
-			return;
-	remote_call(thread, gadget, SYS_munmap,
-		    (uint64_t[6]){ space->window, MEMORY_BYTES }, &ignored);
 }

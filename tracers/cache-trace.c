@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The tracing thread.  It alone makes ptrace calls; what it learns goes into
- * the queue.  It sleeps in waitpid, out of which a signal wakes it when it is
- * to detach.
+ * The tracing thread, the guardian's.  It alone makes ptrace calls; what it
+ * learns goes into the queue.  It sleeps in waitpid, out of which a signal
+ * wakes it when it is to detach.
  */
 #include "tracers/cache-engine.h"
 
@@ -19,7 +19,7 @@
 
 #define OPTIONS                                                             \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | \
-	 PTRACE_O_TRACEEXIT)
+	 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
 #define OPTIONS_FOLLOW (OPTIONS | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
 
 uint64_t
@@ -31,23 +31,50 @@ cache_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static bool
+has_ended(pid_t tid)
+{
+	char text[16] = "";
+
+	return !target_status(tid, "State", text, sizeof(text)) ||
+	       text[0] == 'Z' || text[0] == 'X';
+}
+
+static bool
+traced_by_us(pid_t tid)
+{
+	char text[16] = "";
+
+	return target_status(tid, "TracerPid", text, sizeof(text)) &&
+	       strtol(text, NULL, 10) == getpid();
+}
+
 static int
 seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 {
 	long int options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
 	struct cache_thread *thread;
+	int error = 0;
 
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) ||
 	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		return errno == ESRCH && pid != tid
-			       ? 0 /* a thread that has just ended */
-			       : fail_errno(errno,
-					    "cache: cannot trace process %d",
-					    (int)tid);
+		error = errno;
+	if (error && pid != tid && (error == ESRCH || has_ended(tid)))
+		return 0;
+	if (error == EPERM && has_ended(tid))
+		return fail(ESRCH,
+			    "cache: process %d, or its first thread, has ended",
+			    (int)pid);
+	/* Its creator's clone may have made it ours */
+	if (error && !(error == EPERM && traced_by_us(tid)))
+		return fail_errno(error, "cache: cannot trace process %d",
+				  (int)tid);
 	thread = thread_add(engine, pid, tid);
 	if (!thread)
 		return -ENOMEM;
 	thread->mode = engine->launched ? MODE_LAUNCH : MODE_NATIVE;
+	thread->joining = true;
+	engine->joining++;
 	return roster_space(engine->setup.roster, pid, &thread->process->space);
 }
 
@@ -72,8 +99,8 @@ seize_all(struct cache_engine *engine, pid_t pid)
 
 			if (tid <= 0 || thread_find(engine, tid))
 				continue;
-			found = true;
 			error = seize(engine, pid, tid);
+			found |= thread_find(engine, tid) != NULL;
 		}
 		closedir(directory);
 	}
@@ -83,8 +110,11 @@ seize_all(struct cache_engine *engine, pid_t pid)
 static void
 attach(struct cache_engine *engine)
 {
-	int error = engine->launched ? seize(engine, engine->root, engine->root)
-				     : seize_all(engine, engine->root);
+	int error;
+
+	engine->attached_ns = cache_now_ns();
+	error = engine->launched ? seize(engine, engine->root, engine->root)
+				 : seize_all(engine, engine->root);
 
 	pthread_mutex_lock(&engine->lock);
 	engine->attached = true;
@@ -118,6 +148,9 @@ look_at(struct cache_engine *engine, pid_t tid, int status)
 		thread->status = status;
 	} else if (WIFSTOPPED(status)) {
 		thread_stopped(engine, thread, status);
+		thread = thread_find(engine, tid);
+		if (thread)
+			thread_joined(engine, thread);
 	} else {
 		thread_ended(engine, thread, status);
 	}
@@ -174,7 +207,7 @@ trace_run(void *argument)
 	bool busy = false;
 	int status;
 
-	engine->tracing_tid = gettid();
+	queue_tracer(engine->queue, engine->recorder);
 	attach(engine);
 	windows_open(engine);
 	while (!over(engine)) {
@@ -187,9 +220,12 @@ trace_run(void *argument)
 		windows_look(engine);
 		empty_full(engine);
 		busy = tid > 0 || work_ahead(engine);
-		if (engine->detaching)
+		if (engine->detaching || guard_orphaned(engine))
 			let_all_go(engine);
 	}
+	/* After an error too */
+	if (engine->threads)
+		let_all_go(engine);
 	while (engine->threads)
 		thread_remove(engine, engine->threads);
 	records_event_put(engine);

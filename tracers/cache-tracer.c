@@ -5,15 +5,16 @@
  * its accesses' addresses are made of.  No instruction of it is emulated, and
  * its own code is untouched, so it can be joined and left at any time.
  *
- *	tracing thread: ptrace, translation  -> queue -> expansion: our caller
- *	                 (cache-engine.h)              (cache-expand.h)
+ *	guardian: ptrace, translation  -> queue -> expansion: our caller
+ *	(cache-guard.c, cache-engine.h)          (cache-expand.h)
  */
 #include "tracers/cache-engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/fail.h"
@@ -27,14 +28,6 @@ static struct cache_engine *
 of_source(struct source *source)
 {
 	return (struct cache_engine *)source;
-}
-
-/* Wake the tracing thread, which sleeps in waitpid */
-static void
-wake(struct cache_engine *engine)
-{
-	if (engine->started && engine->detaching && !engine->detached)
-		syscall(SYS_tgkill, getpid(), engine->tracing_tid, SIGALRM);
 }
 
 static int
@@ -55,7 +48,8 @@ fill(struct source *source, struct batch *batch)
 				return error;
 			if (*engine->setup.stop && !engine->detaching)
 				return -EINTR;
-			wake(engine);
+			if (engine->detaching && !engine->detached)
+				guard_wake(engine);
 			continue;
 		}
 		result = expander_append(engine->expander, segment, batch);
@@ -79,31 +73,27 @@ cache_next(struct source *source, struct batch *batch)
 	return got;
 }
 
-static void
-on_wake(int number)
+/* The guardian is no ancestor of the command: with Yama it may trace it only
+ * if that says so.  Any descendant of the recorder may, then. */
+static int
+cache_in_child(struct tracer *tracer)
 {
-	(void)number;
+	(void)tracer;
+	prctl(PR_SET_PTRACER, (unsigned long int)getppid(), 0ul, 0ul, 0ul);
+	return 0;
 }
 
 static int
 cache_attach(struct tracer *tracer, pid_t pid)
 {
 	struct cache_engine *engine = (struct cache_engine *)tracer;
-	const struct sigaction action = { .sa_handler = on_wake };
-	sigset_t all, old;
 	int error;
 
 	engine->root = pid;
 	engine->launched = !engine->setup.pid;
-	sigaction(SIGALRM, &action, &engine->old_action);
-	sigfillset(&all);
-	sigdelset(&all, SIGALRM);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&engine->tracing, NULL, trace_run, engine);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = guard_start(engine);
 	if (error)
-		return fail_errno(error, "cache: cannot start a thread");
-	engine->started = true;
+		return error;
 	pthread_mutex_lock(&engine->lock);
 	while (!engine->attached)
 		pthread_cond_wait(&engine->changed, &engine->lock);
@@ -117,9 +107,13 @@ cache_status(const struct tracer *tracer, int *status)
 {
 	const struct cache_engine *engine = (const struct cache_engine *)tracer;
 
-	if (engine->root_ended)
-		*status = engine->root_status;
-	return engine->root_ended;
+	if (!engine->root_ended)
+		return false;
+	*status = engine->root_status;
+	/* It was told to the guardian; what is left of it is our child */
+	if (engine->launched)
+		waitpid(engine->root, NULL, WNOHANG);
+	return true;
 }
 
 static int
@@ -152,9 +146,8 @@ cache_close(struct source *source)
 	if (engine->started) {
 		engine->detaching = 1;
 		queue_abandon(engine->queue);
-		wake(engine);
-		pthread_join(engine->tracing, NULL);
-		sigaction(SIGALRM, &engine->old_action, NULL);
+		if (!guard_join(engine))
+			return;
 	}
 	if (engine->setup.verbose)
 		note_counts(engine);
@@ -173,6 +166,7 @@ static const struct source_methods source_methods = {
 };
 
 static const struct tracer_methods methods = {
+	.in_child = cache_in_child,
 	.attach = cache_attach,
 	.status = cache_status,
 	.detach = cache_detach,

@@ -7,10 +7,11 @@
 #include "tracers/maps.h"
 #include "analyzer/base.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint16_t
 rights(const char *text)
@@ -45,24 +46,43 @@ maps_parse(char *text, struct mapping_line *line)
 	return 0;
 }
 
+/* Visit the whole lines of text; what is left of the last one goes to its
+ * beginning, and its length back.  A line longer than the buffer is cut. */
+static size_t
+visit_lines(char *text, size_t n, int *got, maps_visit *visit, void *context)
+{
+	struct mapping_line line;
+	char *at = text, *end;
+
+	while (!*got && (end = memchr(at, '\n', n - (size_t)(at - text)))) {
+		*end = '\0';
+		if (!maps_parse(at, &line))
+			*got = visit(context, &line);
+		at = end + 1;
+	}
+	n -= (size_t)(at - text);
+	memmove(text, at, n);
+	return n;
+}
+
+/* Without stdio and malloc: also after the recorder was killed, maybe with
+ * their locks */
 int
 maps_each(pid_t pid, maps_visit *visit, void *context)
 {
-	struct mapping_line line;
-	size_t bytes = 0;
-	char *text = NULL;
-	char path[64];
-	FILE *file;
-	int got = 0;
+	char text[16384], path[64];
+	size_t kept = 0;
+	ssize_t n;
+	int got = 0, fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return -errno;
-	while (!got && getline(&text, &bytes, file) > 0)
-		if (!maps_parse(text, &line))
-			got = visit(context, &line);
-	free(text);
-	fclose(file);
+	while (!got && kept < sizeof(text) - 1 &&
+	       (n = read(fd, text + kept, sizeof(text) - 1 - kept)) > 0)
+		kept = visit_lines(text, kept + (size_t)n, &got, visit,
+				   context);
+	close(fd);
 	return got;
 }

@@ -2,7 +2,9 @@
 #include "tracers/target.h"
 #include "analyzer/base.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -61,23 +63,43 @@ target_write(pid_t tid, uint64_t address, const void *from, size_t n_bytes)
 	process_vm_writev(tid, &local, 1, &remote, 1, 0);
 }
 
+/* Without stdio and malloc: also after the recorder was killed, maybe with
+ * their locks */
+bool
+target_status(pid_t tid, const char *name, char *text, size_t bytes)
+{
+	char path[64], status[8192], *at, *end;
+	size_t length = strlen(name);
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, status, sizeof(status) - 1);
+	close(fd);
+	status[n > 0 ? n : 0] = '\0';
+	for (at = status; *at; at = *end ? end + 1 : end) {
+		end = at + strcspn(at, "\n");
+		if (strncmp(at, name, length) != 0 || at[length] != ':')
+			continue;
+		*end = '\0';
+		at += length + 1;
+		snprintf(text, bytes, "%s", at + strspn(at, " \t"));
+		return true;
+	}
+	return false;
+}
+
 uint64_t
 target_signal_set(pid_t tid, const char *name)
 {
-	unsigned long long int set = 0;
-	char path[64], line[128];
-	FILE *file;
+	char text[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)) &&
-		    sscanf(line + strlen(name), ": %llx", &set) == 1)
-			break;
-	fclose(file);
-	return set;
+	return target_status(tid, name, text, sizeof(text))
+		       ? strtoull(text, NULL, 16)
+		       : 0;
 }
 
 void

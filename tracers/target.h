@@ -30,6 +30,8 @@ int target_probe(char *why, size_t why_bytes);
 size_t target_read(pid_t tid, uint64_t address, void *to, size_t n_bytes);
 void target_write(pid_t tid, uint64_t address, const void *from,
 		  size_t n_bytes);
+/* A line of /proc/TID/status, what is behind "name:"; false: there is none. */
+bool target_status(pid_t tid, const char *name, char *text, size_t bytes);
 /* One of the sets of /proc/TID/status: "SigCgt", "SigIgn", ... */
 uint64_t target_signal_set(pid_t tid, const char *name);
 
