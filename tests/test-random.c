@@ -224,6 +224,12 @@ main(int argc, char **argv)
 
 	if (!can_run())
 		return 77;
+	if (!__builtin_cpu_supports("avx")) {
+		printf("skipped: this processor has no AVX\n");
+		return 77;
+	}
+	if (!__builtin_cpu_supports("avx512f"))
+		printf("not tested: this processor has no AVX-512\n");
 	if (!getenv("TEST_RANDOM_FIXED")) {
 		personality(ADDR_NO_RANDOMIZE);
 		setenv("TEST_RANDOM_FIXED", "1", 1);
