@@ -273,11 +273,15 @@ static bool
 switch_thread(struct stepper *step, struct tracee *to)
 {
 	struct batch *batch = step->batch;
+	bool same = step->active == to;
 
 	if (step->active)
 		step_block_close(step);
 	step->active = to;
-	step->block = (struct block){ 0 };
+	/* A repeated instruction may go on over the end of a batch */
+	step->block = (struct block){
+		.last_pc = same ? step->block.last_pc : 0,
+	};
 	step->turn = TURN;
 	if (!to)
 		return false;
