@@ -5,7 +5,7 @@
  * and lengths, in several address spaces, with pages that are read-only at
  * first, become writable, and are taken away.  Then closed forms of walks.
  */
-#include "models/translation/core.h"
+#include "models/translation/core-hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,16 +123,17 @@ twin_fault(void *context, uint32_t space, uint64_t address, enum site_kind kind)
 }
 
 static void
-world_missed(void *context, const struct core_miss *miss, unsigned n)
+world_missed(void *context, const struct core_misses *misses)
 {
 	struct world *world = context;
 
-	world->missed += n;
-	for (unsigned i = 0; i < n; i++, miss++) {
-		world->walked += miss->walked;
+	world->missed += misses->n;
+	for (unsigned i = 0; i < misses->n; i++) {
+		world->walked += misses->walked[i];
 		world->trail =
-			(world->trail ^ miss->address ^ miss->position << 44 ^
-			 (uint64_t)miss->site << 24 ^ miss->walked) *
+			(world->trail ^ misses->address[i] ^
+			 misses->position[i] << 44 ^
+			 (uint64_t)misses->site[i] << 24 ^ misses->walked[i]) *
 			UINT64_C(0x9e3779b97f4a7c15);
 	}
 }
@@ -763,18 +764,39 @@ worlds_equal(struct world *a, struct world *b)
 	assert_int_equal(a->core.position, b->core.position);
 }
 
-/* The same entries, last used at the same accesses. */
+/* The tags of a set, the latest used first. */
+static void
+set_in_order(const struct tlb *tlb, uint32_t set, uint64_t *tag)
+{
+	uint64_t stamp[64];
+
+	assert_true(tlb->ways <= 64);
+	for (uint32_t i = 0; i < tlb->ways; i++) {
+		uint32_t slot = set * tlb->ways + i, k = i;
+		uint64_t now = tlb->rows ? 64 - i : tlb->column.stamp[slot];
+
+		for (; k > 0 && stamp[k - 1] < now; k--) {
+			stamp[k] = stamp[k - 1];
+			tag[k] = tag[k - 1];
+		}
+		stamp[k] = now;
+		tag[k] = tlb->column.tag[slot];
+	}
+}
+
+/* The same entries, used in the same order. */
 static void
 first_levels_equal(const struct core *a, const struct core *b)
 {
-	size_t n = 0;
+	uint64_t tags[2][64];
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
-		n += a->tlb[i].entries;
-	assert_memory_equal(&a->l1_column.tag[1], &b->l1_column.tag[1],
-			    n * sizeof(uint64_t));
-	assert_memory_equal(&a->l1_column.stamp[1], &b->l1_column.stamp[1],
-			    n * sizeof(uint64_t));
+		for (uint32_t set = 0; set < a->tlb[i].sets; set++) {
+			set_in_order(&a->tlb[i], set, tags[0]);
+			set_in_order(&b->tlb[i], set, tags[1]);
+			assert_memory_equal(tags[0], tags[1],
+					    a->tlb[i].ways * sizeof(uint64_t));
+		}
 }
 
 /* Steps, columns and the loop without hints: the same counts and misses. */
@@ -816,7 +838,8 @@ steps_equal_columns(void **state)
 			batch_expand(batch, columns.stream);
 			batch->packed = false;
 			steps.batch.n = n = batch->n;
-			steps.core.heavy = false; /* do it by steps always */
+			/* do it by steps always */
+			core_set_heavy(&steps.core, false);
 			feed_pieces(&steps, &steps.batch, n, space, random);
 			feed_pieces(&columns, batch, n, space, random);
 			feed_pieces(&plain, batch, n, space, random);

@@ -164,7 +164,7 @@ tlb_access(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 		tlb_fill(tlb, key, shift, now);
 		return false;
 	}
-	tlb_touch(tlb, tlb_set(tlb, key >> shift), slot, now);
+	tlb_touch(tlb, slot, now);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include "models/memory/frames.h"
 
 #define TABLE_REFERENCES_MAX 64
+#define TABLE_LEVELS_MAX     5
 
 /* One memory reference of a walk, in the order in which they are made. */
 struct table_reference {
@@ -26,6 +27,28 @@ struct mapping {
 	bool writable;
 	bool global;
 	bool accessed; /* set by a walk_from that came before */
+};
+
+/* Where the walk for an address would end; good until the table changes. */
+struct table_look {
+	uint64_t physical; /* of the address */
+	void *at;	   /* the table's own */
+	uint8_t shift;	   /* as struct mapping's */
+	bool writable;
+};
+
+/* Walks whose ends were looked for, by number j: made are those listed. */
+struct table_walks {
+	const uint64_t *address;       /* [j] */
+	const struct table_look *look; /* [j] */
+	const uint8_t *from;	       /* [j] level to begin at */
+	const uint16_t *list;
+	unsigned n;
+	/* out: */
+	uint64_t *reference; /* of one walk after the other */
+	uint8_t *level;	     /* of each reference */
+	uint8_t *references; /* [j] their number */
+	bool *accessed;	     /* [j] as struct mapping's */
 };
 
 struct table {
@@ -59,11 +82,15 @@ struct table_ops {
 			      struct table_reference *references,
 			      struct mapping *mapping);
 	/*
-	 * Walks for these addresses may come soon: start fetching what they
-	 * read here.  Changes nothing.  May be NULL.
+	 * For many walks at once: where those for these addresses would end, up
+	 * to the first that finds no page; returns how many.  Changes nothing
+	 * that shows.  Then the walks, as by walk_from; returns the number of
+	 * references.  Both NULL: only one by one.
 	 */
-	void (*prefetch)(const struct table *table, const uint64_t *address,
-			 unsigned n);
+	unsigned (*look)(struct table *table, const uint64_t *address,
+			 unsigned n, struct table_look *look);
+	unsigned (*walk_looked)(struct table *table,
+				const struct table_walks *walks);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,
