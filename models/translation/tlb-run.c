@@ -13,18 +13,7 @@
  */
 #include "models/translation/tlb.h"
 
-#include <immintrin.h>
-
-#define VECTORS __attribute__((target("avx512f,avx512vl,avx512bw,bmi,bmi2")))
-
-bool
-tlb_host_has_vectors(void)
-{
-	return __builtin_cpu_supports("avx512f") &&
-	       __builtin_cpu_supports("avx512vl") &&
-	       __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-}
+#include "analyzer/vectors.h"
 
 static ALWAYS_INLINE uint64_t
 key_of_tag(uint64_t tag)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/vectors.h"
 #include "models/translation/replacement.h"
 
 #define TLB_PROBES_MAX 32 /* pages looked up one by one before scanning all */
@@ -210,7 +211,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 		return -ENOMEM;
 	}
 	tlb->simple = tlb->print && tlb->replacement->ranked;
-	tlb->vectors = tlb_host_has_vectors();
+	tlb->vectors = vectors_at_hand();
 	if (tlb->owns_columns)
 		tlb_rank(tlb);
 	empty(tlb);

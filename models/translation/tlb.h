@@ -358,9 +358,6 @@ struct tlb_uses {
 unsigned tlb_run(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 		 unsigned n);
 
-/* May tlb_run use all its instructions here? */
-bool tlb_host_has_vectors(void);
-
 /*
  * Rank a first level, if it can be, as of its stamps; and no longer, where `now`
  * is the time of the next use.  In between stamps are written by tlb_touch alone.
