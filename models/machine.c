@@ -110,10 +110,9 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
-	for (unsigned i = 0; i < misses->n; i++)
-		if (unlikely(misses->first[i]))
-			paging_touch(machine->paging, space,
-				     misses->address[i]);
+	for (unsigned i = 0; i < misses->n_first; i++)
+		paging_touch(machine->paging, space,
+			     misses->address[misses->first[i]]);
 	for (unsigned i = 0; i < misses->n;) {
 		uint32_t region;
 		uint64_t walks = 0, cycles = 0;

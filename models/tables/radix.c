@@ -21,7 +21,7 @@
 #define ENTRIES 512u
 
 #define LEAF	 UINT64_C(1)
-#define WRITABLE UINT64_C(2)
+#define WRITABLE TABLE_WRITABLE
 #define GLOBAL	 UINT64_C(4)
 #define ACCESSED UINT64_C(8)
 #define FLAGS	 UINT64_C(0xfff)
@@ -290,50 +290,42 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 	return list_references(&end, from, references);
 }
 
-static ALWAYS_INLINE void
-look_at(uint64_t entry, struct node *node, unsigned shift, uint64_t address,
-	struct table_look *look)
-{
-	uint64_t offset = address & ((UINT64_C(1) << shift) - 1);
-
-	*look = (struct table_look){ .physical = (entry & ~FLAGS) | offset,
-				     .at = node,
-				     .shift = (uint8_t)shift,
-				     .writable = entry & WRITABLE };
-}
-
 /* Not by a last-level table of late.  False: there is no page. */
 static NOINLINE bool
-look_anew(struct radix *radix, uint64_t address, struct table_look *look)
+look_anew(struct radix *radix, uint64_t address, uint64_t *page, void **at)
 {
 	struct end end = find_end_anew(radix, address);
 
 	if (!end.node || !end.node->entry[end.i])
 		return false;
-	look_at(end.node->entry[end.i], end.node, level_shift(end.level),
-		address, look);
+	*page = end.node->entry[end.i] |
+		(uint64_t)(end.level - 1) << TABLE_CODE_SHIFT;
+	*at = end.node;
 	return true;
 }
 
 static unsigned
 radix_look(struct table *table, const uint64_t *address, unsigned n,
-	   struct table_look *look)
+	   const struct table_looks *looks)
 {
 	struct radix *radix = radix_of(table);
+	uint64_t *page = looks->page;
+	void **at = looks->at;
 
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t region = address[i] >> 21, entry;
 		const struct recent *recent = &radix->recent[region % RECENT];
 
 		if (unlikely(recent->region != region)) {
-			if (!look_anew(radix, address[i], &look[i]))
+			if (!look_anew(radix, address[i], &page[i], &at[i]))
 				return i;
 			continue;
 		}
 		entry = recent->node->entry[index_at(address[i], 1)];
 		if (unlikely(!entry))
 			return i;
-		look_at(entry, recent->node, 12, address[i], &look[i]);
+		page[i] = entry;
+		at[i] = recent->node;
 	}
 	return n;
 }
@@ -354,36 +346,60 @@ list_levels(const struct node *node, unsigned i, unsigned level, unsigned from,
 	return n;
 }
 
-static unsigned
-radix_walk_looked(struct table *table, const struct table_walks *walks)
+/* The walk for number j, of any kind; returns the number of references. */
+static NOINLINE unsigned
+walk_one(const struct table_walks *walks, unsigned j, unsigned all)
 {
+	unsigned level = TABLE_CODE(walks->looks.page[j]) + 1;
+
+	return list_levels(walks->looks.at[j],
+			   index_at(walks->address[j], level), level,
+			   walks->from[j], walks->reference + all,
+			   walks->level + all);
+}
+
+/* False: it was before. */
+static ALWAYS_INLINE bool
+set_accessed(uint64_t *entry)
+{
+	if (likely(*entry & ACCESSED))
+		return false;
+	*entry |= ACCESSED;
+	return true;
+}
+
+static unsigned
+radix_walk_looked(struct table *table, struct table_walks *walks)
+{
+	const uint64_t *address = walks->address, *page = walks->looks.page;
+	void *const *at = walks->looks.at;
+	const uint16_t *list = walks->list;
+	const uint8_t *from = walks->from;
 	uint64_t *reference = walks->reference;
-	uint8_t *levels = walks->level;
-	unsigned all = 0;
+	uint8_t *levels = walks->level, *references = walks->references;
+	unsigned all = 0, n_first = 0, n_walks = walks->n;
 
 	(void)table;
-	for (unsigned k = 0; k < walks->n; k++) {
-		unsigned j = walks->list[k], from = walks->from[j], n = from;
-		struct node *node = walks->look[j].at;
-		unsigned level = (walks->look[j].shift - 3u) / 9;
-		unsigned i = index_at(walks->address[j], level);
+	for (unsigned k = 0; k < n_walks; k++) {
+		unsigned j = list[k], n = from[j], code = TABLE_CODE(page[j]);
+		struct node *node = at[j];
+		unsigned i = index_at(address[j], code + 1);
 
-		walks->accessed[j] = node->entry[i] & ACCESSED;
-		if (unlikely(!walks->accessed[j]))
-			node->entry[i] |= ACCESSED;
-		if (likely(level == 1 && from <= 2)) {
+		if (unlikely(set_accessed(&node->entry[i])))
+			walks->first[n_first++] = (uint16_t)j;
+		if (likely(!code && n <= 2)) {
 			/* one or two, and no branch on which */
 			reference[all] = node->above[2];
 			levels[all] = 2;
-			reference[all + from - 1] = entry_at(node, i);
-			levels[all + from - 1] = 1;
+			reference[all + n - 1] = entry_at(node, i);
+			levels[all + n - 1] = 1;
 		} else {
-			n = list_levels(node, i, level, from, reference + all,
-					levels + all);
+			n = walk_one(walks, j, all);
 		}
-		walks->references[j] = (uint8_t)n;
+		references[j] = (uint8_t)n;
 		all += n;
 	}
+	walks->n_first = n_first;
 	return all;
 }
 

@@ -29,26 +29,34 @@ struct mapping {
 	bool accessed; /* set by a walk_from that came before */
 };
 
-/* Where the walk for an address would end; good until the table changes. */
-struct table_look {
-	uint64_t physical; /* of the address */
-	void *at;	   /* the table's own */
-	uint8_t shift;	   /* as struct mapping's */
-	bool writable;
+/*
+ * Where the walk for an address would end, good until the table changes: the
+ * page's first byte, with bits, those not named being the table's own; and what
+ * only the table understands.
+ */
+#define TABLE_WRITABLE	 UINT64_C(2)
+#define TABLE_CODE_SHIFT 9 /* two bits: 0 a page of 4K, 1 of 2M, 2 of 1G */
+#define TABLE_CODE(page) ((unsigned)((page) >> TABLE_CODE_SHIFT & 3))
+#define TABLE_BITS	 UINT64_C(0xfff)
+
+struct table_looks {
+	uint64_t *page; /* [j] */
+	void **at;	/* [j] */
 };
 
 /* Walks whose ends were looked for, by number j: made are those listed. */
 struct table_walks {
-	const uint64_t *address;       /* [j] */
-	const struct table_look *look; /* [j] */
-	const uint8_t *from;	       /* [j] level to begin at */
+	const uint64_t *address;  /* [j] */
+	struct table_looks looks; /* as they were found */
+	const uint8_t *from;	  /* [j] level to begin at */
 	const uint16_t *list;
 	unsigned n;
 	/* out: */
 	uint64_t *reference; /* of one walk after the other */
 	uint8_t *level;	     /* of each reference */
 	uint8_t *references; /* [j] their number */
-	bool *accessed;	     /* [j] as struct mapping's */
+	uint16_t *first;     /* [n_first] those of pages never walked to */
+	unsigned n_first;
 };
 
 struct table {
@@ -88,9 +96,9 @@ struct table_ops {
 	 * references.  Both NULL: only one by one.
 	 */
 	unsigned (*look)(struct table *table, const uint64_t *address,
-			 unsigned n, struct table_look *look);
+			 unsigned n, const struct table_looks *looks);
 	unsigned (*walk_looked)(struct table *table,
-				const struct table_walks *walks);
+				struct table_walks *walks);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,

@@ -163,7 +163,7 @@ core_settle(struct core *core)
 	misses->space = core->space;
 	if (misses->n)
 		core->kernel.missed(core->kernel.context, misses);
-	misses->n = 0;
+	misses->n = misses->n_first = 0;
 	pending->queue.n = 0;
 	pending->queue.data = false;
 }

@@ -104,6 +104,15 @@ core_make_room(struct core *core, unsigned misses, unsigned references)
 		core_settle(core);
 }
 
+/* That miss walked to a page for the first time. */
+static ALWAYS_INLINE void
+core_add_first(struct core *core, unsigned miss)
+{
+	struct core_misses *misses = &core->pending->misses;
+
+	misses->first[misses->n_first++] = (uint16_t)miss;
+}
+
 /* Its number; references: of its walk, which are next in the queue. */
 static ALWAYS_INLINE unsigned
 core_add_miss(struct core *core, const struct core_page *page, bool walked,
@@ -117,7 +126,6 @@ core_add_miss(struct core *core, const struct core_page *page, bool walked,
 	misses->position[i] = page->position;
 	misses->site[i] = page->ref;
 	misses->walked[i] = walked;
-	misses->first[i] = false;
 	pending->reference[i] = (uint16_t)pending->queue.n;
 	pending->references[i] = (uint8_t)references;
 	return i;
@@ -137,7 +145,8 @@ core_add_walk(struct core *core, const struct core_page *page,
 {
 	unsigned miss = core_add_miss(core, page, true, n);
 
-	core->pending->misses.first[miss] = !mapping->accessed;
+	if (unlikely(!mapping->accessed))
+		core_add_first(core, miss);
 	core->walker.references += n;
 	for (unsigned i = 0; i < n; i++)
 		core_queue(core, references[i].address, USE_WALK,

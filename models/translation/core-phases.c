@@ -27,6 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/vectors.h"
+
 #define CHUNK	    256u
 #define CHUNK_LEAST 16u /* after what ended one: ends come in crowds */
 #define NEAR_END    (4096u - 64u)
@@ -43,24 +45,30 @@ struct class {
 
 struct core_phases {
 	struct class class[CLASSES];
-	bool pieces; /* some class has other shifts in the second level */
+	bool pieces; /* some pages are held in pieces */
+	bool vectors;
+	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
 
 	/* a chunk: n accesses of the batch from `first` on */
 	const struct batch *batch;
+	const uint64_t *address; /* from there */
+	const uint32_t *site;
 	uint32_t first, fed; /* fed: where this core_feed began */
 	unsigned n;
 	unsigned classes; /* a bit for each that is there */
 	uint8_t class_of[CHUNK];
-	struct table_look look[CHUNK];
-	uint64_t physical[CHUNK];
-	uint64_t tag1[CHUNK], tag2[CHUNK], tag[CHUNK];
+	uint64_t page[CHUNK]; /* as struct table_looks has it */
+	void *at[CHUNK];
+	uint64_t physical[CHUNK]; /* of the address, if there are pieces */
+	uint64_t tag1[CHUNK], tag2[CHUNK];
 
 	uint16_t missed[CHUNK], walks[CHUNK], list[CHUNK], part[CHUNK];
 	unsigned n_missed, n_walks;
+	uint16_t first_walk[CHUNK]; /* of those to a page */
+	unsigned n_first_walks;
 	uint8_t flag[CHUNK];
 	uint8_t from[CHUNK]; /* level its walk begins at; 0: no walk */
 	uint8_t references[CHUNK];
-	bool accessed[CHUNK];
 	/* of all walks, where data comes between them in the queue */
 	uint64_t reference[CHUNK * TABLE_LEVELS_MAX + 1];
 	uint8_t level[CHUNK * TABLE_LEVELS_MAX + 1];
@@ -69,7 +77,13 @@ struct core_phases {
 struct core_phases *
 core_phases_open(void)
 {
-	return calloc(1, sizeof(struct core_phases));
+	struct core_phases *phases = calloc(1, sizeof(*phases));
+
+	for (unsigned j = 0; phases && j < CHUNK; j++)
+		phases->all[j] = (uint16_t)j;
+	if (phases)
+		phases->vectors = vectors_at_hand();
+	return phases;
 }
 
 static void
@@ -99,7 +113,8 @@ phases_begin(struct core_phases *phases, const struct core *core)
 		struct class *class = &phases->class[i];
 
 		class_init(class, core, i / TLB_SIZES, i % TLB_SIZES);
-		phases->pieces |= class->code1 != class->code2;
+		phases->pieces |= class->code1 != i % TLB_SIZES ||
+				  class->code2 != i % TLB_SIZES;
 	}
 }
 
@@ -113,40 +128,122 @@ crosses(const struct core *core, uint64_t address, uint32_t ref)
 	       (address & ~PAGE_MASK) + bytes > PAGE_BYTES;
 }
 
+/* False: it ends the chunk. */
+static ALWAYS_INLINE bool
+take_one(struct core_phases *phases, const struct core *core, unsigned j)
+{
+	uint64_t address = phases->address[j], page = phases->page[j];
+	uint32_t ref = phases->site[j];
+	unsigned number = core_side_of(ref) * TLB_SIZES + TABLE_CODE(page);
+	const struct class *class = &phases->class[number];
+
+	if (unlikely(!class->open ||
+		     (core_writes(ref) && !(page & TABLE_WRITABLE))))
+		return false;
+	if (unlikely((ref & SITE_WIDE || (address & ~PAGE_MASK) > NEAR_END) &&
+		     crosses(core, address, ref)))
+		return false;
+	phases->classes |= 1u << number;
+	phases->class_of[j] = (uint8_t)number;
+	phases->tag1[j] = (address >> class->shift1 << class->shift1) |
+			  class->low1 |
+			  (page & TABLE_WRITABLE ? 0 : TLB_READONLY);
+	return true;
+}
+
+/*
+ * Take accesses from j on, eight at a time, as long as all are of data and to
+ * pages of 4K (class 0), and take_one would not ask further.  Returns up to
+ * where.
+ */
+static VECTORS unsigned
+take_plain(struct core_phases *phases, unsigned j, unsigned n)
+{
+	const __m512i kind = _mm512_set1_epi64(3), one = _mm512_set1_epi64(1);
+	const __m512i offset = _mm512_set1_epi64(PAGE_BYTES - 1);
+	const __m512i near_end = _mm512_set1_epi64(NEAR_END);
+	const __m512i low = _mm512_set1_epi64((int64_t)phases->class[0].low1);
+	const __m512i readonly = _mm512_set1_epi64(TLB_READONLY);
+	const __m512i writes = _mm512_set1_epi64(2);
+	const __m512i wide = _mm512_set1_epi64(SITE_WIDE);
+	const __m512i writable = _mm512_set1_epi64(TABLE_WRITABLE);
+	const __m512i code = _mm512_set1_epi64(3 << TABLE_CODE_SHIFT);
+
+	for (; j + 8 <= n; j += 8) {
+		__m512i address = _mm512_loadu_si512(phases->address + j);
+		__m512i page = _mm512_loadu_si512(phases->page + j);
+		__m512i ref = _mm512_cvtepu32_epi64(_mm256_loadu_si256(
+			(const void *)(phases->site + j)));
+		__m512i of = _mm512_and_si512(ref, kind);
+		__mmask8 fixed = _mm512_testn_epi64_mask(page, writable);
+		/* a store or modify: 1 or 2, so 2 or 3 here */
+		__mmask8 bad = _mm512_mask_test_epi64_mask(
+			fixed, _mm512_add_epi64(of, one), writes);
+
+		bad |= _mm512_cmpeq_epi64_mask(of, kind); /* a fetch */
+		bad |= _mm512_test_epi64_mask(ref, wide);
+		bad |= _mm512_test_epi64_mask(page, code);
+		bad |= _mm512_cmpgt_epu64_mask(
+			_mm512_and_si512(address, offset), near_end);
+		if (bad)
+			break;
+		address = _mm512_or_si512(_mm512_andnot_si512(offset, address),
+					  low);
+		_mm512_storeu_si512(phases->tag1 + j,
+				    _mm512_mask_or_epi64(address, fixed,
+							 address, readonly));
+		memset(phases->class_of + j, 0, 8);
+		phases->classes |= 1;
+	}
+	return j;
+}
+
 /*
  * Look ahead: the chunk is as many of the next n accesses as nothing ends.
  */
 static void
 chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 {
-	const uint64_t *address = phases->batch->address + phases->first;
-	const uint32_t *site = phases->batch->site + phases->first;
-	unsigned classes = 0, j;
+	const struct table_looks looks = { phases->page, phases->at };
+	unsigned j = 0;
 
-	n = core->table->ops->look(core->table, address, n, phases->look);
-	for (j = 0; j < n; j++) {
-		const struct table_look *look = &phases->look[j];
-		uint32_t ref = site[j];
-		unsigned number = core_side_of(ref) * TLB_SIZES +
-				  TLB_SIZE_CODE(look->shift);
-		const struct class *class = &phases->class[number];
+	phases->classes = 0;
+	n = core->table->ops->look(core->table, phases->address, n, &looks);
+	while (j < n) {
+		unsigned end = j + 8 < n ? j + 8 : n;
 
-		if (unlikely(!class->open ||
-			     (core_writes(ref) && !look->writable)))
+		if (phases->vectors) {
+			unsigned taken = take_plain(phases, j, n);
+
+			end = taken > j ? taken : end;
+			if (taken > j) {
+				j = taken;
+				continue;
+			}
+		}
+		while (j < end && take_one(phases, core, j))
+			j++;
+		if (j < end)
 			break;
-		if (unlikely((ref & SITE_WIDE ||
-			      (address[j] & ~PAGE_MASK) > NEAR_END) &&
-			     crosses(core, address[j], ref)))
-			break;
-		classes |= 1u << number;
-		phases->class_of[j] = (uint8_t)number;
-		phases->physical[j] = look->physical;
-		phases->tag1[j] =
-			(address[j] >> class->shift1 << class->shift1) |
-			class->low1 | (look->writable ? 0 : TLB_READONLY);
 	}
 	phases->n = j;
-	phases->classes = classes;
+}
+
+/* Where frames are to be had from. */
+static const uint64_t *
+chunk_frames(struct core_phases *phases)
+{
+	if (likely(!phases->pieces))
+		return phases->page;
+	for (unsigned j = 0; j < phases->n; j++) {
+		uint64_t page = phases->page[j];
+		uint64_t offset =
+			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
+
+		phases->physical[j] = (page & ~offset) |
+				      (phases->address[j] & offset);
+	}
+	return phases->physical;
 }
 
 /* Of the listed ones: those whose flag is set. */
@@ -246,14 +343,15 @@ count_classes(const struct core_phases *phases, const uint16_t *list,
 }
 
 static void
-run_first(struct core_phases *phases, struct core *core)
+run_first(struct core_phases *phases, struct core *core, const uint64_t *frames)
 {
-	const struct tlb_uses uses = { phases->tag1, phases->physical,
-				       core->now + phases->first };
+	const struct tlb_uses uses = { .tag = phases->tag1,
+				       .mask = UINT64_MAX,
+				       .physical = frames,
+				       .stamp = core->now + phases->first };
 	unsigned all[CLASSES], missed[CLASSES];
 
-	for (unsigned j = 0; j < phases->n; j++)
-		phases->missed[j] = (uint16_t)j;
+	memcpy(phases->missed, phases->all, sizeof(phases->missed));
 	count_classes(phases, phases->missed, phases->n, all);
 	phases->n_missed =
 		run_level(phases, &uses, false, phases->missed, phases->n);
@@ -271,7 +369,7 @@ run_first(struct core_phases *phases, struct core *core)
 static const uint64_t *
 second_tags(struct core_phases *phases)
 {
-	const uint64_t *address = phases->batch->address + phases->first;
+	const uint64_t *address = phases->address;
 
 	if (likely(!phases->pieces))
 		return phases->tag1;
@@ -288,15 +386,17 @@ second_tags(struct core_phases *phases)
 }
 
 static void
-run_second(struct core_phases *phases, struct core *core)
+run_second(struct core_phases *phases, struct core *core,
+	   const uint64_t *frames)
 {
-	const struct tlb_uses uses = { second_tags(phases), phases->physical,
-				       core->l2_now + 1 };
+	const struct tlb_uses uses = { .tag = second_tags(phases),
+				       .mask = UINT64_MAX,
+				       .physical = frames,
+				       .stamp = core->l2_now + 1 };
 	unsigned all[CLASSES], missed[CLASSES];
 
 	core->l2_now += phases->n;
-	memcpy(phases->walks, phases->missed,
-	       phases->n_missed * sizeof(*phases->walks));
+	memcpy(phases->walks, phases->missed, sizeof(phases->walks));
 	count_classes(phases, phases->walks, phases->n_missed, all);
 	phases->n_walks = run_level(phases, &uses, true, phases->walks,
 				    phases->n_missed);
@@ -318,56 +418,69 @@ run_second(struct core_phases *phases, struct core *core)
  * One level of the walk caches: those that missed the ones below.  A walk that
  * ends at this level or above finds nothing here and leaves nothing.
  */
-static unsigned
-run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
-	       uint16_t *list, unsigned n)
+static NOINLINE unsigned
+run_above_leaves(struct core_phases *phases, struct tlb *tlb,
+		 const struct tlb_uses *uses, unsigned level, uint16_t *list,
+		 unsigned n)
 {
-	struct pwc *pwc = &core->walker.pwc;
-	const uint64_t mask = UINT64_MAX << pwc_shift(level);
-	const uint64_t *address = phases->batch->address + phases->first;
-	const struct tlb_uses uses = { phases->tag, NULL, pwc->now + 1 };
 	unsigned m = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned j = list[i];
+		bool above = TABLE_CODE(phases->page[j]) + 1 < level;
 
-		phases->tag[j] =
-			(address[j] & mask) | TLB_ALWAYS | core->asid;
-		phases->from[j] = (uint8_t)(level - 1);
-		phases->flag[j] = 1;
+		phases->flag[j] = !above;
 		phases->part[m] = (uint16_t)j;
-		m += phases->look[j].shift < pwc_shift(level);
+		m += above;
 	}
-	pwc->lookups[level - PWC_LOWEST] += n;
-	if (likely(m == n)) {
-		m = tlb_run(&pwc->level[level - PWC_LOWEST], &uses, list, n);
-		pwc->hits[level - PWC_LOWEST] += n - m;
-		return m;
-	}
-	for (unsigned i = 0; i < m; i++)
-		phases->flag[phases->part[i]] = 0;
-	m = tlb_run(&pwc->level[level - PWC_LOWEST], &uses, phases->part, m);
+	m = tlb_run(tlb, uses, phases->part, m);
 	for (unsigned i = 0; i < m; i++)
 		phases->flag[phases->part[i]] = 1;
-	m = keep_flagged(phases->flag, list, n);
+	return keep_flagged(phases->flag, list, n);
+}
+
+static unsigned
+run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
+	       uint16_t *list, unsigned n)
+{
+	const unsigned small = 1u << CORE_FETCH * TLB_SIZES | 1;
+	struct pwc *pwc = &core->walker.pwc;
+	struct tlb *tlb = &pwc->level[level - PWC_LOWEST];
+	const struct tlb_uses uses = { .tag = phases->tag1,
+				       .mask = UINT64_MAX << pwc_shift(level),
+				       .low = TLB_ALWAYS | core->asid,
+				       .stamp = pwc->now + 1 };
+	unsigned m;
+
+	if (!tlb->entries)
+		return n;
+	if (likely(!(phases->classes & ~small)))
+		m = tlb_run(tlb, &uses, list, n);
+	else
+		m = run_above_leaves(phases, tlb, &uses, level, list, n);
+	pwc->lookups[level - PWC_LOWEST] += n;
 	pwc->hits[level - PWC_LOWEST] += n - m;
 	return m;
 }
 
-/* From which level does each walk read? */
+/* From which level does each walk read?  Below those that missed. */
 static void
 run_walk_caches(struct core_phases *phases, struct core *core)
 {
 	unsigned top = core->table->levels, n = phases->n_walks;
 	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
+	uint8_t *from = phases->from;
+	uint16_t *list = phases->list;
 
-	memcpy(phases->list, phases->walks, n * sizeof(*phases->list));
-	for (unsigned level = PWC_LOWEST; level <= highest && n; level++)
-		if (core->walker.pwc.level[level - PWC_LOWEST].entries)
-			n = run_walk_cache(phases, core, level, phases->list,
-					   n);
+	memset(from, 0, sizeof(phases->from));
 	for (unsigned i = 0; i < n; i++)
-		phases->from[phases->list[i]] = (uint8_t)top;
+		from[phases->walks[i]] = 1;
+	memcpy(list, phases->walks, sizeof(phases->list));
+	for (unsigned level = PWC_LOWEST; level <= highest && n; level++) {
+		n = run_walk_cache(phases, core, level, list, n);
+		for (unsigned i = 0; i < n; i++)
+			from[list[i]] = (uint8_t)level;
+	}
 	core->walker.pwc.now += phases->n;
 }
 
@@ -376,39 +489,23 @@ static unsigned
 walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
 	   uint8_t *level)
 {
-	const struct table_walks walks = {
-		.address = phases->batch->address + phases->first,
-		.look = phases->look,
+	struct table_walks walks = {
+		.address = phases->address,
+		.looks = { phases->page, phases->at },
 		.from = phases->from,
 		.list = phases->walks,
 		.n = phases->n_walks,
 		.reference = reference,
 		.level = level,
 		.references = phases->references,
-		.accessed = phases->accessed,
+		.first = phases->first_walk,
 	};
-	unsigned n = core->table->ops->walk_looked(core->table, &walks);
+	unsigned n;
 
+	memset(phases->references, 0, sizeof(phases->references));
+	n = core->table->ops->walk_looked(core->table, &walks);
+	phases->n_first_walks = walks.n_first;
 	core->walker.references += n;
-	return n;
-}
-
-/* A miss, whose walk's references are in the queue from `at` on. */
-static ALWAYS_INLINE unsigned
-add_miss(const struct core_phases *phases, const struct core *core,
-	 struct core_pending *pending, unsigned j, unsigned at)
-{
-	struct core_misses *misses = &pending->misses;
-	unsigned i = misses->n++, n = phases->references[j];
-	uint32_t place = phases->first + j;
-
-	misses->address[i] = phases->batch->address[place];
-	misses->position[i] = core->position + (place - phases->fed);
-	misses->site[i] = phases->batch->site[place];
-	misses->walked[i] = phases->from[j] != 0;
-	misses->first[i] = !phases->accessed[j];
-	pending->reference[i] = (uint16_t)at;
-	pending->references[i] = (uint8_t)n;
 	return n;
 }
 
@@ -417,41 +514,84 @@ static void
 queue_walks(struct core_phases *phases, struct core *core)
 {
 	struct core_pending *pending = core->pending;
+	struct core_misses *misses = &pending->misses;
 	struct hierarchy_queue *queue = &pending->queue;
-	unsigned at, n;
+	uint64_t position = core->position + (phases->first - phases->fed);
+	const uint64_t *address = phases->address;
+	const uint32_t *site = phases->site;
+	unsigned at, n, m, k = 0;
 
 	core_make_room(core, CHUNK, CHUNK * TABLE_LEVELS_MAX + 1);
 	at = queue->n;
+	m = misses->n;
 	n = walk_table(phases, core, queue->physical + at, queue->mark + at);
 	memset(queue->use + at, USE_WALK, n);
 	queue->n += n;
-	for (unsigned i = 0; i < phases->n_missed; i++)
-		at += add_miss(phases, core, pending, phases->missed[i], at);
+	for (unsigned i = 0; i < phases->n_missed; i++, m++) {
+		unsigned j = phases->missed[i];
+
+		misses->address[m] = address[j];
+		misses->position[m] = position + j;
+		misses->site[m] = site[j];
+		misses->walked[m] = phases->from[j] != 0;
+		pending->reference[m] = (uint16_t)at;
+		pending->references[m] = phases->references[j];
+		at += phases->references[j];
+		if (unlikely(k < phases->n_first_walks) &&
+		    phases->first_walk[k] == j) {
+			core_add_first(core, m);
+			k++;
+		}
+	}
+	misses->n = m;
+}
+
+/* A miss, and the references of its walk, which are reference[at], ...; their
+ * number. */
+static unsigned
+queue_miss(struct core_phases *phases, struct core *core, unsigned j,
+	   unsigned at)
+{
+	uint32_t place = phases->first + j;
+	const struct core_page page = {
+		.address = phases->address[j],
+		.position = core->position + (place - phases->fed),
+		.ref = phases->site[j],
+	};
+	unsigned n = phases->references[j];
+
+	core_make_room(core, 1, TABLE_LEVELS_MAX);
+	core_add_miss(core, &page, phases->from[j] != 0, n);
+	for (unsigned i = at; i < at + n; i++)
+		core_queue(core, phases->reference[i], USE_WALK,
+			   phases->level[i]);
+	return n;
 }
 
 /* Queue walks and data, access by access. */
 static void
 queue_data(struct core_phases *phases, struct core *core)
 {
-	struct core_pending *pending = core->pending;
-	unsigned next = 0, at = 0;
+	unsigned next = 0, at = 0, first = 0;
 
 	walk_table(phases, core, phases->reference, phases->level);
 	for (unsigned j = 0; j < phases->n; j++) {
-		uint32_t ref = phases->batch->site[phases->first + j];
+		uint64_t page = phases->page[j];
+		uint64_t offset =
+			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
+		uint32_t ref = phases->site[j];
 
 		if (next < phases->n_missed && phases->missed[next] == j) {
-			unsigned n;
-
-			core_make_room(core, 1, TABLE_LEVELS_MAX);
-			n = add_miss(phases, core, pending, j,
-				     pending->queue.n);
-			for (unsigned i = 0; i < n; i++, at++)
-				core_queue(core, phases->reference[at],
-					   USE_WALK, phases->level[at]);
+			at += queue_miss(phases, core, j, at);
 			next++;
 		}
-		core_reference(core, phases->physical[j],
+		if (first < phases->n_first_walks &&
+		    phases->first_walk[first] == j) {
+			core_add_first(core, core->pending->misses.n - 1);
+			first++;
+		}
+		core_reference(core,
+			       (page & ~offset) | (phases->address[j] & offset),
 			       core->sites.bytes[SITE_INDEX(ref)], ref, true);
 	}
 }
@@ -459,13 +599,10 @@ queue_data(struct core_phases *phases, struct core *core)
 static void
 chunk_run(struct core_phases *phases, struct core *core)
 {
-	run_first(phases, core);
-	for (unsigned i = 0; i < phases->n_missed; i++) {
-		phases->from[phases->missed[i]] = 0;
-		phases->references[phases->missed[i]] = 0;
-		phases->accessed[phases->missed[i]] = true;
-	}
-	run_second(phases, core);
+	const uint64_t *frames = chunk_frames(phases);
+
+	run_first(phases, core, frames);
+	run_second(phases, core, frames);
 	run_walk_caches(phases, core);
 	if (core->data_cached)
 		queue_data(phases, core);
@@ -507,6 +644,8 @@ core_feed_phases(struct core *core, const struct batch *batch, uint32_t from,
 		unsigned n = to - i < most ? to - i : most;
 
 		phases->first = i;
+		phases->address = batch->address + i;
+		phases->site = batch->site + i;
 		chunk_begin(phases, core, n);
 		if (phases->n)
 			chunk_run(phases, core);

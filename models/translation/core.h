@@ -77,7 +77,9 @@ struct core_misses {
 	uint32_t site[CORE_PENDING];   /* site references */
 	uint32_t cycles[CORE_PENDING]; /* of the walk that found the page */
 	bool walked[CORE_PENDING];
-	bool first[CORE_PENDING]; /* walk of a page since it was mapped */
+	/* which were the first walks to a page since it was mapped */
+	uint16_t first[CORE_PENDING];
+	unsigned n_first;
 };
 
 /* Who pages in and who wants to know. */

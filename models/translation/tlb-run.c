@@ -127,12 +127,13 @@ run_rows(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 {
 	const struct tlb_columns column = tlb->column;
 	const uint64_t *tag = uses->tag, *physical = uses->physical;
+	const uint64_t mask = uses->mask, low = uses->low;
 	const unsigned ways = tlb->ways;
 	unsigned missed = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned j = list[i], found;
-		uint64_t new = tag[j], frame = 0, old;
+		uint64_t new = (tag[j] & mask) | low, frame = 0, old;
 		unsigned shift = tlb->shift_of[code_of_tag(new)];
 		size_t first = (size_t)tlb_set(tlb, new >> shift) * ways;
 		uint64_t *tags = &column.tag[first];
@@ -178,7 +179,8 @@ run_each(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned j = list[i];
-		uint64_t tag = uses->tag[j], key = key_of_tag(tag);
+		uint64_t tag = (uses->tag[j] & uses->mask) | uses->low;
+		uint64_t key = key_of_tag(tag);
 		unsigned shift = tlb->shift_of[code_of_tag(tag)];
 		uint32_t slot = tlb_find(tlb, key, shift);
 

@@ -341,11 +341,13 @@ tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 }
 
 /*
- * Uses that come together: number j is of tag[j] (its flags as they are to be
- * put in, page and size those that the array holds it by), at time stamp + j.
+ * Uses that come together: number j is of the tag (tag[j] & mask) | low (flags as
+ * they are to be put in, page and size those that the array holds it by), at
+ * time stamp + j.
  */
 struct tlb_uses {
 	const uint64_t *tag;
+	uint64_t mask, low;
 	const uint64_t *physical; /* of any byte of the page; NULL: no frames */
 	uint64_t stamp;
 };
