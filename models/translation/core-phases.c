@@ -229,10 +229,12 @@ chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 	phases->n = j;
 }
 
-/* Where frames are to be had from. */
+/* Where frames are to be had from; NULL: nobody will ask for one. */
 static const uint64_t *
-chunk_frames(struct core_phases *phases)
+chunk_frames(struct core_phases *phases, const struct core *core)
 {
+	if (!core->data_cached)
+		return NULL;
 	if (likely(!phases->pieces))
 		return phases->page;
 	for (unsigned j = 0; j < phases->n; j++) {
@@ -259,6 +261,12 @@ keep_flagged(const uint8_t *flag, uint16_t *list, unsigned n)
 		kept += flag[j];
 	}
 	return kept;
+}
+
+static bool
+of_one_class(const struct core_phases *phases)
+{
+	return !(phases->classes & (phases->classes - 1));
 }
 
 static struct tlb *
@@ -348,10 +356,12 @@ run_first(struct core_phases *phases, struct core *core, const uint64_t *frames)
 	const struct tlb_uses uses = { .tag = phases->tag1,
 				       .mask = UINT64_MAX,
 				       .physical = frames,
-				       .stamp = core->now + phases->first };
+				       .stamp = core->now + phases->first,
+				       .same_size = of_one_class(phases) };
 	unsigned all[CLASSES], missed[CLASSES];
 
-	memcpy(phases->missed, phases->all, sizeof(phases->missed));
+	memcpy(phases->missed, phases->all,
+	       phases->n * sizeof(*phases->missed));
 	count_classes(phases, phases->missed, phases->n, all);
 	phases->n_missed =
 		run_level(phases, &uses, false, phases->missed, phases->n);
@@ -392,11 +402,13 @@ run_second(struct core_phases *phases, struct core *core,
 	const struct tlb_uses uses = { .tag = second_tags(phases),
 				       .mask = UINT64_MAX,
 				       .physical = frames,
-				       .stamp = core->l2_now + 1 };
+				       .stamp = core->l2_now + 1,
+				       .same_size = of_one_class(phases) };
 	unsigned all[CLASSES], missed[CLASSES];
 
 	core->l2_now += phases->n;
-	memcpy(phases->walks, phases->missed, sizeof(phases->walks));
+	memcpy(phases->walks, phases->missed,
+	       phases->n_missed * sizeof(*phases->walks));
 	count_classes(phases, phases->walks, phases->n_missed, all);
 	phases->n_walks = run_level(phases, &uses, true, phases->walks,
 				    phases->n_missed);
@@ -449,7 +461,8 @@ run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 	const struct tlb_uses uses = { .tag = phases->tag1,
 				       .mask = UINT64_MAX << pwc_shift(level),
 				       .low = TLB_ALWAYS | core->asid,
-				       .stamp = pwc->now + 1 };
+				       .stamp = pwc->now + 1,
+				       .same_size = true };
 	unsigned m;
 
 	if (!tlb->entries)
@@ -472,10 +485,10 @@ run_walk_caches(struct core_phases *phases, struct core *core)
 	uint8_t *from = phases->from;
 	uint16_t *list = phases->list;
 
-	memset(from, 0, sizeof(phases->from));
+	memset(from, 0, phases->n);
 	for (unsigned i = 0; i < n; i++)
 		from[phases->walks[i]] = 1;
-	memcpy(list, phases->walks, sizeof(phases->list));
+	memcpy(list, phases->walks, n * sizeof(*list));
 	for (unsigned level = PWC_LOWEST; level <= highest && n; level++) {
 		n = run_walk_cache(phases, core, level, list, n);
 		for (unsigned i = 0; i < n; i++)
@@ -502,7 +515,7 @@ walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
 	};
 	unsigned n;
 
-	memset(phases->references, 0, sizeof(phases->references));
+	memset(phases->references, 0, phases->n);
 	n = core->table->ops->walk_looked(core->table, &walks);
 	phases->n_first_walks = walks.n_first;
 	core->walker.references += n;
@@ -599,7 +612,7 @@ queue_data(struct core_phases *phases, struct core *core)
 static void
 chunk_run(struct core_phases *phases, struct core *core)
 {
-	const uint64_t *frames = chunk_frames(phases);
+	const uint64_t *frames = chunk_frames(phases, core);
 
 	run_first(phases, core, frames);
 	run_second(phases, core, frames);

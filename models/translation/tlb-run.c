@@ -120,6 +120,16 @@ use_row16(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	return found;
 }
 
+static ALWAYS_INLINE VECTORS unsigned
+use_row(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
+	unsigned ways, unsigned kind)
+{
+	return kind == 4   ? use_row4(tags, frames, tag, frame, ways)
+	       : kind == 8 ? use_row8(tags, frames, tag, frame, ways)
+			   : use_row16(tags, frames, tag, frame, ways,
+				       kind == 16);
+}
+
 /* kind: how many ways fit, 4, 8, 12, 16; a constant as `frames` is. */
 static ALWAYS_INLINE VECTORS unsigned
 run_rows(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
@@ -137,15 +147,12 @@ run_rows(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 		unsigned shift = tlb->shift_of[code_of_tag(new)];
 		size_t first = (size_t)tlb_set(tlb, new >> shift) * ways;
 		uint64_t *tags = &column.tag[first];
-		uint64_t *framed = frames ? &column.frame[first] : NULL;
 
 		if (frames)
 			frame = physical[j] >> shift << shift;
 		old = tags[ways - 1];
-		found = kind == 4   ? use_row4(tags, framed, new, frame, ways)
-			: kind == 8 ? use_row8(tags, framed, new, frame, ways)
-				    : use_row16(tags, framed, new, frame, ways,
-						kind == 16);
+		found = use_row(tags, frames ? &column.frame[first] : NULL, new,
+				frame, ways, kind);
 		if (unlikely((old ^ new) >> TLB_SIZE_SHIFT & 3) && !found)
 			tlb_resize(tlb, old, key_of_tag(new));
 		list[missed] = (uint16_t)j;
@@ -154,21 +161,63 @@ run_rows(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 	return missed;
 }
 
-#define RUN_ROWS(kind, frames)                                         \
-	static VECTORS unsigned run_rows_##kind##_##frames(            \
-		struct tlb *tlb, const struct tlb_uses *uses,          \
-		uint16_t *list, unsigned n)                            \
-	{                                                              \
-		return run_rows(tlb, uses, list, n, kind, frames != 0); \
+/*
+ * The same where sizes can't change: the array is full of pages of one size,
+ * uses are of that size, and sets are a power of two.
+ */
+static ALWAYS_INLINE VECTORS unsigned
+run_steady(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
+	   unsigned n, unsigned kind, bool frames)
+{
+	const uint64_t *tag = uses->tag, *physical = uses->physical;
+	uint64_t *const tags = tlb->column.tag, *const frame = tlb->column.frame;
+	const uint64_t mask = uses->mask, low = uses->low;
+	const uint64_t set_mask = tlb->set_mask;
+	const unsigned ways = tlb->ways;
+	const unsigned shift = tlb->shift_of[code_of_tag((tag[*list] & mask) | low)];
+	unsigned missed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned j = list[i];
+		uint64_t new = (tag[j] & mask) | low;
+		uint64_t first = (new >> shift & set_mask) * ways;
+		unsigned found =
+			use_row(tags + first, frames ? frame + first : NULL,
+				new, frames ? physical[j] >> shift << shift : 0,
+				ways, kind);
+
+		list[missed] = (uint16_t)j;
+		missed += !found;
 	}
-RUN_ROWS(4, 0)
-RUN_ROWS(8, 0)
-RUN_ROWS(12, 0)
-RUN_ROWS(16, 0)
-RUN_ROWS(4, 1)
-RUN_ROWS(8, 1)
-RUN_ROWS(12, 1)
-RUN_ROWS(16, 1)
+	return missed;
+}
+
+static bool
+is_steady(const struct tlb *tlb, const struct tlb_uses *uses, unsigned j)
+{
+	unsigned code = code_of_tag((uses->tag[j] & uses->mask) | uses->low);
+
+	return uses->same_size && tlb->used_by[code] == tlb->entries &&
+	       (tlb->set_mask || tlb->sets == 1);
+}
+
+#define RUN_ROWS(kind, frames)                                                 \
+	static VECTORS unsigned run_rows_##kind##_##frames(                    \
+		struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,  \
+		unsigned n)                                                    \
+	{                                                                      \
+		return is_steady(tlb, uses, *list)                                    \
+			       ? run_steady(tlb, uses, list, n, kind, frames)  \
+			       : run_rows(tlb, uses, list, n, kind, frames);   \
+	}
+RUN_ROWS(4, false)
+RUN_ROWS(8, false)
+RUN_ROWS(12, false)
+RUN_ROWS(16, false)
+RUN_ROWS(4, true)
+RUN_ROWS(8, true)
+RUN_ROWS(12, true)
+RUN_ROWS(16, true)
 
 /* Without vectors, and for arrays that are not in rows. */
 static unsigned
@@ -205,10 +254,14 @@ tlb_run(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 	static unsigned (*const run[2][4])(struct tlb *,
 					   const struct tlb_uses *, uint16_t *,
 					   unsigned) = {
-		{ run_rows_4_0, run_rows_8_0, run_rows_12_0, run_rows_16_0 },
-		{ run_rows_4_1, run_rows_8_1, run_rows_12_1, run_rows_16_1 },
+		{ run_rows_4_false, run_rows_8_false, run_rows_12_false,
+		  run_rows_16_false },
+		{ run_rows_4_true, run_rows_8_true, run_rows_12_true,
+		  run_rows_16_true },
 	};
 
+	if (!n)
+		return 0;
 	if (!tlb->rows || !tlb->vectors)
 		return run_each(tlb, uses, list, n);
 	return run[uses->physical != NULL][(tlb->ways - 1) / 4](tlb, uses, list,

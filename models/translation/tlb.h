@@ -350,6 +350,7 @@ struct tlb_uses {
 	uint64_t mask, low;
 	const uint64_t *physical; /* of any byte of the page; NULL: no frames */
 	uint64_t stamp;
+	bool same_size; /* all pages */
 };
 
 /*
