@@ -134,6 +134,13 @@ add_costs(struct core *core)
 		hierarchy_run(core->hierarchy, &pending->queue);
 		walker_charge(&core->walker, &pending->queue, pending->cost);
 	}
+	for (unsigned i = 0; i < pending->n_faulted; i++) {
+		const uint32_t *cost =
+			&pending->cost[pending->faulted_reference[i]];
+
+		core->walker.faulted_cycles +=
+			cost[pending->faulted_references[i]] - cost[0];
+	}
 	for (unsigned i = 0; i < misses->n; i++) {
 		const uint32_t *cost = &pending->cost[pending->reference[i]];
 
@@ -163,7 +170,7 @@ core_settle(struct core *core)
 	misses->space = core->space;
 	if (misses->n)
 		core->kernel.missed(core->kernel.context, misses);
-	misses->n = misses->n_first = 0;
+	misses->n = misses->n_first = pending->n_faulted = 0;
 	pending->queue.n = 0;
 	pending->queue.data = false;
 }
@@ -192,8 +199,13 @@ fault(struct core *core, const struct core_page *page,
       const struct table_reference *references, unsigned n,
       struct mapping *mapping)
 {
-	core_settle(core);
-	walker_fault(&core->walker, references, n);
+	struct core_pending *pending = core->pending;
+	unsigned i = pending->n_faulted++;
+
+	pending->faulted_reference[i] = (uint16_t)pending->queue.n;
+	pending->faulted_references[i] = (uint8_t)n;
+	core_queue_walk(core, references, n);
+	walker_fault(&core->walker, n);
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
 				  page->position, mapping);
@@ -261,7 +273,7 @@ lookup_l2(struct core *core, struct core_page *page)
 	struct mapping mapping;
 	unsigned n;
 
-	core_make_room(core, 1, TABLE_REFERENCES_MAX);
+	core_make_room(core, 1, 2 * TABLE_REFERENCES_MAX);
 	core->counts.l1_misses[page->side]++;
 	core->l2_now++;
 	if (at.array) {

@@ -11,9 +11,9 @@
  *	queue   w w w d w d ...          references of walks, each walk's together,
  *	                                 and, if core->heavy, those of data
  *
- * Settled are they when the queue is full, before a fault (whose kernel wants
- * to know what was touched), at the end of each core_feed and core_pass_feed,
- * and, where data goes through the caches at once, before it does.
+ * Settled are they when the queue is full, at the end of each core_feed and
+ * core_pass_feed, and, where data goes through the caches at once, before it
+ * does.
  */
 #ifndef MODELS_TRANSLATION_CORE_MISS_H
 #define MODELS_TRANSLATION_CORE_MISS_H
@@ -25,6 +25,10 @@ struct core_pending {
 	/* by miss: of its walk, where in the queue */
 	uint16_t reference[CORE_PENDING];
 	uint8_t references[CORE_PENDING];
+	/* walks that ended in faults: as above */
+	unsigned n_faulted;
+	uint16_t faulted_reference[CORE_PENDING + 1];
+	uint8_t faulted_references[CORE_PENDING + 1];
 	struct hierarchy_queue queue;
 	uint32_t cost[HIERARCHY_QUEUE + 1]; /* scratch: of all before */
 };
@@ -137,6 +141,15 @@ core_denied(const struct core_page *page, const struct mapping *mapping)
 	return !mapping->shift || (page->write && !mapping->writable);
 }
 
+static ALWAYS_INLINE void
+core_queue_walk(struct core *core, const struct table_reference *references,
+		unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		core_queue(core, references[i].address, USE_WALK,
+			   references[i].level);
+}
+
 /* The walk found its page: queue what it read. */
 static ALWAYS_INLINE void
 core_add_walk(struct core *core, const struct core_page *page,
@@ -148,9 +161,7 @@ core_add_walk(struct core *core, const struct core_page *page,
 	if (unlikely(!mapping->accessed))
 		core_add_first(core, miss);
 	core->walker.references += n;
-	for (unsigned i = 0; i < n; i++)
-		core_queue(core, references[i].address, USE_WALK,
-			   references[i].level);
+	core_queue_walk(core, references, n);
 }
 
 /* One line of data or code, at once or queued. */

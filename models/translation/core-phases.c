@@ -30,7 +30,7 @@
 #include "analyzer/vectors.h"
 
 #define CHUNK	    256u
-#define CHUNK_LEAST 16u /* after what ended one: ends come in crowds */
+#define CHUNK_LEAST 8u  /* after what ended one: ends come in crowds */
 #define NEAR_END    (4096u - 64u)
 #define CLASSES	    (CORE_SIDES * TLB_SIZES)
 

@@ -89,8 +89,7 @@ struct core_kernel {
 	int (*fault)(void *context, uint32_t space, uint64_t address,
 		     enum site_kind kind, uint64_t position,
 		     struct mapping *mapping);
-	/* In order; not always at once, but before the next fault and the end
-	 * of core_feed */
+	/* In order; not always at once, but before the end of core_feed */
 	void (*missed)(void *context, const struct core_misses *misses);
 };
 

@@ -66,25 +66,6 @@ walker_grow(struct walker *walker, uint64_t cycles)
 }
 
 void
-walker_fault(struct walker *walker, const struct table_reference *references,
-	     unsigned n)
-{
-	uint64_t sum = walker->overhead;
-
-	for (unsigned i = 0; i < n; i++) {
-		enum hierarchy_place place;
-
-		sum += hierarchy_access(walker->hierarchy,
-					references[i].address, USE_WALK,
-					&place);
-		walker->found[references[i].level][place]++;
-	}
-	walker->faulted++;
-	walker->faulted_references += n;
-	walker->faulted_cycles += sum;
-}
-
-void
 walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	      uint32_t *cost)
 {

@@ -66,9 +66,14 @@ walker_find(struct walker *walker, struct table *table, uint64_t address,
 	return n;
 }
 
-/* The other half of a walk that ended in a fault. */
-void walker_fault(struct walker *walker,
-		  const struct table_reference *references, unsigned n);
+/* A walk of n references ended in a fault; what they cost is to be added. */
+static inline void
+walker_fault(struct walker *walker, unsigned n)
+{
+	walker->faulted++;
+	walker->faulted_references += n;
+	walker->faulted_cycles += walker->overhead;
+}
 
 /*
  * The other half of walks that found their pages.  First what the references of
