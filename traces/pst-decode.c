@@ -159,6 +159,23 @@ due_first(uint32_t *due, uint32_t slot, const uint32_t *row)
 			 _mm_add_epi32(first, _mm_loadu_si128(in + 1)));
 }
 
+/* All bits or none, and no compiler makes a branch of it. */
+static ALWAYS_INLINE uint64_t
+mask_of(bool condition)
+{
+	uint64_t mask = -(uint64_t)condition;
+
+	__asm__("" : "+r"(mask));
+	return mask;
+}
+
+/* a where the mask is set, else b. */
+static ALWAYS_INLINE uint64_t
+choose(uint64_t mask, uint64_t a, uint64_t b)
+{
+	return b ^ ((a ^ b) & mask);
+}
+
 /*
  * get_step where which steps were guessed is anyone's guess: without a branch on
  * that, unless the step takes more than a byte.
@@ -174,8 +191,8 @@ choose_step(struct codec *codec, uint32_t previous, uint32_t guess,
 		return missed ? get_step(codec, previous) : guess;
 	value = *in - 1u;
 	step = previous + (value >> 1 ^ -(value & 1));
-	step = *in ? step : codec->follower[previous];
-	step = missed ? step : guess;
+	step = (uint32_t)choose(mask_of(*in), step, codec->follower[previous]);
+	step = (uint32_t)choose(mask_of(missed), step, guess);
 	codec->in[CODEC_STEPS] = in + missed;
 	return step < codec->n_steps ? step : UINT32_MAX;
 }
@@ -275,7 +292,7 @@ decode_mixed_roots(struct codec *codec, uint64_t *root, uint32_t n)
 		uint64_t last = slot->last, stride = last + slot->stride;
 		uint64_t offset = root[slot->back - 1] + slot->offset;
 		uint64_t change = stride ^ offset, value, given;
-		unsigned missed = due & 1, code = missed ? *control : 0;
+		unsigned missed = due & 1, code = *control & -missed;
 		unsigned coded = code != 0, width = (code - coded) / 8;
 		unsigned back = (code - coded) % 8;
 		uint64_t other = -(uint64_t)(missed & !coded);
@@ -289,13 +306,14 @@ decode_mixed_roots(struct codec *codec, uint64_t *root, uint32_t n)
 			unused[width];
 		in[width] += (size_t)coded << width;
 		control += missed;
-		given = root[-(int)back];
-		given = (back ? given : last) + (uint64_t)delta;
+		given = choose(mask_of(back), root[-(int)back], last) +
+			(uint64_t)delta;
 		value = stride ^ (change & ((uint64_t)slot->mode ^ other));
-		value = coded ? given : value;
+		value = choose(mask_of(coded), given, value);
 		*root = value;
 		slot->mode = (int8_t)(slot->mode ^ (int8_t)other);
-		slot->back = back ? (int8_t)(1 - (int)back) : slot->back;
+		slot->back = (int8_t)choose(mask_of(back), 1 - (uint64_t)back,
+					    (uint64_t)slot->back);
 		slot->stride = value - last;
 		slot->last = value;
 		slot->offset = value - root[slot->back - 1];
