@@ -451,6 +451,26 @@ run_above_leaves(struct core_phases *phases, struct tlb *tlb,
 	return keep_flagged(phases->flag, list, n);
 }
 
+/*
+ * Of an array of one set: leave out uses of what was used just before, which find
+ * it and change nothing, whatever the policy.
+ */
+static unsigned
+skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
+{
+	uint64_t last = TLB_FREE;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t tag = uses->tag[list[i]] & uses->mask;
+
+		list[kept] = list[i];
+		kept += tag != last;
+		last = tag;
+	}
+	return kept;
+}
+
 static unsigned
 run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 	       uint16_t *list, unsigned n)
@@ -467,10 +487,12 @@ run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 
 	if (!tlb->entries)
 		return n;
-	if (likely(!(phases->classes & ~small)))
-		m = tlb_run(tlb, &uses, list, n);
-	else
+	if (unlikely(phases->classes & ~small)) {
 		m = run_above_leaves(phases, tlb, &uses, level, list, n);
+	} else {
+		m = tlb->sets == 1 ? skip_repeats(&uses, list, n) : n;
+		m = tlb_run(tlb, &uses, list, m);
+	}
 	pwc->lookups[level - PWC_LOWEST] += n;
 	pwc->hits[level - PWC_LOWEST] += n - m;
 	return m;
