@@ -330,6 +330,21 @@ radix_look(struct table *table, const uint64_t *address, unsigned n,
 	return n;
 }
 
+static void
+radix_prefetch(const struct table *table, const uint64_t *address, unsigned n)
+{
+	const struct radix *radix = (const struct radix *)table;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t region = address[i] >> 21;
+		const struct recent *recent = &radix->recent[region % RECENT];
+
+		if (likely(recent->region == region))
+			__builtin_prefetch(
+				&recent->node->entry[index_at(address[i], 1)]);
+	}
+}
+
 /* Of a walk that reads more than two entries, or ends at a large page. */
 static NOINLINE unsigned
 list_levels(const struct node *node, unsigned i, unsigned level, unsigned from,
@@ -566,6 +581,7 @@ const struct table_ops radix_table = {
 	.walk_from = radix_walk_from,
 	.look = radix_look,
 	.walk_looked = radix_walk_looked,
+	.prefetch = radix_prefetch,
 	.map = radix_map,
 	.unmap = radix_unmap,
 	.bytes = radix_bytes,

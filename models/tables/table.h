@@ -93,12 +93,16 @@ struct table_ops {
 	 * For many walks at once: where those for these addresses would end, up
 	 * to the first that finds no page; returns how many.  Changes nothing
 	 * that shows.  Then the walks, as by walk_from; returns the number of
-	 * references.  Both NULL: only one by one.
+	 * references.  All three NULL: only one by one.
 	 */
 	unsigned (*look)(struct table *table, const uint64_t *address,
 			 unsigned n, const struct table_looks *looks);
 	unsigned (*walk_looked)(struct table *table,
 				struct table_walks *walks);
+	/* These addresses will be looked for soon: start fetching what that
+	 * reads here. */
+	void (*prefetch)(const struct table *table, const uint64_t *address,
+			 unsigned n);
 	/* Map the page of mapping->shift at address, replacing what is there.
 	 * 0, -ENOMEM. */
 	int (*map)(struct table *table, uint64_t address,

@@ -662,13 +662,29 @@ count_accesses(struct core *core, const struct batch *batch, uint32_t from,
 	core_count(core, kinds, 0, begun);
 }
 
+/* The accesses up to a chunk behind this one will be looked for: those of which
+ * that was not said yet. */
+static uint32_t
+look_ahead(const struct core *core, const struct batch *batch, uint32_t ahead,
+	   uint32_t i, uint32_t to)
+{
+	uint32_t from = ahead > i ? ahead : i;
+	uint32_t end = to - i < CHUNK ? to : i + CHUNK;
+
+	if (from >= end)
+		return ahead;
+	core->table->ops->prefetch(core->table, batch->address + from,
+				   end - from);
+	return end;
+}
+
 int
 core_feed_phases(struct core *core, const struct batch *batch, uint32_t from,
 		 uint32_t to)
 {
 	struct core_phases *phases = core->phases;
 	unsigned most = CHUNK;
-	uint32_t i = from;
+	uint32_t i = from, ahead = from;
 	int error = 0;
 
 	phases_begin(phases, core);
@@ -682,9 +698,10 @@ core_feed_phases(struct core *core, const struct batch *batch, uint32_t from,
 		phases->address = batch->address + i;
 		phases->site = batch->site + i;
 		chunk_begin(phases, core, n);
+		i += phases->n;
+		ahead = look_ahead(core, batch, ahead, i, to);
 		if (phases->n)
 			chunk_run(phases, core);
-		i += phases->n;
 		most = most < CHUNK ? 2 * most : CHUNK;
 		if (phases->n == n)
 			continue;
