@@ -284,6 +284,11 @@ config_of(char *policy, unsigned shape)
 		{ [CORE_L1D] = { 20, 5, NULL, 0, 1 },
 		  [CORE_L1I] = { 7, 7, NULL, 0, 1 },
 		  [CORE_L2] = { 48, 3, NULL, 8, 1 } },
+		/* sets that are no power of two */
+		{ [CORE_L1D] = { 24, 4, NULL, 0, 1 },
+		  [CORE_L1D_2M] = { 6, 2, NULL, 0, 2 },
+		  [CORE_L1I] = { 12, 4, NULL, 0, 1 },
+		  [CORE_L2] = { 60, 5, NULL, 9, 3 } },
 	};
 
 	memcpy(config.tlb, shapes[shape], sizeof(config.tlb));
@@ -494,6 +499,22 @@ fill_heavy(struct world *world, uint64_t *random, enum mix mix, uint64_t pages)
 	}
 }
 
+/* As on a host without AVX-512; before the first access. */
+static void
+forgo_vectors(struct world *world)
+{
+	struct hierarchy *h = world->hierarchy;
+	struct cache *cache[] = { &h->l1d, &h->l1i, &h->l2, &h->l3 };
+
+	world->core.vectors = false;
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		world->core.tlb[i].vectors = false;
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		world->core.walker.pwc.level[i].vectors = false;
+	for (unsigned i = 0; i < ARRAY_SIZE(cache); i++)
+		cache[i]->rows = false;
+}
+
 /*
  * Where most accesses miss: the loop for it, the queue of walks and data, and
  * what ends them in mid-batch: faults that split, unmap and protect others.
@@ -504,15 +525,17 @@ heavy_batches_equal_their_twin(void **state)
 	static struct world real, slow;
 
 	(void)state;
-	for (unsigned k = 0; k < 3 * 2 * MIXES; k++) {
-		struct core_config config = config_of(lru, k % 3);
-		enum mix mix = k / 3 % MIXES;
+	for (unsigned k = 0; k < 4 * 2 * MIXES; k++) {
+		struct core_config config = config_of(lru, k % 4);
+		enum mix mix = k / 4 % MIXES;
 		uint64_t random = 815 + k;
 		unsigned heavy = 0;
 
-		config.data_cached = k / 3 / MIXES;
+		config.data_cached = k / 4 / MIXES;
 		world_open_with(&real, &config, &small_caches, false);
 		world_open_with(&slow, &config, &small_caches, true);
+		if ((k + k / 4 + k / 4 / MIXES) & 1)
+			forgo_vectors(&real);
 		real.turmoil = slow.turmoil = true;
 		for (unsigned round = 0; round < 60; round++) {
 			uint32_t space = (uint32_t)(round / 5 % 3);
@@ -540,24 +563,27 @@ heavy_batches_equal_their_twin(void **state)
 static void
 heavy_batches_equal_plain_ones(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name };
+	char *const policies[] = { lru, fifo, random_name, plru };
 	static struct world heavy, plain;
 
 	(void)state;
-	for (unsigned k = 0; k < 24; k++) {
+	for (unsigned k = 0; k < 48; k++) {
 		struct core_config config =
-			config_of(policies[k % 3], k / 3 % 2);
+			config_of(policies[k % 4], k / 4 % 2);
 		struct hierarchy_config caches = small_caches;
 		uint64_t random = 4242 + k;
 
-		config.tlb[CORE_L1D].replacement = lru;
-		config.data_cached = k & 1;
-		caches.l1d.replacement = k / 6 ? CACHE_PLRU : CACHE_LRU;
+		if (k % 4 == 3 && config.tlb[CORE_L2].ways == 12)
+			config.tlb[CORE_L2].ways = 8;
+		config.data_cached = k / 8 & 1;
+		caches.l1d.replacement = k / 6 % 4 ? CACHE_PLRU : CACHE_LRU;
 		caches.l2.replacement = k / 6 % 4;
 		caches.l3.replacement = (k / 6 + 2) % 3;
 		caches.levels.inclusive = k % 4 == 3;
 		caches.levels.walks = k % 5 == 0;
 		world_open_with(&heavy, &config, &caches, false);
+		if (k / 24)
+			forgo_vectors(&heavy);
 		config.plain = true;
 		world_open_with(&plain, &config, &caches, false);
 		heavy.turmoil = plain.turmoil = true;

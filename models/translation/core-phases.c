@@ -46,7 +46,6 @@ struct class {
 struct core_phases {
 	struct class class[CLASSES];
 	bool pieces; /* some pages are held in pieces */
-	bool vectors;
 	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
 
 	/* a chunk: n accesses of the batch from `first` on */
@@ -81,8 +80,6 @@ core_phases_open(void)
 
 	for (unsigned j = 0; phases && j < CHUNK; j++)
 		phases->all[j] = (uint16_t)j;
-	if (phases)
-		phases->vectors = vectors_at_hand();
 	return phases;
 }
 
@@ -211,15 +208,12 @@ chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 	n = core->table->ops->look(core->table, phases->address, n, &looks);
 	while (j < n) {
 		unsigned end = j + 8 < n ? j + 8 : n;
+		unsigned plain =
+			core->vectors ? take_plain(phases, j, n) : j;
 
-		if (phases->vectors) {
-			unsigned taken = take_plain(phases, j, n);
-
-			end = taken > j ? taken : end;
-			if (taken > j) {
-				j = taken;
-				continue;
-			}
+		if (plain > j) {
+			j = plain;
+			continue;
 		}
 		while (j < end && take_one(phases, core, j))
 			j++;

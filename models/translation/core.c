@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "analyzer/vectors.h"
 
 #define NEAR_END (4096u - 64u) /* of a page: a short access may cross */
 #define HEAVY	 8u	       /* one walk in so many accesses is heavy */
@@ -157,6 +158,7 @@ core_init(struct core *core, const struct core_config *config,
 			       .hierarchy = hierarchy,
 			       .data_cached = config->data_cached,
 			       .plain = config->plain,
+			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
 			       .now = 1,
