@@ -13,8 +13,8 @@ int
 batch_init(struct batch *batch)
 {
 	*batch = (struct batch){ 0 };
-	batch->address = calloc(BATCH_ACCESSES + BATCH_SPARE,
-				sizeof(*batch->address));
+	batch->address =
+		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(*batch->address));
 	batch->site =
 		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(*batch->site));
 	batch->step =

@@ -165,15 +165,17 @@ partial_walks_are_tails(void **state)
 static void
 walks_ahead_are_walks(void **state)
 {
-	enum { N = 64 };
+	enum {
+		N = 64
+	};
 	uint64_t address[N], page[N], reference[N * TABLE_LEVELS_MAX + 1];
 	uint8_t from[N], level[N * TABLE_LEVELS_MAX + 1], references[N];
 	uint16_t list[N], first[N];
 	void *at[N];
-	struct table_walks walks = { address, { page, at }, from,
-				     list,    N,	    reference,
-				     level,   references,   first,
-				     0 };
+	struct table_walks walks = {
+		address,   { page, at }, from,	     list,  N,
+		reference, level,	 references, first, 0
+	};
 	struct fixture f;
 	unsigned all = 0;
 

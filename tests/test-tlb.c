@@ -327,8 +327,9 @@ compare_runs(unsigned entries, unsigned ways, char *policy, unsigned k)
 	struct tlb tlb[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(
-			tlb_columns_init(&columns[i], entries + 1u, true), 0);
+		assert_int_equal(tlb_columns_init(&columns[i], entries + 1u,
+						  true),
+				 0);
 		assert_int_equal(tlb_init(&tlb[i], &config,
 					  own ? NULL : &columns[i], 1, 7),
 				 0);

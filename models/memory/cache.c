@@ -411,12 +411,12 @@ run_rows(struct cache *cache, const uint64_t *physical, uint16_t *list,
 	return missed;
 }
 
-#define RUN_ROWS(name, lru, far)                                         \
-	static VECTORS unsigned run_rows_##name(                         \
-		struct cache *cache, const uint64_t *physical,           \
-		uint16_t *list, unsigned n)                              \
-	{                                                                \
-		return run_rows(cache, physical, list, n, lru, far);     \
+#define RUN_ROWS(name, lru, far)                                            \
+	static VECTORS unsigned run_rows_##name(struct cache *cache,        \
+						const uint64_t *physical,   \
+						uint16_t *list, unsigned n) \
+	{                                                                   \
+		return run_rows(cache, physical, list, n, lru, far);        \
 	}
 RUN_ROWS(fifo, false, true)
 RUN_ROWS(near, true, false)

@@ -110,8 +110,8 @@ struct hierarchy_queue {
 	unsigned n;
 	bool data; /* there are others than USE_WALK */
 	uint64_t physical[HIERARCHY_QUEUE];
-	uint8_t use[HIERARCHY_QUEUE];	/* enum hierarchy_use */
-	uint8_t mark[HIERARCHY_QUEUE];	/* the owner's: not looked at here */
+	uint8_t use[HIERARCHY_QUEUE];  /* enum hierarchy_use */
+	uint8_t mark[HIERARCHY_QUEUE]; /* the owner's: not looked at here */
 	/* out */
 	uint8_t place[HIERARCHY_QUEUE];
 	uint16_t list[2][HIERARCHY_QUEUE]; /* scratch */

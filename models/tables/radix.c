@@ -29,7 +29,8 @@
 struct node {
 	uint64_t entry[ENTRIES];
 	uint64_t physical;
-	uint64_t above[TABLE_LEVELS_MAX + 1]; /* by level: the entries on the way */
+	uint64_t above[TABLE_LEVELS_MAX +
+		       1]; /* by level: the entries on the way */
 	uint32_t used;
 };
 
@@ -41,7 +42,7 @@ struct node {
 #define NO_REGION UINT64_MAX
 
 struct recent {
-	uint64_t region;   /* address >> 21; NO_REGION: empty */
+	uint64_t region; /* address >> 21; NO_REGION: empty */
 	struct node *node;
 };
 
@@ -298,8 +299,8 @@ look_anew(struct radix *radix, uint64_t address, uint64_t *page, void **at)
 
 	if (!end.node || !end.node->entry[end.i])
 		return false;
-	*page = end.node->entry[end.i] |
-		(uint64_t)(end.level - 1) << TABLE_CODE_SHIFT;
+	*page = end.node->entry[end.i] | (uint64_t)(end.level - 1)
+						 << TABLE_CODE_SHIFT;
 	*at = end.node;
 	return true;
 }

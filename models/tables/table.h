@@ -97,8 +97,7 @@ struct table_ops {
 	 */
 	unsigned (*look)(struct table *table, const uint64_t *address,
 			 unsigned n, const struct table_looks *looks);
-	unsigned (*walk_looked)(struct table *table,
-				struct table_walks *walks);
+	unsigned (*walk_looked)(struct table *table, struct table_walks *walks);
 	/* These addresses will be looked for soon: start fetching what that
 	 * reads here. */
 	void (*prefetch)(const struct table *table, const uint64_t *address,

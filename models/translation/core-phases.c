@@ -30,12 +30,13 @@
 #include "analyzer/vectors.h"
 
 #define CHUNK	    256u
-#define CHUNK_LEAST 8u  /* after what ended one: ends come in crowds */
+#define CHUNK_LEAST 8u /* after what ended one: ends come in crowds */
 #define NEAR_END    (4096u - 64u)
 #define CLASSES	    (CORE_SIDES * TLB_SIZES)
 
 /* What accesses of a side to pages of a size have in common. */
-struct class {
+struct class
+{
 	struct tlb *l1, *l2; /* where they go, or NULL */
 	uint64_t low1, low2; /* of their tags */
 	uint8_t shift1, shift2;
@@ -45,7 +46,7 @@ struct class {
 
 struct core_phases {
 	struct class class[CLASSES];
-	bool pieces; /* some pages are held in pieces */
+	bool pieces;	     /* some pages are held in pieces */
 	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
 
 	/* a chunk: n accesses of the batch from `first` on */
@@ -96,9 +97,9 @@ class_init(struct class *class, const struct core *core, enum core_side side,
 	class->shift1 = (uint8_t)TLB_SHIFT(class->code1);
 	class->shift2 = (uint8_t)TLB_SHIFT(class->code2);
 	class->low1 = TLB_ALWAYS | core->asid |
-		      (uint64_t)class->code1 << TLB_SIZE_SHIFT;
+		      (uint64_t) class->code1 << TLB_SIZE_SHIFT;
 	class->low2 = TLB_ALWAYS | core->asid |
-		      (uint64_t)class->code2 << TLB_SIZE_SHIFT;
+		      (uint64_t) class->code2 << TLB_SIZE_SHIFT;
 	class->open = !l1->overlaps[code];
 }
 
@@ -169,19 +170,22 @@ take_plain(struct core_phases *phases, unsigned j, unsigned n)
 	for (; j + 8 <= n; j += 8) {
 		__m512i address = _mm512_loadu_si512(phases->address + j);
 		__m512i page = _mm512_loadu_si512(phases->page + j);
-		__m512i ref = _mm512_cvtepu32_epi64(_mm256_loadu_si256(
-			(const void *)(phases->site + j)));
+		__m512i ref = _mm512_cvtepu32_epi64(
+			_mm256_loadu_si256((const void *)(phases->site + j)));
 		__m512i of = _mm512_and_si512(ref, kind);
 		__mmask8 fixed = _mm512_testn_epi64_mask(page, writable);
 		/* a store or modify: 1 or 2, so 2 or 3 here */
-		__mmask8 bad = _mm512_mask_test_epi64_mask(
-			fixed, _mm512_add_epi64(of, one), writes);
+		__mmask8 bad =
+			_mm512_mask_test_epi64_mask(fixed,
+						    _mm512_add_epi64(of, one),
+						    writes);
 
 		bad |= _mm512_cmpeq_epi64_mask(of, kind); /* a fetch */
 		bad |= _mm512_test_epi64_mask(ref, wide);
 		bad |= _mm512_test_epi64_mask(page, code);
-		bad |= _mm512_cmpgt_epu64_mask(
-			_mm512_and_si512(address, offset), near_end);
+		bad |= _mm512_cmpgt_epu64_mask(_mm512_and_si512(address,
+								offset),
+					       near_end);
 		if (bad)
 			break;
 		address = _mm512_or_si512(_mm512_andnot_si512(offset, address),
@@ -208,8 +212,7 @@ chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 	n = core->table->ops->look(core->table, phases->address, n, &looks);
 	while (j < n) {
 		unsigned end = j + 8 < n ? j + 8 : n;
-		unsigned plain =
-			core->vectors ? take_plain(phases, j, n) : j;
+		unsigned plain = core->vectors ? take_plain(phases, j, n) : j;
 
 		if (plain > j) {
 			j = plain;
@@ -236,8 +239,8 @@ chunk_frames(struct core_phases *phases, const struct core *core)
 		uint64_t offset =
 			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
 
-		phases->physical[j] = (page & ~offset) |
-				      (phases->address[j] & offset);
+		phases->physical[j] =
+			(page & ~offset) | (phases->address[j] & offset);
 	}
 	return phases->physical;
 }
@@ -284,16 +287,15 @@ classes_of(const struct core_phases *phases, bool second,
 
 /* The listed ones go through a level that keeps them in several arrays. */
 static NOINLINE unsigned
-run_arrays(struct core_phases *phases, const struct tlb_uses *uses,
-	   bool second, uint16_t *list, unsigned n)
+run_arrays(struct core_phases *phases, const struct tlb_uses *uses, bool second,
+	   uint16_t *list, unsigned n)
 {
 	unsigned left = phases->classes;
 
 	for (unsigned i = 0; i < n; i++)
 		phases->flag[list[i]] = 1;
 	while (left) {
-		const struct class *class =
-			&phases->class[__builtin_ctz(left)];
+		const struct class *class = &phases->class[__builtin_ctz(left)];
 		struct tlb *array = array_of(class, second);
 		unsigned bits = classes_of(phases, second, array), m = 0;
 
@@ -305,7 +307,7 @@ run_arrays(struct core_phases *phases, const struct tlb_uses *uses,
 
 			phases->part[m] = (uint16_t)j;
 			phases->flag[j] &=
-				(uint8_t)~(bits >> phases->class_of[j] & 1);
+				(uint8_t) ~(bits >> phases->class_of[j] & 1);
 			m += bits >> phases->class_of[j] & 1;
 		}
 		m = tlb_run(array, uses, phases->part, m);
@@ -320,8 +322,9 @@ static unsigned
 run_level(struct core_phases *phases, const struct tlb_uses *uses, bool second,
 	  uint16_t *list, unsigned n)
 {
-	struct tlb *array = array_of(
-		&phases->class[__builtin_ctz(phases->classes)], second);
+	struct tlb *array =
+		array_of(&phases->class[__builtin_ctz(phases->classes)],
+			 second);
 
 	if (classes_of(phases, second, array) != phases->classes)
 		return run_arrays(phases, uses, second, list, n);
@@ -379,8 +382,7 @@ second_tags(struct core_phases *phases)
 		return phases->tag1;
 	for (unsigned i = 0; i < phases->n_missed; i++) {
 		unsigned j = phases->missed[i];
-		const struct class *class =
-			&phases->class[phases->class_of[j]];
+		const struct class *class = &phases->class[phases->class_of[j]];
 
 		phases->tag2[j] =
 			(address[j] >> class->shift2 << class->shift2) |
@@ -404,8 +406,8 @@ run_second(struct core_phases *phases, struct core *core,
 	memcpy(phases->walks, phases->missed,
 	       phases->n_missed * sizeof(*phases->walks));
 	count_classes(phases, phases->walks, phases->n_missed, all);
-	phases->n_walks = run_level(phases, &uses, true, phases->walks,
-				    phases->n_missed);
+	phases->n_walks =
+		run_level(phases, &uses, true, phases->walks, phases->n_missed);
 	count_classes(phases, phases->walks, phases->n_walks, missed);
 	for (unsigned i = 0; i < CLASSES; i++) {
 		const struct class *class = &phases->class[i];

@@ -45,9 +45,9 @@ use_row4(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	if (frames) {
 		row = _mm256_loadu_si256((void *)frames);
 		new = _mm256_set1_epi64x((long long)frame);
-		_mm256_storeu_si256(
-			(void *)frames,
-			_mm256_mask_alignr_epi64(row, in, row, new, 3));
+		_mm256_storeu_si256((void *)frames,
+				    _mm256_mask_alignr_epi64(row, in, row, new,
+							     3));
 	}
 	return found;
 }
@@ -67,9 +67,9 @@ use_row8(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	if (frames) {
 		row = _mm512_loadu_si512(frames);
 		new = _mm512_set1_epi64((long long)frame);
-		_mm512_storeu_si512(
-			frames,
-			_mm512_mask_alignr_epi64(row, in, row, new, 7));
+		_mm512_storeu_si512(frames,
+				    _mm512_mask_alignr_epi64(row, in, row, new,
+							     7));
 	}
 	return found;
 }
@@ -83,9 +83,8 @@ take_in16(uint64_t *column, __m512i low, __m512i high, uint64_t value,
 	__m512i moved = _mm512_mask_alignr_epi64(high, (__mmask8)(in >> 8),
 						 high, low, 7);
 
-	_mm512_storeu_si512(column,
-			    _mm512_mask_alignr_epi64(low, (__mmask8)in, low,
-						     new, 7));
+	_mm512_storeu_si512(column, _mm512_mask_alignr_epi64(low, (__mmask8)in,
+							     low, new, 7));
 	if (whole)
 		_mm512_storeu_si512(column + 8, moved);
 	else
@@ -97,8 +96,8 @@ static ALWAYS_INLINE VECTORS __m512i
 high_of(const uint64_t *column, bool whole)
 {
 	return whole ? _mm512_loadu_si512(column + 8)
-		     : _mm512_castsi256_si512(_mm256_loadu_si256(
-			       (const void *)(column + 8)));
+		     : _mm512_castsi256_si512(
+			       _mm256_loadu_si256((const void *)(column + 8)));
 }
 
 /* 9 to 16 ways; whole: more than 12. */
@@ -124,10 +123,10 @@ static ALWAYS_INLINE VECTORS unsigned
 use_row(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	unsigned ways, unsigned kind)
 {
-	return kind == 4   ? use_row4(tags, frames, tag, frame, ways)
-	       : kind == 8 ? use_row8(tags, frames, tag, frame, ways)
-			   : use_row16(tags, frames, tag, frame, ways,
-				       kind == 16);
+	return kind == 4 ? use_row4(tags, frames, tag, frame, ways)
+	       : kind == 8
+		       ? use_row8(tags, frames, tag, frame, ways)
+		       : use_row16(tags, frames, tag, frame, ways, kind == 16);
 }
 
 /* kind: how many ways fit, 4, 8, 12, 16; a constant as `frames` is. */
@@ -170,17 +169,19 @@ run_steady(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 	   unsigned n, unsigned kind, bool frames)
 {
 	const uint64_t *tag = uses->tag, *physical = uses->physical;
-	uint64_t *const tags = tlb->column.tag, *const frame = tlb->column.frame;
+	uint64_t *const tags = tlb->column.tag, *const frame =
+							tlb->column.frame;
 	const uint64_t mask = uses->mask, low = uses->low;
 	const uint64_t set_mask = tlb->set_mask;
 	const unsigned ways = tlb->ways;
-	const unsigned shift = tlb->shift_of[code_of_tag((tag[*list] & mask) | low)];
+	const unsigned shift =
+		tlb->shift_of[code_of_tag((tag[*list] & mask) | low)];
 	unsigned missed = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned j = list[i];
 		uint64_t new = (tag[j] & mask) | low;
-		uint64_t first = (new >> shift & set_mask) * ways;
+		uint64_t first = (new >> shift &set_mask) * ways;
 		unsigned found =
 			use_row(tags + first, frames ? frame + first : NULL,
 				new, frames ? physical[j] >> shift << shift : 0,
@@ -201,14 +202,15 @@ is_steady(const struct tlb *tlb, const struct tlb_uses *uses, unsigned j)
 	       (tlb->set_mask || tlb->sets == 1);
 }
 
-#define RUN_ROWS(kind, frames)                                                 \
-	static VECTORS unsigned run_rows_##kind##_##frames(                    \
-		struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,  \
-		unsigned n)                                                    \
-	{                                                                      \
-		return is_steady(tlb, uses, *list)                                    \
-			       ? run_steady(tlb, uses, list, n, kind, frames)  \
-			       : run_rows(tlb, uses, list, n, kind, frames);   \
+#define RUN_ROWS(kind, frames)                                                \
+	static VECTORS unsigned                                               \
+		run_rows_##kind##_##frames(struct tlb *tlb,                   \
+					   const struct tlb_uses *uses,       \
+					   uint16_t *list, unsigned n)        \
+	{                                                                     \
+		return is_steady(tlb, uses, *list)                            \
+			       ? run_steady(tlb, uses, list, n, kind, frames) \
+			       : run_rows(tlb, uses, list, n, kind, frames);  \
 	}
 RUN_ROWS(4, false)
 RUN_ROWS(8, false)

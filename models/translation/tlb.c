@@ -355,8 +355,8 @@ make_row(struct tlb *tlb, uint32_t first)
 	struct tlb_columns *column = &tlb->column;
 
 	for (uint32_t i = first + 1; i < first + tlb->ways; i++)
-		for (uint32_t k = i; k > first && column->stamp[k] >
-							  column->stamp[k - 1];
+		for (uint32_t k = i;
+		     k > first && column->stamp[k] > column->stamp[k - 1];
 		     k--) {
 			swap(column->tag, k, k - 1);
 			swap(column->frame, k, k - 1);

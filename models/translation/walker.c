@@ -86,8 +86,8 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	cost[queue->n] = sum;
 	for (unsigned level = 0; level <= WALKER_NONE; level++)
 		for (unsigned place = 0; place < PLACES; place++)
-			walker->found[level][place] += found[0][level][place] +
-						       found[1][level][place];
+			walker->found[level][place] +=
+				found[0][level][place] + found[1][level][place];
 }
 
 /* Of all references to this level. */
