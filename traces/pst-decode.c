@@ -159,48 +159,9 @@ due_first(uint32_t *due, uint32_t slot, const uint32_t *row)
 			 _mm_add_epi32(first, _mm_loadu_si128(in + 1)));
 }
 
-/* All bits or none, and no compiler makes a branch of it. */
-static ALWAYS_INLINE uint64_t
-mask_of(bool condition)
-{
-	uint64_t mask = -(uint64_t)condition;
-
-	__asm__("" : "+r"(mask));
-	return mask;
-}
-
-/* a where the mask is set, else b. */
-static ALWAYS_INLINE uint64_t
-choose(uint64_t mask, uint64_t a, uint64_t b)
-{
-	return b ^ ((a ^ b) & mask);
-}
-
-/*
- * get_step where which steps were guessed is anyone's guess: without a branch on
- * that, unless the step takes more than a byte.
- */
-static ALWAYS_INLINE uint32_t
-choose_step(struct codec *codec, uint32_t previous, uint32_t guess,
-	    unsigned missed)
-{
-	const uint8_t *in = codec->in[CODEC_STEPS];
-	uint32_t value, step;
-
-	if (unlikely(in >= codec->limit || *in >= 128))
-		return missed ? get_step(codec, previous) : guess;
-	value = *in - 1u;
-	step = previous + (value >> 1 ^ -(value & 1));
-	step = (uint32_t)choose(mask_of(*in), step, codec->follower[previous]);
-	step = (uint32_t)choose(mask_of(missed), step, guess);
-	codec->in[CODEC_STEPS] = in + missed;
-	return step < codec->n_steps ? step : UINT32_MAX;
-}
-
-/* mixed: many steps were not guessed, and many were. */
-static ALWAYS_INLINE bool
+static bool
 decode_steps(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
-	     uint32_t *steps, struct found *found, bool mixed)
+	     uint32_t *steps, struct found *found)
 {
 	const struct codec_step *table = codec->step;
 	uint32_t *guess = codec->guess, *follower = codec->follower;
@@ -213,10 +174,8 @@ decode_steps(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
 		uint32_t number = guess[hash];
 		struct codec_step step;
 
-		if (mixed || flag & 1) {
-			number = mixed ? choose_step(codec, previous, number,
-						     flag & 1)
-				       : get_step(codec, previous);
+		if (flag & 1) {
+			number = get_step(codec, previous);
 			if (unlikely(number == UINT32_MAX))
 				return false;
 			guess[hash] = number;
@@ -271,76 +230,6 @@ decode_roots(struct codec *codec, uint64_t *root, uint32_t n)
 	return true;
 }
 
-/*
- * The roots where which of them were guessed is anyone's guess: as above, but
- * nothing branches on that, and all that get_root might read is read.  Bytes
- * that are wrong are noticed after the root that they were taken for.
- */
-static bool
-decode_mixed_roots(struct codec *codec, uint64_t *root, uint32_t n)
-{
-	static const uint8_t unused[4] = { 56, 48, 32, 0 };
-	const uint8_t *control = codec->in[CODEC_CONTROL];
-	const uint8_t *in[4], *limit = codec->limit;
-	uint8_t *slots = (uint8_t *)codec->slot;
-	bool wrong = false;
-
-	memcpy(in, &codec->in[CODEC_DELTA1], sizeof(in));
-	for (uint32_t i = 0; i < n && !wrong; i++, root++) {
-		uint32_t due = codec->due[i];
-		struct slot *slot = (void *)(slots + (due & -32u));
-		uint64_t last = slot->last, stride = last + slot->stride;
-		uint64_t offset = root[slot->back - 1] + slot->offset;
-		uint64_t change = stride ^ offset, value, given;
-		unsigned missed = due & 1, code = *control & -missed;
-		unsigned coded = code != 0, width = (code - coded) / 8;
-		unsigned back = (code - coded) % 8;
-		uint64_t other = -(uint64_t)(missed & !coded);
-		int64_t delta;
-
-		wrong = control >= limit || width > 3 || in[width & 3] > limit;
-		if (unlikely(wrong))
-			break;
-		memcpy(&delta, in[width], sizeof(delta));
-		delta = (int64_t)((uint64_t)delta << unused[width]) >>
-			unused[width];
-		in[width] += (size_t)coded << width;
-		control += missed;
-		given = choose(mask_of(back), root[-(int)back], last) +
-			(uint64_t)delta;
-		value = stride ^ (change & ((uint64_t)slot->mode ^ other));
-		value = choose(mask_of(coded), given, value);
-		*root = value;
-		slot->mode = (int8_t)(slot->mode ^ (int8_t)other);
-		slot->back = (int8_t)choose(mask_of(back), 1 - (uint64_t)back,
-					    (uint64_t)slot->back);
-		slot->stride = value - last;
-		slot->last = value;
-		slot->offset = value - root[slot->back - 1];
-	}
-	codec->in[CODEC_CONTROL] = control;
-	memcpy(&codec->in[CODEC_DELTA1], in, sizeof(in));
-	return !wrong;
-}
-
-_Static_assert(CODEC_HISTORY == 8, "decode_mixed_roots divides by it");
-
-/* Are neither nearly all nor nearly none of these steps, or their first roots,
- * as guessed? */
-static void
-count_missed(const uint8_t *flags, uint32_t n_steps, bool *steps, bool *roots)
-{
-	const uint32_t few = n_steps / 16;
-	uint32_t missed_steps = 0, missed_roots = 0;
-
-	for (uint32_t k = 0; k < n_steps; k++) {
-		missed_steps += flags[k] & 1;
-		missed_roots += flags[k] >> 1 & 1;
-	}
-	*steps = missed_steps > few && missed_steps < n_steps - few;
-	*roots = missed_roots > few && missed_roots < n_steps - few;
-}
-
 /* Accesses made, where guards make that depend on the roots. */
 static bool
 count_guarded(const struct codec *codec, const struct batch *batch,
@@ -368,24 +257,15 @@ codec_decode(struct codec *codec, size_t n_steps, uint32_t n,
 {
 	const uint8_t *flags = codec->in[CODEC_FLAGS];
 	size_t history_bytes = sizeof(codec->history);
-	bool mixed_steps, mixed_roots, done;
 	struct found found;
 
 	if (n_steps > (size_t)(codec->end[CODEC_FLAGS] - flags) ||
 	    n_steps > BATCH_ACCESSES || (n_steps && !codec->n_steps))
 		return -EBADMSG;
 	memcpy(batch->root - CODEC_HISTORY, codec->history, history_bytes);
-	count_missed(flags, (uint32_t)n_steps, &mixed_steps, &mixed_roots);
-	done = mixed_steps ? decode_steps(codec, flags, (uint32_t)n_steps,
-					  batch->step, &found, true)
-			   : decode_steps(codec, flags, (uint32_t)n_steps,
-					  batch->step, &found, false);
-	if (!done)
-		return -EBADMSG;
-	done = mixed_roots
-		       ? decode_mixed_roots(codec, batch->root, found.n_roots)
-		       : decode_roots(codec, batch->root, found.n_roots);
-	if (!done)
+	if (!decode_steps(codec, flags, (uint32_t)n_steps, batch->step,
+			  &found) ||
+	    !decode_roots(codec, batch->root, found.n_roots))
 		return -EBADMSG;
 	codec->in[CODEC_FLAGS] = flags + n_steps;
 	memcpy(codec->history, batch->root + found.n_roots - CODEC_HISTORY,
