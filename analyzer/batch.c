@@ -13,8 +13,10 @@ int
 batch_init(struct batch *batch)
 {
 	*batch = (struct batch){ 0 };
-	batch->address = calloc(BATCH_ACCESSES, sizeof(*batch->address));
-	batch->site = calloc(BATCH_ACCESSES, sizeof(*batch->site));
+	batch->address =
+		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(*batch->address));
+	batch->site =
+		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(*batch->site));
 	batch->step =
 		calloc(BATCH_ACCESSES + BATCH_BEHIND, sizeof(*batch->step));
 	batch->root_memory = calloc(BATCH_BEFORE + BATCH_ACCESSES,
@@ -47,6 +49,35 @@ batch_reset(struct batch *batch)
 	batch->packed = batch->columned = false;
 }
 
+_Static_assert(BATCH_SPARE >= EXPAND_GROUP, "expand_group writes behind");
+
+#define SHORT_STEPS 3 /* accesses: the mean of those that are */
+
+static uint32_t
+expand_short(struct batch *batch, const struct stream *stream)
+{
+	const uint64_t *root = batch->root;
+	const uint32_t *number = batch->step, *end = number + batch->n_steps;
+	uint64_t *address = batch->address;
+	uint32_t *site = batch->site;
+	uint32_t n = 0;
+
+	for (; number < end; number++) {
+		const struct step *step = stream_step(stream, *number);
+
+		if (unlikely(step->n_accesses > EXPAND_GROUP || step->guarded))
+			n += expand_step(step->access, step->n_accesses,
+					 step->guarded, root, address + n,
+					 site + n);
+		else {
+			expand_group(step->access, root, address + n, site + n);
+			n += step->n_accesses;
+		}
+		root += step->n_slots;
+	}
+	return n;
+}
+
 void
 batch_expand(struct batch *batch, const struct stream *stream)
 {
@@ -55,6 +86,11 @@ batch_expand(struct batch *batch, const struct stream *stream)
 
 	if (batch->columned || !batch->packed)
 		return;
+	batch->columned = true;
+	if (batch->n < SHORT_STEPS * batch->n_steps) {
+		batch->n = expand_short(batch, stream);
+		return;
+	}
 	for (uint32_t k = 0; k < batch->n_steps; k++) {
 		const struct step *step = stream_step(stream, batch->step[k]);
 
@@ -63,7 +99,6 @@ batch_expand(struct batch *batch, const struct stream *stream)
 		root += step->n_slots;
 	}
 	batch->n = n;
-	batch->columned = true;
 }
 
 struct event *

@@ -19,6 +19,7 @@
 #define BATCH_ACCESSES 8192 /* capacity of the columns, and of step and root */
 #define BATCH_EVENTS   1024
 #define BATCH_BEFORE   8 /* readable roots before the first, for decoders */
+#define BATCH_SPARE    4 /* room behind the columns that expansion may use */
 #define BATCH_BEHIND   8 /* readable steps after the last, for looking ahead */
 
 /* Where a mapping's pages come from, how and with what rights: event.flags */
@@ -171,8 +172,8 @@ struct batch {
 	bool packed;   /* step and root are valid */
 	bool columned; /* address and site are valid */
 
-	uint64_t *address; /* [BATCH_ACCESSES], owned by the batch */
-	uint32_t *site;	   /* [BATCH_ACCESSES] site references */
+	uint64_t *address; /* [BATCH_ACCESSES + BATCH_SPARE], owned */
+	uint32_t *site;	   /* [the same] site references */
 	uint32_t *step;	   /* [BATCH_ACCESSES] numbers in the stream, and
 			    * BATCH_BEHIND readable after the last */
 	uint64_t *root;	   /* [BATCH_ACCESSES], and BATCH_BEFORE before */

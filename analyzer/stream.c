@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/expand.h"
 #include "analyzer/fail.h"
 
 #define CHUNK_SHIFT STREAM_CHUNK_SHIFT
@@ -186,7 +187,8 @@ stream_shape_add(struct stream *stream, const struct shape_access *access,
 		return fail(ENOSPC,
 			    "stream: a shape of %zu accesses, %zu slots",
 			    n_accesses, n_slots);
-	copy = calloc(n_accesses + 1, sizeof(*copy));
+	/* whole groups are read, see expand.h */
+	copy = calloc(n_accesses + EXPAND_GROUP, sizeof(*copy));
 	if (!copy)
 		return fail(ENOMEM, "stream: no memory for a shape");
 	memcpy(copy, access, n_accesses * sizeof(*copy));

@@ -88,36 +88,47 @@ region_at(struct machine *machine, uint32_t space, uint64_t address)
 	return machine->span_region;
 }
 
-/* A walk: to what is mapped there. */
-static ALWAYS_INLINE void
-machine_walked(struct machine *machine, const struct core_miss *miss)
+/* Add walks to what is mapped there. */
+static void
+machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
+	       uint64_t cycles)
 {
-	struct region_count *count;
-	uint32_t region;
-
-	if (unlikely(miss->first))
-		paging_touch(machine->paging, miss->space, miss->address);
-	region = region_at(machine, miss->space, miss->address);
 	if (unlikely(region >= machine->max_regions) &&
 	    grow_regions(machine, region)) {
 		machine->no_memory = true;
 		return;
 	}
-	count = &machine->region[region];
-	count->walks++;
-	count->cycles += miss->cycles;
+	machine->region[region].walks += walks;
+	machine->region[region].cycles += cycles;
 }
 
 static void
-machine_missed(void *context, const struct core_miss *miss, unsigned n)
+machine_missed(void *context, const struct core_misses *misses)
 {
 	struct machine *machine = context;
+	uint32_t space = misses->space;
 
-	for (unsigned i = 0; i < n; i++) {
-		heatmap_add(machine->heatmap, miss[i].space, miss[i].address,
-			    miss[i].position, miss[i].walked);
-		if (miss[i].walked)
-			machine_walked(machine, &miss[i]);
+	heatmap_add(machine->heatmap, space, misses->n, misses->address,
+		    misses->position, misses->walked);
+	for (unsigned i = 0; i < misses->n_first; i++)
+		paging_touch(machine->paging, space,
+			     misses->address[misses->first[i]]);
+	for (unsigned i = 0; i < misses->n;) {
+		uint32_t region;
+		uint64_t walks = 0, cycles = 0;
+
+		if (!misses->walked[i]) {
+			i++;
+			continue;
+		}
+		region = region_at(machine, space, misses->address[i]);
+		do {
+			walks += misses->walked[i];
+			cycles += misses->cycles[i];
+		} while (++i < misses->n &&
+			 misses->address[i] >= machine->span_start &&
+			 misses->address[i] < machine->span_end);
+		machine_walked(machine, region, walks, cycles);
 	}
 }
 

@@ -423,12 +423,15 @@ test_a_run_is_uses_one_by_one(void **state)
 	uint16_t list[300], expected[300];
 
 	(void)state;
-	for (size_t k = 0; k < ARRAY_SIZE(shapes); k++) {
-		uint64_t lines = shapes[k].size_bytes / 64 * 2;
+	for (size_t half = 0; half < 2 * ARRAY_SIZE(shapes); half++) {
+		size_t k = half / 2;
+		uint64_t lines = shapes[k].size_bytes / 64 * 2, hits = 0;
 		struct cache run, one;
 
 		assert_int_equal(cache_init(&run, &shapes[k], "run", 5), 0);
 		assert_int_equal(cache_init(&one, &shapes[k], "one", 5), 0);
+		one.rows = false; /* as on a host without AVX-512 */
+		run.rows &= half & 1;
 		for (unsigned round = 0; round < 400; round++) {
 			unsigned n = 0, missed = 0;
 
@@ -446,8 +449,9 @@ test_a_run_is_uses_one_by_one(void **state)
 					 missed);
 			assert_memory_equal(list, expected,
 					    missed * sizeof(*list));
-			assert_true(missed < n);
+			hits += n - missed;
 		}
+		assert_true(hits > 10000);
 		cache_fini(&run);
 		cache_fini(&one);
 	}

@@ -5,7 +5,7 @@
  * and lengths, in several address spaces, with pages that are read-only at
  * first, become writable, and are taken away.  Then closed forms of walks.
  */
-#include "models/translation/core.h"
+#include "models/translation/core-hot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,16 +123,17 @@ twin_fault(void *context, uint32_t space, uint64_t address, enum site_kind kind)
 }
 
 static void
-world_missed(void *context, const struct core_miss *miss, unsigned n)
+world_missed(void *context, const struct core_misses *misses)
 {
 	struct world *world = context;
 
-	world->missed += n;
-	for (unsigned i = 0; i < n; i++, miss++) {
-		world->walked += miss->walked;
+	world->missed += misses->n;
+	for (unsigned i = 0; i < misses->n; i++) {
+		world->walked += misses->walked[i];
 		world->trail =
-			(world->trail ^ miss->address ^ miss->position << 44 ^
-			 (uint64_t)miss->site << 24 ^ miss->walked) *
+			(world->trail ^ misses->address[i] ^
+			 misses->position[i] << 44 ^
+			 (uint64_t)misses->site[i] << 24 ^ misses->walked[i]) *
 			UINT64_C(0x9e3779b97f4a7c15);
 	}
 }
@@ -283,6 +284,11 @@ config_of(char *policy, unsigned shape)
 		{ [CORE_L1D] = { 20, 5, NULL, 0, 1 },
 		  [CORE_L1I] = { 7, 7, NULL, 0, 1 },
 		  [CORE_L2] = { 48, 3, NULL, 8, 1 } },
+		/* sets that are no power of two */
+		{ [CORE_L1D] = { 24, 4, NULL, 0, 1 },
+		  [CORE_L1D_2M] = { 6, 2, NULL, 0, 2 },
+		  [CORE_L1I] = { 12, 4, NULL, 0, 1 },
+		  [CORE_L2] = { 60, 5, NULL, 9, 3 } },
 	};
 
 	memcpy(config.tlb, shapes[shape], sizeof(config.tlb));
@@ -493,6 +499,22 @@ fill_heavy(struct world *world, uint64_t *random, enum mix mix, uint64_t pages)
 	}
 }
 
+/* As on a host without AVX-512; before the first access. */
+static void
+forgo_vectors(struct world *world)
+{
+	struct hierarchy *h = world->hierarchy;
+	struct cache *cache[] = { &h->l1d, &h->l1i, &h->l2, &h->l3 };
+
+	world->core.vectors = false;
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		world->core.tlb[i].vectors = false;
+	for (unsigned i = 0; i < PWC_LEVELS; i++)
+		world->core.walker.pwc.level[i].vectors = false;
+	for (unsigned i = 0; i < ARRAY_SIZE(cache); i++)
+		cache[i]->rows = false;
+}
+
 /*
  * Where most accesses miss: the loop for it, the queue of walks and data, and
  * what ends them in mid-batch: faults that split, unmap and protect others.
@@ -503,15 +525,17 @@ heavy_batches_equal_their_twin(void **state)
 	static struct world real, slow;
 
 	(void)state;
-	for (unsigned k = 0; k < 3 * 2 * MIXES; k++) {
-		struct core_config config = config_of(lru, k % 3);
-		enum mix mix = k / 3 % MIXES;
+	for (unsigned k = 0; k < 4 * 2 * MIXES; k++) {
+		struct core_config config = config_of(lru, k % 4);
+		enum mix mix = k / 4 % MIXES;
 		uint64_t random = 815 + k;
 		unsigned heavy = 0;
 
-		config.data_cached = k / 3 / MIXES;
+		config.data_cached = k / 4 / MIXES;
 		world_open_with(&real, &config, &small_caches, false);
 		world_open_with(&slow, &config, &small_caches, true);
+		if ((k + k / 4 + k / 4 / MIXES) & 1)
+			forgo_vectors(&real);
 		real.turmoil = slow.turmoil = true;
 		for (unsigned round = 0; round < 60; round++) {
 			uint32_t space = (uint32_t)(round / 5 % 3);
@@ -539,24 +563,27 @@ heavy_batches_equal_their_twin(void **state)
 static void
 heavy_batches_equal_plain_ones(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name };
+	char *const policies[] = { lru, fifo, random_name, plru };
 	static struct world heavy, plain;
 
 	(void)state;
-	for (unsigned k = 0; k < 24; k++) {
+	for (unsigned k = 0; k < 48; k++) {
 		struct core_config config =
-			config_of(policies[k % 3], k / 3 % 2);
+			config_of(policies[k % 4], k / 4 % 2);
 		struct hierarchy_config caches = small_caches;
 		uint64_t random = 4242 + k;
 
-		config.tlb[CORE_L1D].replacement = lru;
-		config.data_cached = k & 1;
-		caches.l1d.replacement = k / 6 ? CACHE_PLRU : CACHE_LRU;
+		if (k % 4 == 3 && config.tlb[CORE_L2].ways == 12)
+			config.tlb[CORE_L2].ways = 8;
+		config.data_cached = k / 8 & 1;
+		caches.l1d.replacement = k / 6 % 4 ? CACHE_PLRU : CACHE_LRU;
 		caches.l2.replacement = k / 6 % 4;
 		caches.l3.replacement = (k / 6 + 2) % 3;
 		caches.levels.inclusive = k % 4 == 3;
 		caches.levels.walks = k % 5 == 0;
 		world_open_with(&heavy, &config, &caches, false);
+		if (k / 24)
+			forgo_vectors(&heavy);
 		config.plain = true;
 		world_open_with(&plain, &config, &caches, false);
 		heavy.turmoil = plain.turmoil = true;
@@ -782,18 +809,39 @@ worlds_equal(struct world *a, struct world *b)
 	assert_int_equal(a->core.position, b->core.position);
 }
 
-/* The same entries, last used at the same accesses. */
+/* The tags of a set, the latest used first. */
+static void
+set_in_order(const struct tlb *tlb, uint32_t set, uint64_t *tag)
+{
+	uint64_t stamp[64];
+
+	assert_true(tlb->ways <= 64);
+	for (uint32_t i = 0; i < tlb->ways; i++) {
+		uint32_t slot = set * tlb->ways + i, k = i;
+		uint64_t now = tlb->rows ? 64 - i : tlb->column.stamp[slot];
+
+		for (; k > 0 && stamp[k - 1] < now; k--) {
+			stamp[k] = stamp[k - 1];
+			tag[k] = tag[k - 1];
+		}
+		stamp[k] = now;
+		tag[k] = tlb->column.tag[slot];
+	}
+}
+
+/* The same entries, used in the same order. */
 static void
 first_levels_equal(const struct core *a, const struct core *b)
 {
-	size_t n = 0;
+	uint64_t tags[2][64];
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
-		n += a->tlb[i].entries;
-	assert_memory_equal(&a->l1_column.tag[1], &b->l1_column.tag[1],
-			    n * sizeof(uint64_t));
-	assert_memory_equal(&a->l1_column.stamp[1], &b->l1_column.stamp[1],
-			    n * sizeof(uint64_t));
+		for (uint32_t set = 0; set < a->tlb[i].sets; set++) {
+			set_in_order(&a->tlb[i], set, tags[0]);
+			set_in_order(&b->tlb[i], set, tags[1]);
+			assert_memory_equal(tags[0], tags[1],
+					    a->tlb[i].ways * sizeof(uint64_t));
+		}
 }
 
 /* Steps, columns and the loop without hints: the same counts and misses. */
@@ -836,7 +884,8 @@ steps_equal_columns(void **state)
 			batch_expand(batch, columns.stream);
 			batch->packed = false;
 			steps.batch.n = n = batch->n;
-			steps.core.heavy = false; /* do it by steps always */
+			/* do it by steps always */
+			core_set_heavy(&steps.core, false);
 			feed_pieces(&steps, &steps.batch, n, space, random);
 			feed_pieces(&columns, batch, n, space, random);
 			feed_pieces(&plain, batch, n, space, random);

@@ -161,6 +161,70 @@ partial_walks_are_tails(void **state)
 	close_table(&f);
 }
 
+/* Many walks that were looked for ahead, and each by itself. */
+static void
+walks_ahead_are_walks(void **state)
+{
+	enum {
+		N = 64
+	};
+	uint64_t address[N], page[N], reference[N * TABLE_LEVELS_MAX + 1];
+	uint8_t from[N], level[N * TABLE_LEVELS_MAX + 1], references[N];
+	uint16_t list[N], first[N];
+	void *at[N];
+	struct table_walks walks = {
+		address,   { page, at }, from,	     list,  N,
+		reference, level,	 references, first, 0
+	};
+	struct fixture f;
+	unsigned all = 0;
+
+	(void)state;
+	open_table(&f, 5);
+	for (unsigned i = 0; i < N; i++) {
+		unsigned shift = i % 5 == 3 ? 21 : i % 16 == 7 ? 30 : 12;
+
+		address[i] = ((uint64_t)i << 33 | i * 4096u | 5);
+		map(&f, address[i] >> shift << shift, shift);
+		list[i] = (uint16_t)i;
+		from[i] = (uint8_t)((shift - 3) / 9 + i % 3);
+	}
+	assert_int_equal(radix_table.look(f.table, address, N, &walks.looks),
+			 N);
+	all = radix_table.walk_looked(f.table, &walks);
+	assert_int_equal(walks.n_first, N);
+	for (unsigned i = 0, k = 0; i < N; i++) {
+		struct table_reference one[TABLE_REFERENCES_MAX];
+		struct mapping mapping;
+		unsigned n = radix_table.walk_from(f.table, address[i], from[i],
+						   one, &mapping);
+
+		assert_true(mapping.accessed);
+		assert_int_equal(12 + 9 * TABLE_CODE(page[i]), mapping.shift);
+		assert_int_equal(page[i] & ~TABLE_BITS, mapping.frame);
+		assert_int_equal(!(page[i] & TABLE_WRITABLE),
+				 !mapping.writable);
+		assert_int_equal(n, references[i]);
+		for (unsigned m = 0; m < n; m++, k++) {
+			assert_int_equal(one[m].address, reference[k]);
+			assert_int_equal(one[m].level, level[k]);
+		}
+		all -= n;
+	}
+	assert_int_equal(all, 0);
+	(void)radix_table.walk_looked(f.table, &walks);
+	assert_int_equal(walks.n_first, 0);
+	/* up to what is not there */
+	radix_table.unmap(f.table, address[40] & ~TABLE_BITS, 4096, false, NULL,
+			  NULL);
+	assert_int_equal(radix_table.look(f.table, address, N, &walks.looks),
+			 40);
+	address[9] = UINT64_C(1) << 60;
+	assert_int_equal(radix_table.look(f.table, address, N, &walks.looks),
+			 9);
+	close_table(&f);
+}
+
 struct gone {
 	uint64_t pages, bytes;
 };
@@ -310,6 +374,7 @@ main(void)
 		cmocka_unit_test(sparse_pages_take_one_table_a_level),
 		cmocka_unit_test(references_by_level_and_size),
 		cmocka_unit_test(partial_walks_are_tails),
+		cmocka_unit_test(walks_ahead_are_walks),
 		cmocka_unit_test(unmap_frees_what_it_covers),
 		cmocka_unit_test(partial_unmap_splits_a_huge_page),
 		cmocka_unit_test(upper_half_is_apart_from_the_lower),

@@ -164,7 +164,7 @@ tlb_access(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 		tlb_fill(tlb, key, shift, now);
 		return false;
 	}
-	tlb_touch(tlb, tlb_set(tlb, key >> shift), slot, now);
+	tlb_touch(tlb, slot, now);
 	return true;
 }
 
@@ -284,6 +284,114 @@ plru_equals_its_twin(void **state)
 		compare(ways[i], ways[i], "plru", 40000);
 		compare(8 * ways[i], ways[i], "plru", 40000);
 	}
+}
+
+/* Uses of several pages in a row; `ones`: one by one, as tlb_run says. */
+static unsigned
+run_or_ones(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
+	    unsigned n, bool ones)
+{
+	unsigned missed = 0;
+
+	if (!ones)
+		return tlb_run(tlb, uses, list, n);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned j = list[i];
+		uint64_t key = uses->tag[j] & ~TLB_ALWAYS;
+		unsigned code = key >> TLB_SIZE_SHIFT & 3;
+		unsigned shift = TLB_SHIFT(code);
+
+		list[missed] = (uint16_t)j;
+		missed += !tlb_access(tlb, key, shift, uses->stamp + j);
+	}
+	return missed;
+}
+
+#define RUN 100u
+
+/*
+ * The same misses by runs of many, with vectors and without, as one by one, of
+ * pages of one size or of two; among them first levels that are ranked for some
+ * of the time only.
+ */
+static void
+compare_runs(unsigned entries, unsigned ways, char *policy, unsigned k)
+{
+	struct tlb_config config = { .entries = entries,
+				     .ways = ways,
+				     .replacement = policy,
+				     .sizes = 3 };
+	uint64_t state = 4711 + k, tag[RUN], physical[RUN], now = 1;
+	bool own = k & 1, mixed = k & 4;
+	struct tlb_columns columns[2];
+	struct tlb tlb[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(tlb_columns_init(&columns[i], entries + 1u,
+						  true),
+				 0);
+		assert_int_equal(tlb_init(&tlb[i], &config,
+					  own ? NULL : &columns[i], 1, 7),
+				 0);
+	}
+	tlb[0].vectors &= !(k & 2);
+	for (unsigned round = 0; round < 150; round++, now += RUN) {
+		struct tlb_uses uses = { .tag = tag,
+					 .mask = UINT64_MAX,
+					 .physical = k & 8 ? physical : NULL,
+					 .stamp = now,
+					 .same_size = !mixed };
+		uint16_t list[2][RUN];
+		unsigned shift, n = 0, m;
+		uint64_t key;
+
+		for (unsigned j = 0; j < RUN; j++) {
+			do
+				key = pick_key(&state, entries * 3, &shift);
+			while (!mixed && shift != TLB_SHIFT(0));
+			tag[j] = key | TLB_ALWAYS;
+			physical[j] = key >> shift << shift | 0x123;
+			if (next_random(&state) & 3) {
+				list[0][n] = (uint16_t)j;
+				list[1][n++] = (uint16_t)j;
+			}
+		}
+		if (!own && round % 50 == 10)
+			tlb_rank(&tlb[0]);
+		if (!own && round % 50 == 40)
+			tlb_unrank(&tlb[0], now);
+		m = run_or_ones(&tlb[0], &uses, list[0], n, false);
+		assert_int_equal(m,
+				 run_or_ones(&tlb[1], &uses, list[1], n, true));
+		assert_memory_equal(list[0], list[1], m * sizeof(list[0][0]));
+		for (unsigned i = 0; i < 2 && round % 7 == 0; i++)
+			tlb_invalidate(&tlb[i], round & 1, (round % 90) << 12,
+				       round % 3 ? 4096 : 40 * 4096);
+		assert_memory_equal(tlb[0].used_by, tlb[1].used_by,
+				    sizeof(tlb[0].used_by));
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		tlb_fini(&tlb[i]);
+		tlb_columns_fini(&columns[i]);
+	}
+}
+
+static void
+runs_equal_uses_one_by_one(void **state)
+{
+	char lru[] = "lru", fifo[] = "fifo", random_name[] = "random";
+
+	(void)state;
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(shapes); i++)
+		for (unsigned k = 0; k < 16; k++) {
+			compare_runs(shapes[i].entries, shapes[i].ways, lru, k);
+			if (k % 5)
+				continue;
+			compare_runs(shapes[i].entries, shapes[i].ways, fifo,
+				     k);
+			compare_runs(shapes[i].entries, shapes[i].ways,
+				     random_name, k);
+		}
 }
 
 /* LRU is a stack algorithm: in a full array, more entries never miss more. */
@@ -454,6 +562,7 @@ main(void)
 		cmocka_unit_test(fifo_equals_its_twin),
 		cmocka_unit_test(random_equals_its_twin),
 		cmocka_unit_test(plru_equals_its_twin),
+		cmocka_unit_test(runs_equal_uses_one_by_one),
 		cmocka_unit_test(more_ways_never_miss_more),
 		cmocka_unit_test(cyclic_sweep_misses_all),
 		cmocka_unit_test(uniform_misses_as_the_closed_form),

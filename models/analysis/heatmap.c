@@ -166,22 +166,26 @@ find_row(struct heatmap *heatmap, uint32_t space, uint64_t address)
 }
 
 void
-heatmap_add(struct heatmap *heatmap, uint32_t space, uint64_t address,
-	    uint64_t position, bool walked)
+heatmap_add(struct heatmap *heatmap, uint32_t space, unsigned n,
+	    const uint64_t *address, const uint64_t *position,
+	    const bool *walked)
 {
-	uint64_t number = address >> heatmap->region_shift;
-	const struct recent *recent = &heatmap->recent[number % RECENT];
-	uint32_t row = recent->row;
-	struct cell *cell;
-
-	if (unlikely(recent->number != number || recent->space != space ||
-		     row == NO_ROW))
-		row = find_row(heatmap, space, address);
-	while (unlikely(position >> heatmap->time_shift >= HEATMAP_TIMES))
+	while (n && unlikely(position[n - 1] >> heatmap->time_shift >=
+			     HEATMAP_TIMES))
 		merge_times(heatmap);
-	cell = &heatmap->cell[position >> heatmap->time_shift][row];
-	cell->misses++;
-	cell->walks += walked;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t number = address[i] >> heatmap->region_shift;
+		const struct recent *recent = &heatmap->recent[number % RECENT];
+		uint32_t row = recent->row;
+		struct cell *cell;
+
+		if (unlikely(recent->number != number ||
+			     recent->space != space || row == NO_ROW))
+			row = find_row(heatmap, space, address[i]);
+		cell = &heatmap->cell[position[i] >> heatmap->time_shift][row];
+		cell->misses++;
+		cell->walks += walked[i];
+	}
 }
 
 struct order {

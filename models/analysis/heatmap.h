@@ -25,10 +25,11 @@ struct heatmap;
 int heatmap_open(struct heatmap **out);
 void heatmap_close(struct heatmap *heatmap);
 
-/* A first-level miss at this address; walked: the second missed too.
- * position: accesses fed before, never less than in the call before. */
-void heatmap_add(struct heatmap *heatmap, uint32_t space, uint64_t address,
-		 uint64_t position, bool walked);
+/* n first-level misses of a space; walked: the second missed too.  position:
+ * accesses fed before, never less than in the one before. */
+void heatmap_add(struct heatmap *heatmap, uint32_t space, unsigned n,
+		 const uint64_t *address, const uint64_t *position,
+		 const bool *walked);
 
 /* The table `heatmap`, by space, address and time.  end: all accesses. */
 int heatmap_finish(const struct heatmap *heatmap, uint64_t end,

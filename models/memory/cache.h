@@ -48,6 +48,7 @@ struct cache {
 	int replacement;
 	/* Narrow: at most 16 ways, tags of 32 bits (see cache.c) */
 	uint32_t *tag;	 /* owned: [sets * 16]; NULL: wide */
+	bool rows;	 /* order is that of the tags, see cache.c */
 	uint64_t *order; /* owned: what the policy knows of each set */
 	/* Wide: any number of ways */
 	uint64_t *line;	 /* owned: [sets * ways]; LRU, FIFO: newest first */

@@ -104,14 +104,14 @@ hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
  * of a reference in a lower one, all go through L1, then those that missed
  * through L2, ... in loops whose waits for our own memory overlap.
  */
-#define HIERARCHY_QUEUE 1024u
+#define HIERARCHY_QUEUE 2048u
 
 struct hierarchy_queue {
 	unsigned n;
 	bool data; /* there are others than USE_WALK */
 	uint64_t physical[HIERARCHY_QUEUE];
-	uint8_t use[HIERARCHY_QUEUE];	/* enum hierarchy_use */
-	uint16_t mark[HIERARCHY_QUEUE]; /* the owner's: not looked at here */
+	uint8_t use[HIERARCHY_QUEUE];  /* enum hierarchy_use */
+	uint8_t mark[HIERARCHY_QUEUE]; /* the owner's: not looked at here */
 	/* out */
 	uint8_t place[HIERARCHY_QUEUE];
 	uint16_t list[2][HIERARCHY_QUEUE]; /* scratch */

@@ -62,7 +62,9 @@ extern const struct option_row paging_rows[]; /* prefix "pages" */
 struct paging_listener {
 	void *context;
 	/* [address, address + length) of this space is stale in every TLB and
-	 * walk cache; length UINT64_MAX: all of the space */
+	 * walk cache; length UINT64_MAX: all of the space.  Said whenever an
+	 * entry that was present changes in any way, also to more rights,
+	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
 };

@@ -21,17 +21,16 @@
 #define ENTRIES 512u
 
 #define LEAF	 UINT64_C(1)
-#define WRITABLE UINT64_C(2)
+#define WRITABLE TABLE_WRITABLE
 #define GLOBAL	 UINT64_C(4)
 #define ACCESSED UINT64_C(8)
 #define FLAGS	 UINT64_C(0xfff)
 
-#define LEVELS_MAX 5u
-
 struct node {
 	uint64_t entry[ENTRIES];
 	uint64_t physical;
-	uint64_t above[LEVELS_MAX + 1]; /* by level: the entries on the way */
+	uint64_t above[TABLE_LEVELS_MAX +
+		       1]; /* by level: the entries on the way */
 	uint32_t used;
 };
 
@@ -39,11 +38,12 @@ struct node {
  * The last-level tables walked of late, so that a walk of the machine's need
  * not be a walk of ours.
  */
-#define RECENT 1024u
+#define RECENT	  1024u
+#define NO_REGION UINT64_MAX
 
 struct recent {
-	uint64_t region;   /* address >> 21 */
-	struct node *node; /* NULL: empty */
+	uint64_t region; /* address >> 21; NO_REGION: empty */
+	struct node *node;
 };
 
 struct radix {
@@ -134,6 +134,13 @@ node_open(struct radix *radix, const struct node *parent, unsigned i,
 	return node;
 }
 
+static void
+forget_recent(struct radix *radix)
+{
+	for (unsigned i = 0; i < RECENT; i++)
+		radix->recent[i].region = NO_REGION;
+}
+
 /* With all below it.  level: of its entries. */
 static void
 node_close(struct radix *radix, struct node *node, unsigned level)
@@ -142,7 +149,7 @@ node_close(struct radix *radix, struct node *node, unsigned level)
 		if (is_table(node->entry[i]))
 			node_close(radix, child(node->entry[i]), level - 1);
 	if (level == 1)
-		memset(radix->recent, 0, sizeof(radix->recent));
+		forget_recent(radix);
 	frames_give(radix->frames, 12, node->physical);
 	radix->nodes--;
 	free(node);
@@ -172,6 +179,7 @@ radix_open(struct table **out, const void *config, struct frames *frames)
 		return fail(ENOMEM, "radix table: no memory for its root");
 	}
 	radix->nodes = 0;
+	forget_recent(radix);
 	*out = &radix->table;
 	return 0;
 }
@@ -194,21 +202,6 @@ canonical(const struct radix *radix, uint64_t address)
 	unsigned unused = 64 - (level_shift(radix->table.levels) + 9);
 
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
-}
-
-static void
-radix_prefetch(const struct table *table, const uint64_t *address, unsigned n)
-{
-	const struct radix *radix = (const struct radix *)table;
-
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t region = address[i] >> 21;
-		const struct recent *recent = &radix->recent[region % RECENT];
-
-		if (recent->region == region && recent->node)
-			__builtin_prefetch(
-				&recent->node->entry[index_at(address[i], 1)]);
-	}
 }
 
 static void
@@ -280,7 +273,7 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 	struct end end = { recent->node, index_at(address, 1), 1 };
 	uint64_t *entry;
 
-	if (unlikely(!recent->node || recent->region != address >> 21)) {
+	if (unlikely(recent->region != address >> 21)) {
 		end = find_end_anew(radix, address);
 		if (!end.node) {
 			*mapping = (struct mapping){ .shift = 0 };
@@ -296,6 +289,134 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 		*mapping = (struct mapping){ .shift = 0 };
 	}
 	return list_references(&end, from, references);
+}
+
+/* Not by a last-level table of late.  False: there is no page. */
+static NOINLINE bool
+look_anew(struct radix *radix, uint64_t address, uint64_t *page, void **at)
+{
+	struct end end = find_end_anew(radix, address);
+
+	if (!end.node || !end.node->entry[end.i])
+		return false;
+	*page = end.node->entry[end.i] | (uint64_t)(end.level - 1)
+						 << TABLE_CODE_SHIFT;
+	*at = end.node;
+	return true;
+}
+
+static unsigned
+radix_look(struct table *table, const uint64_t *address, unsigned n,
+	   const struct table_looks *looks)
+{
+	struct radix *radix = radix_of(table);
+	uint64_t *page = looks->page;
+	void **at = looks->at;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t region = address[i] >> 21, entry;
+		const struct recent *recent = &radix->recent[region % RECENT];
+
+		if (unlikely(recent->region != region)) {
+			if (!look_anew(radix, address[i], &page[i], &at[i]))
+				return i;
+			continue;
+		}
+		entry = recent->node->entry[index_at(address[i], 1)];
+		if (unlikely(!entry))
+			return i;
+		page[i] = entry;
+		at[i] = recent->node;
+	}
+	return n;
+}
+
+static void
+radix_prefetch(const struct table *table, const uint64_t *address, unsigned n)
+{
+	const struct radix *radix = (const struct radix *)table;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t region = address[i] >> 21;
+		const struct recent *recent = &radix->recent[region % RECENT];
+
+		if (likely(recent->region == region))
+			__builtin_prefetch(
+				&recent->node->entry[index_at(address[i], 1)]);
+	}
+}
+
+/* Of a walk that reads more than two entries, or ends at a large page. */
+static NOINLINE unsigned
+list_levels(const struct node *node, unsigned i, unsigned level, unsigned from,
+	    uint64_t *reference, uint8_t *levels)
+{
+	unsigned n = 0;
+
+	for (; from > level; from--) {
+		reference[n] = node->above[from];
+		levels[n++] = (uint8_t)from;
+	}
+	reference[n] = entry_at(node, i);
+	levels[n++] = (uint8_t)level;
+	return n;
+}
+
+/* The walk for number j, of any kind; returns the number of references. */
+static NOINLINE unsigned
+walk_one(const struct table_walks *walks, unsigned j, unsigned all)
+{
+	unsigned level = TABLE_CODE(walks->looks.page[j]) + 1;
+
+	return list_levels(walks->looks.at[j],
+			   index_at(walks->address[j], level), level,
+			   walks->from[j], walks->reference + all,
+			   walks->level + all);
+}
+
+/* False: it was before. */
+static ALWAYS_INLINE bool
+set_accessed(uint64_t *entry)
+{
+	if (likely(*entry & ACCESSED))
+		return false;
+	*entry |= ACCESSED;
+	return true;
+}
+
+static unsigned
+radix_walk_looked(struct table *table, struct table_walks *walks)
+{
+	const uint64_t *address = walks->address, *page = walks->looks.page;
+	void *const *at = walks->looks.at;
+	const uint16_t *list = walks->list;
+	const uint8_t *from = walks->from;
+	uint64_t *reference = walks->reference;
+	uint8_t *levels = walks->level, *references = walks->references;
+	unsigned all = 0, n_first = 0, n_walks = walks->n;
+
+	(void)table;
+	for (unsigned k = 0; k < n_walks; k++) {
+		unsigned j = list[k], n = from[j], code = TABLE_CODE(page[j]);
+		struct node *node = at[j];
+		unsigned i = index_at(address[j], code + 1);
+
+		if (unlikely(set_accessed(&node->entry[i])))
+			walks->first[n_first++] = (uint16_t)j;
+		if (likely(!code && n <= 2)) {
+			/* one or two, and no branch on which */
+			reference[all] = node->above[2];
+			levels[all] = 2;
+			reference[all + n - 1] = entry_at(node, i);
+			levels[all + n - 1] = 1;
+		} else {
+			n = walk_one(walks, j, all);
+		}
+		references[j] = (uint8_t)n;
+		all += n;
+	}
+	walks->n_first = n_first;
+	return all;
 }
 
 static unsigned
@@ -459,6 +580,8 @@ const struct table_ops radix_table = {
 	.close = radix_close,
 	.walk = radix_walk,
 	.walk_from = radix_walk_from,
+	.look = radix_look,
+	.walk_looked = radix_walk_looked,
 	.prefetch = radix_prefetch,
 	.map = radix_map,
 	.unmap = radix_unmap,

@@ -13,6 +13,7 @@
 #include "models/memory/frames.h"
 
 #define TABLE_REFERENCES_MAX 64
+#define TABLE_LEVELS_MAX     5
 
 /* One memory reference of a walk, in the order in which they are made. */
 struct table_reference {
@@ -26,6 +27,36 @@ struct mapping {
 	bool writable;
 	bool global;
 	bool accessed; /* set by a walk_from that came before */
+};
+
+/*
+ * Where the walk for an address would end, good until the table changes: the
+ * page's first byte, with bits, those not named being the table's own; and what
+ * only the table understands.
+ */
+#define TABLE_WRITABLE	 UINT64_C(2)
+#define TABLE_CODE_SHIFT 9 /* two bits: 0 a page of 4K, 1 of 2M, 2 of 1G */
+#define TABLE_CODE(page) ((unsigned)((page) >> TABLE_CODE_SHIFT & 3))
+#define TABLE_BITS	 UINT64_C(0xfff)
+
+struct table_looks {
+	uint64_t *page; /* [j] */
+	void **at;	/* [j] */
+};
+
+/* Walks whose ends were looked for, by number j: made are those listed. */
+struct table_walks {
+	const uint64_t *address;  /* [j] */
+	struct table_looks looks; /* as they were found */
+	const uint8_t *from;	  /* [j] level to begin at */
+	const uint16_t *list;
+	unsigned n;
+	/* out: */
+	uint64_t *reference; /* of one walk after the other */
+	uint8_t *level;	     /* of each reference */
+	uint8_t *references; /* [j] their number */
+	uint16_t *first;     /* [n_first] those of pages never walked to */
+	unsigned n_first;
 };
 
 struct table {
@@ -59,9 +90,16 @@ struct table_ops {
 			      struct table_reference *references,
 			      struct mapping *mapping);
 	/*
-	 * Walks for these addresses may come soon: start fetching what they
-	 * read here.  Changes nothing.  May be NULL.
+	 * For many walks at once: where those for these addresses would end, up
+	 * to the first that finds no page; returns how many.  Changes nothing
+	 * that shows.  Then the walks, as by walk_from; returns the number of
+	 * references.  All three NULL: only one by one.
 	 */
+	unsigned (*look)(struct table *table, const uint64_t *address,
+			 unsigned n, const struct table_looks *looks);
+	unsigned (*walk_looked)(struct table *table, struct table_walks *walks);
+	/* These addresses will be looked for soon: start fetching what that
+	 * reads here. */
 	void (*prefetch)(const struct table *table, const uint64_t *address,
 			 unsigned n);
 	/* Map the page of mapping->shift at address, replacing what is there.

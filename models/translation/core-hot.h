@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the loops of a core share: the ones over accesses (core.c, core-heavy.c)
+ * What the loops of a core share: the ones over accesses (core.c, core-phases.c)
  * and the one over steps (core-steps.c).  For these files and core-miss.c only.
  */
 #ifndef MODELS_TRANSLATION_CORE_HOT_H
@@ -56,6 +56,8 @@ void core_count(struct core *core, uint64_t kinds, uint64_t units,
 /* core_feed, but for core_settle and core_feed_after. */
 int core_feed_columns(struct core *core, const struct batch *batch,
 		      uint32_t from, uint32_t to);
+/* Feed by phases from now on, or no longer; first levels are ranked if so. */
+void core_set_heavy(struct core *core, bool heavy);
 /* So many accesses were fed, since when there were so many walks: is the core
  * heavy now? */
 void core_feed_after(struct core *core, uint64_t walks_before,

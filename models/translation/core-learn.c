@@ -14,8 +14,10 @@ int
 core_steps_init(struct core_steps *steps)
 {
 	*steps = (struct core_steps){ .n = 0 };
-	steps->own.address = calloc(BATCH_ACCESSES, sizeof(uint64_t));
-	steps->own.site = calloc(BATCH_ACCESSES, sizeof(uint32_t));
+	steps->own.address =
+		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(uint64_t));
+	steps->own.site =
+		calloc(BATCH_ACCESSES + BATCH_SPARE, sizeof(uint32_t));
 	return steps->own.address && steps->own.site ? 0 : -ENOMEM;
 }
 

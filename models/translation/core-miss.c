@@ -90,8 +90,6 @@ level_fill(const struct core *core, const struct core_level *level,
 		tlb_fill(tlb, tlb_key(page->address, shift, piece, core->asid),
 			 shift, now);
 	tlb->column.tag[place.slot] |= readonly ? TLB_READONLY : 0;
-	if (tlb->column.unit)
-		tlb->column.unit[place.slot] = core_unit_of(page->side, piece);
 	tlb->column.frame[place.slot] = page->physical >> shift << shift;
 	return place;
 }
@@ -123,40 +121,58 @@ site_of(struct core *core, uint32_t ref)
 	return &core->sites.count[SITE_INDEX(ref)];
 }
 
-static int
-count_walk(struct core *core, const struct core_miss *miss)
+/* What each walk took, from what its references did. */
+static void
+add_costs(struct core *core)
 {
-	struct site_count *site = site_of(core, miss->site);
+	struct core_pending *pending = core->pending;
+	struct core_misses *misses = &pending->misses;
+	uint32_t overhead = (uint32_t)core->walker.overhead;
 
-	site->walks++;
-	site->cycles += miss->cycles;
-	return walker_count(&core->walker, miss->cycles);
+	pending->cost[0] = 0;
+	if (pending->queue.n) {
+		hierarchy_run(core->hierarchy, &pending->queue);
+		walker_charge(&core->walker, &pending->queue, pending->cost);
+	}
+	for (unsigned i = 0; i < pending->n_faulted; i++) {
+		const uint32_t *cost =
+			&pending->cost[pending->faulted_reference[i]];
+
+		core->walker.faulted_cycles +=
+			cost[pending->faulted_references[i]] - cost[0];
+	}
+	for (unsigned i = 0; i < misses->n; i++) {
+		const uint32_t *cost = &pending->cost[pending->reference[i]];
+
+		misses->cycles[i] = (misses->walked[i] ? overhead : 0) +
+				    cost[pending->references[i]] - cost[0];
+	}
 }
 
 void
 core_settle(struct core *core)
 {
 	struct core_pending *pending = core->pending;
-	struct hierarchy_queue *queue = &pending->queue;
+	struct core_misses *misses = &pending->misses;
 
-	if (queue->n) {
-		hierarchy_run(core->hierarchy, queue);
-		walker_charge(&core->walker, queue, pending->cycles);
-	}
-	for (unsigned i = 0; i < pending->n; i++) {
-		struct core_miss *miss = &pending->miss[i];
+	add_costs(core);
+	for (unsigned i = 0; i < misses->n; i++) {
+		struct site_count *site = site_of(core, misses->site[i]);
+		bool walked = misses->walked[i];
 
-		site_of(core, miss->site)->l1_misses++;
-		miss->cycles = pending->cycles[i + 1];
-		if (miss->walked && unlikely(count_walk(core, miss)))
+		site->l1_misses++;
+		site->walks += walked;
+		site->cycles += misses->cycles[i];
+		if (walked &&
+		    unlikely(walker_count(&core->walker, misses->cycles[i])))
 			core->error = -ENOMEM;
 	}
-	if (pending->n)
-		core->kernel.missed(core->kernel.context, pending->miss,
-				    pending->n);
-	pending->n = 0;
-	queue->n = 0;
-	queue->data = false;
+	misses->space = core->space;
+	if (misses->n)
+		core->kernel.missed(core->kernel.context, misses);
+	misses->n = misses->n_first = pending->n_faulted = 0;
+	pending->queue.n = 0;
+	pending->queue.data = false;
 }
 
 /* The program was denied the access: a miss that no walk resolved. */
@@ -164,14 +180,17 @@ static NOINLINE void
 count_untranslated(struct core *core, const struct core_page *page)
 {
 	struct site_count *site = site_of(core, page->ref);
-	struct core_miss *miss = core_add_miss(core, page, 0);
+	struct core_misses *misses = &core->pending->misses;
 
-	miss->walked = true;
+	core_settle(core);
+	core_add_miss(core, page, true, 0);
+	misses->cycles[0] = 0;
+	misses->space = core->space;
 	site->l1_misses++;
 	site->walks++;
 	core->counts.untranslated++;
-	core->kernel.missed(core->kernel.context, miss, 1);
-	core->pending->n = 0;
+	core->kernel.missed(core->kernel.context, misses);
+	misses->n = 0;
 }
 
 /* Let the kernel answer a walk that found no page.  0 or an error. */
@@ -180,8 +199,13 @@ fault(struct core *core, const struct core_page *page,
       const struct table_reference *references, unsigned n,
       struct mapping *mapping)
 {
-	core_settle(core);
-	walker_fault(&core->walker, references, n);
+	struct core_pending *pending = core->pending;
+	unsigned i = pending->n_faulted++;
+
+	pending->faulted_reference[i] = (uint16_t)pending->queue.n;
+	pending->faulted_references[i] = (uint8_t)n;
+	core_queue_walk(core, references, n);
+	walker_fault(&core->walker, n);
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
 				  page->position, mapping);
@@ -226,18 +250,17 @@ core_resolve(struct core *core, struct core_page *page,
 static ALWAYS_INLINE void
 l2_hit(struct core *core, struct core_page *page, const struct place *at)
 {
-	struct tlb_columns *column = &at->array->column;
+	bool readonly = at->array->column.tag[at->slot] & TLB_READONLY;
 	struct place place;
 
 	core->counts.l2_hits[page->side][at->code]++;
 	core->counts.l2_cycles += at->array->latency;
-	tlb_touch(at->array, at->slot / at->array->ways, at->slot,
-		  core->l2_now);
-	core_add_miss(core, page, 0);
+	core_add_miss(core, page, false, 0);
 	page->found = true;
 	page->physical = physical_at(at, page->address);
+	tlb_touch(at->array, at->slot, core->l2_now);
 	place = level_fill(core, &core->l1[page->side], page, at->code,
-			   column->tag[at->slot] & TLB_READONLY, page->stamp);
+			   readonly, page->stamp);
 	set_hint(core, page, &place);
 }
 
@@ -250,7 +273,7 @@ lookup_l2(struct core *core, struct core_page *page)
 	struct mapping mapping;
 	unsigned n;
 
-	core_make_room(core);
+	core_make_room(core, 1, 2 * TABLE_REFERENCES_MAX);
 	core->counts.l1_misses[page->side]++;
 	core->l2_now++;
 	if (at.array) {
@@ -275,7 +298,7 @@ lookup_page(struct core *core, struct core_page *page)
 
 	if (!at.array)
 		return lookup_l2(core, page);
-	at.array->column.stamp[at.slot] = page->stamp;
+	at.slot = tlb_touch(at.array, at.slot, page->stamp);
 	core->counts.l1_large[page->side][at.code]++;
 	page->found = true;
 	page->physical = physical_at(&at, page->address);

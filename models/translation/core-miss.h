@@ -7,26 +7,30 @@
  * what earlier walks cost.  So misses and the references of walks are queued,
  * and go through the caches and to who counts them together: core_settle.
  *
- *	miss[0] miss[1] ...              each first-level miss, in order
- *	queue   w w w d w d ...          walk references, with their miss as mark,
+ *	misses 0, 1, ...                 each first-level miss, in order
+ *	queue   w w w d w d ...          references of walks, each walk's together,
  *	                                 and, if core->heavy, those of data
  *
- * Settled are they when the queue is full, before a fault (whose kernel wants
- * to know what was touched), at the end of each core_feed and core_pass_feed,
- * and, where data goes through the caches at once, before it does.
+ * Settled are they when the queue is full, at the end of each core_feed and
+ * core_pass_feed, and, where data goes through the caches at once, before it
+ * does.
  */
 #ifndef MODELS_TRANSLATION_CORE_MISS_H
 #define MODELS_TRANSLATION_CORE_MISS_H
 
 #include "models/translation/core-hot.h"
 
-#define CORE_PENDING 256u
-
 struct core_pending {
-	unsigned n;
-	struct core_miss miss[CORE_PENDING];
-	unsigned cycles[CORE_PENDING + 1]; /* [0]: data, [i + 1]: miss[i] */
+	struct core_misses misses;
+	/* by miss: of its walk, where in the queue */
+	uint16_t reference[CORE_PENDING];
+	uint8_t references[CORE_PENDING];
+	/* walks that ended in faults: as above */
+	unsigned n_faulted;
+	uint16_t faulted_reference[CORE_PENDING + 1];
+	uint8_t faulted_references[CORE_PENDING + 1];
 	struct hierarchy_queue queue;
+	uint32_t cost[HIERARCHY_QUEUE + 1]; /* scratch: of all before */
 };
 
 /* Send off and count all that is pending; core->error says if that failed. */
@@ -64,9 +68,11 @@ int core_resolve(struct core *core, struct core_page *page,
 int core_lookup(struct core *core, const struct batch *batch, uint32_t i,
 		uint32_t from);
 
-/* core_feed where most accesses miss: the same counts, by another loop. */
-int core_feed_heavy(struct core *core, const struct batch *batch, uint32_t from,
-		    uint32_t to);
+/* What core-phases.c needs.  NULL: no memory. */
+struct core_phases *core_phases_open(void);
+/* core_feed where most accesses miss: the same counts, by other loops. */
+int core_feed_phases(struct core *core, const struct batch *batch,
+		     uint32_t from, uint32_t to);
 
 static ALWAYS_INLINE enum core_side
 core_side_of(uint32_t ref)
@@ -82,38 +88,51 @@ core_writes(uint32_t ref)
 
 static ALWAYS_INLINE void
 core_queue(struct core *core, uint64_t physical, enum hierarchy_use use,
-	   uint16_t mark)
+	   unsigned mark)
 {
 	struct hierarchy_queue *queue = &core->pending->queue;
 
 	queue->physical[queue->n] = physical;
 	queue->use[queue->n] = (uint8_t)use;
-	queue->mark[queue->n++] = mark;
+	queue->mark[queue->n++] = (uint8_t)mark;
 }
 
-/* There is room for one more miss and the references of its walk. */
+/* There is room for so many more misses and references of their walks. */
 static ALWAYS_INLINE void
-core_make_room(struct core *core)
+core_make_room(struct core *core, unsigned misses, unsigned references)
 {
 	const struct core_pending *pending = core->pending;
 
-	if (unlikely(pending->n == CORE_PENDING ||
-		     pending->queue.n > HIERARCHY_QUEUE - TABLE_REFERENCES_MAX))
+	if (unlikely(pending->misses.n > CORE_PENDING - misses ||
+		     pending->queue.n > HIERARCHY_QUEUE - references))
 		core_settle(core);
 }
 
-static ALWAYS_INLINE struct core_miss *
-core_add_miss(struct core *core, const struct core_page *page, unsigned cycles)
+/* That miss walked to a page for the first time. */
+static ALWAYS_INLINE void
+core_add_first(struct core *core, unsigned miss)
+{
+	struct core_misses *misses = &core->pending->misses;
+
+	misses->first[misses->n_first++] = (uint16_t)miss;
+}
+
+/* Its number; references: of its walk, which are next in the queue. */
+static ALWAYS_INLINE unsigned
+core_add_miss(struct core *core, const struct core_page *page, bool walked,
+	      unsigned references)
 {
 	struct core_pending *pending = core->pending;
-	struct core_miss *miss = &pending->miss[pending->n];
+	struct core_misses *misses = &pending->misses;
+	unsigned i = misses->n++;
 
-	*miss = (struct core_miss){ .space = core->space,
-				    .site = page->ref,
-				    .address = page->address,
-				    .position = page->position };
-	pending->cycles[++pending->n] = cycles;
-	return miss;
+	misses->address[i] = page->address;
+	misses->position[i] = page->position;
+	misses->site[i] = page->ref;
+	misses->walked[i] = walked;
+	pending->reference[i] = (uint16_t)pending->queue.n;
+	pending->references[i] = (uint8_t)references;
+	return i;
 }
 
 static ALWAYS_INLINE bool
@@ -122,22 +141,27 @@ core_denied(const struct core_page *page, const struct mapping *mapping)
 	return !mapping->shift || (page->write && !mapping->writable);
 }
 
+static ALWAYS_INLINE void
+core_queue_walk(struct core *core, const struct table_reference *references,
+		unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		core_queue(core, references[i].address, USE_WALK,
+			   references[i].level);
+}
+
 /* The walk found its page: queue what it read. */
 static ALWAYS_INLINE void
 core_add_walk(struct core *core, const struct core_page *page,
 	      const struct table_reference *references, unsigned n,
 	      const struct mapping *mapping)
 {
-	struct core_miss *miss =
-		core_add_miss(core, page, (unsigned)core->walker.overhead);
-	unsigned owner = core->pending->n;
+	unsigned miss = core_add_miss(core, page, true, n);
 
-	miss->walked = true;
-	miss->first = !mapping->accessed;
+	if (unlikely(!mapping->accessed))
+		core_add_first(core, miss);
 	core->walker.references += n;
-	for (unsigned i = 0; i < n; i++)
-		core_queue(core, references[i].address, USE_WALK,
-			   walker_mark(owner, references[i].level));
+	core_queue_walk(core, references, n);
 }
 
 /* One line of data or code, at once or queued. */
@@ -155,7 +179,7 @@ core_reference_line(struct core *core, uint64_t physical,
 	if (unlikely(queue->n == HIERARCHY_QUEUE))
 		core_settle(core);
 	queue->data = true;
-	core_queue(core, physical, use, walker_mark(0, WALKER_NONE));
+	core_queue(core, physical, use, WALKER_NONE);
 }
 
 /* All lines of an access.  queued: core->heavy, if that is known. */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "analyzer/vectors.h"
 #include "models/translation/replacement.h"
 
 #define NEAR_END (4096u - 64u) /* of a page: a short access may cross */
@@ -58,13 +59,14 @@ static const struct {
 };
 
 static void
-level_add(struct core_level *level, struct tlb *tlb)
+level_add(struct core_level *level, struct tlb *tlb, enum core_side side)
 {
 	if (!tlb->entries)
 		return;
 	for (unsigned i = 0; i < tlb->n_sizes; i++) {
 		unsigned code = tlb->code[i];
 
+		tlb->unit_of[code] = core_unit_of(side, code);
 		level->probe[level->n++] =
 			(struct core_probe){ tlb, &tlb->used_by[code],
 					     tlb->shift[i], code };
@@ -92,16 +94,17 @@ build_levels(struct core *core)
 	struct tlb *tlb = core->tlb;
 
 	for (unsigned i = 0; i < 3; i++) {
-		level_add(&core->l1[CORE_DATA], &tlb[CORE_L1D + i]);
-		level_add(&core->l1[CORE_FETCH], &tlb[CORE_L1I + i]);
+		level_add(&core->l1[CORE_DATA], &tlb[CORE_L1D + i], CORE_DATA);
+		level_add(&core->l1[CORE_FETCH], &tlb[CORE_L1I + i],
+			  CORE_FETCH);
 	}
-	level_add(&core->l2[CORE_DATA], &tlb[CORE_L2]);
-	level_add(&core->l2[CORE_DATA], &tlb[CORE_L2_1G]);
+	level_add(&core->l2[CORE_DATA], &tlb[CORE_L2], CORE_DATA);
+	level_add(&core->l2[CORE_DATA], &tlb[CORE_L2_1G], CORE_DATA);
 	if (tlb[CORE_L2I].entries) {
-		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2I]);
+		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2I], CORE_FETCH);
 	} else {
-		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2]);
-		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2_1G]);
+		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2], CORE_FETCH);
+		level_add(&core->l2[CORE_FETCH], &tlb[CORE_L2_1G], CORE_FETCH);
 	}
 	for (unsigned side = 0; side < CORE_SIDES; side++) {
 		struct core_level *l1 = &core->l1[side], *l2 = &core->l2[side];
@@ -170,13 +173,15 @@ core_init(struct core *core, const struct core_config *config,
 			       .hierarchy = hierarchy,
 			       .data_cached = config->data_cached,
 			       .plain = config->plain,
+			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
 			       .now = 1,
 			       .l2_now = 1 };
 	error = init_arrays(core, config);
 	core->pending = calloc(1, sizeof(*core->pending));
-	if (!error && !core->pending)
+	core->phases = core_phases_open();
+	if (!error && (!core->pending || !core->phases))
 		error = -ENOMEM;
 	if (!error)
 		error = core_steps_init(&core->steps);
@@ -209,6 +214,8 @@ core_fini(struct core *core)
 	tlb_columns_fini(&core->l1_column);
 	free(core->pending);
 	core->pending = NULL;
+	free(core->phases);
+	core->phases = NULL;
 	free(core->hint);
 	core->hint = NULL;
 }
@@ -356,7 +363,7 @@ core_feed_columns(struct core *core, const struct batch *batch, uint32_t from,
 		return feed(core, batch, from, to,
 			    (struct variant){ .plain = true });
 	if (core->heavy)
-		return core_feed_heavy(core, batch, from, to);
+		return core_feed_phases(core, batch, from, to);
 	if (core->data_cached)
 		return feed(core, batch, from, to,
 			    (struct variant){ .data = true });
@@ -364,10 +371,22 @@ core_feed_columns(struct core *core, const struct batch *batch, uint32_t from,
 }
 
 void
+core_set_heavy(struct core *core, bool heavy)
+{
+	for (unsigned i = 0; i < CORE_L1_ARRAYS && core->heavy != heavy; i++)
+		if (heavy)
+			tlb_rank(&core->tlb[i]);
+		else
+			tlb_unrank(&core->tlb[i], core->now);
+	core->heavy = heavy;
+}
+
+void
 core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
-	core->heavy = !core->plain &&
-		      core_walks(core) - walks_before > accesses / HEAVY;
+	core_set_heavy(core, !core->plain && core->table->ops->look &&
+				     core_walks(core) - walks_before >
+					     accesses / HEAVY);
 }
 
 int

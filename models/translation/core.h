@@ -67,13 +67,19 @@ struct core_config {
 	uint64_t seed;
 };
 
-/* What a first-level miss was and what it came to. */
-struct core_miss {
-	uint32_t space, site; /* site reference */
-	uint64_t address, position;
-	bool walked;
-	bool first;	 /* walk of a page since it was mapped */
-	unsigned cycles; /* of the walk that found the page */
+#define CORE_PENDING 512u
+
+/* What first-level misses, of one space, were and what they came to. */
+struct core_misses {
+	unsigned n;
+	uint32_t space;
+	uint64_t address[CORE_PENDING], position[CORE_PENDING];
+	uint32_t site[CORE_PENDING];   /* site references */
+	uint32_t cycles[CORE_PENDING]; /* of the walk that found the page */
+	bool walked[CORE_PENDING];
+	/* which were the first walks to a page since it was mapped */
+	uint16_t first[CORE_PENDING];
+	unsigned n_first;
 };
 
 /* Who pages in and who wants to know. */
@@ -83,9 +89,8 @@ struct core_kernel {
 	int (*fault)(void *context, uint32_t space, uint64_t address,
 		     enum site_kind kind, uint64_t position,
 		     struct mapping *mapping);
-	/* n of them, in order; not always at once, but before the next fault
-	 * and the end of core_feed */
-	void (*missed)(void *context, const struct core_miss *miss, unsigned n);
+	/* In order; not always at once, but before the end of core_feed */
+	void (*missed)(void *context, const struct core_misses *misses);
 };
 
 #define CORE_HINT_BITS	11u
@@ -133,12 +138,14 @@ struct core {
 	struct site_table sites;
 	struct core_steps steps;
 	struct core_pending *pending; /* owned; core-miss.h */
+	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
+	bool vectors;	    /* the host has what core-phases.c wants */
 	bool sizes_changed; /* some level's `active` is out of date */
 	uint32_t activated; /* how often they were brought up to date */
-	bool heavy; /* the last batch had many walks: core-heavy.c, queue data */
-	int error;  /* of counting */
+	bool heavy;	    /* the last batch had many walks: core-phases.c */
+	int error;	    /* of counting */
 
 	uint32_t space;
 	struct table *table; /* of the space, borrowed */

@@ -62,7 +62,7 @@ pwc_find(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned top)
 		if (slot == TLB_NO_SLOT)
 			continue;
 		pwc->hits[i]++;
-		tlb_touch(tlb, tlb_set(tlb, address >> shift), slot, pwc->now);
+		tlb_touch(tlb, slot, pwc->now);
 		return level;
 	}
 	return 0;

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/vectors.h"
 #include "models/translation/replacement.h"
 
 #define TLB_PROBES_MAX 32 /* pages looked up one by one before scanning all */
+#define LOG_ROOM       1024
+#define BEHIND	       8 /* rows are read and written by whole vectors */
 
 const char *const tlb_size_choices[] = { "none",  "4k",	      "2m",
 					 "4k+2m", "1g",	      "4k+1g",
@@ -73,9 +76,9 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 int
 tlb_columns_init(struct tlb_columns *columns, size_t n, bool covers)
 {
-	columns->tag = calloc(n, sizeof(uint64_t));
+	columns->tag = calloc(n + BEHIND, sizeof(uint64_t));
 	columns->stamp = calloc(n, sizeof(uint64_t));
-	columns->frame = calloc(n, sizeof(uint64_t));
+	columns->frame = calloc(n + BEHIND, sizeof(uint64_t));
 	columns->cover = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	columns->unit = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	if (!columns->tag || !columns->stamp || !columns->frame ||
@@ -111,16 +114,6 @@ free_slot(struct tlb *tlb, uint32_t slot)
 		tlb->column.cover[slot] = UINT64_MAX;
 }
 
-/* Ranks of a set whose ways are all free: any order will do. */
-static void
-init_ages(struct tlb *tlb)
-{
-	for (uint32_t i = 0; i < tlb->sets * TLB_SCANNED; i++)
-		tlb->age[i] = i % TLB_SCANNED < tlb->ways
-				      ? (uint8_t)(i % TLB_SCANNED)
-				      : 127;
-}
-
 static void
 empty(struct tlb *tlb)
 {
@@ -131,8 +124,7 @@ empty(struct tlb *tlb)
 	       (size_t)tlb->sets * tlb->groups * sizeof(*tlb->bound));
 	for (uint32_t i = 0; i < tlb->entries; i++)
 		free_slot(tlb, i);
-	if (tlb->age)
-		init_ages(tlb);
+	tlb->log.head = tlb->log.n = 0;
 	tlb->used = 0;
 	memset(tlb->used_by, 0, sizeof(tlb->used_by));
 	tlb->used_by[3] = tlb->entries;
@@ -157,6 +149,14 @@ init_columns(struct tlb *tlb, const struct tlb_columns *columns, size_t first)
 	return 0;
 }
 
+static int
+init_log(struct tlb *tlb)
+{
+	tlb->log.room = 2 * tlb->entries + LOG_ROOM;
+	tlb->log.use = calloc(tlb->log.room, sizeof(*tlb->log.use));
+	return tlb->log.use ? 0 : -ENOMEM;
+}
+
 /* How keys are found: by fingerprints, or by a hash of at least 4 buckets an
  * entry. */
 static int
@@ -167,15 +167,10 @@ init_index(struct tlb *tlb)
 	if (tlb->ways <= TLB_SCANNED) {
 		tlb->ways_mask = (UINT32_C(1) << tlb->ways) - 1;
 		tlb->print = calloc(tlb->sets, TLB_SCANNED);
-		if (tlb->owns_columns && tlb->replacement->ranked)
-			tlb->age = calloc(tlb->sets, TLB_SCANNED);
-		else
-			tlb->age = NULL;
-		return tlb->print && (tlb->age || !tlb->owns_columns ||
-				      !tlb->replacement->ranked)
-			       ? 0
-			       : -ENOMEM;
+		return tlb->print ? 0 : -ENOMEM;
 	}
+	if (tlb->sets == 1 && tlb->replacement->ranked && init_log(tlb))
+		return -ENOMEM;
 	while ((size_t)1 << bits < 4 * (size_t)tlb->entries)
 		bits++;
 	tlb->hash_shift = 64 - bits;
@@ -198,6 +193,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 			tlb->code[tlb->n_sizes] = (uint8_t)code;
 			tlb->shift[tlb->n_sizes++] = (uint8_t)TLB_SHIFT(code);
 			tlb->shift_of[code] = (uint8_t)TLB_SHIFT(code);
+			tlb->cover_of[code] = tlb_cover(TLB_SHIFT(code));
 		}
 	if (!tlb->entries)
 		return 0;
@@ -215,6 +211,9 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 		return -ENOMEM;
 	}
 	tlb->simple = tlb->print && tlb->replacement->ranked;
+	tlb->vectors = vectors_at_hand();
+	if (tlb->owns_columns)
+		tlb_rank(tlb);
 	empty(tlb);
 	return 0;
 }
@@ -227,7 +226,7 @@ tlb_fini(struct tlb *tlb)
 	free(tlb->filled);
 	free(tlb->bound);
 	free(tlb->print);
-	free(tlb->age);
+	free(tlb->log.use);
 	free(tlb->next);
 	free(tlb->head);
 	*tlb = (struct tlb){ .entries = 0 };
@@ -240,6 +239,7 @@ tlb_span(struct tlb *tlb, unsigned shift)
 	tlb->code[0] = 0;
 	tlb->shift[0] = (uint8_t)shift;
 	tlb->shift_of[0] = (uint8_t)shift;
+	tlb->cover_of[0] = tlb_cover(shift);
 }
 
 uint32_t
@@ -305,6 +305,179 @@ set_index(struct tlb *tlb, uint32_t set, uint32_t slot, uint64_t key)
 	*head = (uint16_t)slot;
 }
 
+void
+tlb_log_compact(struct tlb *tlb)
+{
+	struct tlb_log *log = &tlb->log;
+	uint32_t n = 0;
+
+	for (uint32_t i = log->head; i < log->n; i++)
+		if (tlb->column.stamp[log->use[i].slot] == log->use[i].stamp)
+			log->use[n++] = log->use[i];
+	log->head = 0;
+	log->n = n;
+}
+
+/* The slot of a full set that was used longest ago; its use is forgotten. */
+static uint32_t
+log_first(struct tlb *tlb)
+{
+	struct tlb_log *log = &tlb->log;
+	const struct tlb_use *use = &log->use[log->head];
+
+	while (tlb->column.stamp[use->slot] != use->stamp)
+		use++;
+	log->head = (uint32_t)(use - log->use) + 1;
+	return use->slot;
+}
+
+static int
+by_stamp(const void *left, const void *right)
+{
+	const struct tlb_use *a = left, *b = right;
+
+	return (a->stamp > b->stamp) - (a->stamp < b->stamp);
+}
+
+static void
+swap(uint64_t *column, uint32_t a, uint32_t b)
+{
+	uint64_t kept = column[a];
+
+	column[a] = column[b];
+	column[b] = kept;
+}
+
+/* Sort a set into a row: the latest first, free ways last. */
+static void
+make_row(struct tlb *tlb, uint32_t first)
+{
+	struct tlb_columns *column = &tlb->column;
+
+	for (uint32_t i = first + 1; i < first + tlb->ways; i++)
+		for (uint32_t k = i;
+		     k > first && column->stamp[k] > column->stamp[k - 1];
+		     k--) {
+			swap(column->tag, k, k - 1);
+			swap(column->frame, k, k - 1);
+			swap(column->stamp, k, k - 1);
+		}
+}
+
+static void
+make_log(struct tlb *tlb)
+{
+	struct tlb_log *log = &tlb->log;
+
+	log->head = log->n = 0;
+	for (uint32_t i = 0; i < tlb->entries; i++)
+		if (tlb->column.tag[i] != TLB_FREE)
+			tlb_log_add(tlb, i, tlb->column.stamp[i]);
+	if (log->n)
+		qsort(log->use, log->n, sizeof(*log->use), by_stamp);
+}
+
+void
+tlb_rank(struct tlb *tlb)
+{
+	if (tlb->log.use) {
+		make_log(tlb);
+		tlb->logged = true;
+	} else if (tlb->simple) {
+		for (uint32_t i = 0; i < tlb->entries; i += tlb->ways)
+			make_row(tlb, i);
+		tlb->rows = true;
+	}
+}
+
+/* What rows do not keep of a slot. */
+static void
+complete_slot(struct tlb *tlb, uint32_t slot, uint64_t now)
+{
+	uint32_t set = slot / tlb->ways, way = slot % tlb->ways;
+	uint64_t tag = tlb->column.tag[slot];
+
+	if (tag == TLB_FREE) {
+		free_slot(tlb, slot);
+		return;
+	}
+	tlb->print[set * TLB_SCANNED + way] = tlb_print(key_of(tlb, slot));
+	tlb->column.stamp[slot] = now - 1 - way;
+	tlb_cover_slot(tlb, slot, tag >> TLB_SIZE_SHIFT & 3);
+}
+
+void
+tlb_unrank(struct tlb *tlb, uint64_t now)
+{
+	if (tlb->rows)
+		for (uint32_t i = 0; i < tlb->entries; i++)
+			complete_slot(tlb, i, now);
+	tlb->rows = tlb->logged = false;
+}
+
+uint32_t
+tlb_find_row(const struct tlb *tlb, uint32_t set, uint64_t key)
+{
+	const uint64_t *tag = &tlb->column.tag[set * tlb->ways];
+	uint64_t wanted = key | TLB_ALWAYS | TLB_READONLY;
+
+	for (uint32_t way = 0; way < tlb->ways; way++)
+		if ((tag[way] | TLB_READONLY) == wanted)
+			return set * tlb->ways + way;
+	return TLB_NO_SLOT;
+}
+
+/* Ways [0, way) of a row move by one; the first is free then. */
+static void
+move_row(struct tlb *tlb, uint32_t first, uint32_t way)
+{
+	uint64_t *tag = &tlb->column.tag[first];
+	uint64_t *frame = &tlb->column.frame[first];
+
+	memmove(tag + 1, tag, way * sizeof(*tag));
+	memmove(frame + 1, frame, way * sizeof(*frame));
+}
+
+uint32_t
+tlb_row_first(struct tlb *tlb, uint32_t slot)
+{
+	uint32_t way = slot % tlb->ways, first = slot - way;
+	uint64_t tag = tlb->column.tag[slot], frame = tlb->column.frame[slot];
+
+	if (!way)
+		return slot;
+	move_row(tlb, first, way);
+	tlb->column.tag[first] = tag;
+	tlb->column.frame[first] = frame;
+	return first;
+}
+
+static uint32_t
+fill_row(struct tlb *tlb, uint32_t set, uint64_t key)
+{
+	uint32_t first = set * tlb->ways, last = first + tlb->ways - 1;
+	uint64_t old = tlb->column.tag[last];
+
+	if (unlikely((old ^ key) >> TLB_SIZE_SHIFT & 3))
+		tlb_resize(tlb, old, key);
+	move_row(tlb, first, tlb->ways - 1);
+	tlb->column.tag[first] = key | TLB_ALWAYS;
+	return first;
+}
+
+/* Those behind a dropped slot of a row move up. */
+static void
+close_row(struct tlb *tlb, uint32_t slot)
+{
+	uint32_t way = slot % tlb->ways, n = tlb->ways - 1 - way;
+	uint64_t *tag = &tlb->column.tag[slot];
+	uint64_t *frame = &tlb->column.frame[slot];
+
+	memmove(tag, tag + 1, n * sizeof(*tag));
+	memmove(frame, frame + 1, n * sizeof(*frame));
+	tag[n] = TLB_FREE;
+}
+
 /* A free way of a set that may have one, else whom the policy names. */
 static uint32_t
 make_room(struct tlb *tlb, uint32_t first)
@@ -315,7 +488,8 @@ make_room(struct tlb *tlb, uint32_t first)
 		for (uint32_t i = first; i < first + tlb->ways; i++)
 			if (tlb->column.tag[i] == TLB_FREE)
 				return i;
-	slot = tlb->replacement->victim(tlb, first);
+	slot = tlb->logged ? log_first(tlb)
+			   : tlb->replacement->victim(tlb, first);
 	unindex(tlb, slot);
 	return slot;
 }
@@ -323,29 +497,20 @@ make_room(struct tlb *tlb, uint32_t first)
 uint32_t
 tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
-	uint32_t set = tlb_set(tlb, key >> shift);
-	uint32_t slot = make_room(tlb, set * tlb->ways);
+	uint32_t set = tlb_set(tlb, key >> shift), slot;
 
+	if (tlb->rows)
+		return fill_row(tlb, set, key);
+	slot = make_room(tlb, set * tlb->ways);
 	tlb_resize(tlb, tlb->column.tag[slot], key);
 	set_index(tlb, set, slot, key);
 	tlb->filled[slot] = now;
 	tlb->column.tag[slot] = key | TLB_ALWAYS;
 	tlb->column.stamp[slot] = now;
-	if (tlb->column.cover)
-		tlb->column.cover[slot] = tlb_cover(shift);
+	if (tlb->logged)
+		tlb_log_add(tlb, slot, now);
+	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;
-}
-
-/* A dropped way becomes the next to be filled. */
-static void
-age_last(struct tlb *tlb, uint32_t slot)
-{
-	uint8_t *age = &tlb->age[slot / tlb->ways * TLB_SCANNED];
-	uint8_t was = age[slot % tlb->ways];
-
-	for (uint32_t i = 0; i < tlb->ways; i++)
-		age[i] = (uint8_t)(age[i] - (age[i] > was));
-	age[slot % tlb->ways] = (uint8_t)(tlb->ways - 1);
 }
 
 void
@@ -353,9 +518,11 @@ tlb_drop(struct tlb *tlb, uint32_t slot)
 {
 	unindex(tlb, slot);
 	tlb_resize(tlb, tlb->column.tag[slot], TLB_FREE);
+	if (tlb->rows) {
+		close_row(tlb, slot);
+		return;
+	}
 	free_slot(tlb, slot);
-	if (tlb->age)
-		age_last(tlb, slot);
 	tlb->bound[(size_t)(slot / tlb->ways) * tlb->groups +
 		   slot % tlb->ways / TLB_GROUP] = 0;
 }
@@ -370,7 +537,7 @@ tlb_flush(struct tlb *tlb)
 void
 tlb_flush_asid(struct tlb *tlb, uint64_t asid)
 {
-	for (uint32_t i = 0; tlb->used && i < tlb->entries; i++)
+	for (uint32_t i = tlb->entries; tlb->used && i-- > 0;)
 		if ((tlb->column.tag[i] & TLB_ASID_MASK) == asid)
 			tlb_drop(tlb, i);
 }
@@ -378,7 +545,7 @@ tlb_flush_asid(struct tlb *tlb, uint64_t asid)
 static void
 scan_range(struct tlb *tlb, uint64_t asid, uint64_t from, uint64_t last)
 {
-	for (uint32_t i = 0; tlb->used && i < tlb->entries; i++) {
+	for (uint32_t i = tlb->entries; tlb->used && i-- > 0;) {
 		uint64_t tag = tlb->column.tag[i];
 		unsigned shift = tlb->shift_of[tag >> TLB_SIZE_SHIFT & 3];
 		uint64_t first = tag >> shift << shift;

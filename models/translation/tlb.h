@@ -6,17 +6,25 @@
  *	tag[] cover[] unit[] stamp[] frame[]	  by slot = set * ways + way
  *	print[set][16]				  a byte of each tag, or:
  *	head[hash] -> slot -> next[slot] -> ...	  for sets wider than 16 ways
- *	age[set][16]				  ranks, 0 the latest (aged arrays)
  *
  * A hit writes one stamp, whatever the policy: LRU compares stamps, tree-PLRU
  * asks which half of the set holds the later one (the tree's bits say no more
  * than that), FIFO and random do not look.  So nothing is moved at a hit, and
- * every policy has one hot path.  Where misses are as usual as hits (second
- * level, walk caches), LRU of up to 16 ways keeps ranks instead, 16 bytes that
- * one instruction updates: there the victim is the way of the last rank, free
- * ones first.  A set of up to 16 ways is searched by its
+ * every policy has one hot path.  A set of up to 16 ways is searched by its
  * fingerprints, 16 at once; a wider one through a hash over all slots, which
  * costs the same for 64 ways as for 2,048.
+ *
+ * Where misses are as usual as hits, LRU is ranked instead, and keeps no stamps:
+ *
+ *	rows	up to 16 ways: the latest first, tag[] and frame[] alike.  A use
+ *		moves those before it by one, which is the same few vector
+ *		instructions for a hit and for a miss
+ *	log	one wide set: its uses in order, slot by slot.  Who leaves is the
+ *		first there that was not used again (by its stamp)
+ *
+ * Second levels and walk caches are ranked always; first levels only while most
+ * accesses miss (tlb_rank): the hot loop, which writes stamps and no more, knows
+ * nothing of it.
  */
 #ifndef MODELS_TRANSLATION_TLB_H
 #define MODELS_TRANSLATION_TLB_H
@@ -92,6 +100,17 @@ extern const char *const tlb_size_choices[];
 		.max = 10000, .unit = "cycles",                    \
 		.help = "what a hit here adds to the access")
 
+/* A use of a slot, as long as the slot's stamp is still that. */
+struct tlb_use {
+	uint64_t stamp;
+	uint32_t slot;
+};
+
+struct tlb_log {
+	struct tlb_use *use; /* owned: [room]; from `head` on they count */
+	uint32_t head, n, room;
+};
+
 #define TLB_GROUP   8u	/* ways that share one lower bound of stamps */
 #define TLB_SCANNED 16u /* ways of a set that are searched by fingerprint */
 #define TLB_NO_SLOT UINT32_MAX
@@ -99,13 +118,16 @@ extern const char *const tlb_size_choices[];
 struct tlb {
 	struct tlb_columns column; /* [entries] each */
 	uint8_t *print;		   /* [sets][TLB_SCANNED], or NULL */
-	uint8_t *age;		   /* [sets][TLB_SCANNED], or NULL: stamps */
+	struct tlb_log log;	   /* use: NULL if it never has one */
+	bool rows, logged;	   /* how it is ranked now, if it is */
+	bool vectors;		   /* the host has what tlb-run.c wants */
 	uint32_t entries, ways, sets, set_mask;
 	uint32_t ways_mask; /* bits of ways that there are, if scanned */
 	uint32_t used, used_by[TLB_SIZES + 1];
 	bool *sizes_changed; /* set when a size comes or goes, or NULL */
 	uint8_t n_sizes, code[TLB_SIZES], shift[TLB_SIZES]; /* what it holds */
 	uint8_t shift_of[TLB_SIZES + 1];		    /* by code */
+	uint64_t cover_of[TLB_SIZES + 1], unit_of[TLB_SIZES + 1];
 	unsigned latency;
 	uint64_t *filled; /* [entries] when it came in */
 	uint64_t *bound;  /* [sets * groups] no stamp of the group is below */
@@ -114,8 +136,8 @@ struct tlb {
 	unsigned hash_shift;
 	uint64_t random;
 	const struct replacement_ops *replacement;
-	bool owns_columns;
-	bool simple; /* LRU of scanned sets: filled inline */
+	bool owns_columns; /* always ranked, if it can be */
+	bool simple;	   /* LRU of scanned sets */
 };
 
 /* 0 or -ENOMEM; calloc'ed, all slots free. */
@@ -179,8 +201,9 @@ tlb_matches(const struct tlb *tlb, uint32_t slot, uint64_t key)
 	       (key | TLB_ALWAYS | TLB_READONLY);
 }
 
-/* tlb_find for sets too wide to scan. */
+/* tlb_find for sets too wide to scan, and for rows. */
 uint32_t tlb_find_hashed(const struct tlb *tlb, uint64_t key);
+uint32_t tlb_find_row(const struct tlb *tlb, uint32_t set, uint64_t key);
 
 /* The slot of this set that holds the key, or TLB_NO_SLOT, where sets are
  * searched by fingerprints. */
@@ -210,41 +233,39 @@ tlb_scan(const struct tlb *tlb, uint32_t set, uint64_t key)
 static ALWAYS_INLINE uint32_t
 tlb_find(const struct tlb *tlb, uint64_t key, unsigned shift)
 {
+	if (tlb->rows)
+		return tlb_find_row(tlb, tlb_set(tlb, key >> shift), key);
 	return likely(tlb->print)
 		       ? tlb_scan(tlb, tlb_set(tlb, key >> shift), key)
 		       : tlb_find_hashed(tlb, key);
 }
 
-static inline __m128i
-tlb_ages(const struct tlb *tlb, uint32_t set)
-{
-	return _mm_loadu_si128(
-		(const __m128i *)(const void *)&tlb->age[set * TLB_SCANNED]);
-}
+/* Make room in the log by dropping what does not count. */
+void tlb_log_compact(struct tlb *tlb);
 
-static inline void
-tlb_set_ages(struct tlb *tlb, uint32_t set, __m128i ages)
-{
-	_mm_storeu_si128((__m128i *)(void *)&tlb->age[set * TLB_SCANNED], ages);
-}
-
-/* A slot of this set was used. */
 static ALWAYS_INLINE void
-tlb_touch(struct tlb *tlb, uint32_t set, uint32_t slot, uint64_t now)
+tlb_log_add(struct tlb *tlb, uint32_t slot, uint64_t now)
 {
-	__m128i ages, age, younger;
+	struct tlb_log *log = &tlb->log;
 
-	if (!tlb->age) {
-		tlb->column.stamp[slot] = now;
-		return;
-	}
-	ages = tlb_ages(tlb, set);
-	age = _mm_set1_epi8(
-		(char)tlb->age[set * TLB_SCANNED + (slot - set * tlb->ways)]);
-	younger = _mm_cmplt_epi8(ages, age);
-	tlb_set_ages(tlb, set,
-		     _mm_andnot_si128(_mm_cmpeq_epi8(ages, age),
-				      _mm_sub_epi8(ages, younger)));
+	if (unlikely(log->n == log->room))
+		tlb_log_compact(tlb);
+	log->use[log->n++] = (struct tlb_use){ now, slot };
+}
+
+/* Bring a slot of a set in rows to its front; that slot. */
+uint32_t tlb_row_first(struct tlb *tlb, uint32_t slot);
+
+/* A slot was used.  Returns where its entry is now. */
+static ALWAYS_INLINE uint32_t
+tlb_touch(struct tlb *tlb, uint32_t slot, uint64_t now)
+{
+	if (tlb->rows)
+		return tlb_row_first(tlb, slot);
+	tlb->column.stamp[slot] = now;
+	if (unlikely(tlb->logged))
+		tlb_log_add(tlb, slot, now);
+	return slot;
 }
 
 /* tlb_fill for all arrays. */
@@ -252,21 +273,6 @@ uint32_t tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift,
 		      uint64_t now);
 /* A slot passes from one size (or from being free) to another. */
 void tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key);
-
-/* The way of the last rank becomes that of the first. */
-static ALWAYS_INLINE uint32_t
-tlb_rotate(struct tlb *tlb, uint32_t set)
-{
-	__m128i ages = tlb_ages(tlb, set);
-	__m128i last =
-		_mm_cmpeq_epi8(ages, _mm_set1_epi8((char)(tlb->ways - 1)));
-
-	/* those beyond the last way stay at 127 */
-	tlb_set_ages(tlb, set,
-		     _mm_andnot_si128(last,
-				      _mm_adds_epi8(ages, _mm_set1_epi8(1))));
-	return (uint32_t)__builtin_ctz((uint32_t)_mm_movemask_epi8(last));
-}
 
 /* The way of the least stamp; free ones have 0. */
 static inline uint32_t
@@ -305,27 +311,62 @@ tlb_put(struct tlb *tlb, uint32_t set, uint32_t way, uint64_t key)
 	return slot;
 }
 
+/* What a slot of a first level has beside, by size. */
+static ALWAYS_INLINE void
+tlb_cover_slot(struct tlb *tlb, uint32_t slot, unsigned code)
+{
+	if (!tlb->column.cover)
+		return;
+	tlb->column.cover[slot] = tlb->cover_of[code];
+	tlb->column.unit[slot] = tlb->unit_of[code];
+}
+
 /*
  * Put in a key that is not there, in place of whom the policy chooses, as of
  * time now (> 0, never decreasing).  shift: log2 of the bytes it covers.
- * Returns its slot; unit and frame are the caller's to set.
+ * Returns its slot, whose frame is the caller's to set.
  */
 static ALWAYS_INLINE uint32_t
 tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
 	uint32_t set, slot;
 
-	if (unlikely(!tlb->simple))
+	if (unlikely(!tlb->simple || tlb->rows))
 		return tlb_fill_any(tlb, key, shift, now);
 	set = tlb_set(tlb, key >> shift);
-	if (tlb->age)
-		return tlb_put(tlb, set, tlb_rotate(tlb, set), key);
 	slot = tlb_put(tlb, set, tlb_oldest(tlb, set * tlb->ways), key);
 	tlb->column.stamp[slot] = now;
-	if (tlb->column.cover)
-		tlb->column.cover[slot] = tlb_cover(shift);
+	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;
 }
+
+/*
+ * Uses that come together: number j is of the tag (tag[j] & mask) | low (flags as
+ * they are to be put in, page and size those that the array holds it by), at
+ * time stamp + j.
+ */
+struct tlb_uses {
+	const uint64_t *tag;
+	uint64_t mask, low;
+	const uint64_t *physical; /* of any byte of the page; NULL: no frames */
+	uint64_t stamp;
+	bool same_size; /* all pages */
+};
+
+/*
+ * Use list[0], list[1], ... in this order, as finding, and touching or filling,
+ * would one by one.  Those that were not there stay in the list, as ordered;
+ * returns their number.  What is there must be as its tag[j] says.
+ */
+unsigned tlb_run(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
+		 unsigned n);
+
+/*
+ * Rank a first level, if it can be, as of its stamps; and no longer, where `now`
+ * is the time of the next use.  In between stamps are written by tlb_touch alone.
+ */
+void tlb_rank(struct tlb *tlb);
+void tlb_unrank(struct tlb *tlb, uint64_t now);
 
 void tlb_drop(struct tlb *tlb, uint32_t slot);
 

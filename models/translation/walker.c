@@ -66,39 +66,28 @@ walker_grow(struct walker *walker, uint64_t cycles)
 }
 
 void
-walker_fault(struct walker *walker, const struct table_reference *references,
-	     unsigned n)
-{
-	uint64_t sum = walker->overhead;
-
-	for (unsigned i = 0; i < n; i++) {
-		enum hierarchy_place place;
-
-		sum += hierarchy_access(walker->hierarchy,
-					references[i].address, USE_WALK,
-					&place);
-		walker->found[references[i].level][place]++;
-	}
-	walker->faulted++;
-	walker->faulted_references += n;
-	walker->faulted_cycles += sum;
-}
-
-void
 walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
-	      unsigned *cycles)
+	      uint32_t *cost)
 {
-	unsigned latency[PLACES];
+	/* Two of each counter, so that increments of one wait less. */
+	uint32_t found[2][WALKER_NONE + 1][PLACES] = { { { 0 } } };
+	uint32_t latency[PLACES], sum = 0;
 
 	for (unsigned place = 0; place < PLACES; place++)
 		latency[place] =
 			hierarchy_walk_latency(walker->hierarchy, place);
 	for (unsigned i = 0; i < queue->n; i++) {
-		unsigned mark = queue->mark[i], place = queue->place[i];
+		unsigned level = queue->mark[i], place = queue->place[i];
 
-		walker->found[mark & WALKER_NONE][place]++;
-		cycles[mark >> WALKER_MARK_BITS] += latency[place];
+		found[i & 1][level][place]++;
+		cost[i] = sum;
+		sum += latency[place];
 	}
+	cost[queue->n] = sum;
+	for (unsigned level = 0; level <= WALKER_NONE; level++)
+		for (unsigned place = 0; place < PLACES; place++)
+			walker->found[level][place] +=
+				found[0][level][place] + found[1][level][place];
 }
 
 /* Of all references to this level. */

@@ -66,26 +66,23 @@ walker_find(struct walker *walker, struct table *table, uint64_t address,
 	return n;
 }
 
-/* The other half of a walk that ended in a fault. */
-void walker_fault(struct walker *walker,
-		  const struct table_reference *references, unsigned n);
-
-/* In a hierarchy_queue's mark: a reference of walk number `owner`. */
-#define WALKER_MARK_BITS 3u
-#define WALKER_OWNERS	 (1u << (16 - WALKER_MARK_BITS))
-static inline uint16_t
-walker_mark(unsigned owner, unsigned level)
+/* A walk of n references ended in a fault; what they cost is to be added. */
+static inline void
+walker_fault(struct walker *walker, unsigned n)
 {
-	return (uint16_t)(owner << WALKER_MARK_BITS | level);
+	walker->faulted++;
+	walker->faulted_references += n;
+	walker->faulted_cycles += walker->overhead;
 }
 
 /*
- * The other half of walks that found their pages.  First what their references
- * cost, to be added to the cycles of their owners (WALKER_NONE as the level:
- * not a walk's); then each walk with its sum.
+ * The other half of walks that found their pages.  First what the references of
+ * a queue cost, whose marks are levels (WALKER_NONE: not a walk's): cost[i] is
+ * that of all before number i, and cost[queue->n] of all; then each walk with
+ * its sum.
  */
 void walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
-		   unsigned *cycles);
+		   uint32_t *cost);
 /* 0 or -ENOMEM (said). */
 int walker_grow(struct walker *walker, uint64_t cycles);
 static ALWAYS_INLINE int

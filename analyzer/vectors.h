@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * AVX-512 for the few loops that gain by it.  Such a function is marked VECTORS,
+ * and called only if vectors_at_hand() said so on this host; there is always
+ * another way, with the same results.
+ */
+#ifndef ANALYZER_VECTORS_H
+#define ANALYZER_VECTORS_H
+
+#include "analyzer/base.h"
+
+#include <immintrin.h>
+
+#define VECTORS __attribute__((target("avx512f,avx512vl,avx512bw,bmi,bmi2")))
+
+static inline bool
+vectors_at_hand(void)
+{
+	return __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+#endif

@@ -1,0 +1,711 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The loops for batches whose accesses mostly miss.  Some hundred accesses, a
+ * chunk, go through one level after the other, each of which sees them in their
+ * order, so that what it does is the same as if they came one by one:
+ *
+ *	accesses -> look:  where is the page, what size, is this allowed?
+ *	all      -> first level      -> those that missed
+ *	missed   -> second level     -> those to be walked
+ *	walks    -> walk caches      -> from which level each walk reads
+ *	         -> references of all walks, into the queue of core-miss.h
+ *
+ * This is right because of one rule: what a TLB holds is what the table says
+ * (whoever changes a page that is mapped invalidates it, see paging.h).  So
+ * frames, sizes and rights are known before any level is asked, and no level
+ * waits for the next.
+ *
+ * What would change a table or is seldom ends the chunk before it, and takes
+ * core_lookup alone: pages that are not there or must not be written, accesses
+ * that cross pages, pages of sizes whose pieces may overlap.  A table that
+ * cannot look ahead makes no core heavy.
+ *
+ * Loops that only count on what no one can foretell branch on nothing of it.
+ */
+#include "models/translation/core-miss.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/vectors.h"
+
+#define CHUNK	    256u
+#define CHUNK_LEAST 8u /* after what ended one: ends come in crowds */
+#define NEAR_END    (4096u - 64u)
+#define CLASSES	    (CORE_SIDES * TLB_SIZES)
+
+/* What accesses of a side to pages of a size have in common. */
+struct class
+{
+	struct tlb *l1, *l2; /* where they go, or NULL */
+	uint64_t low1, low2; /* of their tags */
+	uint8_t shift1, shift2;
+	uint8_t code1, code2; /* as what they go there */
+	bool open;	      /* to chunks */
+};
+
+struct core_phases {
+	struct class class[CLASSES];
+	bool pieces;	     /* some pages are held in pieces */
+	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
+
+	/* a chunk: n accesses of the batch from `first` on */
+	const struct batch *batch;
+	const uint64_t *address; /* from there */
+	const uint32_t *site;
+	uint32_t first, fed; /* fed: where this core_feed began */
+	unsigned n;
+	unsigned classes; /* a bit for each that is there */
+	uint8_t class_of[CHUNK];
+	uint64_t page[CHUNK]; /* as struct table_looks has it */
+	void *at[CHUNK];
+	uint64_t physical[CHUNK]; /* of the address, if there are pieces */
+	uint64_t tag1[CHUNK], tag2[CHUNK];
+
+	uint16_t missed[CHUNK], walks[CHUNK], list[CHUNK], part[CHUNK];
+	unsigned n_missed, n_walks;
+	uint16_t first_walk[CHUNK]; /* of those to a page */
+	unsigned n_first_walks;
+	uint8_t flag[CHUNK];
+	uint8_t from[CHUNK]; /* level its walk begins at; 0: no walk */
+	uint8_t references[CHUNK];
+	/* of all walks, where data comes between them in the queue */
+	uint64_t reference[CHUNK * TABLE_LEVELS_MAX + 1];
+	uint8_t level[CHUNK * TABLE_LEVELS_MAX + 1];
+};
+
+struct core_phases *
+core_phases_open(void)
+{
+	struct core_phases *phases = calloc(1, sizeof(*phases));
+
+	for (unsigned j = 0; phases && j < CHUNK; j++)
+		phases->all[j] = (uint16_t)j;
+	return phases;
+}
+
+static void
+class_init(struct class *class, const struct core *core, enum core_side side,
+	   unsigned code)
+{
+	const struct core_level *l1 = &core->l1[side], *l2 = &core->l2[side];
+
+	class->l1 = l1->home[code];
+	class->l2 = l2->home[code];
+	class->code1 = (uint8_t)l1->piece[code];
+	class->code2 = (uint8_t)l2->piece[code];
+	class->shift1 = (uint8_t)TLB_SHIFT(class->code1);
+	class->shift2 = (uint8_t)TLB_SHIFT(class->code2);
+	class->low1 = TLB_ALWAYS | core->asid |
+		      (uint64_t) class->code1 << TLB_SIZE_SHIFT;
+	class->low2 = TLB_ALWAYS | core->asid |
+		      (uint64_t) class->code2 << TLB_SIZE_SHIFT;
+	class->open = !l1->overlaps[code];
+}
+
+static void
+phases_begin(struct core_phases *phases, const struct core *core)
+{
+	phases->pieces = false;
+	for (unsigned i = 0; i < CLASSES; i++) {
+		struct class *class = &phases->class[i];
+
+		class_init(class, core, i / TLB_SIZES, i % TLB_SIZES);
+		phases->pieces |= class->code1 != i % TLB_SIZES ||
+				  class->code2 != i % TLB_SIZES;
+	}
+}
+
+/* Of those that may: does it cross a page's end? */
+static NOINLINE bool
+crosses(const struct core *core, uint64_t address, uint32_t ref)
+{
+	uint64_t bytes = core->sites.bytes[SITE_INDEX(ref)];
+
+	return core_side_of(ref) == CORE_DATA &&
+	       (address & ~PAGE_MASK) + bytes > PAGE_BYTES;
+}
+
+/* False: it ends the chunk. */
+static ALWAYS_INLINE bool
+take_one(struct core_phases *phases, const struct core *core, unsigned j)
+{
+	uint64_t address = phases->address[j], page = phases->page[j];
+	uint32_t ref = phases->site[j];
+	unsigned number = core_side_of(ref) * TLB_SIZES + TABLE_CODE(page);
+	const struct class *class = &phases->class[number];
+
+	if (unlikely(!class->open ||
+		     (core_writes(ref) && !(page & TABLE_WRITABLE))))
+		return false;
+	if (unlikely((ref & SITE_WIDE || (address & ~PAGE_MASK) > NEAR_END) &&
+		     crosses(core, address, ref)))
+		return false;
+	phases->classes |= 1u << number;
+	phases->class_of[j] = (uint8_t)number;
+	phases->tag1[j] = (address >> class->shift1 << class->shift1) |
+			  class->low1 |
+			  (page & TABLE_WRITABLE ? 0 : TLB_READONLY);
+	return true;
+}
+
+/*
+ * Take accesses from j on, eight at a time, as long as all are of data and to
+ * pages of 4K (class 0), and take_one would not ask further.  Returns up to
+ * where.
+ */
+static VECTORS unsigned
+take_plain(struct core_phases *phases, unsigned j, unsigned n)
+{
+	const __m512i kind = _mm512_set1_epi64(3), one = _mm512_set1_epi64(1);
+	const __m512i offset = _mm512_set1_epi64(PAGE_BYTES - 1);
+	const __m512i near_end = _mm512_set1_epi64(NEAR_END);
+	const __m512i low = _mm512_set1_epi64((int64_t)phases->class[0].low1);
+	const __m512i readonly = _mm512_set1_epi64(TLB_READONLY);
+	const __m512i writes = _mm512_set1_epi64(2);
+	const __m512i wide = _mm512_set1_epi64(SITE_WIDE);
+	const __m512i writable = _mm512_set1_epi64(TABLE_WRITABLE);
+	const __m512i code = _mm512_set1_epi64(3 << TABLE_CODE_SHIFT);
+
+	for (; j + 8 <= n; j += 8) {
+		__m512i address = _mm512_loadu_si512(phases->address + j);
+		__m512i page = _mm512_loadu_si512(phases->page + j);
+		__m512i ref = _mm512_cvtepu32_epi64(
+			_mm256_loadu_si256((const void *)(phases->site + j)));
+		__m512i of = _mm512_and_si512(ref, kind);
+		__mmask8 fixed = _mm512_testn_epi64_mask(page, writable);
+		/* a store or modify: 1 or 2, so 2 or 3 here */
+		__mmask8 bad =
+			_mm512_mask_test_epi64_mask(fixed,
+						    _mm512_add_epi64(of, one),
+						    writes);
+
+		bad |= _mm512_cmpeq_epi64_mask(of, kind); /* a fetch */
+		bad |= _mm512_test_epi64_mask(ref, wide);
+		bad |= _mm512_test_epi64_mask(page, code);
+		bad |= _mm512_cmpgt_epu64_mask(_mm512_and_si512(address,
+								offset),
+					       near_end);
+		if (bad)
+			break;
+		address = _mm512_or_si512(_mm512_andnot_si512(offset, address),
+					  low);
+		_mm512_storeu_si512(phases->tag1 + j,
+				    _mm512_mask_or_epi64(address, fixed,
+							 address, readonly));
+		memset(phases->class_of + j, 0, 8);
+		phases->classes |= 1;
+	}
+	return j;
+}
+
+/*
+ * Look ahead: the chunk is as many of the next n accesses as nothing ends.
+ */
+static void
+chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
+{
+	const struct table_looks looks = { phases->page, phases->at };
+	unsigned j = 0;
+
+	phases->classes = 0;
+	n = core->table->ops->look(core->table, phases->address, n, &looks);
+	while (j < n) {
+		unsigned end = j + 8 < n ? j + 8 : n;
+		unsigned plain = core->vectors ? take_plain(phases, j, n) : j;
+
+		if (plain > j) {
+			j = plain;
+			continue;
+		}
+		while (j < end && take_one(phases, core, j))
+			j++;
+		if (j < end)
+			break;
+	}
+	phases->n = j;
+}
+
+/* Where frames are to be had from; NULL: nobody will ask for one. */
+static const uint64_t *
+chunk_frames(struct core_phases *phases, const struct core *core)
+{
+	if (!core->data_cached)
+		return NULL;
+	if (likely(!phases->pieces))
+		return phases->page;
+	for (unsigned j = 0; j < phases->n; j++) {
+		uint64_t page = phases->page[j];
+		uint64_t offset =
+			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
+
+		phases->physical[j] =
+			(page & ~offset) | (phases->address[j] & offset);
+	}
+	return phases->physical;
+}
+
+/* Of the listed ones: those whose flag is set. */
+static unsigned
+keep_flagged(const uint8_t *flag, uint16_t *list, unsigned n)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned j = list[i];
+
+		list[kept] = (uint16_t)j;
+		kept += flag[j];
+	}
+	return kept;
+}
+
+static bool
+of_one_class(const struct core_phases *phases)
+{
+	return !(phases->classes & (phases->classes - 1));
+}
+
+static struct tlb *
+array_of(const struct class *class, bool second)
+{
+	return second ? class->l2 : class->l1;
+}
+
+/* Which classes go to this array? */
+static unsigned
+classes_of(const struct core_phases *phases, bool second,
+	   const struct tlb *array)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < CLASSES; i++)
+		if (array_of(&phases->class[i], second) == array)
+			bits |= 1u << i;
+	return bits & phases->classes;
+}
+
+/* The listed ones go through a level that keeps them in several arrays. */
+static NOINLINE unsigned
+run_arrays(struct core_phases *phases, const struct tlb_uses *uses, bool second,
+	   uint16_t *list, unsigned n)
+{
+	unsigned left = phases->classes;
+
+	for (unsigned i = 0; i < n; i++)
+		phases->flag[list[i]] = 1;
+	while (left) {
+		const struct class *class = &phases->class[__builtin_ctz(left)];
+		struct tlb *array = array_of(class, second);
+		unsigned bits = classes_of(phases, second, array), m = 0;
+
+		left &= ~bits;
+		if (!array)
+			continue;
+		for (unsigned i = 0; i < n; i++) {
+			unsigned j = list[i];
+
+			phases->part[m] = (uint16_t)j;
+			phases->flag[j] &=
+				(uint8_t) ~(bits >> phases->class_of[j] & 1);
+			m += bits >> phases->class_of[j] & 1;
+		}
+		m = tlb_run(array, uses, phases->part, m);
+		for (unsigned i = 0; i < m; i++)
+			phases->flag[phases->part[i]] = 1;
+	}
+	return keep_flagged(phases->flag, list, n);
+}
+
+/* The listed ones go through a level: returns how many missed. */
+static unsigned
+run_level(struct core_phases *phases, const struct tlb_uses *uses, bool second,
+	  uint16_t *list, unsigned n)
+{
+	struct tlb *array =
+		array_of(&phases->class[__builtin_ctz(phases->classes)],
+			 second);
+
+	if (classes_of(phases, second, array) != phases->classes)
+		return run_arrays(phases, uses, second, list, n);
+	return array ? tlb_run(array, uses, list, n) : n;
+}
+
+/* Numbers of the listed ones, by class. */
+static void
+count_classes(const struct core_phases *phases, const uint16_t *list,
+	      unsigned n, unsigned *counts)
+{
+	unsigned only = (unsigned)__builtin_ctz(phases->classes);
+
+	memset(counts, 0, CLASSES * sizeof(*counts));
+	if (phases->classes == 1u << only) {
+		counts[only] = n;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		counts[phases->class_of[list[i]]]++;
+}
+
+static void
+run_first(struct core_phases *phases, struct core *core, const uint64_t *frames)
+{
+	const struct tlb_uses uses = { .tag = phases->tag1,
+				       .mask = UINT64_MAX,
+				       .physical = frames,
+				       .stamp = core->now + phases->first,
+				       .same_size = of_one_class(phases) };
+	unsigned all[CLASSES], missed[CLASSES];
+
+	memcpy(phases->missed, phases->all,
+	       phases->n * sizeof(*phases->missed));
+	count_classes(phases, phases->missed, phases->n, all);
+	phases->n_missed =
+		run_level(phases, &uses, false, phases->missed, phases->n);
+	count_classes(phases, phases->missed, phases->n_missed, missed);
+	for (unsigned i = 0; i < CLASSES; i++) {
+		enum core_side side = i / TLB_SIZES;
+
+		core->counts.l1_misses[side] += missed[i];
+		core->counts.l1_large[side][phases->class[i].code1] +=
+			all[i] - missed[i];
+	}
+}
+
+/* Tags as the second level has them, of what missed the first. */
+static const uint64_t *
+second_tags(struct core_phases *phases)
+{
+	const uint64_t *address = phases->address;
+
+	if (likely(!phases->pieces))
+		return phases->tag1;
+	for (unsigned i = 0; i < phases->n_missed; i++) {
+		unsigned j = phases->missed[i];
+		const struct class *class = &phases->class[phases->class_of[j]];
+
+		phases->tag2[j] =
+			(address[j] >> class->shift2 << class->shift2) |
+			class->low2 | (phases->tag1[j] & TLB_READONLY);
+	}
+	return phases->tag2;
+}
+
+static void
+run_second(struct core_phases *phases, struct core *core,
+	   const uint64_t *frames)
+{
+	const struct tlb_uses uses = { .tag = second_tags(phases),
+				       .mask = UINT64_MAX,
+				       .physical = frames,
+				       .stamp = core->l2_now + 1,
+				       .same_size = of_one_class(phases) };
+	unsigned all[CLASSES], missed[CLASSES];
+
+	core->l2_now += phases->n;
+	memcpy(phases->walks, phases->missed,
+	       phases->n_missed * sizeof(*phases->walks));
+	count_classes(phases, phases->walks, phases->n_missed, all);
+	phases->n_walks =
+		run_level(phases, &uses, true, phases->walks, phases->n_missed);
+	count_classes(phases, phases->walks, phases->n_walks, missed);
+	for (unsigned i = 0; i < CLASSES; i++) {
+		const struct class *class = &phases->class[i];
+		enum core_side side = i / TLB_SIZES;
+		unsigned hits = all[i] - missed[i];
+
+		core->counts.l2_misses[side] += missed[i];
+		core->counts.walks[i % TLB_SIZES] += missed[i];
+		core->counts.l2_hits[side][class->code2] += hits;
+		core->counts.l2_cycles +=
+			hits ? (uint64_t)hits * class->l2->latency : 0;
+	}
+}
+
+/*
+ * One level of the walk caches: those that missed the ones below.  A walk that
+ * ends at this level or above finds nothing here and leaves nothing.
+ */
+static NOINLINE unsigned
+run_above_leaves(struct core_phases *phases, struct tlb *tlb,
+		 const struct tlb_uses *uses, unsigned level, uint16_t *list,
+		 unsigned n)
+{
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned j = list[i];
+		bool above = TABLE_CODE(phases->page[j]) + 1 < level;
+
+		phases->flag[j] = !above;
+		phases->part[m] = (uint16_t)j;
+		m += above;
+	}
+	m = tlb_run(tlb, uses, phases->part, m);
+	for (unsigned i = 0; i < m; i++)
+		phases->flag[phases->part[i]] = 1;
+	return keep_flagged(phases->flag, list, n);
+}
+
+/*
+ * Of an array of one set: leave out uses of what was used just before, which find
+ * it and change nothing, whatever the policy.
+ */
+static unsigned
+skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
+{
+	uint64_t last = TLB_FREE;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t tag = uses->tag[list[i]] & uses->mask;
+
+		list[kept] = list[i];
+		kept += tag != last;
+		last = tag;
+	}
+	return kept;
+}
+
+static unsigned
+run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
+	       uint16_t *list, unsigned n)
+{
+	const unsigned small = 1u << CORE_FETCH * TLB_SIZES | 1;
+	struct pwc *pwc = &core->walker.pwc;
+	struct tlb *tlb = &pwc->level[level - PWC_LOWEST];
+	const struct tlb_uses uses = { .tag = phases->tag1,
+				       .mask = UINT64_MAX << pwc_shift(level),
+				       .low = TLB_ALWAYS | core->asid,
+				       .stamp = pwc->now + 1,
+				       .same_size = true };
+	unsigned m;
+
+	if (!tlb->entries)
+		return n;
+	if (unlikely(phases->classes & ~small)) {
+		m = run_above_leaves(phases, tlb, &uses, level, list, n);
+	} else {
+		m = tlb->sets == 1 ? skip_repeats(&uses, list, n) : n;
+		m = tlb_run(tlb, &uses, list, m);
+	}
+	pwc->lookups[level - PWC_LOWEST] += n;
+	pwc->hits[level - PWC_LOWEST] += n - m;
+	return m;
+}
+
+/* From which level does each walk read?  Below those that missed. */
+static void
+run_walk_caches(struct core_phases *phases, struct core *core)
+{
+	unsigned top = core->table->levels, n = phases->n_walks;
+	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
+	uint8_t *from = phases->from;
+	uint16_t *list = phases->list;
+
+	memset(from, 0, phases->n);
+	for (unsigned i = 0; i < n; i++)
+		from[phases->walks[i]] = 1;
+	memcpy(list, phases->walks, n * sizeof(*list));
+	for (unsigned level = PWC_LOWEST; level <= highest && n; level++) {
+		n = run_walk_cache(phases, core, level, list, n);
+		for (unsigned i = 0; i < n; i++)
+			from[list[i]] = (uint8_t)level;
+	}
+	core->walker.pwc.now += phases->n;
+}
+
+/* The walks, whose references go to reference[] and level[]. */
+static unsigned
+walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
+	   uint8_t *level)
+{
+	struct table_walks walks = {
+		.address = phases->address,
+		.looks = { phases->page, phases->at },
+		.from = phases->from,
+		.list = phases->walks,
+		.n = phases->n_walks,
+		.reference = reference,
+		.level = level,
+		.references = phases->references,
+		.first = phases->first_walk,
+	};
+	unsigned n;
+
+	memset(phases->references, 0, phases->n);
+	n = core->table->ops->walk_looked(core->table, &walks);
+	phases->n_first_walks = walks.n_first;
+	core->walker.references += n;
+	return n;
+}
+
+/* Queue walks where no data is between them. */
+static void
+queue_walks(struct core_phases *phases, struct core *core)
+{
+	struct core_pending *pending = core->pending;
+	struct core_misses *misses = &pending->misses;
+	struct hierarchy_queue *queue = &pending->queue;
+	uint64_t position = core->position + (phases->first - phases->fed);
+	const uint64_t *address = phases->address;
+	const uint32_t *site = phases->site;
+	unsigned at, n, m, k = 0;
+
+	core_make_room(core, CHUNK, CHUNK * TABLE_LEVELS_MAX + 1);
+	at = queue->n;
+	m = misses->n;
+	n = walk_table(phases, core, queue->physical + at, queue->mark + at);
+	memset(queue->use + at, USE_WALK, n);
+	queue->n += n;
+	for (unsigned i = 0; i < phases->n_missed; i++, m++) {
+		unsigned j = phases->missed[i];
+
+		misses->address[m] = address[j];
+		misses->position[m] = position + j;
+		misses->site[m] = site[j];
+		misses->walked[m] = phases->from[j] != 0;
+		pending->reference[m] = (uint16_t)at;
+		pending->references[m] = phases->references[j];
+		at += phases->references[j];
+		if (unlikely(k < phases->n_first_walks) &&
+		    phases->first_walk[k] == j) {
+			core_add_first(core, m);
+			k++;
+		}
+	}
+	misses->n = m;
+}
+
+/* A miss, and the references of its walk, which are reference[at], ...; their
+ * number. */
+static unsigned
+queue_miss(struct core_phases *phases, struct core *core, unsigned j,
+	   unsigned at)
+{
+	uint32_t place = phases->first + j;
+	const struct core_page page = {
+		.address = phases->address[j],
+		.position = core->position + (place - phases->fed),
+		.ref = phases->site[j],
+	};
+	unsigned n = phases->references[j];
+
+	core_make_room(core, 1, TABLE_LEVELS_MAX);
+	core_add_miss(core, &page, phases->from[j] != 0, n);
+	for (unsigned i = at; i < at + n; i++)
+		core_queue(core, phases->reference[i], USE_WALK,
+			   phases->level[i]);
+	return n;
+}
+
+/* Queue walks and data, access by access. */
+static void
+queue_data(struct core_phases *phases, struct core *core)
+{
+	unsigned next = 0, at = 0, first = 0;
+
+	walk_table(phases, core, phases->reference, phases->level);
+	for (unsigned j = 0; j < phases->n; j++) {
+		uint64_t page = phases->page[j];
+		uint64_t offset =
+			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
+		uint32_t ref = phases->site[j];
+
+		if (next < phases->n_missed && phases->missed[next] == j) {
+			at += queue_miss(phases, core, j, at);
+			next++;
+		}
+		if (first < phases->n_first_walks &&
+		    phases->first_walk[first] == j) {
+			core_add_first(core, core->pending->misses.n - 1);
+			first++;
+		}
+		core_reference(core,
+			       (page & ~offset) | (phases->address[j] & offset),
+			       core->sites.bytes[SITE_INDEX(ref)], ref, true);
+	}
+}
+
+static void
+chunk_run(struct core_phases *phases, struct core *core)
+{
+	const uint64_t *frames = chunk_frames(phases, core);
+
+	run_first(phases, core, frames);
+	run_second(phases, core, frames);
+	run_walk_caches(phases, core);
+	if (core->data_cached)
+		queue_data(phases, core);
+	else
+		queue_walks(phases, core);
+}
+
+/* What the accesses are, whatever comes of them. */
+static void
+count_accesses(struct core *core, const struct batch *batch, uint32_t from,
+	       uint32_t to)
+{
+	const uint8_t *instructions = core->sites.instructions;
+	uint64_t kinds = 0, begun = 0;
+
+	for (uint32_t i = from; i < to; i++) {
+		uint32_t ref = batch->site[i];
+
+		kinds += UINT64_C(1) << 16 * SITE_KIND(ref);
+		begun += instructions[SITE_INDEX(ref)];
+	}
+	core_count(core, kinds, 0, begun);
+}
+
+/* The accesses up to a chunk behind this one will be looked for: those of which
+ * that was not said yet. */
+static uint32_t
+look_ahead(const struct core *core, const struct batch *batch, uint32_t ahead,
+	   uint32_t i, uint32_t to)
+{
+	uint32_t from = ahead > i ? ahead : i;
+	uint32_t end = to - i < CHUNK ? to : i + CHUNK;
+
+	if (from >= end)
+		return ahead;
+	core->table->ops->prefetch(core->table, batch->address + from,
+				   end - from);
+	return end;
+}
+
+int
+core_feed_phases(struct core *core, const struct batch *batch, uint32_t from,
+		 uint32_t to)
+{
+	struct core_phases *phases = core->phases;
+	unsigned most = CHUNK;
+	uint32_t i = from, ahead = from;
+	int error = 0;
+
+	phases_begin(phases, core);
+	phases->batch = batch;
+	phases->fed = from;
+	core->now -= from;
+	while (!error && i < to) {
+		unsigned n = to - i < most ? to - i : most;
+
+		phases->first = i;
+		phases->address = batch->address + i;
+		phases->site = batch->site + i;
+		chunk_begin(phases, core, n);
+		i += phases->n;
+		ahead = look_ahead(core, batch, ahead, i, to);
+		if (phases->n)
+			chunk_run(phases, core);
+		most = most < CHUNK ? 2 * most : CHUNK;
+		if (phases->n == n)
+			continue;
+		error = core_lookup(core, batch, i++, from);
+		most = CHUNK_LEAST;
+	}
+	core->now += i;
+	core->position += i - from;
+	count_accesses(core, batch, from, i);
+	return error;
+}
