@@ -257,6 +257,24 @@ after:
 	X LOAD, 512, image
 7:	fxrstor	image
 
+	/* A stack above 4 GiB: the size of addresses is none of its matter */
+	mov	$9, %eax
+	movabs	$0x700000000000, %rdi
+	mov	$4096, %esi
+	mov	$3, %edx
+	mov	$0x32, %r10d
+	mov	$-1, %r8
+	xor	%r9d, %r9d
+	syscall
+	movabs	$0x700000001000, %rsp
+	X STORE, 8, 0x700000000ff8
+7:	addr32 push %rax
+	X STORE, 8, 0x700000000ff0
+7:	addr32 call high
+	X LOAD, 8, 0x700000000ff8
+7:	addr32 pop %rax
+	mov	$stack, %esp
+
 	/* The kernel's accesses are events, not ours */
 	mov	$39, %eax
 	syscall
@@ -284,6 +302,9 @@ loop:
 	X LOAD, 8, stack - 8
 function:
 7:	ret
+	X LOAD, 8, 0x700000000ff0
+high:
+7:	addr32 ret
 	X LOAD, 8, stack - 16
 drops:
 7:	ret	$8

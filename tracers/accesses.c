@@ -36,7 +36,7 @@ static uint64_t
 linear(const struct instruction *instruction, const struct operand *operand,
        const struct registers *registers, uint64_t offset)
 {
-	if (instruction->address32)
+	if (instruction->address32 && !operand->stack)
 		offset = (uint32_t)offset;
 	return offset + segment_base(registers, operand->segment);
 }

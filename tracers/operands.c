@@ -337,6 +337,9 @@ stack_order(const struct decoded *decoded, const ZydisDecodedOperand *from,
 {
 	bool hidden = from->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
 
+	/* leave reads by rbp */
+	operand->stack = hidden && (operand->base == STACK_POINTER ||
+				    operand->base == FRAME_POINTER);
 	if (operand->base != STACK_POINTER)
 		return;
 	if (hidden && operand->kind == SITE_STORE)
@@ -404,6 +407,14 @@ plain_operand(struct instruction *to, enum site_kind kind, int8_t base,
 	};
 }
 
+static void
+stack_operand(struct instruction *to, enum site_kind kind, int8_t base,
+	      int64_t displacement, uint32_t size)
+{
+	plain_operand(to, kind, base, displacement, size);
+	to->operand[to->n_operands - 1].stack = true;
+}
+
 /* It pushes its code segment, then where to return to */
 static bool
 far_call(const struct decoded *decoded, struct instruction *to)
@@ -414,8 +425,8 @@ far_call(const struct decoded *decoded, struct instruction *to)
 	    decoded->operand[0].type != ZYDIS_OPERAND_TYPE_MEMORY)
 		return false;
 	add_operand(decoded, &decoded->operand[0], to);
-	plain_operand(to, SITE_STORE, STACK_POINTER, -(int64_t)word, word);
-	plain_operand(to, SITE_STORE, STACK_POINTER, -2 * (int64_t)word, word);
+	stack_operand(to, SITE_STORE, STACK_POINTER, -(int64_t)word, word);
+	stack_operand(to, SITE_STORE, STACK_POINTER, -2 * (int64_t)word, word);
 	return true;
 }
 
@@ -429,16 +440,16 @@ whole_instruction(const struct decoded *decoded, struct instruction *to)
 
 	switch (whole->mnemonic) {
 	case ZYDIS_MNEMONIC_LEAVE:
-		plain_operand(to, SITE_LOAD, FRAME_POINTER, 0,
+		stack_operand(to, SITE_LOAD, FRAME_POINTER, 0,
 			      word == 2 ? 2 : 8);
 		return true;
 	case ZYDIS_MNEMONIC_ENTER:
 		word = word == 2 ? 2 : 8;
 		level = (unsigned)decoded->operand[1].imm.value.u & 31;
-		plain_operand(to, SITE_STORE, STACK_POINTER, -(int64_t)word,
+		stack_operand(to, SITE_STORE, STACK_POINTER, -(int64_t)word,
 			      word);
 		if (level) {
-			plain_operand(to, SITE_LOAD, FRAME_POINTER, 0, word);
+			stack_operand(to, SITE_LOAD, FRAME_POINTER, 0, word);
 			to->operand[1].form = OPERAND_ENTER;
 			to->operand[1].lanes = (uint8_t)level;
 		}
@@ -446,14 +457,14 @@ whole_instruction(const struct decoded *decoded, struct instruction *to)
 	case ZYDIS_MNEMONIC_IRET:
 	case ZYDIS_MNEMONIC_IRETD:
 	case ZYDIS_MNEMONIC_IRETQ:
-		plain_operand(to, SITE_LOAD, STACK_POINTER, 0, 5 * word);
+		stack_operand(to, SITE_LOAD, STACK_POINTER, 0, 5 * word);
 		return true;
 	case ZYDIS_MNEMONIC_CALL:
 		return far_call(decoded, to);
 	case ZYDIS_MNEMONIC_RET:
 		if (whole->meta.branch_type != ZYDIS_BRANCH_TYPE_FAR)
 			return false;
-		plain_operand(to, SITE_LOAD, STACK_POINTER, 0, 2 * word);
+		stack_operand(to, SITE_LOAD, STACK_POINTER, 0, 2 * word);
 		return true;
 	case ZYDIS_MNEMONIC_MOVDIR64B:
 		add_operand(decoded, &decoded->operand[1], to);

@@ -48,6 +48,7 @@ struct operand {
 	uint8_t mask;
 	uint8_t lanes, mask_lanes; /* mask_lanes is a multiple of lanes or
 				    * a divisor; see lane_active */
+	bool stack;	    /* by the stack's address size, which is fixed */
 	bool repeat_lanes;  /* a broadcast: mask bit i stands for i % lanes */
 	uint8_t mask_bytes; /* of a lane of a vector mask */
 	uint32_t size;	    /* bytes of one access (of one lane) */
