@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What tests feed to a core: a world with address spaces, a kernel that pages
+ * in, sites of all kinds and lengths, and configurations.
+ */
+#ifndef TESTS_CORE_WORLD_H
+#define TESTS_CORE_WORLD_H
+
+#include "models/translation/core-hot.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "models/tables/radix.h"
+#include "tests/plain-core.h"
+
+#define SPACES 5u
+#define BATCH  1000u
+
+struct world {
+	struct frames *frames;
+	struct hierarchy *hierarchy;
+	struct table *table[SPACES];
+	struct core core;
+	struct plain_core *twin; /* NULL: none keeps up */
+	bool turmoil;		 /* faults change other pages too */
+	uint64_t faults, missed, walked;
+	uint64_t trail; /* of what missed and when */
+	struct stream *stream;
+	uint32_t site[16];
+	struct batch batch;
+};
+
+extern char lru[], fifo[], random_name[], plru[];
+
+void world_invalidate(struct world *world, uint32_t space, uint64_t address,
+		      uint64_t length);
+
+void world_open_with(struct world *world, const struct core_config *config,
+		     const struct hierarchy_config *caches, bool twin);
+
+void world_open(struct world *world, const struct core_config *config,
+		bool twin);
+
+void world_close(struct world *world);
+
+uint64_t next_random(uint64_t *state);
+
+void counts_equal(const struct core_counts *a, const struct core_counts *b);
+
+void walkers_equal(const struct walker *a, const struct walker *b);
+
+struct core_config config_of(char *policy, unsigned shape);
+
+void twin_fault(void *context, uint32_t space, uint64_t address,
+		enum site_kind kind);
+
+#endif

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Packed batches fed step by step against their columns, and against the loop
+ * without hints, in pieces that end inside steps, with pages taken away between.
+ */
+#include "tests/core-world.h"
+
+#define SHAPES 60u
+
+/* Accesses near the root, far from it, across its page's end, at addresses
+ * without a root, wide ones, several pages of fetches, guarded ones. */
+static void
+add_shape(struct world *world, uint64_t *random)
+{
+	uint64_t x = next_random(random);
+	unsigned n = 1 + (unsigned)(x % (x & 0x100 ? 5 : 40)), slots = 0;
+	bool close = x & 0x10000; /* like most of real programs */
+	struct shape_access access[40] = { { 0 } };
+	struct step step = { .n_slots = 0 };
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t y = next_random(random);
+		unsigned site = (unsigned)(y % (y & 0x700 ? 15 : 16));
+
+		access[i].ref = world->site[site];
+		access[i].displacement = (int64_t)(y >> 16 & 0xff) - 100;
+		if (y & 0x3000)
+			access[i].slot = (uint16_t)(1 + (y >> 24) % 6);
+		if (site >= 12)
+			access[i].slot = 0;
+		if (!access[i].slot)
+			access[i].displacement =
+				(int64_t)((y >> 30) % 6 << 12 | (y & 0xff0));
+		else if (!(y & 0xf8000))
+			access[i].displacement <<= 6;
+		if (close && site < 12) {
+			access[i].ref = world->site[site & ~2u];
+			access[i].slot = (uint16_t)(1 + (y >> 24) % 2);
+			access[i].displacement = (int64_t)(y >> 32 & 0x3f);
+		}
+		access[i].guarded = access[i].slot && (x & 0xf000) == 0x3000;
+		if (access[i].slot > slots)
+			slots = access[i].slot;
+	}
+	assert_int_equal(stream_shape_add(world->stream, access, n, slots,
+					  &step.shape),
+			 0);
+	for (unsigned part = 0; part < 2; part++) {
+		uint32_t number;
+
+		step.n_accesses = (uint16_t)(part ? n : 1 + n / 2);
+		for (unsigned i = 0; i < step.n_accesses; i++)
+			if (access[i].slot > step.n_slots)
+				step.n_slots = access[i].slot;
+		assert_int_equal(stream_step_add(world->stream, &step, &number),
+				 0);
+	}
+}
+
+static void
+fill_packed(struct world *world, uint64_t *random)
+{
+	struct batch *batch = &world->batch;
+	uint32_t n = 0;
+
+	batch_reset(batch);
+	batch->packed = true;
+	while (n < BATCH) {
+		uint32_t number =
+			(uint32_t)(next_random(random) % (2 * SHAPES));
+		const struct step *step = stream_step(world->stream, number);
+
+		batch->step[batch->n_steps++] = number;
+		for (unsigned i = 0; i < step->n_slots; i++) {
+			uint64_t x = next_random(random);
+			uint64_t most = x & 0x200 ? 6 : x & 0x1e0 ? 30 : 900;
+			uint64_t page = (x >> 10) % most;
+			uint64_t region = (x >> 40) % 8;
+
+			region = region < 6 ? 0 : region < 7 ? 1 : 2;
+			batch->root[batch->n_roots++] =
+				step->guarded && x % 3 == 0
+					? 0
+					: region << 40 |
+						  page << (region ? 17 : 12) |
+						  (x >> 20 & 0xfff);
+		}
+		n += step->n_accesses;
+	}
+}
+
+/* Pages, or only their entries: the next read maps them read-only. */
+static void
+take_away(struct world *world, uint32_t space, uint64_t address, uint64_t pages,
+	  bool unmap)
+{
+	struct table *table = world->table[space];
+
+	if (unmap)
+		table->ops->unmap(table, address, pages << 12, false, NULL,
+				  NULL);
+	core_invalidate(&world->core, space, address, pages << 12);
+}
+
+/* Feed in pieces that end inside steps too, with pages taken away between. */
+static void
+feed_pieces(struct world *world, const struct batch *batch, uint32_t n,
+	    uint32_t space, uint64_t random)
+{
+	struct core *core = &world->core;
+	struct core_pass pass;
+	uint64_t before, walks;
+
+	core_switch(core, space, world->table[space]);
+	before = core->counts.l2_misses[0] + core->counts.l2_misses[1];
+	assert_int_equal(core_pass_begin(core, &pass, world->stream, batch), 0);
+	while (pass.at < n) {
+		uint64_t x = next_random(&random);
+		uint32_t to = pass.at + (uint32_t)(x % 700);
+
+		assert_int_equal(core_pass_feed(core, &pass, to < n ? to : n),
+				 0);
+		if (x & 0x10000)
+			take_away(world, space, (x >> 20) % 40 << 12,
+				  (x >> 28) % 8 + 1, x & 0x20000);
+	}
+	assert_int_equal(pass.at, n);
+	/* Of this batch alone: once all walks so far counted, and every batch
+	 * went the way of those that mostly miss. */
+	walks = core->counts.l2_misses[0] + core->counts.l2_misses[1] - before;
+	if (pass.stepwise)
+		assert_int_equal(core->heavy, walks > n / 8);
+}
+
+static void
+worlds_equal(struct world *a, struct world *b)
+{
+	for (unsigned side = 0; side < 2; side++)
+		a->core.counts.l1_large[side][0] =
+			b->core.counts.l1_large[side][0] = 0;
+	counts_equal(&a->core.counts, &b->core.counts);
+	walkers_equal(&a->core.walker, &b->core.walker);
+	assert_int_equal(a->faults, b->faults);
+	assert_int_equal(a->missed, b->missed);
+	assert_int_equal(a->trail, b->trail);
+	assert_int_equal(a->core.position, b->core.position);
+}
+
+/* The tags of a set, the latest used first. */
+static void
+set_in_order(const struct tlb *tlb, uint32_t set, uint64_t *tag)
+{
+	uint64_t stamp[64];
+
+	assert_true(tlb->ways <= 64);
+	for (uint32_t i = 0; i < tlb->ways; i++) {
+		uint32_t slot = set * tlb->ways + i, k = i;
+		uint64_t now = tlb->rows ? 64 - i : tlb->column.stamp[slot];
+
+		for (; k > 0 && stamp[k - 1] < now; k--) {
+			stamp[k] = stamp[k - 1];
+			tag[k] = tag[k - 1];
+		}
+		stamp[k] = now;
+		tag[k] = tlb->column.tag[slot];
+	}
+}
+
+/* The same entries, used in the same order. */
+static void
+first_levels_equal(const struct core *a, const struct core *b)
+{
+	uint64_t tags[2][64];
+
+	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
+		for (uint32_t set = 0; set < a->tlb[i].sets; set++) {
+			set_in_order(&a->tlb[i], set, tags[0]);
+			set_in_order(&b->tlb[i], set, tags[1]);
+			assert_memory_equal(tags[0], tags[1],
+					    a->tlb[i].ways * sizeof(uint64_t));
+		}
+}
+
+/* Steps, columns and the loop without hints: the same counts and misses. */
+static void
+steps_equal_columns(void **state)
+{
+	char *const policies[] = { lru, fifo, random_name, plru };
+	static struct world steps, columns, plain;
+	uint64_t taken = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < 12; k++) {
+		struct core_config config = config_of(policies[k / 3], k % 3);
+		uint64_t random = 1234 + k;
+
+		for (unsigned i = 0; k / 3 == 3 && i < CORE_ARRAYS; i++)
+			config.tlb[i].ways = config.tlb[i].ways & 4 ? 4 : 1;
+		for (unsigned i = 0; k / 3 == 3 && i < PWC_LEVELS; i++)
+			config.pwc[i].ways = 2;
+		config.asid.asids = k % 4;
+		world_open(&steps, &config, false);
+		world_open(&columns, &config, false);
+		config.plain = true;
+		world_open(&plain, &config, false);
+		steps.turmoil = columns.turmoil = plain.turmoil = true;
+		for (unsigned i = 0; i < SHAPES; i++) {
+			uint64_t same[2] = { random, random };
+
+			add_shape(&steps, &random);
+			add_shape(&columns, &same[0]);
+			add_shape(&plain, &same[1]);
+		}
+		for (unsigned round = 0; round < 60; round++) {
+			uint32_t space = (uint32_t)(round / 5 % SPACES), n;
+			struct batch *batch = &columns.batch;
+			uint64_t same = random;
+
+			fill_packed(&steps, &random);
+			fill_packed(&columns, &same);
+			batch_expand(batch, columns.stream);
+			batch->packed = false;
+			steps.batch.n = n = batch->n;
+			/* do it by steps always */
+			core_set_heavy(&steps.core, false);
+			feed_pieces(&steps, &steps.batch, n, space, random);
+			feed_pieces(&columns, batch, n, space, random);
+			feed_pieces(&plain, batch, n, space, random);
+			first_levels_equal(&steps.core, &columns.core);
+			first_levels_equal(&steps.core, &plain.core);
+		}
+		taken += steps.core.steps.n;
+		worlds_equal(&steps, &columns);
+		worlds_equal(&steps, &plain);
+		world_close(&steps);
+		world_close(&columns);
+		world_close(&plain);
+	}
+	assert_int_equal(taken, 12 * 2 * SHAPES);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steps_equal_columns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
