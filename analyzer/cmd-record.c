@@ -505,6 +505,24 @@ about_host(json_t *about)
 	json_object_set_new(about, "host", host);
 }
 
+/* Of a process that runs already: the words of its command line. */
+static void
+command_of(pid_t pid, json_t *command)
+{
+	char path[64], *word = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	while (getdelim(&word, &room, '\0', file) > 0)
+		json_array_append_new(command, result_string(word));
+	free(word);
+	fclose(file);
+}
+
 static void
 about_fill(struct record *record)
 {
@@ -514,6 +532,8 @@ about_fill(struct record *record)
 	for (int i = 0; i < record->call->argc; i++)
 		json_array_append_new(command,
 				      result_string(record->call->argv[i]));
+	if (record->config->pid)
+		command_of((pid_t)record->config->pid, command);
 	json_object_set_new(about, "command", command);
 	json_object_set_new(about, "pagescope", json_string(PACKAGE_VERSION));
 	json_object_set_new(about, "kinds",

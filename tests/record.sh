@@ -151,4 +151,12 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
 	umount small
 fi
 
+# Of a process that runs already, its own command is told.
+sleep 60 &
+sleeper=$!
+status 0 "$PAGESCOPE" record -e faults -p $sleeper --duration 10ms -o p.pst
+{ kill -KILL $sleeper; wait $sleeper; } 2>/dev/null
+"$PAGESCOPE" info p.pst >out 2>err
+grep -q '^command  *sleep 60$' out || complain "a process: $(cat out err)"
+
 exit $failed
