@@ -116,7 +116,7 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_table(&text, &table, setup->top);
 	} else if (view_table(result, "counters", &table)) {
 		text_counters(&text);
-	} else if (!view_or_zero(result, "accesses") &&
+	} else if (view_or_zero(result, "accesses") == 0 &&
 		   view_table(result, "samples.events", &table)) {
 		/* Nothing was replayed: a machine has nothing to tell */
 		text_samples(&text);

@@ -203,9 +203,10 @@ put_residency(struct text *text)
 		}
 	}
 	text_grid(text, grid);
-	text_say(text, "Large: mapped by one entry of the page table. "
-		       "Referenced (record --referenced): an estimate of what "
-		       "was in use since the look before, up to 40 %% too low.");
+	text_say(text,
+		 "Large: mapped by one entry of the page table. "
+		 "Referenced (record --referenced): an estimate of what "
+		 "was in use since the look before, up to 40 %% too low.");
 }
 
 void

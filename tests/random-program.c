@@ -146,6 +146,16 @@ absolute(struct maker *maker, unsigned opcode, unsigned reg, uint32_t address)
 	put_word(maker, address);
 }
 
+/* mov $value, reg */
+static void
+move_immediate(struct maker *maker, unsigned reg, int32_t value)
+{
+	put_byte(maker, 0x48 | reg >> 3);
+	put_byte(maker, 0xc7);
+	put_byte(maker, 0xc0 | (reg & 7));
+	put_word(maker, (uint32_t)value);
+}
+
 /* The same number reaches a register in many ways, that the cache follows or
  * does not. */
 static void
@@ -181,12 +191,10 @@ set_register(struct maker *maker, unsigned reg, int32_t value)
 			put_word(maker, distance);
 			break;
 		}
-		/* fall through */
+		move_immediate(maker, reg, value);
+		break;
 	default:
-		put_byte(maker, 0x48 | reg >> 3);
-		put_byte(maker, 0xc7);
-		put_byte(maker, 0xc0 | (reg & 7));
-		put_word(maker, (uint32_t)value);
+		move_immediate(maker, reg, value);
 		break;
 	}
 	maker->known[reg] = false;

@@ -192,6 +192,7 @@ launched() # SIGNAL
 {
 	local recorder
 	rm -f result
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	"${record[@]}" -o k.pst -- bash -c '"$1" busy 700; echo $? >result' - \
 		"$target" 2>err &
 	recorder=$!

@@ -90,13 +90,13 @@ under_load()
 	exec 9>&-
 	wait $loader
 	got=$?
-	[ $got -eq 0 ] || complain "$name: $(cat said.$kind)"
+	[ $got -eq 0 ] || complain "$name: $(cat said."$kind")"
 	for pid; do
 		state "$pid" >"after.$pid"
 		cmp -s "before.$pid" "after.$pid" ||
 			complain "$name: $(diff "before.$pid" "after.$pid")"
 	done
-	printf '%s: %s answers, %s visits\n' "$name" "$(head -1 said.$kind)" \
+	printf '%s: %s answers, %s visits\n' "$name" "$(head -1 said."$kind")" \
 		$((cycles * $#))
 }
 

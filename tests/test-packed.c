@@ -54,7 +54,7 @@ add_shape(struct stream *stream, uint64_t *random)
 		access[i] = (struct shape_access){
 			.displacement = (int64_t)(fetch ? site.pc & ~UINT64_C(3)
 							: y >> 20 & 0x7f),
-			.slot = fetch ? 0 : (uint16_t)(1 + (y >> 32) % slots),
+			.slot = (uint16_t)(fetch ? 0 : 1 + (y >> 32) % slots),
 			.guarded = !fetch && (x >> 12 & 15) == 0,
 		};
 		assert_int_equal(stream_site_add(stream, &site, &access[i].ref),

@@ -162,9 +162,9 @@ short_form(struct builder *builder, unsigned k)
 
 	if (to->type != ZYDIS_OPERAND_TYPE_REGISTER || to->size != 64)
 		return false;
-	stolen_to = cache_general(to->reg.value) == STOLEN;
+	stolen_to = general_register(to->reg.value) == STOLEN;
 	stolen_from = from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		      cache_general(from->reg.value) == STOLEN;
+		      general_register(from->reg.value) == STOLEN;
 	switch (code->decoded.mnemonic) {
 	case ZYDIS_MNEMONIC_PUSH:
 	case ZYDIS_MNEMONIC_POP:
@@ -177,14 +177,14 @@ short_form(struct builder *builder, unsigned k)
 		return true;
 	case ZYDIS_MNEMONIC_MOV:
 		if (from->type != ZYDIS_OPERAND_TYPE_REGISTER ||
-		    cache_general(from->reg.value) < 0 ||
+		    general_register(from->reg.value) < 0 ||
 		    stolen_to == stolen_from)
 			return false;
 		if (stolen_to)
-			emit_save(emit, cache_general(from->reg.value),
+			emit_save(emit, general_register(from->reg.value),
 				  GS_STOLEN);
 		else
-			emit_load(emit, cache_general(to->reg.value),
+			emit_load(emit, general_register(to->reg.value),
 				  GS_STOLEN);
 		return true;
 	default:

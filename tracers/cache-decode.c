@@ -4,24 +4,12 @@
 
 #include <string.h>
 
-int
-cache_general(ZydisRegister name)
-{
-	ZydisRegister whole;
-
-	if (name == ZYDIS_REGISTER_NONE)
-		return -1;
-	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
-						 name);
-	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
-		return -1;
-	return (int)(whole - ZYDIS_REGISTER_RAX);
-}
-
 static uint16_t
 bit(int number)
 {
-	return number < 0 ? 0 : (uint16_t)(1u << number);
+	if (number < 0)
+		return 0;
+	return (uint16_t)(1u << number & UINT16_MAX);
 }
 
 static bool
@@ -140,12 +128,13 @@ registers_of(struct cache_instruction *code)
 		const ZydisDecodedOperand *operand = &code->operand[i];
 
 		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-			code->reads |= bit(cache_general(operand->mem.base));
+			code->reads |= bit(general_register(operand->mem.base));
 			if (operand->mem.type != ZYDIS_MEMOP_TYPE_VSIB)
-				code->reads |=
-					bit(cache_general(operand->mem.index));
+				code->reads |= bit(
+					general_register(operand->mem.index));
 		} else if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-			uint16_t one = bit(cache_general(operand->reg.value));
+			uint16_t one =
+				bit(general_register(operand->reg.value));
 
 			if (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
 				code->writes |= one;

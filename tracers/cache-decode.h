@@ -64,9 +64,6 @@ struct cache_instruction {
 int cache_decode(struct cache_instruction *to, uint64_t pc,
 		 const uint8_t *bytes, size_t n_bytes);
 
-/* 0..15, or -1 */
-int cache_general(ZydisRegister name);
-
 /* Does this run of instructions overwrite all status flags before it reads
  * any? */
 bool cache_flags_dead(const struct cache_instruction *code, unsigned n);

@@ -103,9 +103,9 @@ load_target(struct builder *builder, const struct cache_instruction *code,
 	request.operand_count = 2;
 	*from = request.operands[0];
 	from->mem.size = 8;
-	if (cache_general(from->mem.base) == STOLEN)
+	if (general_register(from->mem.base) == STOLEN)
 		from->mem.base = ZYDIS_REGISTER_RAX + (unsigned)with;
-	if (cache_general(from->mem.index) == STOLEN)
+	if (general_register(from->mem.index) == STOLEN)
 		from->mem.index = ZYDIS_REGISTER_RAX + (unsigned)with;
 	if (from->mem.base == ZYDIS_REGISTER_RIP)
 		from->mem.displacement +=
@@ -169,7 +169,7 @@ leave_by(struct builder *builder, unsigned k)
 		if (with >= 0)
 			emit_load(emit, with, GS_SUBSTITUTE);
 	} else {
-		reg = cache_general(code->operand[0].reg.value);
+		reg = general_register(code->operand[0].reg.value);
 		if (reg == STOLEN)
 			emit_load(emit, RAX, GS_STOLEN);
 		else if (reg != RAX)

@@ -81,10 +81,10 @@ memory_operand(const ZydisDecodedInstruction *decoded,
 	uint8_t *modrm = &bytes[decoded->raw.modrm.offset];
 	uint8_t *sib = &bytes[decoded->raw.sib.offset];
 
-	if (cache_general(operand->mem.base) == STOLEN)
+	if (general_register(operand->mem.base) == STOLEN)
 		set_low(decoded->raw.modrm.rm == 4 ? sib : modrm, with);
 	if (operand->mem.type != ZYDIS_MEMOP_TYPE_VSIB &&
-	    cache_general(operand->mem.index) == STOLEN)
+	    general_register(operand->mem.index) == STOLEN)
 		set_middle(sib, with);
 }
 
@@ -119,7 +119,7 @@ substitute_register(const struct cache_instruction *code, uint8_t *bytes,
 		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY)
 			memory_operand(&code->decoded, operand, bytes, with);
 		else if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-			 cache_general(operand->reg.value) == STOLEN)
+			 general_register(operand->reg.value) == STOLEN)
 			error = register_operand(&code->decoded, operand, bytes,
 						 with);
 	}

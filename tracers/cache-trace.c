@@ -6,7 +6,6 @@
  */
 #include "tracers/cache-engine.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -78,33 +77,28 @@ seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 	return roster_space(engine->setup.roster, pid, &thread->process->space);
 }
 
+static int
+seize_new(void *context, pid_t pid, pid_t tid)
+{
+	struct cache_engine *engine = context;
+	int error;
+
+	if (thread_find(engine, tid))
+		return 0;
+	error = seize(engine, pid, tid);
+	return error ? error : thread_find(engine, tid) != NULL;
+}
+
 /* All threads; again until there is no new one */
 static int
 seize_all(struct cache_engine *engine, pid_t pid)
 {
-	char path[64];
-	int error = 0;
-	bool found = true;
+	int got;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	while (found && !error) {
-		DIR *directory = opendir(path);
-		struct dirent *entry;
-
-		if (!directory)
-			return fail(ESRCH, "cache: no process %d", (int)pid);
-		found = false;
-		while (!error && (entry = readdir(directory))) {
-			pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-			if (tid <= 0 || thread_find(engine, tid))
-				continue;
-			error = seize(engine, pid, tid);
-			found |= thread_find(engine, tid) != NULL;
-		}
-		closedir(directory);
-	}
-	return error;
+	do
+		got = target_each_thread("cache", pid, seize_new, engine);
+	while (got > 0);
+	return got;
 }
 
 static void

@@ -97,7 +97,7 @@ static bool
 is_whole(const ZydisDecodedOperand *operand)
 {
 	return operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-	       operand->size == 64 && cache_general(operand->reg.value) >= 0;
+	       operand->size == 64 && general_register(operand->reg.value) >= 0;
 }
 
 static struct cache_value
@@ -120,7 +120,7 @@ lea_value(const struct cache_track *track, const struct cache_instruction *code)
 	const ZydisDecodedOperandMem *memory = &code->operand[1].mem;
 	int64_t displacement =
 		memory->disp.has_displacement ? memory->disp.value : 0;
-	int base = cache_general(memory->base);
+	int base = general_register(memory->base);
 
 	if (code->decoded.address_width != 64 ||
 	    memory->index != ZYDIS_REGISTER_NONE)
@@ -139,7 +139,7 @@ result(const struct cache_track *track, const struct cache_instruction *code)
 {
 	const ZydisDecodedOperand *from = &code->operand[1];
 	struct cache_value old =
-		track->value[cache_general(code->operand[0].reg.value)];
+		track->value[general_register(code->operand[0].reg.value)];
 	bool immediate = from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
 	const struct cache_value unknown = { 0 };
 
@@ -148,7 +148,7 @@ result(const struct cache_track *track, const struct cache_instruction *code)
 		if (immediate)
 			return constant(from->imm.value.s);
 		return is_whole(from)
-			       ? track->value[cache_general(from->reg.value)]
+			       ? track->value[general_register(from->reg.value)]
 			       : unknown;
 	case ZYDIS_MNEMONIC_ADD:
 		return immediate ? moved(old, from->imm.value.s) : unknown;
@@ -195,10 +195,10 @@ stack_value(const struct cache_track *track,
 	case ZYDIS_MNEMONIC_PUSHFQ:
 		return moved(stack, -word);
 	case ZYDIS_MNEMONIC_POP:
-		if (cache_general(code->operand[0].type ==
-						  ZYDIS_OPERAND_TYPE_REGISTER
-					  ? code->operand[0].reg.value
-					  : ZYDIS_REGISTER_NONE) == RSP)
+		if (general_register(code->operand[0].type ==
+						     ZYDIS_OPERAND_TYPE_REGISTER
+					     ? code->operand[0].reg.value
+					     : ZYDIS_REGISTER_NONE) == RSP)
 			return (struct cache_value){ 0 };
 		return moved(stack, word);
 	case ZYDIS_MNEMONIC_POPFQ:
@@ -220,7 +220,7 @@ track_run(struct cache_track *track, const struct cache_instruction *code)
 	if (code->decoded.operand_count &&
 	    to->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	    to->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
-		number = cache_general(to->reg.value);
+		number = general_register(to->reg.value);
 	if (number >= 0)
 		new = is_whole(to) ? result(track, code) : narrow_result(code);
 	for (int i = 0; i < 16; i++)

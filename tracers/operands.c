@@ -58,7 +58,7 @@ touches_nothing(const ZydisDecodedInstruction *decoded)
 	}
 }
 
-static int8_t
+int8_t
 general_register(ZydisRegister name)
 {
 	ZydisRegister whole;

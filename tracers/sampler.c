@@ -12,7 +12,6 @@
  */
 #include "tracers/sampler-state.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 #include "tracers/about.h"
 #include "tracers/maps.h"
 #include "tracers/roster.h"
+#include "tracers/target.h"
 
 #define RING_BYTES_MAX (8u << 20)
 #define RING_BYTES_MIN (16u << 10)
@@ -255,28 +255,21 @@ add_mapping(void *context, const struct mapping_line *line)
 }
 
 static int
+open_one(void *context, pid_t pid, pid_t tid)
+{
+	(void)pid;
+	return open_thread(context, tid);
+}
+
+static int
 sampler_attach(struct tracer *tracer, pid_t pid)
 {
 	struct sampler *sampler = (struct sampler *)tracer;
-	struct dirent *entry;
 	sigset_t all, old;
-	char path[64];
-	DIR *threads;
-	int error = 0;
+	int error;
 
 	sampler->root = pid;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	threads = opendir(path);
-	if (!threads)
-		return fail(ESRCH, "%s: no process %d", sampler->what,
-			    (int)pid);
-	while (!error && (entry = readdir(threads))) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (tid > 0)
-			error = open_thread(sampler, tid);
-	}
-	closedir(threads);
+	error = target_each_thread(sampler->what, pid, open_one, sampler);
 	if (!error && sampler->setup.pid && !sampler->setup.companion)
 		error = maps_each(pid, add_mapping, sampler);
 	if (error)

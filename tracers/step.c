@@ -10,7 +10,6 @@
 #include "tracers/step.h"
 #include "analyzer/base.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -544,33 +543,28 @@ seize(struct stepper *step, pid_t pid, pid_t tid)
 	return roster_space(step->setup.roster, pid, &tracee->process->space);
 }
 
+static int
+seize_new(void *context, pid_t pid, pid_t tid)
+{
+	struct stepper *step = context;
+	int error;
+
+	if (step_tracee(step, tid))
+		return 0;
+	error = seize(step, pid, tid);
+	return error ? error : 1;
+}
+
 /* All threads; again until there is no new one */
 static int
 seize_all(struct stepper *step, pid_t pid)
 {
-	char path[64];
-	int error = 0;
-	bool found = true;
+	int got;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	while (found && !error) {
-		DIR *directory = opendir(path);
-		struct dirent *entry;
-
-		if (!directory)
-			return fail(ESRCH, "step: no process %d", (int)pid);
-		found = false;
-		while (!error && (entry = readdir(directory))) {
-			pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-			if (tid <= 0 || step_tracee(step, tid))
-				continue;
-			found = true;
-			error = seize(step, pid, tid);
-		}
-		closedir(directory);
-	}
-	return error;
+	do
+		got = target_each_thread("step", pid, seize_new, step);
+	while (got > 0);
+	return got;
 }
 
 static int

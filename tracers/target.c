@@ -2,6 +2,7 @@
 #include "tracers/target.h"
 #include "analyzer/base.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,34 @@
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "analyzer/fail.h"
+
+int
+target_each_thread(const char *who, pid_t pid,
+		   int (*visit)(void *context, pid_t pid, pid_t tid),
+		   void *context)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *threads;
+	int got = 0, found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	threads = opendir(path);
+	if (!threads)
+		return fail(ESRCH, "%s: no process %d", who, (int)pid);
+	while (got >= 0 && (entry = readdir(threads))) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid <= 0)
+			continue;
+		got = visit(context, pid, tid);
+		found |= got > 0;
+	}
+	closedir(threads);
+	return got < 0 ? got : found;
+}
 
 /* What process_vm_readv may not read (execute-only code), ptrace may */
 static size_t

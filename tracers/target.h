@@ -26,6 +26,13 @@ struct target {
 /* struct tracer_ops.probe of those that need ptrace. */
 int target_probe(char *why, size_t why_bytes);
 
+/* Visit each thread of a process, as /proc lists them, for engine `who`: visit
+ * returns 1 for a new one, 0, or a negative errno, which ends it.  1: there was
+ * a new one, 0: there was none; -ESRCH (said): no process; visit's errno. */
+int target_each_thread(const char *who, pid_t pid,
+		       int (*visit)(void *context, pid_t pid, pid_t tid),
+		       void *context);
+
 /* Copy from its memory, execute-only code included; bytes copied. */
 size_t target_read(pid_t tid, uint64_t address, void *to, size_t n_bytes);
 void target_write(pid_t tid, uint64_t address, const void *from,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "analyzer/fail.h"
+#include "tracers/launch.h"
 
 #define TOOL "pagescope-amd64-linux"
 
@@ -26,47 +27,6 @@ struct valgrind_command {
 	char **argv;	    /* owned; its strings are not */
 	char **environment; /* the same */
 };
-
-/* -ENOENT, -EACCES: not a file that can be run */
-static int
-program_try(const char *path)
-{
-	struct stat about;
-
-	if (stat(path, &about))
-		return -errno;
-	if (!S_ISREG(about.st_mode) || access(path, X_OK))
-		return -EACCES;
-	return 0;
-}
-
-/* As execvp would find it. */
-static int
-program_find(const char *name, char *path)
-{
-	const char *search = getenv("PATH");
-	int error = -ENOENT;
-
-	if (strchr(name, '/')) {
-		snprintf(path, PATH_MAX, "%s", name);
-		return program_try(path);
-	}
-	for (search = search ? search : "/bin:/usr/bin"; *search;) {
-		int n = (int)strcspn(search, ":");
-		int tried;
-
-		if (snprintf(path, PATH_MAX, "%.*s%s%s", n, search,
-			     n ? "/" : "./", name) < PATH_MAX) {
-			tried = program_try(path);
-			if (!tried)
-				return 0;
-			if (tried == -EACCES)
-				error = tried;
-		}
-		search += n + (search[n] == ':');
-	}
-	return error;
-}
 
 /* DIR/BEHIND/TOOL is there? Then leave DIR/BEHIND in directory. */
 static bool
@@ -104,8 +64,8 @@ find(char *launcher, char *directory, char *why, size_t why_bytes)
 	char preload[PATH_MAX + 64];
 
 	/* Debian's `valgrind` is a script that edits the environment. */
-	if (program_find("valgrind.bin", launcher) &&
-	    program_find("valgrind", launcher)) {
+	if (launch_find("valgrind.bin", launcher, PATH_MAX) &&
+	    launch_find("valgrind", launcher, PATH_MAX)) {
 		snprintf(why, why_bytes,
 			 "Valgrind is not installed: apt-get install valgrind");
 		return -ENOENT;
@@ -244,7 +204,7 @@ valgrind_command_make(struct valgrind_command *command, int ring_fd, int log_fd,
 	};
 	char path[PATH_MAX];
 	size_t n = 0;
-	int error = program_find((*argv)[0], path);
+	int error = launch_find((*argv)[0], path, sizeof(path));
 
 	if (error)
 		return fail_errno(-error, "%s", (*argv)[0]);
