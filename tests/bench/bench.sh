@@ -154,6 +154,12 @@ bench_cache()
 		gzip -9 -c "$work/15M")
 	row "  into a file, a tenth of the time, of native" \
 		"$(ratio "$stored" "$native")" x '<=2.5'
+	head -c 4000000 "$work/15M" >"$work/4M"
+	native=$(seconds gzip -9 -c "$work/4M")
+	stored=$(seconds sh -c "'$pagescope' record -e cache -o - -- gzip -9 \
+		-c '$work/4M' | '$pagescope' replay -i - -o /dev/null")
+	row "  replayed at once (of 4 MB), of native" \
+		"$(ratio "$stored" "$native")" x '<=8'
 	cache_rows sqlite3 '>=250' sqlite3 :memory: ".read $work/q.sql"
 	cache_rows "python3, sums" - /usr/bin/python3 -c \
 		'print(sum(i * i % 7 for i in range(3000000)))'
