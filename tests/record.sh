@@ -155,6 +155,21 @@ fi
 sleep 60 &
 sleeper=$!
 status 0 "$PAGESCOPE" record -e faults -p $sleeper --duration 10ms -o p.pst
+# Only one can trace it: who does is said.
+if "$PAGESCOPE" check 2>/dev/null | grep -q '^ *ptrace  *yes'; then
+	"$PAGESCOPE" record -e cache --count -p $sleeper 2>first &
+	recorder=$!
+	for ((i = 0; i < 300; i++)); do
+		grep -q '^TracerPid:[^0-9]*[1-9]' /proc/$sleeper/status && break
+		sleep 0.1
+	done
+	status 125 "$PAGESCOPE" record -e cache --count -p $sleeper
+	"$PAGESCOPE" record -e cache --count -p $sleeper >out 2>err
+	grep -q "process $sleeper: process [0-9]* (.*) traces it already" err ||
+		complain "a second tracer: $(cat out err)"
+	kill -TERM $recorder
+	wait $recorder
+fi
 { kill -KILL $sleeper; wait $sleeper; } 2>/dev/null
 "$PAGESCOPE" info p.pst >out 2>err
 grep -q '^command  *sleep 60$' out || complain "a process: $(cat out err)"

@@ -53,21 +53,17 @@ seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 {
 	long int options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
 	struct cache_thread *thread;
-	int error = 0;
+	int error = target_seize(tid, (unsigned long)options);
 
-	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) ||
-	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		error = errno;
-	if (error && pid != tid && (error == ESRCH || has_ended(tid)))
+	if (error && pid != tid && (error == -ESRCH || has_ended(tid)))
 		return 0;
-	if (error == EPERM && has_ended(tid))
+	if (error == -EPERM && has_ended(tid))
 		return fail(ESRCH,
 			    "cache: process %d, or its first thread, has ended",
 			    (int)pid);
 	/* Its creator's clone may have made it ours */
-	if (error && !(error == EPERM && traced_by_us(tid)))
-		return fail_errno(error, "cache: cannot trace process %d",
-				  (int)tid);
+	if (error && !(error == -EPERM && traced_by_us(tid)))
+		return target_seize_failed("cache", tid, error);
 	thread = thread_add(engine, pid, tid);
 	if (!thread)
 		return -ENOMEM;

@@ -527,14 +527,13 @@ seize(struct stepper *step, pid_t pid, pid_t tid)
 {
 	long int options = step->setup.no_follow ? OPTIONS_NO_FOLLOW : OPTIONS;
 	struct tracee *tracee;
+	int error;
 
-	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) ||
-	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		return errno == ESRCH && pid != tid
-			       ? 0 /* a thread that has just ended */
-			       : fail_errno(errno,
-					    "step: cannot trace process %d",
-					    (int)tid);
+	error = target_seize(tid, (unsigned long)options);
+	if (error == -ESRCH && pid != tid)
+		return 0; /* a thread that has just ended */
+	if (error)
+		return target_seize_failed("step", tid, error);
 	tracee = step_tracee_add(step, pid, tid);
 	if (!tracee)
 		return -ENOMEM;

@@ -16,6 +16,9 @@
 
 #include "analyzer/fail.h"
 
+#define SEIZE_WAIT_US 10000
+#define SEIZE_TRIES   1000
+
 int
 target_each_thread(const char *who, pid_t pid,
 		   int (*visit)(void *context, pid_t pid, pid_t tid),
@@ -129,6 +132,67 @@ target_signal_set(pid_t tid, const char *name)
 	return target_status(tid, name, text, sizeof(text))
 		       ? strtoull(text, NULL, 16)
 		       : 0;
+}
+
+/* Who traces it: 0 for nobody; its name. */
+static pid_t
+tracer_of(pid_t tid, char *name, size_t bytes)
+{
+	char text[16] = "";
+	pid_t tracer = 0;
+
+	*name = '\0';
+	if (target_status(tid, "TracerPid", text, sizeof(text)))
+		tracer = (pid_t)strtol(text, NULL, 10);
+	if (tracer)
+		target_status(tracer, "Name", name, bytes);
+	return tracer;
+}
+
+/* Is it a guardian without its recorder? */
+static bool
+lets_go(pid_t tracer, const char *name)
+{
+	char text[16] = "", parent[16] = "";
+
+	return tracer && !strcmp(name, "pgscope-guard") &&
+	       target_status(tracer, "PPid", text, sizeof(text)) &&
+	       target_status((pid_t)strtol(text, NULL, 10), "Name", parent,
+			     sizeof(parent)) &&
+	       strcmp(parent, "pagescope") != 0;
+}
+
+int
+target_seize(pid_t tid, unsigned long options)
+{
+	char name[16];
+
+	for (unsigned tries = 0;; tries++) {
+		int error;
+
+		if (!ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
+			break;
+		error = errno;
+		if (error != EPERM || tries == SEIZE_TRIES ||
+		    !lets_go(tracer_of(tid, name, sizeof(name)), name))
+			return -error;
+		usleep(SEIZE_WAIT_US);
+	}
+	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -errno : 0;
+}
+
+int
+target_seize_failed(const char *who, pid_t tid, int error)
+{
+	char name[16];
+	pid_t tracer = tracer_of(tid, name, sizeof(name));
+
+	if (error == -EPERM && tracer)
+		return fail(EPERM,
+			    "%s: cannot trace process %d: process %d (%s) "
+			    "traces it already",
+			    who, (int)tid, (int)tracer, name);
+	return fail_errno(-error, "%s: cannot trace process %d", who, (int)tid);
 }
 
 void

@@ -33,6 +33,14 @@ int target_each_thread(const char *who, pid_t pid,
 		       int (*visit)(void *context, pid_t pid, pid_t tid),
 		       void *context);
 
+/*
+ * PTRACE_SEIZE and PTRACE_INTERRUPT.  A guardian whose recorder was killed lets
+ * its threads go soon: that is waited for.  0, or a negative errno, not said.
+ */
+int target_seize(pid_t tid, unsigned long options);
+/* Say that it failed, and who traces it, for engine `who`; the error. */
+int target_seize_failed(const char *who, pid_t tid, int error);
+
 /* Copy from its memory, execute-only code included; bytes copied. */
 size_t target_read(pid_t tid, uint64_t address, void *to, size_t n_bytes);
 void target_write(pid_t tid, uint64_t address, const void *from,
