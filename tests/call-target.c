@@ -205,15 +205,15 @@ now(void)
 static int
 interrupted(void)
 {
-	const struct timespec second = { 1, 0 };
+	const struct timespec seconds = { 10, 0 };
 	struct timespec rest = { 0, 0 };
 	struct pollfd none = { -1, 0, 0 };
 	int wrong = 0;
 
 	handle(0);
-	wrong |= nanosleep(&second, &rest) != -1 || errno != EINTR;
+	wrong |= nanosleep(&seconds, &rest) != -1 || errno != EINTR;
 	wrong |= rest.tv_sec || rest.tv_nsec < 100000000;
-	wrong |= poll(&none, 1, 1000) != -1 || errno != EINTR;
+	wrong |= poll(&none, 1, 10000) != -1 || errno != EINTR;
 	wrong |= pause() != -1 || errno != EINTR;
 	return wrong;
 }

@@ -9,7 +9,6 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -110,10 +109,11 @@ run_prepare(void)
 				      SIGFPE };
 	struct sigaction action = { .sa_sigaction = caught,
 				    .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	stack_t stack = { .ss_size = 1 << 16 };
+	static uint8_t signal_stack[1 << 16];
+	stack_t stack = { .ss_sp = signal_stack,
+			  .ss_size = sizeof(signal_stack) };
 
-	stack.ss_sp = malloc(stack.ss_size);
-	if (!stack.ss_sp || sigaltstack(&stack, NULL) ||
+	if (sigaltstack(&stack, NULL) ||
 	    syscall(SYS_arch_prctl, ARCH_GET_FS, &fs_base))
 		return -errno;
 	sigfillset(&action.sa_mask);

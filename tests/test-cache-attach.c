@@ -199,7 +199,7 @@ visit_often(const char *mode, const char *n, unsigned times)
 
 	guest_begin(&guest, mode, n);
 	for (unsigned i = 0; i < times; i++) {
-		struct visit one = { .ms = i ? random_below(30) : 400,
+		struct visit one = { .ms = i ? random_below(30) : 1500,
 				     .no_follow = i % 2 };
 
 		visit(guest.pid, &one);

@@ -58,7 +58,7 @@ touches_nothing(const ZydisDecodedInstruction *decoded)
 	}
 }
 
-int8_t
+int
 general_register(ZydisRegister name)
 {
 	ZydisRegister whole;
@@ -69,7 +69,7 @@ general_register(ZydisRegister name)
 						 name);
 	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
 		return -1;
-	return (int8_t)(whole - ZYDIS_REGISTER_RAX);
+	return (int)(whole - ZYDIS_REGISTER_RAX);
 }
 
 static uint8_t
@@ -367,8 +367,8 @@ add_operand(const struct decoded *decoded, const ZydisDecodedOperand *from,
 	operand = &to->operand[to->n_operands++];
 	*operand = (struct operand){
 		.kind = kind_of(decoded, from),
-		.base = general_register(memory->base),
-		.index = general_register(memory->index),
+		.base = (int8_t)general_register(memory->base),
+		.index = (int8_t)general_register(memory->index),
 		.index_bytes = 8,
 		.size = from->size / 8u,
 		.displacement =
@@ -469,7 +469,8 @@ whole_instruction(const struct decoded *decoded, struct instruction *to)
 	case ZYDIS_MNEMONIC_MOVDIR64B:
 		add_operand(decoded, &decoded->operand[1], to);
 		plain_operand(to, SITE_STORE,
-			      general_register(decoded->operand[0].reg.value),
+			      (int8_t)general_register(
+				      decoded->operand[0].reg.value),
 			      0, 64);
 		return true;
 	default:

@@ -97,7 +97,7 @@ int instruction_decode(struct instruction *instruction, uint64_t pc,
 		       const uint8_t *bytes, size_t n_bytes);
 
 /* 0..15: rax..r15 as encoded, of which it is all or a part; -1: of none. */
-int8_t general_register(ZydisRegister name);
+int general_register(ZydisRegister name);
 
 struct decoded {
 	ZydisDecodedInstruction instruction;
