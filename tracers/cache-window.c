@@ -303,6 +303,8 @@ change_over(struct cache_engine *engine, bool away)
 		if (!thread)
 			continue;
 		if (away) {
+			/* The kernel fails calls that write to them */
+			protect_allow_all(thread);
 			windows_keep_maps(p);
 			mark(engine, thread, "[not recorded from here on]");
 		} else {
