@@ -86,6 +86,7 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread,
 	      int number)
 {
 	siginfo_t info = { 0 };
+	bool in_guard;
 
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (info.si_code <= 0)
@@ -97,15 +98,18 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread,
 	}
 	if (number != SIGSEGV)
 		return false;
-	if (protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
+	in_guard = thread->mode == MODE_CACHE &&
+		   records_in_guard(thread, (uint64_t)(uintptr_t)info.si_addr);
+	/* It reads /proc/PID/maps: not for each full buffer */
+	if (!in_guard &&
+	    protect_fault(thread, (uint64_t)(uintptr_t)info.si_addr)) {
 		if (thread->mode == MODE_CACHE)
 			thread_resume(thread, PTRACE_CONT);
 		else
 			thread_go(engine, thread);
 		return true;
 	}
-	if (thread->mode != MODE_CACHE ||
-	    !records_in_guard(thread, (uint64_t)(uintptr_t)info.si_addr))
+	if (!in_guard)
 		return false;
 	engine->counts.guards++;
 	thread->cursor = thread->registers.r11;
