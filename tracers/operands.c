@@ -61,15 +61,24 @@ touches_nothing(const ZydisDecodedInstruction *decoded)
 int
 general_register(ZydisRegister name)
 {
-	ZydisRegister whole;
+	/* Zydis' own way, the largest enclosing one, is a search: 30 of 250 ns
+	 * that the decoding of an instruction took */
+	static const struct {
+		ZydisRegister first, last;
+		int number; /* of the first */
+	} row[] = {
+		{ ZYDIS_REGISTER_RAX, ZYDIS_REGISTER_R15, 0 },
+		{ ZYDIS_REGISTER_EAX, ZYDIS_REGISTER_R15D, 0 },
+		{ ZYDIS_REGISTER_AX, ZYDIS_REGISTER_R15W, 0 },
+		{ ZYDIS_REGISTER_AL, ZYDIS_REGISTER_BL, 0 },
+		{ ZYDIS_REGISTER_AH, ZYDIS_REGISTER_BH, 0 },
+		{ ZYDIS_REGISTER_SPL, ZYDIS_REGISTER_R15B, 4 },
+	};
 
-	if (name == ZYDIS_REGISTER_NONE)
-		return -1;
-	whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64,
-						 name);
-	if (whole < ZYDIS_REGISTER_RAX || whole > ZYDIS_REGISTER_R15)
-		return -1;
-	return (int)(whole - ZYDIS_REGISTER_RAX);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (name >= row[i].first && name <= row[i].last)
+			return (int)(name - row[i].first) + row[i].number;
+	return -1;
 }
 
 static uint8_t
