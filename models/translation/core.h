@@ -130,7 +130,8 @@ struct core_counts {
 struct core {
 	struct tlb tlb[CORE_ARRAYS];
 	struct core_level l1[CORE_SIDES], l2[CORE_SIDES];
-	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
+	struct tlb_columns
+		l1_column; /* owned: all L1 arrays; [0..7] stay free */
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
 	struct walker walker;
 	struct hierarchy *hierarchy; /* borrowed */
