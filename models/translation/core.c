@@ -23,8 +23,6 @@
 #define NEAR_END (4096u - 64u) /* of a page: a short access may cross */
 #define HEAVY	 8u	       /* one walk in so many accesses is heavy */
 
-#define FIRST_SLOT 8u /* a whole line of the host's cache stays free */
-
 const char *const core_array_names[CORE_ARRAYS] = {
 	"l1d",	  "l1d-2m", "l1d-1g", "l1i", "l1i-2m",
 	"l1i-1g", "l2",	    "l2-1g",  "l2i",
@@ -123,7 +121,7 @@ build_levels(struct core *core)
 static int
 init_arrays(struct core *core, const struct core_config *config)
 {
-	size_t n = FIRST_SLOT, next = FIRST_SLOT;
+	size_t n = 1, next = 1;
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		n += (size_t)config->tlb[i].entries;

@@ -130,8 +130,7 @@ struct core_counts {
 struct core {
 	struct tlb tlb[CORE_ARRAYS];
 	struct core_level l1[CORE_SIDES], l2[CORE_SIDES];
-	struct tlb_columns
-		l1_column; /* owned: all L1 arrays; [0..7] stay free */
+	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
 	struct walker walker;
 	struct hierarchy *hierarchy; /* borrowed */
