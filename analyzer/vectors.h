@@ -2,7 +2,8 @@
 /*
  * AVX-512 for the few loops that gain by it.  Such a function is marked VECTORS,
  * and called only if vectors_at_hand() said so on this host; there is always
- * another way, with the same results.
+ * another way, with the same results.  SHORT_VECTORS, short_vectors_at_hand():
+ * AVX2, where that other way would be much slower.
  */
 #ifndef ANALYZER_VECTORS_H
 #define ANALYZER_VECTORS_H
@@ -12,6 +13,14 @@
 #include <immintrin.h>
 
 #define VECTORS __attribute__((target("avx512f,avx512vl,avx512bw,bmi,bmi2")))
+
+#define SHORT_VECTORS __attribute__((target("avx2,bmi")))
+
+static inline bool
+short_vectors_at_hand(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+}
 
 static inline bool
 vectors_at_hand(void)

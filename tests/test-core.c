@@ -6,6 +6,7 @@
  * first, become writable, and are taken away.  Then closed forms of walks.
  */
 #include "tests/core-world.h"
+#include "tests/forgo-vectors.h"
 
 static void
 fill_batch(struct world *world, uint64_t *random)
@@ -230,22 +231,6 @@ fill_heavy(struct world *world, uint64_t *random, enum mix mix, uint64_t pages)
 	}
 }
 
-/* As on a host without AVX-512; before the first access. */
-static void
-forgo_vectors(struct world *world)
-{
-	struct hierarchy *h = world->hierarchy;
-	struct cache *cache[] = { &h->l1d, &h->l1i, &h->l2, &h->l3 };
-
-	world->core.vectors = false;
-	for (unsigned i = 0; i < CORE_ARRAYS; i++)
-		world->core.tlb[i].vectors = false;
-	for (unsigned i = 0; i < PWC_LEVELS; i++)
-		world->core.walker.pwc.level[i].vectors = false;
-	for (unsigned i = 0; i < ARRAY_SIZE(cache); i++)
-		cache[i]->rows = false;
-}
-
 /*
  * Where most accesses miss: the loop for it, the queue of walks and data, and
  * what ends them in mid-batch: faults that split, unmap and protect others.
@@ -266,7 +251,7 @@ heavy_batches_equal_their_twin(void **state)
 		world_open_with(&real, &config, &small_caches, false);
 		world_open_with(&slow, &config, &small_caches, true);
 		if ((k + k / 4 + k / 4 / MIXES) & 1)
-			forgo_vectors(&real);
+			forgo_vectors(&real.core, k & 2);
 		real.turmoil = slow.turmoil = true;
 		for (unsigned round = 0; round < 60; round++) {
 			uint32_t space = (uint32_t)(round / 5 % 3);
@@ -314,7 +299,7 @@ heavy_batches_equal_plain_ones(void **state)
 		caches.levels.walks = k % 5 == 0;
 		world_open_with(&heavy, &config, &caches, false);
 		if (k / 24)
-			forgo_vectors(&heavy);
+			forgo_vectors(&heavy.core, k & 2);
 		config.plain = true;
 		world_open_with(&plain, &config, &caches, false);
 		heavy.turmoil = plain.turmoil = true;

@@ -310,9 +310,9 @@ run_or_ones(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 #define RUN 100u
 
 /*
- * The same misses by runs of many, with vectors and without, as one by one, of
- * pages of one size or of two; among them first levels that are ranked for some
- * of the time only.
+ * The same misses by runs of many, with vectors, short ones and without, as one
+ * by one, of pages of one size or of two; among them first levels that are ranked
+ * for some of the time only.
  */
 static void
 compare_runs(unsigned entries, unsigned ways, char *policy, unsigned k)
@@ -335,6 +335,7 @@ compare_runs(unsigned entries, unsigned ways, char *policy, unsigned k)
 				 0);
 	}
 	tlb[0].vectors &= !(k & 2);
+	tlb[0].short_vectors &= !(k & 16);
 	for (unsigned round = 0; round < 150; round++, now += RUN) {
 		struct tlb_uses uses = { .tag = tag,
 					 .mask = UINT64_MAX,
@@ -383,7 +384,7 @@ runs_equal_uses_one_by_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(shapes); i++)
-		for (unsigned k = 0; k < 16; k++) {
+		for (unsigned k = 0; k < 32; k++) {
 			compare_runs(shapes[i].entries, shapes[i].ways, lru, k);
 			if (k % 5)
 				continue;

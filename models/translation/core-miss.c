@@ -163,8 +163,8 @@ core_settle(struct core *core)
 		site->l1_misses++;
 		site->walks += walked;
 		site->cycles += misses->cycles[i];
-		if (walked &&
-		    unlikely(walker_count(&core->walker, misses->cycles[i])))
+		if (unlikely(walker_count(&core->walker, misses->cycles[i],
+					  walked)))
 			core->error = -ENOMEM;
 	}
 	misses->space = core->space;

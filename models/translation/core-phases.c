@@ -46,7 +46,7 @@ struct class
 
 struct core_phases {
 	struct class class[CLASSES];
-	bool pieces;	     /* some pages are held in pieces */
+	unsigned pieces;     /* a bit for each whose pages are held in pieces */
 	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
 
 	/* a chunk: n accesses of the batch from `first` on */
@@ -68,7 +68,7 @@ struct core_phases {
 	unsigned n_first_walks;
 	uint8_t flag[CHUNK];
 	uint8_t from[CHUNK]; /* level its walk begins at; 0: no walk */
-	uint8_t references[CHUNK];
+	uint8_t references[CHUNK + 3]; /* 0: no walk; read by 32 bits */
 	/* of all walks, where data comes between them in the queue */
 	uint64_t reference[CHUNK * TABLE_LEVELS_MAX + 1];
 	uint8_t level[CHUNK * TABLE_LEVELS_MAX + 1];
@@ -106,13 +106,14 @@ class_init(struct class *class, const struct core *core, enum core_side side,
 static void
 phases_begin(struct core_phases *phases, const struct core *core)
 {
-	phases->pieces = false;
+	phases->pieces = 0;
 	for (unsigned i = 0; i < CLASSES; i++) {
 		struct class *class = &phases->class[i];
 
 		class_init(class, core, i / TLB_SIZES, i % TLB_SIZES);
-		phases->pieces |= class->code1 != i % TLB_SIZES ||
-				  class->code2 != i % TLB_SIZES;
+		if (class->code1 != i % TLB_SIZES ||
+		    class->code2 != i % TLB_SIZES)
+			phases->pieces |= 1u << i;
 	}
 }
 
@@ -152,7 +153,7 @@ take_one(struct core_phases *phases, const struct core *core, unsigned j)
 /*
  * Take accesses from j on, eight at a time, as long as all are of data and to
  * pages of 4K (class 0), and take_one would not ask further.  Returns up to
- * where.
+ * where; what is written behind that is nothing.
  */
 static VECTORS unsigned
 take_plain(struct core_phases *phases, unsigned j, unsigned n)
@@ -186,15 +187,14 @@ take_plain(struct core_phases *phases, unsigned j, unsigned n)
 		bad |= _mm512_cmpgt_epu64_mask(_mm512_and_si512(address,
 								offset),
 					       near_end);
-		if (bad)
-			break;
 		address = _mm512_or_si512(_mm512_andnot_si512(offset, address),
 					  low);
 		_mm512_storeu_si512(phases->tag1 + j,
 				    _mm512_mask_or_epi64(address, fixed,
 							 address, readonly));
 		memset(phases->class_of + j, 0, 8);
-		phases->classes |= 1;
+		if (unlikely(bad))
+			return j + (unsigned)__builtin_ctz(bad);
 	}
 	return j;
 }
@@ -211,13 +211,14 @@ chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 	phases->classes = 0;
 	n = core->table->ops->look(core->table, phases->address, n, &looks);
 	while (j < n) {
-		unsigned end = j + 8 < n ? j + 8 : n;
 		unsigned plain = core->vectors ? take_plain(phases, j, n) : j;
+		/* One that is not may be alone; where the first is, they are
+		 * many. */
+		unsigned end = plain + (plain > j ? 1 : 8);
 
-		if (plain > j) {
-			j = plain;
-			continue;
-		}
+		phases->classes |= plain > j;
+		j = plain;
+		end = end < n ? end : n;
 		while (j < end && take_one(phases, core, j))
 			j++;
 		if (j < end)
@@ -232,7 +233,7 @@ chunk_frames(struct core_phases *phases, const struct core *core)
 {
 	if (!core->data_cached)
 		return NULL;
-	if (likely(!phases->pieces))
+	if (likely(!(phases->pieces & phases->classes)))
 		return phases->page;
 	for (unsigned j = 0; j < phases->n; j++) {
 		uint64_t page = phases->page[j];
@@ -378,7 +379,7 @@ second_tags(struct core_phases *phases)
 {
 	const uint64_t *address = phases->address;
 
-	if (likely(!phases->pieces))
+	if (likely(!(phases->pieces & phases->classes)))
 		return phases->tag1;
 	for (unsigned i = 0; i < phases->n_missed; i++) {
 		unsigned j = phases->missed[i];
@@ -540,6 +541,65 @@ walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
 	return n;
 }
 
+/* Which misses, from number m on, were the first walks to their pages? */
+static NOINLINE void
+add_first_walks(const struct core_phases *phases, struct core *core, unsigned m)
+{
+	const uint16_t *first = phases->first_walk;
+	const uint16_t *end = first + phases->n_first_walks;
+
+	for (unsigned i = 0; first < end; i++) {
+		if (phases->missed[i] != *first)
+			continue;
+		core_add_first(core, m + i);
+		first++;
+	}
+}
+
+/*
+ * Queue misses eight at a time, as the loop of queue_walks does with what is
+ * left.  position: of number 0; *at: of the references of the first's walk in
+ * the queue.  Returns how many.
+ */
+static VECTORS unsigned
+queue_misses(const struct core_phases *phases, struct core_pending *pending,
+	     uint64_t position, unsigned *at)
+{
+	struct core_misses *misses = &pending->misses;
+	const __m512i zero = _mm512_set1_epi64((int64_t)position);
+	const __m128i one = _mm_set1_epi8(1);
+	unsigned m = misses->n, i = 0;
+
+	for (; i + 8 <= phases->n_missed; i += 8, m += 8) {
+		__m512i j = _mm512_cvtepu16_epi64(
+			_mm_loadu_si128((const void *)(phases->missed + i)));
+		__m256i n = _mm256_and_si256(
+			_mm512_i64gather_epi32(j, phases->references, 1),
+			_mm256_set1_epi32(255));
+		__m128i bytes = _mm256_cvtepi32_epi8(n);
+		__m128i each = _mm256_cvtepi32_epi16(n), sum = each;
+
+		_mm512_storeu_si512(misses->address + m,
+				    _mm512_i64gather_epi64(j, phases->address,
+							   8));
+		_mm512_storeu_si512(misses->position + m,
+				    _mm512_add_epi64(zero, j));
+		_mm256_storeu_si256((void *)(misses->site + m),
+				    _mm512_i64gather_epi32(j, phases->site, 4));
+		_mm_storel_epi64((void *)(pending->references + m), bytes);
+		_mm_storel_epi64((void *)(misses->walked + m),
+				 _mm_min_epu8(bytes, one));
+		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 2));
+		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 4));
+		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 8));
+		_mm_storeu_si128((void *)(pending->reference + m),
+				 _mm_add_epi16(_mm_set1_epi16((int16_t)*at),
+					       _mm_sub_epi16(sum, each)));
+		*at += (unsigned)_mm_extract_epi16(sum, 7);
+	}
+	return i;
+}
+
 /* Queue walks where no data is between them. */
 static void
 queue_walks(struct core_phases *phases, struct core *core)
@@ -550,7 +610,7 @@ queue_walks(struct core_phases *phases, struct core *core)
 	uint64_t position = core->position + (phases->first - phases->fed);
 	const uint64_t *address = phases->address;
 	const uint32_t *site = phases->site;
-	unsigned at, n, m, k = 0;
+	unsigned at, n, m, i = 0;
 
 	core_make_room(core, CHUNK, CHUNK * TABLE_LEVELS_MAX + 1);
 	at = queue->n;
@@ -558,22 +618,21 @@ queue_walks(struct core_phases *phases, struct core *core)
 	n = walk_table(phases, core, queue->physical + at, queue->mark + at);
 	memset(queue->use + at, USE_WALK, n);
 	queue->n += n;
-	for (unsigned i = 0; i < phases->n_missed; i++, m++) {
+	if (core->vectors)
+		i = queue_misses(phases, pending, position, &at);
+	for (m += i; i < phases->n_missed; i++, m++) {
 		unsigned j = phases->missed[i];
 
 		misses->address[m] = address[j];
 		misses->position[m] = position + j;
 		misses->site[m] = site[j];
-		misses->walked[m] = phases->from[j] != 0;
+		misses->walked[m] = phases->references[j] != 0;
 		pending->reference[m] = (uint16_t)at;
 		pending->references[m] = phases->references[j];
 		at += phases->references[j];
-		if (unlikely(k < phases->n_first_walks) &&
-		    phases->first_walk[k] == j) {
-			core_add_first(core, m);
-			k++;
-		}
 	}
+	if (unlikely(phases->n_first_walks))
+		add_first_walks(phases, core, misses->n);
 	misses->n = m;
 }
 
@@ -641,7 +700,35 @@ chunk_run(struct core_phases *phases, struct core *core)
 		queue_walks(phases, core);
 }
 
-/* What the accesses are, whatever comes of them. */
+/* Eight at a time; *begun gets the instructions.  Returns packed counters. */
+static VECTORS uint64_t
+count_kinds(const uint32_t *site, uint32_t n, const uint8_t *instructions,
+	    uint64_t *begun)
+{
+	const __m512i one = _mm512_set1_epi64(1), kind = _mm512_set1_epi64(3);
+	__m512i kinds = _mm512_setzero_si512();
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		__mmask8 there =
+			(__mmask8)(n - i < 8 ? (1u << (n - i)) - 1 : 255);
+		__m512i of = _mm512_and_si512(
+			kind,
+			_mm512_cvtepu32_epi64(
+				_mm256_maskz_loadu_epi32(there, site + i)));
+		unsigned fetches =
+			_mm512_mask_cmpeq_epi64_mask(there, of, kind);
+
+		kinds = _mm512_mask_add_epi64(
+			kinds, there, kinds,
+			_mm512_sllv_epi64(one, _mm512_slli_epi64(of, 4)));
+		for (; fetches; fetches &= fetches - 1)
+			*begun += instructions[SITE_INDEX(
+				site[i + (uint32_t)__builtin_ctz(fetches)])];
+	}
+	return (uint64_t)_mm512_reduce_add_epi64(kinds);
+}
+
+/* What the accesses are, whatever comes of them.  (Data begins no instruction.) */
 static void
 count_accesses(struct core *core, const struct batch *batch, uint32_t from,
 	       uint32_t to)
@@ -649,6 +736,11 @@ count_accesses(struct core *core, const struct batch *batch, uint32_t from,
 	const uint8_t *instructions = core->sites.instructions;
 	uint64_t kinds = 0, begun = 0;
 
+	if (core->vectors) {
+		kinds = count_kinds(batch->site + from, to - from, instructions,
+				    &begun);
+		from = to;
+	}
 	for (uint32_t i = from; i < to; i++) {
 		uint32_t ref = batch->site[i];
 

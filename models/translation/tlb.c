@@ -16,6 +16,7 @@
 #define TLB_PROBES_MAX 32 /* pages looked up one by one before scanning all */
 #define LOG_ROOM       1024
 #define BEHIND	       8 /* rows are read and written by whole vectors */
+#define HOST_LINE      64
 
 const char *const tlb_size_choices[] = { "none",  "4k",	      "2m",
 					 "4k+2m", "1g",	      "4k+1g",
@@ -73,12 +74,27 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 
 #define CHAIN_END UINT16_MAX
 
+/* A column of rows.  If they are all it holds, those of up to 8 ways lie in one
+ * line of the host's cache.  NULL: no memory. */
+static uint64_t *
+column_open(size_t n, bool rows)
+{
+	size_t bytes = (n + BEHIND) * sizeof(uint64_t);
+	void *column;
+
+	if (!rows)
+		return calloc(n + BEHIND, sizeof(uint64_t));
+	if (posix_memalign(&column, HOST_LINE, bytes))
+		return NULL;
+	return memset(column, 0, bytes);
+}
+
 int
 tlb_columns_init(struct tlb_columns *columns, size_t n, bool covers)
 {
-	columns->tag = calloc(n + BEHIND, sizeof(uint64_t));
+	columns->tag = column_open(n, !covers);
 	columns->stamp = calloc(n, sizeof(uint64_t));
-	columns->frame = calloc(n + BEHIND, sizeof(uint64_t));
+	columns->frame = column_open(n, !covers);
 	columns->cover = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	columns->unit = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	if (!columns->tag || !columns->stamp || !columns->frame ||
@@ -212,6 +228,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	}
 	tlb->simple = tlb->print && tlb->replacement->ranked;
 	tlb->vectors = vectors_at_hand();
+	tlb->short_vectors = short_vectors_at_hand();
 	if (tlb->owns_columns)
 		tlb_rank(tlb);
 	empty(tlb);

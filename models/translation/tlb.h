@@ -116,11 +116,11 @@ struct tlb_log {
 #define TLB_NO_SLOT UINT32_MAX
 
 struct tlb {
-	struct tlb_columns column; /* [entries] each */
-	uint8_t *print;		   /* [sets][TLB_SCANNED], or NULL */
-	struct tlb_log log;	   /* use: NULL if it never has one */
-	bool rows, logged;	   /* how it is ranked now, if it is */
-	bool vectors;		   /* the host has what tlb-run.c wants */
+	struct tlb_columns column;   /* [entries] each */
+	uint8_t *print;		     /* [sets][TLB_SCANNED], or NULL */
+	struct tlb_log log;	     /* use: NULL if it never has one */
+	bool rows, logged;	     /* how it is ranked now, if it is */
+	bool vectors, short_vectors; /* the host has what tlb-run.c wants */
 	uint32_t entries, ways, sets, set_mask;
 	uint32_t ways_mask; /* bits of ways that there are, if scanned */
 	uint32_t used, used_by[TLB_SIZES + 1];

@@ -78,22 +78,22 @@ walker_fault(struct walker *walker, unsigned n)
 /*
  * The other half of walks that found their pages.  First what the references of
  * a queue cost, whose marks are levels (WALKER_NONE: not a walk's): cost[i] is
- * that of all before number i, and cost[queue->n] of all; then each walk with
- * its sum.
+ * that of all before number i, and cost[queue->n] of all; then each miss with
+ * its sum, which is 0 if it did not walk.
  */
 void walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 		   uint32_t *cost);
 /* 0 or -ENOMEM (said). */
 int walker_grow(struct walker *walker, uint64_t cycles);
 static ALWAYS_INLINE int
-walker_count(struct walker *walker, unsigned cycles)
+walker_count(struct walker *walker, unsigned cycles, bool walked)
 {
-	walker->walks++;
+	walker->walks += walked;
 	walker->cycles += cycles;
 	if (unlikely(cycles >= walker->latency_max) &&
 	    walker_grow(walker, cycles))
 		return -ENOMEM;
-	walker->latency[cycles]++;
+	walker->latency[cycles] += walked;
 	return 0;
 }
 
