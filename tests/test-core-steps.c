@@ -32,7 +32,7 @@ add_shape(struct world *world, uint64_t *random)
 			access[i].displacement =
 				(int64_t)((y >> 30) % 6 << 12 | (y & 0xff0));
 		else if (!(y & 0xf8000))
-			access[i].displacement <<= 6;
+			access[i].displacement *= 64;
 		if (close && site < 12) {
 			access[i].ref = world->site[site & ~2u];
 			access[i].slot = (uint16_t)(1 + (y >> 24) % 2);
