@@ -26,15 +26,15 @@
 #include "tracers/valgrind-shape.h"
 #include "tracers/valgrind/ring.h"
 
-#define EXIT_SLOTS   0x07ffu
-#define EXIT_GUARDED 0x4000u /* accesses are to be counted */
-#define EXIT_UNKNOWN 0x8000u
+/* exit_meaning.roots, other than a usual record's RECORD_ROOTS */
+#define EXIT_OTHER   0x00ffu /* more roots, or accesses to be counted */
+#define EXIT_UNKNOWN 0x01ffu
 
 /* 8 bytes, so that eight exits share a cache line */
 struct exit_meaning {
 	uint32_t step; /* EXIT_UNKNOWN: index of the part it starts + 1, or 0 */
 	uint16_t accesses;
-	uint16_t slots; /* with flags */
+	uint16_t roots;
 };
 
 struct part {
@@ -100,7 +100,7 @@ exits_reserve(struct valgrind_code *code, uint32_t n)
 	if (!exit)
 		return fail(ENOMEM, "valgrind: no memory for %u exits", room);
 	for (uint32_t i = code->exits; i < room; i++)
-		exit[i] = (struct exit_meaning){ .slots = EXIT_UNKNOWN };
+		exit[i] = (struct exit_meaning){ .roots = EXIT_UNKNOWN };
 	code->exit = exit;
 	code->exits = room;
 	return 0;
@@ -136,11 +136,13 @@ exit_set(struct valgrind_code *code, uint32_t number, uint32_t step)
 {
 	const struct step *of = stream_step(code->stream, step);
 	bool guarded = stream_shape(code->stream, of->shape)->guarded;
+	bool usual = of->n_slots <= RECORD_USUAL && !guarded;
 
 	code->exit[number] = (struct exit_meaning){
 		.step = step,
 		.accesses = of->n_accesses,
-		.slots = (uint16_t)(of->n_slots | (guarded ? EXIT_GUARDED : 0)),
+		.roots = (uint16_t)(usual ? RECORD_ROOTS(of->n_slots)
+					  : EXIT_OTHER),
 	};
 }
 
@@ -212,13 +214,28 @@ accesses_made(const struct stream *stream, uint32_t number,
 	return made;
 }
 
+#define UNIT_MASK ((UINT64_C(1) << 8 * RECORD_UNIT) - 1)
+
 static ALWAYS_INLINE uint64_t
 unit_root(const uint8_t *unit)
 {
 	uint64_t word;
 
 	memcpy(&word, unit, sizeof(word));
-	return (((word + RECORD_LOWEST) << 16) >> 16) - RECORD_LOWEST;
+	return ((word + RECORD_LOWEST) & UNIT_MASK) - RECORD_LOWEST;
+}
+
+/* Two of them at once */
+static ALWAYS_INLINE void
+units_copy(uint64_t *root, const uint8_t *unit)
+{
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	pair word;
+
+	memcpy(&word[0], unit, sizeof(word[0]));
+	memcpy(&word[1], unit + RECORD_UNIT, sizeof(word[1]));
+	word = ((word + RECORD_LOWEST) & UNIT_MASK) - RECORD_LOWEST;
+	memcpy(root, &word, sizeof(word));
 }
 
 static void
@@ -228,104 +245,143 @@ roots_copy(uint64_t *root, const uint8_t *unit, size_t n)
 		root[i] = unit_root(unit + i * RECORD_UNIT);
 }
 
-/* A record other than the usual ones: how many roots it has, or -EPROTO. */
-static NOINLINE int
-record_slots(const struct valgrind_code *code, uint32_t number, unsigned stored)
+/* Roots of a record of this exit, or -1. */
+static int
+exit_slots(const struct valgrind_code *code, uint32_t number)
 {
-	unsigned slots = EXIT_UNKNOWN;
-
-	if (number < code->exits)
-		slots = code->exit[number].slots & (EXIT_UNKNOWN | EXIT_SLOTS);
-	if (slots & EXIT_UNKNOWN)
-		return fail(EPROTO, "valgrind: a record of the unknown exit %u",
-			    number);
-	if (stored != (slots < RECORD_MANY_ROOTS ? slots : RECORD_MANY_ROOTS))
-		return fail(EPROTO,
-			    "valgrind: exit %u with %u roots instead of %u",
-			    number, stored, slots);
-	return (int)slots;
+	if (number >= code->exits || code->exit[number].roots == EXIT_UNKNOWN)
+		return -1;
+	return stream_step(code->stream, code->exit[number].step)->n_slots;
 }
 
-/* All its roots; returns how many of its accesses were not made. */
-static NOINLINE uint32_t
-record_rest(const struct valgrind_code *code,
-	    const struct exit_meaning *meaning, const uint8_t *at,
-	    unsigned slots, uint64_t *root)
+#define USUAL_BYTES ((1 + RECORD_USUAL) * RECORD_UNIT) /* at most */
+
+#define PREFETCH_BYTES 1024 /* the chunk comes from another core */
+
+struct copying {
+	const uint8_t *at, *last;
+	uint32_t *step;
+	uint64_t *root;
+	uint32_t most; /* No step has less accesses than roots, or none. */
+};
+
+/* What stands behind the number: RECORD_ROOTS */
+static ALWAYS_INLINE unsigned
+head_roots(const uint8_t *at)
 {
-	roots_copy(root, at + RECORD_UNIT, slots);
-	if (!(meaning->slots & EXIT_GUARDED))
-		return 0;
-	return meaning->accesses -
-	       accesses_made(code->stream, meaning->step, root);
+	uint16_t roots;
+
+	memcpy(&roots, at + sizeof(uint32_t), sizeof(roots));
+	return roots;
 }
-
-static const struct exit_meaning unknown = { .slots = EXIT_UNKNOWN };
-
-#define PREFETCH_BYTES 1024 /* the chunk comes from memory */
 
 /*
- * The hot loop.  Two roots are copied always, as most records have at most
- * two: a chunk has bytes to spare behind its end.  Where the next record is
- * depends on this one's bytes alone, not on the table: 1.5 times as fast.
+ * The hot loop: usual records until another one, `end` or a full batch.
+ * RECORD_USUAL roots are copied always: a chunk has bytes to spare behind its
+ * end.  Where the next record is depends on one byte of this one, not on the
+ * table: 1.5 times as fast.
  */
+static ALWAYS_INLINE void
+copy_usual(const struct valgrind_code *code, struct copying *to,
+	   const uint8_t *end)
+{
+	const struct exit_meaning *const exit = code->exit;
+	const uint32_t exits = code->exits;
+	struct copying now = *to;
+
+	while (now.at < end && likely(now.most <= VALGRIND_BATCH_FULL)) {
+		uint32_t number = valgrind_head(now.at);
+		unsigned roots = head_roots(now.at);
+
+		/* Events have larger numbers. */
+		if (unlikely(number >= exits || exit[number].roots != roots))
+			break;
+		__builtin_prefetch(now.at + PREFETCH_BYTES);
+		units_copy(now.root, now.at + RECORD_UNIT);
+		units_copy(now.root + 2, now.at + 3 * RECORD_UNIT);
+		*now.step++ = exit[number].step;
+		now.most += exit[number].accesses;
+		now.root += roots >> 8;
+		now.last = now.at;
+		now.at += (uint8_t)roots;
+	}
+	*to = now;
+}
+
+/* One of any other kind; returns how many of its accesses were not made, or
+ * -EPROTO. */
+static NOINLINE int
+copy_other(const struct valgrind_code *code, struct copying *to,
+	   const uint8_t *end)
+{
+	uint32_t number = valgrind_head(to->at), unmade = 0;
+	unsigned roots = head_roots(to->at);
+	int slots = exit_slots(code, number);
+	const struct exit_meaning *meaning;
+	const uint8_t *next;
+
+	if (slots < 0)
+		return fail(EPROTO, "valgrind: a record of the unknown exit %u",
+			    number);
+	if (roots != RECORD_ROOTS((unsigned)slots))
+		return fail(EPROTO,
+			    "valgrind: exit %u with %u roots instead of %d",
+			    number, roots >> 8, slots);
+	next = to->at + (size_t)(1 + slots) * RECORD_UNIT;
+	if (next > end) {
+		to->at = end; /* a snapshot: its last record is half */
+		return 0;
+	}
+	meaning = &code->exit[number];
+	roots_copy(to->root, to->at + RECORD_UNIT, (size_t)slots);
+	if (meaning->roots == EXIT_OTHER)
+		unmade = meaning->accesses -
+			 accesses_made(code->stream, meaning->step, to->root);
+	*to->step++ = meaning->step;
+	to->most += meaning->accesses;
+	to->root += slots;
+	to->last = to->at;
+	to->at = next;
+	return (int)unmade;
+}
+
 int
 valgrind_code_copy(struct valgrind_code *code, struct batch *batch,
 		   struct valgrind_cursor *cursor)
 {
-	const uint8_t *at = cursor->at, *const end = cursor->end;
-	const uint8_t *last = cursor->last;
-	const struct exit_meaning *const exit = code->exit;
-	const uint32_t exits = code->exits;
-	uint32_t *step = batch->step + batch->n_steps;
-	uint64_t *root = batch->root + batch->n_roots;
-	/* No step has less accesses than roots, or none. */
-	uint32_t most = valgrind_batch_most(batch), most_before = most,
-		 unmade = 0;
+	const uint8_t *const end = cursor->end;
+	/* A usual record that begins before it is whole. */
+	const uint8_t *const whole =
+		end - cursor->at > USUAL_BYTES ? end - USUAL_BYTES : cursor->at;
+	uint32_t most = valgrind_batch_most(batch), unmade = 0;
+	struct copying to = {
+		.at = cursor->at,
+		.last = cursor->last,
+		.step = batch->step + batch->n_steps,
+		.root = batch->root + batch->n_roots,
+		.most = most,
+	};
 	int result = 0;
 
-	while (at < end) {
-		uint32_t number = valgrind_head(at);
-		unsigned slots = at[sizeof(number)];
-		const uint8_t *next;
-		const struct exit_meaning *meaning = &unknown;
-
-		if (number & RECORD_EVENT)
+	for (;;) {
+		copy_usual(code, &to, whole);
+		if (to.at >= end || (valgrind_head(to.at) & RECORD_EVENT))
 			break;
-		__builtin_prefetch(at + PREFETCH_BYTES);
-		if (unlikely(most > VALGRIND_BATCH_FULL)) {
+		if (to.most > VALGRIND_BATCH_FULL) {
 			result = 1;
 			break;
 		}
-		if (likely(number < exits))
-			meaning = &exit[number];
-		root[0] = unit_root(at + RECORD_UNIT);
-		root[1] = unit_root(at + 2 * RECORD_UNIT);
-		if (unlikely(slots > 2 || meaning->slots != slots)) {
-			result = record_slots(code, number, slots);
-			if (result < 0)
-				break;
-			slots = (unsigned)result;
-			result = 0;
-			if (slots * RECORD_UNIT < (size_t)(end - at))
-				unmade += record_rest(code, meaning, at, slots,
-						      root);
-		}
-		next = at + (1 + slots) * RECORD_UNIT;
-		if (unlikely(next > end)) {
-			at = end; /* a snapshot: its last record is half */
+		result = copy_other(code, &to, end);
+		if (result < 0)
 			break;
-		}
-		last = at;
-		at = next;
-		*step++ = meaning->step;
-		root += slots;
-		most += meaning->accesses;
+		unmade += (uint32_t)result;
+		result = 0;
 	}
-	batch->n_steps = (uint32_t)(step - batch->step);
-	batch->n_roots = (uint32_t)(root - batch->root);
-	batch->n += most - most_before - unmade;
-	cursor->at = at;
-	cursor->last = last;
+	batch->n_steps = (uint32_t)(to.step - batch->step);
+	batch->n_roots = (uint32_t)(to.root - batch->root);
+	batch->n += to.most - most - unmade;
+	cursor->at = to.at;
+	cursor->last = to.last;
 	return result;
 }
 
@@ -365,7 +421,7 @@ part_of_start(const struct valgrind_code *code, uint32_t number)
 {
 	const struct exit_meaning *start = &code->exit[number];
 
-	if (number >= code->exits || !(start->slots & EXIT_UNKNOWN) ||
+	if (number >= code->exits || start->roots != EXIT_UNKNOWN ||
 	    !start->step)
 		return NULL;
 	return &code->part[start->step - 1];
@@ -430,7 +486,8 @@ valgrind_code_fault(struct valgrind_code *code, struct batch *batch,
 	const uint8_t *raw = (const uint8_t *)(word + 1);
 	size_t bytes = (n - 1) * sizeof(*word), from, to;
 	const struct part *part;
-	uint32_t number, start, slots;
+	uint32_t number, start;
+	int slots;
 
 	if (n < 2 || bytes / RECORD_UNIT > SHAPE_SLOTS_MAX)
 		return fail(EPROTO, "valgrind: a fault of %zu words", n);
@@ -451,8 +508,10 @@ valgrind_code_fault(struct valgrind_code *code, struct batch *batch,
 	to = items_until(part, from, word[0]);
 	if (to == part->n_items)
 		return 0;
-	slots = code->exit[number].slots & EXIT_SLOTS;
-	roots_copy(root, cursor->last + RECORD_UNIT, slots);
+	slots = exit_slots(code, number);
+	if (slots < 0)
+		return 0;
+	roots_copy(root, cursor->last + RECORD_UNIT, (size_t)slots);
 	fault_roots(root + slots, raw, bytes);
 	return fault_step(code, batch, part, from, to, root);
 }

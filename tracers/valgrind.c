@@ -431,7 +431,7 @@ about_fill(struct stream *stream)
 		about_list(about, "engines"),
 		json_pack("{s:s, s:s}", "name", "valgrind", "order",
 			  "threads of a process exactly; processes by "
-			  "chunks of 1 MiB"));
+			  "chunks of 256 KiB"));
 	about_list(about, "losses");
 }
 

@@ -146,7 +146,7 @@ part_begin(void)
 static void
 head_store(void)
 {
-	UInt roots = slots < RECORD_MANY_ROOTS ? slots : RECORD_MANY_ROOTS;
+	UInt roots = RECORD_ROOTS(slots);
 
 	if (exits == 1)
 		head->Ico.U64 = (first_exit + 1) | (ULong)roots << 32;
@@ -154,7 +154,7 @@ head_store(void)
 		store(start, IRExpr_Const(IRConst_U32(first_exit + exits)));
 	if (exits > 1 && roots != head_roots)
 		store(unit_at(0, sizeof(UInt)),
-		      IRExpr_Const(IRConst_U8((UChar)roots)));
+		      IRExpr_Const(IRConst_U16((UShort)roots)));
 	head_roots = roots;
 }
 

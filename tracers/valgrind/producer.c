@@ -187,16 +187,12 @@ chunk_commit(UInt which, UInt used)
 		futex_wake(&ring->committed);
 }
 
-/* Copy to a chunk by stores that leave no line of it in our caches. */
+/* Whole lines, to a chunk */
 static void
-stream_out(UChar *to, const UChar *from, UInt bytes)
+lines_copy(UChar *to, const UChar *from, UInt bytes)
 {
-	for (UInt i = 0; i < bytes; i += RING_LINE) {
-		for (UInt k = 0; k < RING_LINE; k += sizeof(__m128i))
-			_mm_stream_si128((void *)(to + i + k),
-					 *(const __m128i *)(from + i + k));
-	}
-	_mm_sfence();
+	for (UInt i = 0; i < bytes; i += sizeof(__m128i))
+		*(__m128i *)(to + i) = *(const __m128i *)(from + i);
 }
 
 /* The consumer is not, and will not be, at this producer's buffer. */
@@ -259,7 +255,7 @@ buffer_move(void)
 	UInt used = (UInt)(p->cursor - p->base);
 	UInt lines = used & ~(RING_LINE - 1);
 
-	stream_out(chunk_bytes(p) + p->moved, base, lines);
+	lines_copy(chunk_bytes(p) + p->moved, base, lines);
 	p->moving = p->moved + lines;
 	BARRIER();
 	if (lines)

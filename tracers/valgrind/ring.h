@@ -10,16 +10,16 @@
  * that order and frees them.
  *
  * What the program does is written into the producer's buffer, which stays in
- * its own core's cache, and moved to the chunk now and then by stores past the
- * caches: a line that the consumer has read would have to be fetched from its
- * core at each store (measured: that doubled the time of the whole run).
+ * its own core's cache, and moved to the chunk now and then: to fetch the lines
+ * that the consumer has read from its core at each record's store doubled the
+ * time of the whole run.  The chunks in flight fit a core's second-level cache:
+ * larger ones, stored past the caches, were 15 % slower.
  * Page and buffer are mapped at one fixed address in the tool; the consumer
  * reads them only to finish the work of a producer that was killed.
  *
  * Records are made of units of 6 bytes, for what is stored must be read again
- * by another core: a superblock's exit is its number (4 bytes), how many roots
- * it has (1 byte, and one that means nothing; 255: as many as its description
- * says) and the roots, 6 bytes each, modulo 2^48: from -2^32 up, for addresses
+ * by another core: a superblock's exit is its number (4 bytes), RECORD_ROOTS (2
+ * bytes) and the roots, 6 bytes each, modulo 2^48: from -2^32 up, for addresses
  * have 47 bits and displacements are kept below 2^31.
  * If bit 31 of the number is set it is an event: type in bits 0..7, in bits
  * 8..30 the number of 64-bit words that follow, from the next multiple of 8
@@ -32,9 +32,9 @@
 
 #define RING_MAGIC	 UINT64_C(0x3130676e69726770) /* "pgring01" */
 #define RING_CHUNKS	 1024u
-#define RING_CHUNK_BYTES (1u << 20)
+#define RING_CHUNK_BYTES (1u << 18)
 #define RING_PRODUCERS	 1024u
-#define RING_IN_FLIGHT	 24u /* committed and not yet freed: then wait */
+#define RING_IN_FLIGHT	 8u /* committed and not yet freed: then wait */
 #define RING_FORKS	 256u
 #define RING_PAGE	 4096u
 #define RING_AREA	 65536u /* page and buffer of a producer */
@@ -129,7 +129,12 @@ ring_rest(const struct ring_producer *p)
 #define RECORD_TYPE(head)   ((unsigned)(head)&0xff)
 #define RECORD_WORDS(head)  ((uint32_t)(head) >> 8 & 0x7fffff)
 #define RECORD(type, words) (RECORD_EVENT | (uint32_t)(words) << 8 | (type))
-#define RECORD_MANY_ROOTS   255u
+/* Behind an exit's number: the record's bytes if it has at most RECORD_USUAL
+ * roots, else 0; in the second byte how many roots, 255: or more. */
+#define RECORD_USUAL 4u
+#define RECORD_ROOTS(n)                                         \
+	(((n) <= RECORD_USUAL ? (1 + (n)) * RECORD_UNIT : 0u) | \
+	 ((n) < 255u ? (n) : 255u) << 8)
 
 enum record_type {
 	/* number of the part's start, then items (below) */
