@@ -57,7 +57,7 @@ struct verb_ops {
 	/* The first positional argument ends the options (record CMD ...). */
 	bool command;
 	/* Returns an exit status, or a negative errno, already said, which
-	 * becomes STATUS_FAILED (-EINVAL of usage: return STATUS_USAGE). */
+	 * becomes STATUS_FAILED, but -EUSAGE STATUS_USAGE. */
 	int (*run)(const struct verb_call *call);
 };
 

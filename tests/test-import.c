@@ -286,7 +286,7 @@ test_formats(void **state)
 
 	(void)state;
 	expect_error(import_text(&what, ""),
-		     "import: unknown format \"lacky\"; is it \"lackey\"?");
+		     "import: unknown format \"lacky\"; did you mean \"lackey\"?");
 	expect_error(import_text(&set, ""),
 		     "--set csv.column=1: lackey has no options");
 	assert_int_equal(import_text(&unknown, "").error, -EINVAL);
