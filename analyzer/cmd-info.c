@@ -96,12 +96,21 @@ print_named(json_t *item)
 	const char *key, *before = " (";
 	json_t *value;
 
-	fputs(name ? name : "?", stdout);
+	/* losses have no name, but an engine */
+	if (!name) {
+		value = json_object_get(item, "engine");
+		name = json_string_value(value);
+		fputs(name ? name : "?", stdout);
+		name = name ? "engine" : "";
+	} else {
+		fputs(name, stdout);
+		name = "name";
+	}
 	json_object_foreach(item, key, value)
 	{
 		char *text;
 
-		if (!strcmp(key, "name"))
+		if (!strcmp(key, name))
 			continue;
 		text = json_is_string(value)
 			       ? strdup(json_string_value(value))
@@ -202,10 +211,14 @@ print_text(const char *path, struct source *source,
 	printf("%-15s%llu\n", "events", (unsigned long long)summary->events);
 	printf("%-15s%.3f s\n", "time",
 	       (double)(summary->end_ns - summary->start_ns) / 1e9);
-	if (summary->file_bytes)
-		printf("%-15s%llu bytes, %.3f bytes an access, %llu blocks\n",
-		       "size", (unsigned long long)summary->file_bytes, per,
-		       (unsigned long long)summary->blocks);
+	if (summary->file_bytes) {
+		printf("%-15s%llu bytes, ", "size",
+		       (unsigned long long)summary->file_bytes);
+		if (summary->accesses)
+			printf("%.3f bytes an access, ", per);
+		printf("%llu block%s\n", (unsigned long long)summary->blocks,
+		       summary->blocks == 1 ? "" : "s");
+	}
 	printf("%-15s%s\n", "digest",
 	       summary->digest[0] ? summary->digest : "unknown");
 	printf("%-15s%s\n", "complete",

@@ -34,10 +34,12 @@ verify_one(const struct verify_config *config, const char *path)
 	if (error)
 		return STATUS_FAILED;
 	if (!config->quiet)
-		printf("%s: %s, %llu accesses in %llu blocks, digest %s\n",
+		printf("%s: %s, %llu access%s in %llu block%s, digest %s\n",
 		       path, summary.complete ? "sound" : "incomplete",
 		       (unsigned long long)summary.accesses,
-		       (unsigned long long)summary.blocks, summary.digest);
+		       summary.accesses == 1 ? "" : "es",
+		       (unsigned long long)summary.blocks,
+		       summary.blocks == 1 ? "" : "s", summary.digest);
 	return summary.complete ? STATUS_OK : STATUS_PARTIAL;
 }
 
