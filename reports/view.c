@@ -155,8 +155,28 @@ view_sum(const struct view_table *table, int column)
 double
 view_walk_cycles(const struct result *result)
 {
-	return view_or_zero(result, "walk.cycles") +
-	       view_or_zero(result, "walk.faulted.cycles");
+	return view_or_zero(result, "walk.cycles");
+}
+
+const char *
+view_fault_class(const char *name)
+{
+	static const char *const classes[][2] = {
+		{ "anon", "anonymous, written first" },
+		{ "zero", "anonymous, read first (zero page)" },
+		{ "zero-cow", "write to the zero page" },
+		{ "cow", "copy on write" },
+		{ "reuse", "write to a page no longer shared" },
+		{ "file", "file page" },
+		{ "shared", "shared memory" },
+		{ "stack", "growth of the stack" },
+		{ "unmapped", "outside every known mapping" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (!strcmp(classes[i][0], name))
+			return classes[i][1];
+	return name;
 }
 
 static const json_t *
@@ -182,17 +202,27 @@ view_recorded_by(const struct result *result, const char *engine)
 	return false;
 }
 
-/* Of a replay, "recording" holds what the trace says about the program. */
+/* Of a replay, what the trace says about the program; of a trace that came
+ * from elsewhere nobody knows the program: its own name. */
 static const json_t *
 recorded_command(const struct result *result)
 {
+	const json_t *trace = provenance(result, "trace");
 	const json_t *command =
 		json_object_get(provenance(result, "recording"), "command");
 
 	if (!command)
-		command =
-			json_object_get(provenance(result, "trace"), "command");
+		command = json_object_get(trace, "command");
+	if (!command)
+		command = json_object_get(trace, "name");
 	return command ? command : provenance(result, "command");
+}
+
+/* What was asked to be read may have been standard input. */
+static const char *
+named(const char *word)
+{
+	return strcmp(word, "-") ? word : "standard input";
 }
 
 size_t
@@ -205,7 +235,7 @@ view_command(const struct result *result, char *text, size_t bytes)
 	*text = '\0';
 	if (json_is_string(command))
 		return (size_t)snprintf(text, bytes, "%s",
-					json_string_value(command));
+					named(json_string_value(command)));
 	json_array_foreach(command, i, word)
 	{
 		const char *string = json_string_value(word);
@@ -232,7 +262,8 @@ view_program(const struct result *result, char *text, size_t bytes)
 	*text = '\0';
 	if (!word)
 		return 0;
-	n = strcspn(word, " ");
+	word = named(word);
+	n = json_is_array(command) ? strcspn(word, " ") : strlen(word);
 	while ((slash = memchr(word, '/', n)) != NULL) {
 		n -= (size_t)(slash + 1 - word);
 		word = slash + 1;
