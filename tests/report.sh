@@ -49,6 +49,12 @@ same()
 	fi
 }
 
+# A trace of five accesses that came from elsewhere: its own name, rows for
+# accesses and not for parts of one, shares of one whole
+printf 'I  04001000,3\n L 1ffeffe7e8,8\n S 1ffeffe7e0,8\nI  04001003,5\n M 0421c7cc,4\n' >"$dir/few"
+(cd "$dir" && "$PAGESCOPE" replay few -o few.json) || complain 'few: no replay'
+"$PAGESCOPE" report "$dir/few.json" 2>&1 | same report-few.txt
+
 for kind in full quiet empty blind bare; do
 	"$make_result" $kind "$dir/$kind.json" || exit 99
 	"$PAGESCOPE" report "$dir/$kind.json" 2>&1 | same report-$kind.txt
