@@ -160,7 +160,7 @@ put_provenance(struct replay *replay)
 		error = result_provenance(replay->result, "machine",
 					  json_pack("{s:s, s:s}", "cpu",
 						    config->cpu ? config->cpu
-								: "default",
+								: MACHINE_DEFAULT,
 						    "about", about));
 	if (!error)
 		error = put_trace(replay);

@@ -39,6 +39,8 @@ enum verb_list {
 	LIST_VERBS = 16,
 	LIST_PATTERNS = 32, /* of the generator */
 	LIST_EXPORTERS = 64,
+	LIST_PLOTS = 128,
+	LIST_RENDERERS = 256,
 };
 
 struct verb_ops {

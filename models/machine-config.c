@@ -281,7 +281,7 @@ machine_configure(struct machine_config *config, const char *cpu,
 	char preset[PATH_MAX];
 	int error = 0;
 
-	if (cpu) {
+	if (cpu && strcmp(cpu, MACHINE_DEFAULT) != 0) {
 		error = load_preset(config, cpu, preset, sizeof(preset));
 		layers.preset = preset;
 	}

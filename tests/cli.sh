@@ -126,5 +126,16 @@ complete_is pagescope help --as t text
 complete_is pagescope help --as = m man
 complete_is pagescope help --as = 'text man completion examples names'
 complete_is pagescope replay FILE ''
+complete_is pagescope import --from lac lackey
+complete_is pagescope export --to lac lackey
+complete_is pagescope record -e val valgrind
+complete_is pagescope record -e valgrind,fau valgrind,faults
+complete_is pagescope plot --kind misses,hea misses,heatmap
+complete_is pagescope report --format c csv
+complete_is pagescope config '' 'list show'
+PATH=${PAGESCOPE%/*}:$PATH
+complete_is pagescope replay --cpu = skyl skylake-sp
+complete_is pagescope config show zen4 zen4
+complete_is pagescope replay --cpu def default
 
 exit $failed

@@ -86,7 +86,8 @@ refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish
 refused 2 'did you mean "zen4"?' show zen44
 refused 2 "no such preset" show ../presets/zen4
-refused 2 "config list" lost
+refused 2 'did you mean "list"?' lost
+refused 2 "config list" xyzzy
 printf 'tlb = {\n' >broken.cfg
 refused 125 "broken.cfg:" show --config broken.cfg
 PAGESCOPE_PRESETS=/nonexistent refused 125 "/nonexistent" list
