@@ -49,25 +49,32 @@ count_batch(const struct stream *stream, const struct batch *batch,
 	counted->events += batch->n_events;
 }
 
+/* Up to the end, or to where a signal stops it: incomplete then. */
 static int
-count(struct source *source, struct pst_summary *counted)
+count(struct source *source, const volatile sig_atomic_t *stop,
+      struct pst_summary *counted)
 {
 	struct batch batch;
 	int got;
 
 	if (batch_init(&batch))
 		return fail(ENOMEM, "info: no memory for a batch");
-	while ((got = source_next(source, &batch)) > 0) {
+	while ((got = source_next(source, &batch)) > 0 && !(stop && *stop)) {
 		batch_expand(&batch, source->stream);
 		count_batch(source->stream, &batch, counted);
 	}
 	batch_fini(&batch);
-	return got;
+	if (got <= 0)
+		return got;
+	warn("info: stopped by a signal: the numbers are of what was read");
+	counted->complete = false;
+	return 0;
 }
 
 /* Without an index the whole trace must be read for its totals. */
 static int
-summarise(struct source *source, struct pst_summary *summary)
+summarise(struct source *source, const volatile sig_atomic_t *stop,
+	  struct pst_summary *summary)
 {
 	struct pst_summary counted = { .complete = true };
 	int error;
@@ -77,7 +84,7 @@ summarise(struct source *source, struct pst_summary *summary)
 		if (summary->complete)
 			return 0;
 	}
-	error = count(source, &counted);
+	error = count(source, stop, &counted);
 	if (!pst_reader_is(source)) {
 		*summary = counted;
 		return error;
@@ -222,7 +229,9 @@ print_text(const char *path, struct source *source,
 	printf("%-15s%s\n", "digest",
 	       summary->digest[0] ? summary->digest : "unknown");
 	printf("%-15s%s\n", "complete",
-	       summary->complete ? "yes" : "no: its recorder did not finish");
+	       summary->complete       ? "yes"
+	       : pst_reader_is(source) ? "no: its recorder did not finish"
+				       : "no: not read to its end");
 	if (summary->lost_bytes)
 		printf("%-15s%llu bytes\n", "lost",
 		       (unsigned long long)summary->lost_bytes);
@@ -257,15 +266,16 @@ print_json(const char *path, struct source *source,
 }
 
 static int
-info_one(const struct info_config *config, const char *path)
+info_one(const struct verb_call *call, const char *path)
 {
+	const struct info_config *config = call->config;
 	struct pst_summary summary;
 	struct source *source;
 	int error = source_open(&source, path, false);
 
 	if (error)
 		return error;
-	error = summarise(source, &summary);
+	error = summarise(source, call->stop, &summary);
 	if (!error && config->json)
 		error = print_json(path, source, &summary);
 	else if (!error)
@@ -287,7 +297,7 @@ info_run(const struct verb_call *call)
 		     path ? "info: one trace at a time" : "info: which trace?");
 		return STATUS_USAGE;
 	}
-	return info_one(config, path);
+	return info_one(call, path);
 }
 
 const struct verb_ops info_verb = {

@@ -26,11 +26,14 @@ static const struct option_tree verify_options = {
 };
 
 static int
-verify_one(const struct verify_config *config, const char *path)
+verify_one(const struct verb_call *call, const char *path)
 {
+	const struct verify_config *config = call->config;
 	struct pst_summary summary;
-	int error = pst_verify(path, &summary);
+	int error = pst_verify(path, &summary, call->stop);
 
+	if (error == -EINTR)
+		return STATUS_PARTIAL;
 	if (error)
 		return STATUS_FAILED;
 	if (!config->quiet)
@@ -52,8 +55,8 @@ verify_run(const struct verb_call *call)
 		fail(EINVAL, "verify: which trace?");
 		return STATUS_USAGE;
 	}
-	for (int i = 0; i < call->argc; i++) {
-		int status = verify_one(call->config, call->argv[i]);
+	for (int i = 0; i < call->argc && !(call->stop && *call->stop); i++) {
+		int status = verify_one(call, call->argv[i]);
 
 		if (status > worst)
 			worst = status;

@@ -571,7 +571,8 @@ check_totals(struct pst_reader *reader, struct pst_summary *summary)
 }
 
 int
-pst_verify(const char *path, struct pst_summary *summary)
+pst_verify(const char *path, struct pst_summary *summary,
+	   const volatile sig_atomic_t *stop)
 {
 	struct source *source;
 	struct pst_reader *reader;
@@ -589,9 +590,12 @@ pst_verify(const char *path, struct pst_summary *summary)
 	}
 	do
 		got = source_next(source, &batch);
-	while (got > 0);
+	while (got > 0 && !(stop && *stop));
 	pst_reader_summary(source, summary);
-	if (!got)
+	if (got > 0)
+		got = fail(EINTR, "%s: stopped by a signal, not verified",
+			   path);
+	else if (!got)
 		got = check_totals(reader, summary);
 	batch_fini(&batch);
 close:
