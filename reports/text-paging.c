@@ -150,6 +150,12 @@ put_memory(struct text *text)
 		grid_add(grid, number_count(value).text);
 		grid_add(grid, "");
 	}
+	if (view_value(text->result, "table.pages", &value)) {
+		grid_add(grid, "page-table pages, with roots");
+		grid_add(grid, number_count(value).text);
+		grid_add(grid, "");
+		grid_add(grid, "");
+	}
 	reason = view_reason(text->result, "footprint.pages");
 	if (view_value(text->result, "footprint.pages", &value) || reason) {
 		grid_add(grid, "4 KiB pages touched");
