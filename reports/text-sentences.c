@@ -6,6 +6,7 @@
  * "unknown" are different sentences.
  */
 #include "reports/number.h"
+#include "reports/symbols.h"
 #include "reports/text-report.h"
 
 #include <stdio.h>
@@ -39,8 +40,9 @@ say_title(struct text *text)
 			 number_of(instructions, "instruction").text);
 	else
 		text_say(text,
-			 "%s; how many instructions made them is not known.",
-			 number_of(accesses, "access").text);
+			 "%s; how many instructions made %s is not known.",
+			 number_of(accesses, "access").text,
+			 accesses == 1 ? "it" : "them");
 	if (partial)
 		text_say(text,
 			 "PARTIAL: %s. All that follows covers only "
@@ -225,6 +227,8 @@ say_top(struct text *text, const char *name, const char *column,
 	if (most <= 0)
 		return;
 	named = view_text(&table, row, view_column(&table, column));
+	if (!strcmp(named, SYMBOLS_UNKNOWN))
+		return;
 	text_say(text, "%s %s causes %s of the %s%s.",
 		 strncmp(named, "0x", 2) ? what : "The code at", named,
 		 number_share(most, all).text, unit,
@@ -267,7 +271,7 @@ say_faults(struct text *text)
 		{ "fault.unmapped", "accesses outside every known mapping" },
 	};
 	double minor, count, best = 0, major;
-	const char *what = "";
+	const char *what = "", *best_class = "";
 	char majors[64] = "";
 
 	if (!view_value(text->result, "fault.minor", &minor))
@@ -285,11 +289,17 @@ say_faults(struct text *text)
 		    count > best) {
 			best = count;
 			what = classes[i][1];
+			best_class = classes[i][0] + strlen("fault.");
 		}
-	text_say(text, "The kernel takes %s%s%s%s%s%s.",
-		 number_of(minor, "minor page fault").text, majors,
-		 *what ? "; " : "", *what ? number_share(best, minor).text : "",
-		 *what ? " are " : "", what);
+	if (minor == 1 && *what)
+		text_say(text, "The kernel takes 1 minor page fault%s: %s.",
+			 majors, view_fault_class(best_class));
+	else
+		text_say(text, "The kernel takes %s%s%s%s%s%s.",
+			 number_of(minor, "minor page fault").text, majors,
+			 *what ? "; " : "",
+			 *what ? number_share(best, minor).text : "",
+			 *what ? " are " : "", what);
 	say_recorded(text, minor);
 }
 

@@ -55,6 +55,16 @@ printf 'I  04001000,3\n L 1ffeffe7e8,8\n S 1ffeffe7e0,8\nI  04001003,5\n M 0421c
 (cd "$dir" && "$PAGESCOPE" replay few -o few.json) || complain 'few: no replay'
 "$PAGESCOPE" report "$dir/few.json" 2>&1 | same report-few.txt
 
+# One access, of which nobody says who made it
+printf ' L 1000,4\n' >"$dir/one"
+"$PAGESCOPE" replay "$dir/one" >"$dir/out"
+for said in '  1 access; how many instructions made it is not known.' \
+	'  Every access needs a page walk.' \
+	'  The kernel takes 1 minor page fault: anonymous, written first.'; do
+	grep -qxF "$said" "$dir/out" || complain "one: not said: $said"
+done
+grep -q 'The function' "$dir/out" && complain 'one: a function that is not known'
+
 for kind in full quiet empty blind bare; do
 	"$make_result" $kind "$dir/$kind.json" || exit 99
 	"$PAGESCOPE" report "$dir/$kind.json" 2>&1 | same report-$kind.txt
