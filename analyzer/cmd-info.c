@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope info TRACE: what a trace holds and where it comes from. */
 #include "analyzer/fail.h"
+#include "analyzer/quote.h"
 #include "analyzer/verb.h"
 #include "traces/open.h"
 #include "traces/pst.h"
@@ -132,13 +133,17 @@ print_named(json_t *item)
 		putchar(')');
 }
 
-/* A word of a command, quoted where a shell would split it. */
+/* A word of a command, as a shell takes it back */
 static void
 print_word(const char *before, const char *word)
 {
-	bool split = !*word || word[strcspn(word, " \t\n\"$&;|<>()*?\\")];
+	size_t bytes = quote_word(word, NULL, 0) + 1;
+	char *text = malloc(bytes);
 
-	printf(split ? "%s'%s'" : "%s%s", before, word);
+	if (text)
+		quote_word(word, text, bytes);
+	printf("%s%s", before, text ? text : word);
+	free(text);
 }
 
 static void

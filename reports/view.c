@@ -5,6 +5,8 @@
  */
 #include "reports/view.h"
 
+#include "analyzer/quote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +227,13 @@ named(const char *word)
 	return strcmp(word, "-") ? word : "standard input";
 }
 
+static size_t
+one_line(const char *word, char *text, size_t bytes)
+{
+	return quote_controls(word) ? quote_word(word, text, bytes)
+				    : (size_t)snprintf(text, bytes, "%s", word);
+}
+
 size_t
 view_command(const struct result *result, char *text, size_t bytes)
 {
@@ -234,18 +243,17 @@ view_command(const struct result *result, char *text, size_t bytes)
 
 	*text = '\0';
 	if (json_is_string(command))
-		return (size_t)snprintf(text, bytes, "%s",
-					named(json_string_value(command)));
+		return one_line(named(json_string_value(command)), text, bytes);
 	json_array_foreach(command, i, word)
 	{
 		const char *string = json_string_value(word);
-		bool quoted = string && (!*string || strpbrk(string, " \t'\""));
-		const char *quote = quoted ? "'" : "";
 
-		used += (size_t)snprintf(text + (used < bytes ? used : bytes),
-					 used < bytes ? bytes - used : 0,
-					 "%s%s%s%s", i ? " " : "", quote,
-					 string ? string : "?", quote);
+		if (i && used + 1 < bytes)
+			text[used] = ' ';
+		used += i > 0;
+		used += quote_word(string ? string : "?",
+				   text + (used < bytes ? used : bytes),
+				   used < bytes ? bytes - used : 0);
 	}
 	return used;
 }
@@ -268,7 +276,10 @@ view_program(const struct result *result, char *text, size_t bytes)
 		n -= (size_t)(slash + 1 - word);
 		word = slash + 1;
 	}
-	return (size_t)snprintf(text, bytes, "%.*s", (int)n, word);
+	n = (size_t)snprintf(text, bytes, "%.*s", (int)n, word);
+	for (char *c = text; *c; c++)
+		*c = (unsigned char)*c < ' ' ? ' ' : *c;
+	return n;
 }
 
 const char *

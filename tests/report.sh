@@ -76,6 +76,13 @@ for kind in full quiet empty blind bare; do
 		cmp - "$dir/$kind.json" || complain "$kind: json is not the document"
 done
 full=$dir/full.json
+
+# A command that spans lines, and one with quotes: one line, as bash takes it
+sed "s|\"-9\", \"corpus of texts.tar\"|\"a\\\\nb\", \"it's\"|" "$dir/full.json" >"$dir/lines.json"
+"$PAGESCOPE" report "$dir/lines.json" >"$dir/out"
+[ "$(head -n 1 "$dir/out")" = "/usr/bin/gzip \$'a\\nb' 'it'\\''s' on skylake-sp" ] ||
+	complain "a command of lines: $(head -n 2 "$dir/out")"
+
 "$PAGESCOPE" report --top 2 "$full" | sed -n '/^Functions/,/^$/p' | same report-top.txt
 "$PAGESCOPE" report --format csv "$dir/blind.json" | same report-values.csv
 "$PAGESCOPE" report --format csv --table functions "$full" | same report-functions.csv
