@@ -103,9 +103,8 @@ faults_draw(const struct result *result, FILE *script)
 		"set yrange [0:*]\n"
 		"set y2range [0:*]\n"
 		"set border 11\n"
-		"set xlabel 'accesses so far'.gap\n"
-		"set ylabel '%s'\n"
-		"set y2label side('all faults so far')\n",
+		"set xlabel 'accesses so far'.gap\n" PLOT_YLABEL(
+			"%s") "set y2label side('all faults so far')\n",
 		width, end, label);
 	plot_tics(script, "x", end);
 	plot_tics(script, "y", most_at_once(&table, classes, n));

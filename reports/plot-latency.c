@@ -129,6 +129,7 @@ static void
 draw_marks(const struct result *result, double low, double high, FILE *script)
 {
 	double cycles, median = 0;
+	const char *before = "\\n";
 
 	view_value(result, "walk.latency.p50", &median);
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
@@ -141,7 +142,7 @@ draw_marks(const struct result *result, double low, double high, FILE *script)
 		       (cycles < median && cycles > low + 0.2 * (high - low));
 		fprintf(script,
 			"if (format eq 'terminal') {\n"
-			"\tbelow = below.'; %s %.4g'\n"
+			"\tbelow = below.\"%s\".'%s %.4g'\n"
 			"} else {\n"
 			"\tset arrow from first %.17g, graph 0 to first %.17g, "
 			"graph %g nohead dashtype 2 linecolor rgb '#444444' "
@@ -149,9 +150,10 @@ draw_marks(const struct result *result, double low, double high, FILE *script)
 			"\tset label '%s %.4g' at first %.17g, graph %g "
 			"offset %g,0 %s front\n"
 			"}\n",
-			mark->text, cycles, cycles, cycles, mark->at,
+			before, mark->text, cycles, cycles, cycles, mark->at,
 			mark->text, cycles, cycles, mark->at - 0.025,
 			left ? -0.5 : 0.5, left ? "right" : "left");
+		before = "; ";
 	}
 }
 
@@ -178,20 +180,19 @@ latency_draw(const struct result *result, FILE *script)
 		"set ytics 0, %.17g, %.17g\n"
 		"set y2range [0:130]\n"
 		"set border 11\n"
-		"set y2tics 0, %.17g, 100\n"
-		"set ylabel 'share of walks (%%)'\n"
-		"set y2label side('walks that take at most so long (%%)')\n"
-		"set key bottom center outside horizontal samplen 2\n",
+		"set y2tics 0, %.17g, 100\n" PLOT_YLABEL(
+			"share of walks (%%)") "set y2label side('walks that take at most so long (%%)')\n"
+					       "set key bottom center outside horizontal samplen 2\n",
 		span.width, span.low - span.width, span.high + span.width,
 		1.3 * top, step, top, 100 / parts);
 	fputs("below = 'latency of a walk (cycles)'\n", script);
-	draw_marks(result, span.low - span.width, span.high + span.width,
-		   script);
 	if (span.beyond > 0)
 		fprintf(script,
 			"below = below.'; %.2g %% of walks are longer, up to "
 			"%.0f'\n",
 			100 * span.beyond / span.all, span.max);
+	draw_marks(result, span.low - span.width, span.high + span.width,
+		   script);
 	fputs("set xlabel below.gap\n", script);
 	fprintf(script,
 		"plot data index 0 using ($1-0.5+width/2.):4:(width) with boxes linecolor rgb "

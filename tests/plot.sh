@@ -138,6 +138,8 @@ grep -qx '"L2 TLB" NaN NaN' "$dir/b/misses.dat" || complain 'blind: an unknown l
 	complain 'terminal: failed'
 grep -q 'TLB misses, gzip on skylake-sp' "$dir/out" || complain 'terminal: no title'
 [ "$(awk 'length > 80' "$dir/out" | wc -l)" -eq 0 ] || complain 'terminal: too wide'
+grep -q 'upwards: misses per 1,000 accesses' "$dir/out" || complain 'terminal: no unit'
+grep -q ' median [0-9]*; mean [0-9.]*; 99 % at most' "$dir/out" || complain 'terminal: no median'
 [ ! -e "$dir/plots" ] || complain 'terminal: left a directory'
 
 # A document must not make gnuplot run what its names say
