@@ -153,6 +153,20 @@ config_show(const struct config_config *config, const char *preset)
 }
 
 static int
+list_one(const char *name)
+{
+	struct machine_config machine;
+	int error = option_init(&machine_options, &machine);
+
+	if (!error)
+		error = machine_configure(&machine, name, NULL, NULL);
+	if (!error)
+		printf("%-16s %s\n", name, machine.about);
+	option_fini(&machine_options, &machine);
+	return error;
+}
+
+static int
 config_list(void)
 {
 	char **names;
@@ -161,17 +175,9 @@ config_list(void)
 
 	if (error)
 		return error;
-	for (size_t i = 0; !error && i < n; i++) {
-		struct machine_config machine;
-
-		error = option_init(&machine_options, &machine);
-		if (!error)
-			error = machine_configure(&machine, names[i], NULL,
-						  NULL);
-		if (!error)
-			printf("%-16s %s\n", names[i], machine.about);
-		option_fini(&machine_options, &machine);
-	}
+	error = list_one(MACHINE_DEFAULT);
+	for (size_t i = 0; !error && i < n; i++)
+		error = list_one(names[i]);
 	preset_names_free(names, n);
 	return error;
 }
@@ -179,13 +185,21 @@ config_list(void)
 static int
 config_run(const struct verb_call *call)
 {
-	const char *what = call->argc ? call->argv[0] : "";
+	static const char *const words[] = { "list", "show" };
+	const char *what = call->argc ? call->argv[0] : "", *near;
 
 	if (!strcmp(what, "list") && call->argc == 1)
 		return config_list();
 	if (!strcmp(what, "show") && call->argc <= 2)
 		return config_show(call->config, call->argv[1]);
-	fail(EINVAL, "config: say `config list` or `config show [PRESET]`");
+	near = option_nearest(what, words, ARRAY_SIZE(words));
+	if (near && strcmp(near, what) != 0)
+		fail(EINVAL,
+		     "config: unknown word \"%s\"; did you mean \"%s\"?", what,
+		     near);
+	else
+		fail(EINVAL,
+		     "config: say `config list` or `config show [PRESET]`");
 	return STATUS_USAGE;
 }
 
@@ -195,7 +209,7 @@ const struct verb_ops config_verb = {
 	.arguments = "[OPTION...] list | show [PRESET]",
 	.details =
 		"`config list` names the presets, one a line, with the machine "
-		"each stands for.\n\n"
+		"each stands for; `default` is the one without --cpu.\n\n"
 		"`config show` prints every option of the default machine, or "
 		"of a preset, with --config and --set laid over it in this "
 		"order, as a file in libconfig's syntax that `--config` takes "

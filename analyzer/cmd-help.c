@@ -8,6 +8,8 @@
 #include "analyzer/page.h"
 #include "analyzer/verb.h"
 #include "models/tables/table.h"
+#include "reports/plot.h"
+#include "reports/renderer.h"
 #include "tracers/tracer.h"
 #include "traces/exporter.h"
 #include "traces/generate.h"
@@ -66,9 +68,11 @@ entries_add(struct entries *entries, const char *name, const char *help,
 }
 
 static struct page_list
-list_of(unsigned list, const char *title, const struct entries *entries)
+list_of(unsigned list, const char *title, const char *argument,
+	const struct entries *entries)
 {
-	return (struct page_list){ list, title, entries->entry, entries->n };
+	return (struct page_list){ list, title, argument, entries->entry,
+				   entries->n };
 }
 
 enum {
@@ -79,6 +83,8 @@ enum {
 	OF_TABLES,
 	OF_PATTERNS,
 	OF_EXPORTERS,
+	OF_PLOTS,
+	OF_RENDERERS,
 	REGISTRIES
 };
 
@@ -114,8 +120,41 @@ gather(struct entries *entries)
 	for (i = 0; generate_pattern(i); i++)
 		entries_add(&entries[OF_PATTERNS], generate_pattern(i)->name,
 			    generate_pattern(i)->help, NULL);
+	for (i = 0; plot_registry[i]; i++)
+		entries_add(&entries[OF_PLOTS], plot_registry[i]->name,
+			    plot_registry[i]->help, NULL);
+	for (i = 0; renderer_registry[i]; i++)
+		entries_add(&entries[OF_RENDERERS], renderer_registry[i]->name,
+			    renderer_registry[i]->help, NULL);
 	entries_add(&entries[OF_PATTERNS], "KEY=VALUE", "of all patterns",
 		    &generate_options);
+}
+
+/* lists: [REGISTRIES] */
+static void
+fill_lists(struct page_list *lists, const struct entries *entries)
+{
+	static const struct {
+		unsigned list;
+		const char *title, *argument;
+		int of;
+	} all[REGISTRIES] = {
+		{ LIST_VERBS, "Verbs", NULL, OF_VERBS },
+		{ LIST_TRACERS, "Engines", "ENGINE", OF_TRACERS },
+		{ LIST_IMPORTERS, "Formats", "FORMAT", OF_IMPORTERS },
+		{ LIST_MODELS, "Models and their options (--set)", NULL,
+		  OF_MODELS },
+		{ LIST_TABLES, "Page tables (table.kind)", NULL, OF_TABLES },
+		{ LIST_PATTERNS, "Patterns of the generator", NULL,
+		  OF_PATTERNS },
+		{ LIST_EXPORTERS, "Formats", "FORMAT", OF_EXPORTERS },
+		{ LIST_PLOTS, "Figures", "KIND", OF_PLOTS },
+		{ LIST_RENDERERS, "Formats", "FORMAT", OF_RENDERERS },
+	};
+
+	for (size_t i = 0; i < REGISTRIES; i++)
+		lists[i] = list_of(all[i].list, all[i].title, all[i].argument,
+				   &entries[all[i].of]);
 }
 
 static int
@@ -129,18 +168,11 @@ show(const struct verb_ops *verb, int form)
 	if (!entries)
 		return fail_errno(ENOMEM, "help");
 	gather(entries);
-	lists[0] = list_of(LIST_VERBS, "Verbs", &entries[OF_VERBS]);
-	lists[1] = list_of(LIST_TRACERS, "Engines", &entries[OF_TRACERS]);
-	lists[2] = list_of(LIST_IMPORTERS, "Formats", &entries[OF_IMPORTERS]);
-	lists[3] = list_of(LIST_MODELS, "Models and their options (--set)",
-			   &entries[OF_MODELS]);
-	lists[4] = list_of(LIST_TABLES, "Page tables (table.kind)",
-			   &entries[OF_TABLES]);
-	lists[5] = list_of(LIST_PATTERNS, "Patterns of the generator",
-			   &entries[OF_PATTERNS]);
-	lists[6] = list_of(LIST_EXPORTERS, "Formats", &entries[OF_EXPORTERS]);
+	fill_lists(lists, entries);
 	page.lists = lists;
-	if (verb)
+	if (form == FORM_COMPLETION)
+		page_completion(stdout, lists);
+	else if (verb)
 		page_verb(&page, verb);
 	else
 		page_program(&page);
@@ -191,10 +223,8 @@ help_run(const struct verb_call *call)
 	}
 	if (call->argc == 1 && find_named(call->argv[0], &verb))
 		return STATUS_USAGE;
-	if (config->form == FORM_TEXT || config->form == FORM_MAN)
+	if (config->form != FORM_NAMES && config->form != FORM_EXAMPLES)
 		return show(verb, config->form);
-	if (config->form == FORM_COMPLETION)
-		page_completion(stdout);
 	for (size_t i = 0; verb_registry[i]; i++) {
 		if (config->form == FORM_NAMES)
 			puts(verb_registry[i]->name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope info TRACE: what a trace holds and where it comes from. */
 #include "analyzer/fail.h"
+#include "analyzer/quote.h"
 #include "analyzer/verb.h"
 #include "traces/open.h"
 #include "traces/pst.h"
@@ -49,25 +50,32 @@ count_batch(const struct stream *stream, const struct batch *batch,
 	counted->events += batch->n_events;
 }
 
+/* Up to the end, or to where a signal stops it: incomplete then. */
 static int
-count(struct source *source, struct pst_summary *counted)
+count(struct source *source, const volatile sig_atomic_t *stop,
+      struct pst_summary *counted)
 {
 	struct batch batch;
 	int got;
 
 	if (batch_init(&batch))
 		return fail(ENOMEM, "info: no memory for a batch");
-	while ((got = source_next(source, &batch)) > 0) {
+	while ((got = source_next(source, &batch)) > 0 && !(stop && *stop)) {
 		batch_expand(&batch, source->stream);
 		count_batch(source->stream, &batch, counted);
 	}
 	batch_fini(&batch);
-	return got;
+	if (got <= 0)
+		return got;
+	warn("info: stopped by a signal: the numbers are of what was read");
+	counted->complete = false;
+	return 0;
 }
 
 /* Without an index the whole trace must be read for its totals. */
 static int
-summarise(struct source *source, struct pst_summary *summary)
+summarise(struct source *source, const volatile sig_atomic_t *stop,
+	  struct pst_summary *summary)
 {
 	struct pst_summary counted = { .complete = true };
 	int error;
@@ -77,7 +85,7 @@ summarise(struct source *source, struct pst_summary *summary)
 		if (summary->complete)
 			return 0;
 	}
-	error = count(source, &counted);
+	error = count(source, stop, &counted);
 	if (!pst_reader_is(source)) {
 		*summary = counted;
 		return error;
@@ -96,12 +104,21 @@ print_named(json_t *item)
 	const char *key, *before = " (";
 	json_t *value;
 
-	fputs(name ? name : "?", stdout);
+	/* losses have no name, but an engine */
+	if (!name) {
+		value = json_object_get(item, "engine");
+		name = json_string_value(value);
+		fputs(name ? name : "?", stdout);
+		name = name ? "engine" : "";
+	} else {
+		fputs(name, stdout);
+		name = "name";
+	}
 	json_object_foreach(item, key, value)
 	{
 		char *text;
 
-		if (!strcmp(key, "name"))
+		if (!strcmp(key, name))
 			continue;
 		text = json_is_string(value)
 			       ? strdup(json_string_value(value))
@@ -116,13 +133,17 @@ print_named(json_t *item)
 		putchar(')');
 }
 
-/* A word of a command, quoted where a shell would split it. */
+/* A word of a command, as a shell takes it back */
 static void
 print_word(const char *before, const char *word)
 {
-	bool split = !*word || word[strcspn(word, " \t\n\"$&;|<>()*?\\")];
+	size_t bytes = quote_word(word, NULL, 0) + 1;
+	char *text = malloc(bytes);
 
-	printf(split ? "%s'%s'" : "%s%s", before, word);
+	if (text)
+		quote_word(word, text, bytes);
+	printf("%s%s", before, text ? text : word);
+	free(text);
 }
 
 static void
@@ -202,14 +223,20 @@ print_text(const char *path, struct source *source,
 	printf("%-15s%llu\n", "events", (unsigned long long)summary->events);
 	printf("%-15s%.3f s\n", "time",
 	       (double)(summary->end_ns - summary->start_ns) / 1e9);
-	if (summary->file_bytes)
-		printf("%-15s%llu bytes, %.3f bytes an access, %llu blocks\n",
-		       "size", (unsigned long long)summary->file_bytes, per,
-		       (unsigned long long)summary->blocks);
+	if (summary->file_bytes) {
+		printf("%-15s%llu bytes, ", "size",
+		       (unsigned long long)summary->file_bytes);
+		if (summary->accesses)
+			printf("%.3f bytes an access, ", per);
+		printf("%llu block%s\n", (unsigned long long)summary->blocks,
+		       summary->blocks == 1 ? "" : "s");
+	}
 	printf("%-15s%s\n", "digest",
 	       summary->digest[0] ? summary->digest : "unknown");
 	printf("%-15s%s\n", "complete",
-	       summary->complete ? "yes" : "no: its recorder did not finish");
+	       summary->complete       ? "yes"
+	       : pst_reader_is(source) ? "no: its recorder did not finish"
+				       : "no: not read to its end");
 	if (summary->lost_bytes)
 		printf("%-15s%llu bytes\n", "lost",
 		       (unsigned long long)summary->lost_bytes);
@@ -244,15 +271,16 @@ print_json(const char *path, struct source *source,
 }
 
 static int
-info_one(const struct info_config *config, const char *path)
+info_one(const struct verb_call *call, const char *path)
 {
+	const struct info_config *config = call->config;
 	struct pst_summary summary;
 	struct source *source;
 	int error = source_open(&source, path, false);
 
 	if (error)
 		return error;
-	error = summarise(source, &summary);
+	error = summarise(source, call->stop, &summary);
 	if (!error && config->json)
 		error = print_json(path, source, &summary);
 	else if (!error)
@@ -274,7 +302,7 @@ info_run(const struct verb_call *call)
 		     path ? "info: one trace at a time" : "info: which trace?");
 		return STATUS_USAGE;
 	}
-	return info_one(config, path);
+	return info_one(call, path);
 }
 
 const struct verb_ops info_verb = {

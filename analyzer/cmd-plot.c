@@ -27,7 +27,7 @@ static const struct option_row plot_rows[] = {
 	{ "kind", OPTION_STRING, offsetof(struct plot_config, kind),
 	  .fallback = "all",
 	  .help = "Which figures: all, or some with commas between",
-	  .argument = "LIST" },
+	  .argument = "KIND[,KIND...]" },
 	{ "gnuplot", OPTION_STRING, offsetof(struct plot_config, gnuplot),
 	  .fallback = "gnuplot", .help = "The gnuplot program",
 	  .argument = "PROGRAM" },
@@ -260,6 +260,7 @@ const struct verb_ops plot_verb = {
 		"With --format terminal alone nothing is kept. What this result "
 		"has no data for is said and left out; the status is 3 when "
 		"that leaves nothing, or is a figure that was asked for.",
+	.lists = LIST_PLOTS,
 	.options = &plot_options,
 	.examples = "pagescope plot result.json -o plots\n",
 	.run = plot_run,

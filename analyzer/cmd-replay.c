@@ -159,8 +159,9 @@ put_provenance(struct replay *replay)
 	if (!error)
 		error = result_provenance(replay->result, "machine",
 					  json_pack("{s:s, s:s}", "cpu",
-						    config->cpu ? config->cpu
-								: "default",
+						    config->cpu
+							    ? config->cpu
+							    : MACHINE_DEFAULT,
 						    "about", about));
 	if (!error)
 		error = put_trace(replay);

@@ -173,6 +173,7 @@ const struct verb_ops report_verb = {
 		"when this run could not give the value. --format csv prints "
 		"all values, or with --table NAME one table. The document "
 		"itself is described in pagescope-result(5).",
+	.lists = LIST_RENDERERS,
 	.options = &report_options,
 	.examples = "pagescope report result.json\n"
 		    "pagescope report --get walk.count result.json\n"

@@ -26,18 +26,23 @@ static const struct option_tree verify_options = {
 };
 
 static int
-verify_one(const struct verify_config *config, const char *path)
+verify_one(const struct verb_call *call, const char *path)
 {
+	const struct verify_config *config = call->config;
 	struct pst_summary summary;
-	int error = pst_verify(path, &summary);
+	int error = pst_verify(path, &summary, call->stop);
 
+	if (error == -EINTR)
+		return STATUS_PARTIAL;
 	if (error)
 		return STATUS_FAILED;
 	if (!config->quiet)
-		printf("%s: %s, %llu accesses in %llu blocks, digest %s\n",
+		printf("%s: %s, %llu access%s in %llu block%s, digest %s\n",
 		       path, summary.complete ? "sound" : "incomplete",
 		       (unsigned long long)summary.accesses,
-		       (unsigned long long)summary.blocks, summary.digest);
+		       summary.accesses == 1 ? "" : "es",
+		       (unsigned long long)summary.blocks,
+		       summary.blocks == 1 ? "" : "s", summary.digest);
 	return summary.complete ? STATUS_OK : STATUS_PARTIAL;
 }
 
@@ -50,8 +55,8 @@ verify_run(const struct verb_call *call)
 		fail(EINVAL, "verify: which trace?");
 		return STATUS_USAGE;
 	}
-	for (int i = 0; i < call->argc; i++) {
-		int status = verify_one(call->config, call->argv[i]);
+	for (int i = 0; i < call->argc && !(call->stop && *call->stop); i++) {
+		int status = verify_one(call, call->argv[i]);
 
 		if (status > worst)
 			worst = status;

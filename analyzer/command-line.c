@@ -207,6 +207,10 @@ set_entry(const struct parser *parser, size_t index, const char *value)
 	char label[NAME_BYTES + 2];
 
 	snprintf(label, sizeof(label), "--%s", entry->name);
+	/* an empty text is a default (none), never what somebody meant */
+	if (entry->row->type == OPTION_STRING && !*value)
+		return fail(EINVAL, "%s: %s: is empty", parser->verb->name,
+			    label);
 	return option_set_row(entry->row,
 			      (char *)parser->line->config +
 				      entry->struct_offset,

@@ -15,6 +15,11 @@
  */
 int fail(int error, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* For fail(): no errno of the system.  A word of the command line is wrong,
+ * as nothing but the command line can tell; a verb that returns it ends with
+ * the status for usage. */
+#define EUSAGE 4000
+
 /* The same with ": strerror(error)" appended. */
 int fail_errno(int error, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -161,6 +161,8 @@ run_verb(const struct verb_ops *verb, int argc, char **argv, int full_argc,
 	call.argv = line.argv;
 	status = verb->run(&call);
 	command_line_fini(&line, verb);
+	if (status == -EUSAGE)
+		return STATUS_USAGE;
 	return status < 0 ? STATUS_FAILED : status;
 }
 

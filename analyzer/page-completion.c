@@ -6,10 +6,16 @@
 #include "analyzer/command-line.h"
 #include "analyzer/page.h"
 
+#include <string.h>
+
 struct context {
 	FILE *file;
-	const char *verb;
+	const struct verb_ops *verb;
+	const struct page_list *lists;
 };
+
+/* Only the program knows where they are. */
+#define PRESETS "$(pagescope config list 2>/dev/null | cut -d' ' -f1)"
 
 static const char script_begin[] =
 	"# bash completion for pagescope -*- shell-script -*-\n"
@@ -17,14 +23,16 @@ static const char script_begin[] =
 	"_pagescope()\n"
 	"{\n"
 	"	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	"	local verb=${COMP_WORDS[1]} options= values= opt=$prev\n"
+	"	local verb=${COMP_WORDS[1]} options= values= before= opt=$prev\n"
 	"	COMPREPLY=()\n";
 
 static const char script_end[] =
 	"	if [[ $cur == -* ]]; then\n"
 	"		COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
 	"	elif [ -n \"$values\" ]; then\n"
-	"		COMPREPLY=($(compgen -W \"$values\" -- \"${cur#=}\"))\n"
+	"		cur=${cur#=}\n"
+	"		[[ $cur == *,* ]] && before=${cur%,*},\n"
+	"		COMPREPLY=($(compgen -P \"$before\" -W \"$values\" -- \"${cur##*,}\"))\n"
 	"	fi\n"
 	"	return 0\n"
 	"}\n"
@@ -48,21 +56,52 @@ print_option(void *context, const char *name, const struct option_row *row,
 	return 0;
 }
 
+static void
+begin_values(const struct context *in, const char *name,
+	     const struct option_row *row)
+{
+	fprintf(in->file, "	\"%s --%s\"", in->verb->name, name);
+	if (row->key)
+		fprintf(in->file, " | \"%s -%c\"", in->verb->name, row->key);
+	fputs(") values=\"", in->file);
+}
+
+/* The list of the verb whose entries this option takes, or NULL */
+static const struct page_list *
+list_of(const struct context *in, const struct option_row *row)
+{
+	const struct page_list *list = in->lists;
+
+	for (; row->argument && list->list; list++)
+		if (in->verb->lists & list->list && list->argument &&
+		    !strncmp(row->argument, list->argument,
+			     strlen(list->argument)))
+			return list;
+	return NULL;
+}
+
 static int
 print_values(void *context, const char *name, const struct option_row *row,
 	     const void *struct_start)
 {
 	const struct context *in = context;
+	const struct page_list *list = list_of(in, row);
 
 	(void)struct_start;
-	if (row->type != OPTION_CHOICE)
+	if (row->type != OPTION_CHOICE && !list &&
+	    !(row->argument && !strcmp(row->argument, "PRESET")))
 		return 0;
-	fprintf(in->file, "	\"%s --%s\"", in->verb, name);
-	if (row->key)
-		fprintf(in->file, " | \"%s -%c\"", in->verb, row->key);
-	fputs(") values=\"", in->file);
-	for (size_t i = 0; row->choices[i]; i++)
-		fprintf(in->file, "%s%s", i ? " " : "", row->choices[i]);
+	begin_values(in, name, row);
+	if (row->type == OPTION_CHOICE)
+		for (size_t i = 0; row->choices[i]; i++)
+			fprintf(in->file, "%s%s", i ? " " : "",
+				row->choices[i]);
+	else if (list)
+		for (size_t i = 0; i < list->n_entries; i++)
+			fprintf(in->file, "%s%s", i ? " " : "",
+				list->entry[i].name);
+	else
+		fputs(PRESETS, in->file);
 	fputs("\" ;;\n", in->file);
 	return 0;
 }
@@ -75,7 +114,7 @@ print_verbs(FILE *file)
 }
 
 void
-page_completion(FILE *file)
+page_completion(FILE *file, const struct page_list *lists)
 {
 	fputs(script_begin, file);
 	fputs("	if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
@@ -92,7 +131,7 @@ page_completion(FILE *file)
 	      file);
 	for (size_t i = 0; verb_registry[i]; i++) {
 		const struct verb_ops *verb = verb_registry[i];
-		struct context context = { file, verb->name };
+		struct context context = { file, verb, lists };
 
 		fprintf(file, "	%s) options=\"--help", verb->name);
 		if (verb->options)
@@ -102,12 +141,15 @@ page_completion(FILE *file)
 	}
 	fputs("	esac\n	case \"$verb $opt\" in\n", file);
 	for (size_t i = 0; verb_registry[i]; i++) {
-		struct context context = { file, verb_registry[i]->name };
+		struct context context = { file, verb_registry[i], lists };
 
 		if (verb_registry[i]->options)
 			option_each(verb_registry[i]->options, NULL,
 				    print_values, &context);
 	}
-	fputs("	esac\n", file);
+	fputs("	\"config config\") values=\"list show\" ;;\n"
+	      "	\"config show\") values=\"" PRESETS "\" ;;\n"
+	      "	esac\n",
+	      file);
 	fputs(script_end, file);
 }

@@ -70,8 +70,14 @@ describe(const struct option_row *row, char *text, size_t text_bytes)
 		open = ", ";
 		close = ")";
 	}
-	if (row->fallback) {
-		append(text, text_bytes, "%sdefault %s", open, row->fallback);
+	if (row->fallback && *row->fallback) {
+		const char *value = row->fallback;
+
+		if (row->type == OPTION_BOOL)
+			value = !strcmp(value, "true")	  ? "yes"
+				: !strcmp(value, "false") ? "no"
+							  : value;
+		append(text, text_bytes, "%sdefault %s", open, value);
 		close = ")";
 	}
 	append(text, text_bytes, "%s", close);
@@ -114,13 +120,17 @@ option_items(struct page *page, const struct option_tree *tree,
 	     struct item_context *context)
 {
 	const struct option_group *group;
+	const char *before = "";
 
 	for (group = tree->groups; group->rows; group++) {
 		const struct option_group one[2] = { *group };
 		const struct option_tree alone = { one, tree->config_bytes };
 
-		if (group->help && tree->groups[1].rows)
+		/* one part of the tree may come from two groups */
+		if (group->help && tree->groups[1].rows &&
+		    strcmp(group->help, before) != 0)
 			page->ops->subheading(page, group->help);
+		before = group->help ? group->help : "";
 		option_each(&alone, NULL, option_item, context);
 	}
 }

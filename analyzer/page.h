@@ -19,6 +19,9 @@ struct page_entry {
 struct page_list {
 	unsigned list;	   /* enum verb_list */
 	const char *title; /* "Engines" */
+	/* "ENGINE": an option of a verb with this list whose argument begins
+	 * so takes names of entries; NULL: none does */
+	const char *argument;
 	const struct page_entry *entry;
 	size_t n_entries;
 };
@@ -57,7 +60,7 @@ extern const struct page_ops page_text_ops, page_man_ops;
 void page_verb(struct page *page, const struct verb_ops *verb);
 void page_program(struct page *page);
 
-/* The completion script for bash of all verbs. */
-void page_completion(FILE *file);
+/* The completion script for bash of all verbs; lists as in a page */
+void page_completion(FILE *file, const struct page_list *lists);
 
 #endif

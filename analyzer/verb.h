@@ -39,6 +39,8 @@ enum verb_list {
 	LIST_VERBS = 16,
 	LIST_PATTERNS = 32, /* of the generator */
 	LIST_EXPORTERS = 64,
+	LIST_PLOTS = 128,
+	LIST_RENDERERS = 256,
 };
 
 struct verb_ops {
@@ -57,7 +59,7 @@ struct verb_ops {
 	/* The first positional argument ends the options (record CMD ...). */
 	bool command;
 	/* Returns an exit status, or a negative errno, already said, which
-	 * becomes STATUS_FAILED (-EINVAL of usage: return STATUS_USAGE). */
+	 * becomes STATUS_FAILED, but -EUSAGE STATUS_USAGE. */
 	int (*run)(const struct verb_call *call);
 };
 

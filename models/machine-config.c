@@ -109,7 +109,8 @@ wrong(const struct layers *layers, const char *part, const char *field,
 		snprintf(sibling, sizeof(sibling), "%s.%s", part, siblings[i]);
 		find_origin(layers, sibling, where, sizeof(where));
 	}
-	return fail(EINVAL, "%s%s: %s", where, option, allowed);
+	return fail(strncmp(where, "--set ", 6) ? EINVAL : EUSAGE, "%s%s: %s",
+		    where, option, allowed);
 }
 
 static int
@@ -243,7 +244,7 @@ unknown_preset(const char *cpu)
 	if (error)
 		return error;
 	nearest = option_nearest(cpu, (const char *const *)names, n);
-	error = fail(ENOENT,
+	error = fail(EUSAGE,
 		     "--cpu %s: no such preset%s%s%s `pagescope config list` "
 		     "names them",
 		     cpu, nearest ? "; did you mean \"" : ";",
@@ -280,14 +281,16 @@ machine_configure(struct machine_config *config, const char *cpu,
 	char preset[PATH_MAX];
 	int error = 0;
 
-	if (cpu) {
+	if (cpu && strcmp(cpu, MACHINE_DEFAULT) != 0) {
 		error = load_preset(config, cpu, preset, sizeof(preset));
 		layers.preset = preset;
 	}
 	if (!error && path)
 		error = config_load(&machine_options, config, path);
-	for (size_t i = 0; !error && sets && sets[i]; i++)
+	for (size_t i = 0; !error && sets && sets[i]; i++) {
 		error = option_assign(&machine_options, config, "--set",
 				      sets[i]);
+		error = error == -EINVAL ? -EUSAGE : error;
+	}
 	return error ? error : check(&layers, config);
 }

@@ -31,10 +31,14 @@ struct machine_config {
 extern const struct option_tree machine_options;
 extern const struct model_ops machine_model;
 
+/* The machine of the defaults alone, as results and --cpu name it */
+#define MACHINE_DEFAULT "default"
+
 /*
- * Lay cpu (a preset, or NULL), the file at path (or NULL) and the assignments
+ * Lay cpu (a preset, MACHINE_DEFAULT or NULL), the file at path (or NULL) and the assignments
  * sets (NULL-ended, or NULL) over a config that option_init has filled, and
- * check the whole.  0, -ENOENT, -EINVAL, -ENOMEM, said with file and line.
+ * check the whole.  0, -EUSAGE (of cpu and sets), -ENOENT, -EINVAL (of files),
+ * -ENOMEM, said with file and line.
  */
 int machine_configure(struct machine_config *config, const char *cpu,
 		      const char *path, char *const *sets);

@@ -108,7 +108,7 @@ number_share(double part, double whole)
 		strcpy(number.text, "< 0.1 %");
 	else if (part < whole && share > 99.9)
 		strcpy(number.text, "> 99.9 %");
-	else if (share == 0 || share == 100)
+	else if (share == 0 || share >= 100)
 		snprintf(number.text, sizeof(number.text), "%.0f %%", share);
 	else
 		snprintf(number.text, sizeof(number.text), "%.1f %%", share);

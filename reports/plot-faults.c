@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Page faults over the run, stacked by class, and their running total. */
+#include "reports/number.h"
 #include "reports/plot.h"
 #include "reports/view.h"
 
@@ -83,6 +84,7 @@ faults_draw(const struct result *result, FILE *script)
 {
 	struct view_table table;
 	int classes[CLASSES_MAX];
+	char label[64];
 	double width, end = view_or_zero(result, "accesses");
 	size_t n;
 
@@ -93,30 +95,32 @@ faults_draw(const struct result *result, FILE *script)
 			: end;
 	if (end <= 0)
 		end = view_number(&table, table.n_rows - 1, 0) + width;
+	snprintf(label, sizeof(label), "faults in %s",
+		 number_of(width, "access").text);
 	fprintf(script,
 		"width = %.17g\n"
 		"set xrange [0:%.17g]\n"
 		"set yrange [0:*]\n"
 		"set y2range [0:*]\n"
 		"set border 11\n"
-		"set xlabel 'accesses so far'.gap\n"
-		"set ylabel sprintf('faults in %%s accesses', "
-		"gprintf('%%.1s%%c', width))\n"
-		"set y2label side('all faults so far')\n",
-		width, end);
+		"set xlabel 'accesses so far'.gap\n" PLOT_YLABEL(
+			"%s") "set y2label side('all faults so far')\n",
+		width, end, label);
 	plot_tics(script, "x", end);
 	plot_tics(script, "y", most_at_once(&table, classes, n));
 	plot_tics(script, "y2", all_faults(&table, classes, n));
 	fputs("plot ", script);
 	/* the whole stack first, then what is below it over it */
 	for (size_t j = n; j-- > 0;) {
-		fprintf(script, "%s using ($1+width/2):(",
+		fprintf(script, "%s using ($1+width/2.):(",
 			j + 1 == n ? "data" : "\t''");
 		for (size_t k = 0; k <= j; k++)
 			fprintf(script, "%s$%zu", k ? "+" : "", k + 2);
 		fputs("):(width) with boxes title ", script);
 		plot_quote(script,
-			   view_column_name(&table, (size_t)classes[j]));
+			   view_fault_class(
+				   view_column_name(&table,
+						    (size_t)classes[j])));
 		fprintf(script, " linecolor rgb '%s', \\\n", plot_colour(j));
 	}
 	fprintf(script,

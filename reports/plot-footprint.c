@@ -80,9 +80,8 @@ footprint_draw(const struct result *result, FILE *script)
 		"set offsets 0, 0, graph 0.05, 0\n"
 		"set border 11\n"
 		"set y2tics\n"
-		"set xlabel 'accesses so far'.gap\n"
-		"set ylabel 'memory in use (%s)'\n"
-		"set y2label side('page tables (%s)')\n",
+		"set xlabel 'accesses so far'.gap\n" PLOT_YLABEL(
+			"memory in use (%s)") "set y2label side('page tables (%s)')\n",
 		resident.name, tables.name);
 	fprintf(script,
 		"plot data using 1:($2/%.0f) with steps linewidth 2 linecolor "

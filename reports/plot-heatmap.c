@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define MIB (UINT64_C(1) << 20)
+
 struct rows {
 	size_t n, hole; /* rows in all, and blank rows a hole takes */
 	size_t regions;
@@ -83,6 +85,8 @@ write_cells(const struct view_table *table, const struct rows *rows,
 {
 	int start = view_column(table, "accesses");
 	int misses = view_column(table, "l1_misses");
+	/* an image of one column or row is none to gnuplot: it is cut in two */
+	size_t halves_x = times > 1 ? 1 : 2, halves_y = rows->n > 1 ? 1 : 2;
 
 	for (size_t i = 0; i < table->n_rows; i++) {
 		size_t row =
@@ -99,13 +103,15 @@ write_cells(const struct view_table *table, const struct rows *rows,
 	}
 	fputs("# accesses so far (middle of the cell), row, L1 TLB misses\n",
 	      file);
-	for (size_t i = 0; i < rows->n; i++)
-		for (size_t t = 0; t < times; t++) {
-			double n = cell[i * times + t];
+	for (size_t i = 0; i < rows->n * halves_y; i++)
+		for (size_t t = 0; t < times * halves_x; t++) {
+			double n = cell[i / halves_y * times + t / halves_x];
+			double x = ((double)t + 0.5) / (double)halves_x;
+			double y = ((double)i + 0.5) / (double)halves_y - 0.5;
 
 			fprintf(file,
-				n > 0 ? "%.17g %zu %.0f\n" : "%.17g %zu NaN\n",
-				((double)t + 0.5) * width, i, n);
+				n > 0 ? "%.17g %g %.0f\n" : "%.17g %g NaN\n",
+				x * width, y, n);
 		}
 }
 
@@ -167,18 +173,35 @@ heatmap_data(const struct result *result, FILE *file, char *why,
 	return times;
 }
 
-/* Labels where a run begins, but none too close to the one below. */
+/* Does another run begin within so many rows above region i? */
+static bool
+begins_above(const struct rows *rows, const struct region *regions, size_t i,
+	     size_t within)
+{
+	size_t row = regions[i].row;
+
+	while (++i < rows->regions && regions[i].row <= row + within)
+		if (regions[i].first)
+			return true;
+	return false;
+}
+
+/* Labels where a run begins, but none too close to the one below; in a long
+ * run also between. */
 static void
 write_tics(const struct rows *rows, const struct region *regions, FILE *script)
 {
-	size_t apart = rows->n / 22, next = 0;
+	size_t apart = rows->n / 22, between = rows->n / 8 + 1, next = 0;
 	bool spaces = rows->regions &&
 		      regions[0].space != regions[rows->regions - 1].space;
 	const char *before = "";
 
 	fputs("set ytics (", script);
 	for (size_t i = 0; i < rows->regions; i++) {
-		if (!regions[i].first || regions[i].row < next)
+		if (regions[i].row < next ||
+		    (!regions[i].first &&
+		     (regions[i].row + apart + 1 < next + between ||
+		      begins_above(rows, regions, i, apart))))
 			continue;
 		fprintf(script, "%s", before);
 		if (spaces)
@@ -210,30 +233,34 @@ heatmap_draw(const struct result *result, FILE *script)
 	bytes = view_address(&table, 0, view_column(&table, "bytes"));
 	width = bin_width(&table);
 	fprintf(script,
+		"# all of it, before there is a range\n"
+		"stats data using 3 nooutput\n"
 		"set xrange [0:%.17g]\n"
 		"set yrange [-0.5:%.1f]\n"
 		"set logscale cb\n"
-		"set cbrange [1:*]\n"
 		"set format cb '%%.0s%%c'\n"
 		"unset grid\n"
 		"unset key\n"
 		"set xlabel 'accesses so far'\n"
-		"set ylabel 'virtual address (regions of %llu KiB; holes left "
+		"set ylabel 'virtual address (regions of %llu %s; holes left "
 		"out)'\n"
 		"set cblabel 'L1 TLB misses' offset 1.5,0\n"
 		"if (format ne 'terminal') { set rmargin at screen 0.83 }\n"
+		"# where all cells count the same too\n"
+		"set cbrange [1:STATS_max < 10 ? 10 : STATS_max]\n"
 		"# viridis\n"
 		"set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', "
 		"3 '#2c718e', \\\n"
 		"\t4 '#21908d', 5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 "
 		"'#fde725')\n",
 		(double)bins(result, &table, width) * width,
-		(double)rows.n - 0.5, (unsigned long long)(bytes >> 10));
+		(double)rows.n - 0.5,
+		(unsigned long long)(bytes % MIB ? bytes >> 10 : bytes / MIB),
+		bytes % MIB ? "KiB" : "MiB");
 	plot_tics(script, "x", (double)bins(result, &table, width) * width);
 	if (regions)
 		write_tics(&rows, regions, script);
 	fputs("if (format eq 'terminal') {\n"
-	      "\tstats data using 3 nooutput\n"
 	      "\tlevel(n) = int(1 + 8 * log(n) / "
 	      "log(STATS_max + 1))\n"
 	      "\tshade(n) = substr(' .:-=+*#%@', level(n) + 1, level(n) + 1)\n"

@@ -114,20 +114,47 @@ latency_data(const struct result *result, FILE *file, char *why,
 	return rows;
 }
 
-static void
-draw_mark(const struct result *result, const char *value, const char *text,
-	  double at, FILE *script)
-{
-	double cycles;
+static const struct mark {
+	const char *value, *text;
+	double at; /* height of its text */
+} marks[] = {
+	{ "walk.latency.p50", "median", 0.99 },
+	{ "walk.latency.mean", "mean", 0.93 },
+	{ "walk.latency.p99", "99 % at most", 0.87 },
+};
 
-	if (!view_value(result, value, &cycles))
-		return;
-	fprintf(script,
-		"set arrow from first %.17g, graph 0 to first %.17g, graph %g "
-		"nohead dashtype 2 linecolor rgb '#444444' front\n"
-		"set label '%s %.4g' at first %.17g, graph %g offset 0.5,0 "
-		"left front\n",
-		cycles, cycles, at, text, cycles, cycles, at - 0.025);
+/* A line with its text on the side where there is room.  In a terminal they
+ * would run into each other: there the axis' label says it. */
+static void
+draw_marks(const struct result *result, double low, double high, FILE *script)
+{
+	double cycles, median = 0;
+	const char *before = "\\n";
+
+	view_value(result, "walk.latency.p50", &median);
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const struct mark *mark = &marks[i];
+		bool left;
+
+		if (!view_value(result, mark->value, &cycles))
+			continue;
+		left = cycles > low + 0.7 * (high - low) ||
+		       (cycles < median && cycles > low + 0.2 * (high - low));
+		fprintf(script,
+			"if (format eq 'terminal') {\n"
+			"\tbelow = below.\"%s\".'%s %.4g'\n"
+			"} else {\n"
+			"\tset arrow from first %.17g, graph 0 to first %.17g, "
+			"graph %g nohead dashtype 2 linecolor rgb '#444444' "
+			"front\n"
+			"\tset label '%s %.4g' at first %.17g, graph %g "
+			"offset %g,0 %s front\n"
+			"}\n",
+			before, mark->text, cycles, cycles, cycles, mark->at,
+			mark->text, cycles, cycles, mark->at - 0.025,
+			left ? -0.5 : 0.5, left ? "right" : "left");
+		before = "; ";
+	}
 }
 
 static void
@@ -153,20 +180,20 @@ latency_draw(const struct result *result, FILE *script)
 		"set ytics 0, %.17g, %.17g\n"
 		"set y2range [0:130]\n"
 		"set border 11\n"
-		"set y2tics 0, %.17g, 100\n"
-		"set ylabel 'share of walks (%%)'\n"
-		"set y2label side('walks that take at most so long (%%)')\n"
-		"set key bottom center outside horizontal samplen 2\n",
+		"set y2tics 0, %.17g, 100\n" PLOT_YLABEL(
+			"share of walks (%%)") "set y2label side('walks that take at most so long (%%)')\n"
+					       "set key bottom center outside horizontal samplen 2\n",
 		span.width, span.low - span.width, span.high + span.width,
 		1.3 * top, step, top, 100 / parts);
-	fprintf(script, "set xlabel 'latency of a walk (cycles)'");
+	fputs("below = 'latency of a walk (cycles)'\n", script);
 	if (span.beyond > 0)
-		fprintf(script, ".'; %.2g %% of walks are longer, up to %.0f'",
+		fprintf(script,
+			"below = below.'; %.2g %% of walks are longer, up to "
+			"%.0f'\n",
 			100 * span.beyond / span.all, span.max);
-	fputs(".gap\n", script);
-	draw_mark(result, "walk.latency.p50", "median", 0.99, script);
-	draw_mark(result, "walk.latency.mean", "mean", 0.93, script);
-	draw_mark(result, "walk.latency.p99", "99 % at most", 0.87, script);
+	draw_marks(result, span.low - span.width, span.high + span.width,
+		   script);
+	fputs("set xlabel below.gap\n", script);
 	fprintf(script,
 		"plot data index 0 using ($1-0.5+width/2.):4:(width) with boxes linecolor rgb "
 		"'%s' title 'walks in %.0f cycle%s', \\\n"

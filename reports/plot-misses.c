@@ -131,16 +131,15 @@ misses_draw(const struct result *result, FILE *script)
 		"}\n"
 		"set xtics scale 0\n"
 		"set style histogram clustered gap 1\n"
-		"set xrange [-0.6:1.6]\n"
-		"set ylabel 'misses per 1,000 accesses'\n"
-		"set xlabel ' '.gap\n"
-		"plot data index 0 using 2:xtic(1) title 'data' "
-		"linecolor rgb '%s', \\\n"
-		"\t'' index 0 using 3 title 'fetch' linecolor rgb '%s', \\\n"
-		"\t'' index 0 using ($0-1./6):2:(label($2)) with labels "
-		"offset 0,0.7 font small notitle, \\\n"
-		"\t'' index 0 using ($0+1./6):3:(label($3)) with labels "
-		"offset 0,0.7 font small notitle\n",
+		"set xrange [-0.6:1.6]\n" PLOT_YLABEL(
+			"misses per 1,000 accesses") "set xlabel ' '.gap\n"
+						     "plot data index 0 using 2:xtic(1) title 'data' "
+						     "linecolor rgb '%s', \\\n"
+						     "\t'' index 0 using 3 title 'fetch' linecolor rgb '%s', \\\n"
+						     "\t'' index 0 using ($0-1./6):2:(label($2)) with labels "
+						     "offset 0,0.7 font small notitle, \\\n"
+						     "\t'' index 0 using ($0+1./6):3:(label($3)) with labels "
+						     "offset 0,0.7 font small notitle\n",
 		any, plot_colour(0), plot_colour(1));
 	fprintf(script,
 		"if (two && format ne 'terminal') {\n"

@@ -49,9 +49,8 @@ residency_draw(const struct result *result, FILE *script)
 		"set yrange [0:*]\n"
 		"set offsets 0, 0, graph 0.05, 0\n"
 		"set border 3\n"
-		"set xlabel 'seconds since the first look'.gap\n"
-		"set ylabel 'memory (%s)'\n"
-		"scale = %.0f\n",
+		"set xlabel 'seconds since the first look'.gap\n" PLOT_YLABEL(
+			"memory (%s)") "scale = %.0f\n",
 		most >= 2147483648.0 ? "GiB"
 		: most >= 2097152    ? "MiB"
 				     : "KiB",

@@ -68,6 +68,15 @@ void plot_quote(FILE *script, const char *text);
  */
 void plot_tics(FILE *script, const char *axis, double most);
 
+/* Lines of a script: a label along the y axis, for which a terminal has room
+ * only above the figure.  text: a literal, may hold one conversion. */
+#define PLOT_YLABEL(text)                                     \
+	"upward = '" text "'\n"                               \
+	"set ylabel upward\n"                                 \
+	"if (format eq 'terminal') {\n"                       \
+	"\tset title title.\"\\n\".'(upwards: '.upward.')'\n" \
+	"}\n"
+
 /* Okabe and Ito's colours, told apart by all; modulo their number. */
 const char *plot_colour(size_t i);
 

@@ -101,6 +101,8 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 		named->file = "";
 		snprintf(named->function, sizeof(named->function), "%#llx",
 			 (unsigned long long)pc);
+		if (!pc)
+			strcpy(named->function, SYMBOLS_UNKNOWN);
 		return;
 	}
 	if (place.file >= symbols->n_files) {

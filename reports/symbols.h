@@ -9,6 +9,9 @@
 
 #include "analyzer/model.h"
 
+/* The function of accesses of which the trace does not say who made them */
+#define SYMBOLS_UNKNOWN "(not known)"
+
 /*
  * After the models have finished: add columns function, file, line to the
  * table `sites` and make the table `functions` of it.  Where there is no

@@ -7,17 +7,9 @@
 
 #define SLICES 10
 
-static const char *const classes[][2] = {
-	{ "anon", "anonymous, written first" },
-	{ "zero", "anonymous, read first (zero page)" },
-	{ "zero-cow", "write to the zero page" },
-	{ "cow", "copy on write" },
-	{ "reuse", "write to a page no longer shared" },
-	{ "file", "file page" },
-	{ "shared", "shared memory" },
-	{ "stack", "growth of the stack" },
-	{ "unmapped", "outside every known mapping" },
-};
+static const char *const classes[] = { "anon",	 "zero",  "zero-cow",
+				       "cow",	 "reuse", "file",
+				       "shared", "stack", "unmapped" };
 
 static void
 put_classes(struct text *text, double minor)
@@ -37,10 +29,10 @@ put_classes(struct text *text, double minor)
 	grid_add(grid, "share");
 	grid_add(grid, "");
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-		snprintf(name, sizeof(name), "fault.%s", classes[i][0]);
+		snprintf(name, sizeof(name), "fault.%s", classes[i]);
 		if (!view_value(text->result, name, &n) || n <= 0)
 			continue;
-		grid_add(grid, classes[i][1]);
+		grid_add(grid, view_fault_class(classes[i]));
 		grid_add(grid, number_count(n).text);
 		grid_add(grid, number_share(n, minor).text);
 		grid_add(grid, number_bar(n, minor, 24).text);
@@ -61,6 +53,7 @@ put_classes(struct text *text, double minor)
 struct slices {
 	double faults[SLICES], of_class[SLICES][ARRAY_SIZE(classes)];
 	double end, all;
+	size_t n; /* SLICES, or one an access */
 };
 
 static void
@@ -72,14 +65,14 @@ slices_fill(struct slices *slices, const struct view_table *table)
 	/* a row's bin reaches to where the next one begins */
 	if (slices->end <= last)
 		slices->end = last + 1;
+	slices->n = slices->end < SLICES ? (size_t)slices->end : SLICES;
 	for (size_t i = 0; i < table->n_rows; i++) {
-		size_t slice = (size_t)(view_number(table, i, start) * SLICES /
-					slices->end);
+		size_t slice = (size_t)(view_number(table, i, start) *
+					(double)slices->n / slices->end);
 
 		for (size_t j = 0; j < ARRAY_SIZE(classes); j++) {
-			double n =
-				view_number(table, i,
-					    view_column(table, classes[j][0]));
+			double n = view_number(table, i,
+					       view_column(table, classes[j]));
 
 			slices->of_class[slice][j] += n;
 			slices->faults[slice] += n;
@@ -102,7 +95,7 @@ put_over_time(struct text *text)
 	slices_fill(&slices, &table);
 	if (slices.all <= 0)
 		return;
-	for (size_t i = 0; i < SLICES; i++)
+	for (size_t i = 0; i < slices.n; i++)
 		most = slices.faults[i] > most ? slices.faults[i] : most;
 	text_heading(text, "Page faults over the run");
 	grid = grid_open(">>><<");
@@ -111,16 +104,18 @@ put_over_time(struct text *text)
 	grid_add(grid, "share");
 	grid_add(grid, "mostly");
 	grid_add(grid, "");
-	for (size_t i = 0; i < SLICES; i++) {
+	for (size_t i = 0; i < slices.n; i++) {
 		size_t best = 0;
 
 		for (size_t j = 1; j < ARRAY_SIZE(classes); j++)
 			if (slices.of_class[i][j] > slices.of_class[i][best])
 				best = j;
-		grid_add(grid, number_si(slices.end * (double)i / SLICES).text);
+		grid_add(grid,
+			 number_si(slices.end * (double)i / (double)slices.n)
+				 .text);
 		grid_add(grid, number_count(slices.faults[i]).text);
 		grid_add(grid, number_share(slices.faults[i], slices.all).text);
-		grid_add(grid, slices.faults[i] > 0 ? classes[best][0] : "");
+		grid_add(grid, slices.faults[i] > 0 ? classes[best] : "");
 		grid_add(grid, number_bar(slices.faults[i], most, 30).text);
 	}
 	text_grid(text, grid);
@@ -153,6 +148,12 @@ put_memory(struct text *text)
 		grid_add(grid, values[i][1]);
 		grid_add(grid, number_bytes(value).text);
 		grid_add(grid, number_count(value).text);
+		grid_add(grid, "");
+	}
+	if (view_value(text->result, "table.pages", &value)) {
+		grid_add(grid, "page-table pages, with roots");
+		grid_add(grid, number_count(value).text);
+		grid_add(grid, "");
 		grid_add(grid, "");
 	}
 	reason = view_reason(text->result, "footprint.pages");

@@ -6,10 +6,24 @@
 #include "reports/text-report.h"
 
 #include "analyzer/model.h"
+#include "analyzer/quote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A word of a command */
+static char *
+quoted(const json_t *value)
+{
+	const char *word = json_string_value(value);
+	size_t bytes = quote_word(word, NULL, 0) + 1;
+	char *text = malloc(bytes);
+
+	if (text)
+		quote_word(word, text, bytes);
+	return text;
+}
 
 /* One line of text for any JSON value; owned by the caller, NULL: no memory */
 static char *
@@ -21,6 +35,8 @@ flat(const json_t *value)
 	FILE *file;
 	const char *key, *before = "";
 
+	if (json_is_string(value) && quote_controls(json_string_value(value)))
+		return quoted(value);
 	if (json_is_string(value))
 		return strdup(json_string_value(value));
 	file = open_memstream(&text, &bytes);
@@ -29,7 +45,8 @@ flat(const json_t *value)
 	if (json_is_array(value)) {
 		json_array_foreach(value, i, item)
 		{
-			again = flat(item);
+			again = json_is_string(item) ? quoted(item)
+						     : flat(item);
 			fprintf(file, "%s%s", i ? " " : "", again ? again : "");
 			free(again);
 		}

@@ -88,7 +88,7 @@ put_sites(struct text *text)
 	cycles = view_column(&table, "walk_cycles");
 	function = view_column(&table, "function");
 	line = view_column(&table, "line");
-	text_heading(text, "Instructions and code blocks");
+	text_heading(text, "Instructions and code blocks by their walks");
 	grid = grid_open(">>><<~~");
 	grid_add(grid, "share");
 	grid_add(grid, "L1 misses");
@@ -127,7 +127,7 @@ text_rankings(struct text *text)
 		  { "function", "file" },
 		  ">>>>~~" },
 		{ "mappings",
-		  "Mappings by what walks into them cost",
+		  "Mappings by the walks into them",
 		  { "mapping", NULL },
 		  { "mapping" },
 		  ">>>>~" },

@@ -6,14 +6,15 @@
  * "unknown" are different sentences.
  */
 #include "reports/number.h"
+#include "reports/symbols.h"
 #include "reports/text-report.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What a page table calls the entries of its levels */
-static const char *const level_names[] = { "root", "PTE", "PMD",
-					   "PUD",  "P4D", "PGD" };
+/* What a page table calls the entries of its levels, as its walk caches do */
+static const char *const level_names[] = { "root",  "PTE",   "PDE",
+					   "PDPTE", "PML4E", "PML5E" };
 
 static void
 say_title(struct text *text)
@@ -39,8 +40,9 @@ say_title(struct text *text)
 			 number_of(instructions, "instruction").text);
 	else
 		text_say(text,
-			 "%s; how many instructions made them is not known.",
-			 number_of(accesses, "access").text);
+			 "%s; how many instructions made %s is not known.",
+			 number_of(accesses, "access").text,
+			 accesses == 1 ? "it" : "them");
 	if (partial)
 		text_say(text,
 			 "PARTIAL: %s. All that follows covers only "
@@ -94,28 +96,39 @@ say_cost(struct text *text, double cycles, double accesses)
 }
 
 static void
+say_how_often(struct text *text, double walks, double accesses)
+{
+	if (walks > accesses)
+		text_say(text, "There are %s page walks for each access.",
+			 number_real(walks / accesses).text);
+	else if (walks == accesses)
+		text_say(text, "Every access needs a page walk.");
+	else if (walks * 20 > accesses)
+		text_say(text, "%s of the accesses need a page walk.",
+			 number_share(walks, accesses).text);
+	else
+		text_say(text, "One of %s accesses needs a page walk.",
+			 number_si((double)(uint64_t)(accesses / walks + 0.5))
+				 .text);
+}
+
+static void
 say_walks(struct text *text, double walks, double accesses)
 {
 	double mean, p50, p99, max, references;
 
 	if (walks <= 0)
 		return;
+	say_how_often(text, walks, accesses);
 	if (view_value(text->result, "walk.latency.mean", &mean) &&
 	    view_value(text->result, "walk.latency.p50", &p50) &&
 	    view_value(text->result, "walk.latency.p99", &p99) &&
 	    view_value(text->result, "walk.latency.max", &max))
 		text_say(text,
-			 "One access in %s walks; a walk takes %s" NB
-			 "cycles on "
+			 "A walk takes %s" NB "cycles on "
 			 "average, half of them at most %s, 99" NB
 			 "%% at most %s, "
 			 "the longest %s.",
-			 number_si(
-				 accesses / walks + 0.5 < 10
-					 ? accesses / walks
-					 : (double)(uint64_t)(accesses / walks +
-							      0.5))
-				 .text,
 			 number_real(mean).text, number_count(p50).text,
 			 number_count(p99).text, number_count(max).text);
 	if (view_value(text->result, "walk.references.mean", &references))
@@ -163,8 +176,11 @@ say_levels(struct text *text)
 				      view_column(&table, "level"));
 	found = view_sum(&table, view_column(&table, "memory"));
 	text_say(text,
-		 "%s of the walks' cycles are spent on level-%llu entries "
+		 "%s%s of the walks' cycles are spent on level-%llu entries "
 		 "(%s). Of all entries read, %s are found in %s%s%s%s.",
+		 view_or_zero(text->result, "walk.faulted.references") > 0
+			 ? "With the walks that end in a page fault, "
+			 : "",
 		 number_share(best, cycles).text, (unsigned long long)level,
 		 level < ARRAY_SIZE(level_names) ? level_names[level] : "upper",
 		 number_share(most, all).text, names[place],
@@ -191,7 +207,7 @@ say_top(struct text *text, const char *name, const char *column,
 {
 	struct view_table table;
 	double all = view_walk_cycles(text->result), most = 0, cost;
-	const char *unit = "walk cycles";
+	const char *unit = "walk cycles", *named;
 	int costs;
 	size_t row = 0;
 
@@ -208,11 +224,15 @@ say_top(struct text *text, const char *name, const char *column,
 		row = cost > most ? i : row;
 		most = cost > most ? cost : most;
 	}
-	if (most > 0)
-		text_say(text, "%s %s causes %s of the %s%s.", what,
-			 view_text(&table, row, view_column(&table, column)),
-			 number_share(most, all).text, unit,
-			 most < 0.2 * all ? ": no single one dominates" : "");
+	if (most <= 0)
+		return;
+	named = view_text(&table, row, view_column(&table, column));
+	if (!strcmp(named, SYMBOLS_UNKNOWN))
+		return;
+	text_say(text, "%s %s causes %s of the %s%s.",
+		 strncmp(named, "0x", 2) ? what : "The code at", named,
+		 number_share(most, all).text, unit,
+		 most < 0.2 * all ? ": no single one dominates" : "");
 }
 
 /* Under Valgrind most of a process's faults are Valgrind's own. */
@@ -251,7 +271,7 @@ say_faults(struct text *text)
 		{ "fault.unmapped", "accesses outside every known mapping" },
 	};
 	double minor, count, best = 0, major;
-	const char *what = "";
+	const char *what = "", *best_class = "";
 	char majors[64] = "";
 
 	if (!view_value(text->result, "fault.minor", &minor))
@@ -269,11 +289,17 @@ say_faults(struct text *text)
 		    count > best) {
 			best = count;
 			what = classes[i][1];
+			best_class = classes[i][0] + strlen("fault.");
 		}
-	text_say(text, "The kernel takes %s%s%s%s%s%s.",
-		 number_of(minor, "minor page fault").text, majors,
-		 *what ? "; " : "", *what ? number_share(best, minor).text : "",
-		 *what ? " are " : "", what);
+	if (minor == 1 && *what)
+		text_say(text, "The kernel takes 1 minor page fault%s: %s.",
+			 majors, view_fault_class(best_class));
+	else
+		text_say(text, "The kernel takes %s%s%s%s%s%s.",
+			 number_of(minor, "minor page fault").text, majors,
+			 *what ? "; " : "",
+			 *what ? number_share(best, minor).text : "",
+			 *what ? " are " : "", what);
 	say_recorded(text, minor);
 }
 

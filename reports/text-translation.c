@@ -127,7 +127,8 @@ put_sizes(struct text *text)
 	struct view_table table;
 	struct grid *grid;
 
-	if (!view_table(text->result, "tlb.sizes", &table) || !table.n_rows)
+	if (!view_table(text->result, "tlb.sizes", &table) || !table.n_rows ||
+	    view_or_zero(text->result, "accesses") <= 0)
 		return;
 	text_heading(text, "Who translates, by page size");
 	grid = grid_open("<>>>>>");

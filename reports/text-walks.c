@@ -121,8 +121,9 @@ put_histogram(struct text *text)
 static void
 put_levels(struct text *text)
 {
-	static const char *const names[] = { "0",	"1 (PTE)", "2 (PMD)",
-					     "3 (PUD)", "4 (P4D)", "5 (PGD)" };
+	static const char *const names[] = { "0",	  "1 (PTE)",
+					     "2 (PDE)",	  "3 (PDPTE)",
+					     "4 (PML4E)", "5 (PML5E)" };
 	static const char *const places[][2] = { { "l1", "in L1" },
 						 { "l2", "in L2" },
 						 { "l3", "in L3" },
@@ -135,8 +136,11 @@ put_levels(struct text *text)
 		return;
 	cycles = view_sum(&table, view_column(&table, "cycles"));
 	text_heading(text,
-		     "Page-table entries read, by level and by where they "
-		     "were found");
+		     view_or_zero(text->result, "walk.faulted.references") > 0
+			     ? "Page-table entries read, also by walks that "
+			       "ended in a fault, by level and place"
+			     : "Page-table entries read, by level and by where "
+			       "they were found");
 	grid = grid_open("<>>>>>>>");
 	grid_add(grid, "level");
 	grid_add(grid, "entries");

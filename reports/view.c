@@ -5,6 +5,8 @@
  */
 #include "reports/view.h"
 
+#include "analyzer/quote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,8 +157,28 @@ view_sum(const struct view_table *table, int column)
 double
 view_walk_cycles(const struct result *result)
 {
-	return view_or_zero(result, "walk.cycles") +
-	       view_or_zero(result, "walk.faulted.cycles");
+	return view_or_zero(result, "walk.cycles");
+}
+
+const char *
+view_fault_class(const char *name)
+{
+	static const char *const classes[][2] = {
+		{ "anon", "anonymous, written first" },
+		{ "zero", "anonymous, read first (zero page)" },
+		{ "zero-cow", "write to the zero page" },
+		{ "cow", "copy on write" },
+		{ "reuse", "write to a page no longer shared" },
+		{ "file", "file page" },
+		{ "shared", "shared memory" },
+		{ "stack", "growth of the stack" },
+		{ "unmapped", "outside every known mapping" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (!strcmp(classes[i][0], name))
+			return classes[i][1];
+	return name;
 }
 
 static const json_t *
@@ -182,17 +204,34 @@ view_recorded_by(const struct result *result, const char *engine)
 	return false;
 }
 
-/* Of a replay, "recording" holds what the trace says about the program. */
+/* Of a replay, what the trace says about the program; of a trace that came
+ * from elsewhere nobody knows the program: its own name. */
 static const json_t *
 recorded_command(const struct result *result)
 {
+	const json_t *trace = provenance(result, "trace");
 	const json_t *command =
 		json_object_get(provenance(result, "recording"), "command");
 
 	if (!command)
-		command =
-			json_object_get(provenance(result, "trace"), "command");
+		command = json_object_get(trace, "command");
+	if (!command)
+		command = json_object_get(trace, "name");
 	return command ? command : provenance(result, "command");
+}
+
+/* What was asked to be read may have been standard input. */
+static const char *
+named(const char *word)
+{
+	return strcmp(word, "-") ? word : "standard input";
+}
+
+static size_t
+one_line(const char *word, char *text, size_t bytes)
+{
+	return quote_controls(word) ? quote_word(word, text, bytes)
+				    : (size_t)snprintf(text, bytes, "%s", word);
 }
 
 size_t
@@ -204,18 +243,17 @@ view_command(const struct result *result, char *text, size_t bytes)
 
 	*text = '\0';
 	if (json_is_string(command))
-		return (size_t)snprintf(text, bytes, "%s",
-					json_string_value(command));
+		return one_line(named(json_string_value(command)), text, bytes);
 	json_array_foreach(command, i, word)
 	{
 		const char *string = json_string_value(word);
-		bool quoted = string && (!*string || strpbrk(string, " \t'\""));
-		const char *quote = quoted ? "'" : "";
 
-		used += (size_t)snprintf(text + (used < bytes ? used : bytes),
-					 used < bytes ? bytes - used : 0,
-					 "%s%s%s%s", i ? " " : "", quote,
-					 string ? string : "?", quote);
+		if (i && used + 1 < bytes)
+			text[used] = ' ';
+		used += i > 0;
+		used += quote_word(string ? string : "?",
+				   text + (used < bytes ? used : bytes),
+				   used < bytes ? bytes - used : 0);
 	}
 	return used;
 }
@@ -232,12 +270,16 @@ view_program(const struct result *result, char *text, size_t bytes)
 	*text = '\0';
 	if (!word)
 		return 0;
-	n = strcspn(word, " ");
+	word = named(word);
+	n = json_is_array(command) ? strcspn(word, " ") : strlen(word);
 	while ((slash = memchr(word, '/', n)) != NULL) {
 		n -= (size_t)(slash + 1 - word);
 		word = slash + 1;
 	}
-	return (size_t)snprintf(text, bytes, "%.*s", (int)n, word);
+	n = (size_t)snprintf(text, bytes, "%.*s", (int)n, word);
+	for (char *c = text; *c; c++)
+		*c = (unsigned char)*c < ' ' ? ' ' : *c;
+	return n;
 }
 
 const char *

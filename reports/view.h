@@ -40,9 +40,13 @@ uint64_t view_address(const struct view_table *table, size_t row, int column);
 const char *view_text(const struct view_table *table, size_t row, int column);
 double view_sum(const struct view_table *table, int column);
 
-/* Cycles of all walks, those that ended in a fault too: what the rankings'
+/* Cycles of the walks that ended in a translation: what the rankings'
  * walk_cycles add up to. */
 double view_walk_cycles(const struct result *result);
+
+/* A class of page faults in words, from its name in the document: "cow" is
+ * "copy on write"; a name that is not known comes back. */
+const char *view_fault_class(const char *name);
 
 /* Was the trace recorded by this engine? */
 bool view_recorded_by(const struct result *result, const char *engine);

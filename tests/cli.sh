@@ -53,6 +53,22 @@ expect 2 '' '"--ass"; did you mean "--as"?$' help --ass man
 expect 2 '' '"--as" needs a value$' help --as
 expect 2 '' 'help: --as: "mna" is not one of text, man, ' help --as mna
 
+# An empty value is refused, not taken for none
+expect 2 '' '^pagescope: replay: --config: is empty$' replay --config '' x.pst
+expect 2 '' '^pagescope: record: --output: is empty$' record -o '' -- true
+expect 2 '' '^pagescope: record: --engine: is empty$' record -e '' -- true
+expect 2 '' '^pagescope: plot: --kind: is empty$' plot --kind= x.json
+expect 2 '' '^pagescope: report: --format: is empty$' report --format= x.json
+expect 2 '' '^pagescope: cc: --compiler: is empty$' cc --compiler '' x.c
+
+# A wrong word of the command line, found only later, is usage too
+expect 2 '' 'unknown option "tlb.l3"' replay --set tlb.l3=1 generate:uniform
+expect 2 '' 'did you mean "skylake-sp"?' replay --cpu skylake-ps generate:uniform
+expect 2 '' 'unknown format "cvs"; did you mean "csv"?$' \
+	import --from cvs x -o "$dir/x.pst"
+expect 2 '' 'unknown option "csv.bas"; did you mean "csv.base"?$' \
+	import --from csv --set csv.bas=16 x -o "$dir/x.pst"
+
 # A full disk, a closed output and a reader who leaves
 for form in text man completion; do
 	"$PAGESCOPE" help --as $form >/dev/full 2>"$dir/err"
@@ -110,5 +126,16 @@ complete_is pagescope help --as t text
 complete_is pagescope help --as = m man
 complete_is pagescope help --as = 'text man completion examples names'
 complete_is pagescope replay FILE ''
+complete_is pagescope import --from lac lackey
+complete_is pagescope export --to lac lackey
+complete_is pagescope record -e val valgrind
+complete_is pagescope record -e valgrind,fau valgrind,faults
+complete_is pagescope plot --kind misses,hea misses,heatmap
+complete_is pagescope report --format c csv
+complete_is pagescope config '' 'list show'
+PATH=${PAGESCOPE%/*}:$PATH
+complete_is pagescope replay --cpu = skyl skylake-sp
+complete_is pagescope config show zen4 zen4
+complete_is pagescope replay --cpu def default
 
 exit $failed

@@ -78,15 +78,16 @@ cat >ways.cfg <<-END
 	};
 END
 refused 125 "ways.cfg:3: tlb.l1d.ways: 5" show --config ways.cfg
-refused 125 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
-refused 125 "power of two" show --set tlb.l2.replacement=plru
-refused 125 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
-refused 125 "0 to 8192" show --set tlb.l1d.entries=9000
-refused 125 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
-refused 125 'allowed: radix' show --set table.kind=radish
-refused 125 'did you mean "zen4"?' show zen44
-refused 125 "no such preset" show ../presets/zen4
-refused 2 "config list" lost
+refused 2 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
+refused 2 "power of two" show --set tlb.l2.replacement=plru
+refused 2 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
+refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
+refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
+refused 2 'allowed: radix' show --set table.kind=radish
+refused 2 'did you mean "zen4"?' show zen44
+refused 2 "no such preset" show ../presets/zen4
+refused 2 'did you mean "list"?' lost
+refused 2 "config list" xyzzy
 printf 'tlb = {\n' >broken.cfg
 refused 125 "broken.cfg:" show --config broken.cfg
 PAGESCOPE_PRESETS=/nonexistent refused 125 "/nonexistent" list

@@ -161,10 +161,10 @@ gives 2 "$PAGESCOPE" export "$dir/text.pst" -o "$dir/x"
 says 'into which format?'
 gives 2 "$PAGESCOPE" export --to lackey "$dir/text.pst" -o "$dir/text.pst"
 says 'the output is the input'
-gives 125 "$PAGESCOPE" export --to lacky "$dir/text.pst" -o "$dir/x"
-says 'unknown format "lacky"; is it "lackey"?'
-gives 125 "$PAGESCOPE" export --to lackey --set champsim.ip=1 "$dir/text.pst" -o "$dir/x"
-gives 125 "$PAGESCOPE" export --to champsim --set champsim.ipp=1 "$dir/text.pst" -o "$dir/x"
+gives 2 "$PAGESCOPE" export --to lacky "$dir/text.pst" -o "$dir/x"
+says 'unknown format "lacky"; did you mean "lackey"?'
+gives 2 "$PAGESCOPE" export --to lackey --set champsim.ip=1 "$dir/text.pst" -o "$dir/x"
+gives 2 "$PAGESCOPE" export --to champsim --set champsim.ipp=1 "$dir/text.pst" -o "$dir/x"
 for format in lackey champsim oracle; do
 	gives 125 "$PAGESCOPE" export --to $format generate:uniform,n=100000 -o /dev/full
 	says 'No space left on device'

@@ -44,4 +44,12 @@ compare valgrind 100000
 compare step 20000
 "$PAGESCOPE" import generate:mix,n=50000,pages=4096,seed=3 -o "$dir/mix.pst"
 compare mix 50000
+
+# What of the head no checksum covers: version, byte order, size of pages
+for ((byte = 24; byte < 32; byte++)); do
+	cp "$dir/mix.pst" "$dir/bad.pst"
+	printf '\x63' | dd of="$dir/bad.pst" bs=1 seek=$byte conv=notrunc status=none
+	"$PAGESCOPE" verify "$dir/bad.pst" >"$dir/first" 2>&1
+	[ $? -eq 125 ] || complain "byte $byte of the head: $(cat "$dir/first")"
+done
 exit $failed

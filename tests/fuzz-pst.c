@@ -126,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	read_trace(path, false);
 	read_trace(path, true);
-	pst_verify(path, &summary);
+	pst_verify(path, &summary, NULL);
 	close(fd);
 	return 0;
 }

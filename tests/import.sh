@@ -148,6 +148,35 @@ gives 0 "$PAGESCOPE" import --from csv --set csv.column=address --set csv.pc-col
 "$PAGESCOPE" dump --format csv "$dir/b.pst" >"$dir/b.csv"
 same "$dir/few.csv" "$dir/b.csv" 'csv, imported and dumped, differs'
 
+# A byte order mark is no part of the first line: not of an address, a header,
+# another format; but of a record it may be
+mark=$'\xef\xbb\xbf'
+while IFS='|' read -r from text want; do
+	printf '%s%b' "$mark" "$text" >"$dir/mark"
+	gives 0 "$PAGESCOPE" import --from "$from" "$dir/mark" -o "$dir/b.pst"
+	gives 0 "$PAGESCOPE" dump "$dir/b.pst"
+	[ "$(cut -d' ' -f2-3 "$dir/out" | tr '\n' ' ')" = "$want " ] ||
+		complain "a mark before $from $text: $(cat "$dir/out")"
+done <<-'END'
+	auto|0x1000\n0x2000\n|load 1000 load 2000
+	csv|0x1000\n0x2000\n|load 1000 load 2000
+	auto|address,kind\r\n0x1000,r\r\n0x2000,w\r\n|load 1000 store 2000
+	auto|I  1000,4\n L 2000,8\n|fetch 1000 load 2000
+	lackey|I  1000,4\n L 2000,8\n|fetch 1000 load 2000
+END
+{
+	printf '%s\0\0\0\0\0' "$mark"
+	head -c 56 /dev/zero
+} >"$dir/mark"
+gives 0 "$PAGESCOPE" import --from champsim "$dir/mark" -o "$dir/b.pst"
+gives 0 "$PAGESCOPE" dump "$dir/b.pst"
+grep -q 'fetch bfbbef ' "$dir/out" || complain "a record that begins like a mark: $(cat "$dir/out")"
+
+# What looks like a number and is none does not name a column
+printf -- '-5\n10\n' >"$dir/bad"
+gives 125 "$PAGESCOPE" import --from csv "$dir/bad" -o "$dir/b.pst"
+says "$dir/bad:1: the address is no number"
+
 # Bad lines, bad usage
 sed '100s/.*/rubbish/; 200s/,.*/,/' "$dir/few" >"$dir/bad"
 gives 125 "$PAGESCOPE" import "$dir/bad" -o "$dir/b.pst"

@@ -92,6 +92,8 @@ static const struct count full_counts[] = {
 	{ "walk.references", 1301000, "references" },
 	{ "walk.cycles", 45800000, "cycles" },
 	{ "walk.faulted.count", 1400, "walks" },
+	{ "walk.faulted.references", 1500, "references" },
+	{ "walk.faulted.cycles", 9000000, "cycles" },
 	{ "walk.latency.p50", 21, "cycles" },
 	{ "walk.latency.p90", 58, "cycles" },
 	{ "walk.latency.p99", 210, "cycles" },

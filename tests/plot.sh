@@ -99,6 +99,29 @@ while IFS= read -r line; do
 		complain "two tics with one label: $line"
 done <"$dir/tics"
 
+# A trace of five accesses: one column of the map, bars as wide as an access, a
+# mark at the right edge.  gnuplot draws no image of one column, halves whole
+# numbers down, and lets texts run out of the picture.
+printf 'I  04001000,3\n L 1ffeffe7e8,8\n S 1ffeffe7e0,8\nI  04001003,5\n M 0421c7cc,4\n' >"$dir/few"
+"$PAGESCOPE" replay "$dir/few" -o "$dir/few.json" || complain 'few: no replay'
+expect 0 'residency: nothing to plot' -o "$dir/few.plots" --format png,svg "$dir/few.json"
+[ "$(wc -l <"$dir/err")" -eq 1 ] || complain "few: gnuplot says $(cat "$dir/err")"
+[ "$(awk '!/^#/ { print $1 }' "$dir/few.plots/heatmap.dat" | sort -u | wc -l)" -eq 2 ] ||
+	complain 'few: an image of one column'
+[ "$(wc -c <"$dir/few.plots/heatmap.png")" -gt 18000 ] || complain 'few: an empty map'
+grep -q 'width/2\.)' "$dir/few.plots/faults.gp" || complain 'few: bars are not in the middle'
+grep -q '99 % at most.* right front' "$dir/few.plots/latency.gp" || complain 'few: a text leaves the picture'
+grep -q 'TLB misses, few on default' "$dir/few.plots/misses.svg" ||
+	complain 'few: no title'
+
+# The colours reach as far as the counts, of which there are more than rows
+"$PAGESCOPE" replay generate:uniform,n=300K,pages=4096 -o "$dir/uniform.json"
+expect 0 '' -o "$dir/uniform" --format svg --kind heatmap "$dir/uniform.json"
+awk '/^stats/ { seen = 1 } /^set yrange/ { exit !seen }' "$dir/uniform/heatmap.gp" ||
+	complain 'heatmap: the counts are cut to the range of rows'
+[ "$(grep '^set ytics' "$dir/uniform/heatmap.gp" | grep -o "'0x" | wc -l)" -ge 4 ] ||
+	complain 'heatmap: a long run has no tics'
+
 # The scripts run again by themselves, elsewhere too
 mkdir "$dir/again" && cp "$out"/*.gp "$out"/*.dat "$dir/again"
 for kind in $kinds; do
@@ -115,6 +138,8 @@ grep -qx '"L2 TLB" NaN NaN' "$dir/b/misses.dat" || complain 'blind: an unknown l
 	complain 'terminal: failed'
 grep -q 'TLB misses, gzip on skylake-sp' "$dir/out" || complain 'terminal: no title'
 [ "$(awk 'length > 80' "$dir/out" | wc -l)" -eq 0 ] || complain 'terminal: too wide'
+grep -q 'upwards: misses per 1,000 accesses' "$dir/out" || complain 'terminal: no unit'
+grep -q ' median [0-9]*; mean [0-9.]*; 99 % at most' "$dir/out" || complain 'terminal: no median'
 [ ! -e "$dir/plots" ] || complain 'terminal: left a directory'
 
 # A document must not make gnuplot run what its names say

@@ -49,6 +49,22 @@ same()
 	fi
 }
 
+# A trace of five accesses that came from elsewhere: its own name, rows for
+# accesses and not for parts of one, shares of one whole
+printf 'I  04001000,3\n L 1ffeffe7e8,8\n S 1ffeffe7e0,8\nI  04001003,5\n M 0421c7cc,4\n' >"$dir/few"
+(cd "$dir" && "$PAGESCOPE" replay few -o few.json) || complain 'few: no replay'
+"$PAGESCOPE" report "$dir/few.json" 2>&1 | same report-few.txt
+
+# One access, of which nobody says who made it
+printf ' L 1000,4\n' >"$dir/one"
+"$PAGESCOPE" replay "$dir/one" >"$dir/out"
+for said in '  1 access; how many instructions made it is not known.' \
+	'  Every access needs a page walk.' \
+	'  The kernel takes 1 minor page fault: anonymous, written first.'; do
+	grep -qxF "$said" "$dir/out" || complain "one: not said: $said"
+done
+grep -q 'The function' "$dir/out" && complain 'one: a function that is not known'
+
 for kind in full quiet empty blind bare; do
 	"$make_result" $kind "$dir/$kind.json" || exit 99
 	"$PAGESCOPE" report "$dir/$kind.json" 2>&1 | same report-$kind.txt
@@ -60,6 +76,13 @@ for kind in full quiet empty blind bare; do
 		cmp - "$dir/$kind.json" || complain "$kind: json is not the document"
 done
 full=$dir/full.json
+
+# A command that spans lines, and one with quotes: one line, as bash takes it
+sed "s|\"-9\", \"corpus of texts.tar\"|\"a\\\\nb\", \"it's\"|" "$dir/full.json" >"$dir/lines.json"
+"$PAGESCOPE" report "$dir/lines.json" >"$dir/out"
+[ "$(head -n 1 "$dir/out")" = "/usr/bin/gzip \$'a\\nb' 'it'\\''s' on skylake-sp" ] ||
+	complain "a command of lines: $(head -n 2 "$dir/out")"
+
 "$PAGESCOPE" report --top 2 "$full" | sed -n '/^Functions/,/^$/p' | same report-top.txt
 "$PAGESCOPE" report --format csv "$dir/blind.json" | same report-values.csv
 "$PAGESCOPE" report --format csv --table functions "$full" | same report-functions.csv

@@ -100,4 +100,25 @@ await gone $check
 wait $check 2>/dev/null
 status=$?
 [ $status -eq 143 ] || complain "the second SIGTERM: status $status, not 143"
+# Verbs that only read: info tells what it has counted, verify that it has not
+"$PAGESCOPE" info generate:uniform,n=100G >"$dir/out" 2>"$dir/err" &
+info=$!
+sleep 0.5
+kill -TERM $info
+wait $info
+[ $? -eq 3 ] || complain 'info, stopped: not status 3'
+grep -q 'stopped by a signal' "$dir/err" || complain "info, stopped: $(cat "$dir/err")"
+grep -qx 'complete  *no: not read to its end' "$dir/out" || complain "info, stopped: $(cat "$dir/out")"
+"$PAGESCOPE" import generate:uniform,n=1M -o "$dir/v.pst" || complain 'no trace to verify'
+# more often than can be verified until the signal comes
+for ((i = 0; i < 2000; i++)); do
+	traces[i]=$dir/v.pst
+done
+"$PAGESCOPE" verify "${traces[@]}" >"$dir/out" 2>"$dir/err" &
+verify=$!
+sleep 0.5
+kill -TERM $verify
+wait $verify
+[ $? -eq 3 ] || complain 'verify, stopped: not status 3'
+
 exit $failed

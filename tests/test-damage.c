@@ -159,7 +159,7 @@ cut(size_t bytes)
 	n = read_some(DAMAGED, false, &got);
 	recovered = read_some(DAMAGED, true, &recovering);
 	assert_true(recovered >= n);
-	if (!pst_verify(DAMAGED, &summary))
+	if (!pst_verify(DAMAGED, &summary, NULL))
 		assert_true(!summary.complete || bytes == file_bytes);
 	return got ? 0 : n;
 }
@@ -235,7 +235,7 @@ test_flipped_bits(void **state)
 			assert_int_equal(n, batches);
 		saved_batches += read_some(DAMAGED, true, &recovering);
 		/* Verify notices each one, or finds that nothing is lost. */
-		if (!pst_verify(DAMAGED, &summary))
+		if (!pst_verify(DAMAGED, &summary, NULL))
 			assert_int_equal(summary.accesses, accesses);
 	}
 	loud(saved);

@@ -4,6 +4,7 @@
  * by record, what is said of what got lost, and published counts of a storage
  * trace after a way through oracleGeneral and back.
  */
+#include "analyzer/fail.h"
 #include "tests/seen.h"
 
 #include <fcntl.h>
@@ -460,8 +461,8 @@ test_formats(void **state)
 	struct model *model;
 
 	(void)state;
-	assert_int_equal(exporter_open(&model, &wrong), -EINVAL);
-	assert_int_equal(exporter_open(&model, &unknown), -EINVAL);
+	assert_int_equal(exporter_open(&model, &wrong), -EUSAGE);
+	assert_int_equal(exporter_open(&model, &unknown), -EUSAGE);
 	assert_int_equal(exporter_open(&model, &nowhere), -ENOENT);
 }
 

@@ -2,6 +2,7 @@
 /*
  * Importers: what small files written here must come to, access by access.
  */
+#include "analyzer/fail.h"
 #include "tests/seen.h"
 
 static const struct what lackey = { .format = "lackey" };
@@ -285,11 +286,12 @@ test_formats(void **state)
 	struct what unknown = { "csv", "csv.colum=1" };
 
 	(void)state;
-	expect_error(import_text(&what, ""),
-		     "import: unknown format \"lacky\"; is it \"lackey\"?");
+	expect_error(
+		import_text(&what, ""),
+		"import: unknown format \"lacky\"; did you mean \"lackey\"?");
 	expect_error(import_text(&set, ""),
 		     "--set csv.column=1: lackey has no options");
-	assert_int_equal(import_text(&unknown, "").error, -EINVAL);
+	assert_int_equal(import_text(&unknown, "").error, -EUSAGE);
 	/* which column is not for us to guess */
 	assert_int_equal(import_text(&automatic, "1,2\n3,4\n").error, -EINVAL);
 	expect_error(import_text(&automatic, "hello\nworld\n"),

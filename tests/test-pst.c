@@ -255,7 +255,7 @@ round_trip(bool packed, unsigned threads)
 	assert_int_equal(read_prefix(FILE_NAME, &fed, &n, &events), 0);
 	assert_int_equal(n, fed.n);
 	assert_int_equal(events, fed.events);
-	assert_int_equal(pst_verify(FILE_NAME, &summary), 0);
+	assert_int_equal(pst_verify(FILE_NAME, &summary, NULL), 0);
 	assert_true(summary.complete);
 	assert_int_equal(summary.accesses, fed.n);
 	assert_int_equal(summary.kind[0] + summary.kind[1] + summary.kind[2] +
@@ -288,9 +288,9 @@ test_digest_ignores_threads(void **state)
 
 	(void)state;
 	write_trace(FILE_NAME, true, 0, &fed);
-	assert_int_equal(pst_verify(FILE_NAME, &one), 0);
+	assert_int_equal(pst_verify(FILE_NAME, &one, NULL), 0);
 	write_trace(FILE_NAME, true, 3, &fed);
-	assert_int_equal(pst_verify(FILE_NAME, &two), 0);
+	assert_int_equal(pst_verify(FILE_NAME, &two, NULL), 0);
 	fed_fini(&fed);
 	assert_string_equal(one.digest, two.digest);
 }
@@ -479,7 +479,7 @@ test_max_bytes(void **state)
 	assert_int_equal(error, -EFBIG);
 	assert_int_equal(writer->methods->finish(writer, NULL), -EFBIG);
 	model_close(writer);
-	assert_int_equal(pst_verify(FILE_NAME, &summary), 0);
+	assert_int_equal(pst_verify(FILE_NAME, &summary, NULL), 0);
 	assert_true(summary.accesses > 0);
 	batch_fini(&batch);
 	stream_close(stream);

@@ -24,8 +24,8 @@ find(const char *name)
 			return exporter_registry[n];
 	}
 	nearest = option_nearest(name, names, n);
-	fail(EINVAL, "export: unknown format \"%s\"%s%s%s", name,
-	     nearest ? "; is it \"" : "", nearest ? nearest : "",
+	fail(EUSAGE, "export: unknown format \"%s\"%s%s%s", name,
+	     nearest ? "; did you mean \"" : "", nearest ? nearest : "",
 	     nearest ? "\"?" : "");
 	return NULL;
 }
@@ -44,6 +44,7 @@ open_configured(struct model **out, const struct exporter_ops *ops,
 	error = option_init(ops->options, config);
 	for (; !error && assign && *assign; assign++)
 		error = option_assign(ops->options, config, "--set", *assign);
+	error = error == -EINVAL ? -EUSAGE : error;
 	setup->options = config;
 	if (!error)
 		error = ops->open(out, setup);
@@ -60,11 +61,11 @@ exporter_open(struct model **out, const struct exporter_request *request)
 	const struct exporter_ops *ops = find(request->format);
 
 	if (!ops)
-		return -EINVAL;
+		return -EUSAGE;
 	if (ops->options)
 		return open_configured(out, ops, request, &setup);
 	if (request->assign && *request->assign)
-		return fail(EINVAL, "--set %s: %s has no options",
+		return fail(EUSAGE, "--set %s: %s has no options",
 			    *request->assign, ops->name);
 	return ops->open(out, &setup);
 }

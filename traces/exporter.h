@@ -30,7 +30,7 @@ struct exporter_request {
 	const struct stream *stream;
 };
 
-/* 0 or a negative errno (said): -EINVAL for an unknown format or option. */
+/* 0 or a negative errno (said): -EUSAGE for an unknown format or option. */
 int exporter_open(struct model **out, const struct exporter_request *request);
 
 struct exporter_totals {

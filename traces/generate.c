@@ -20,11 +20,11 @@
 #define AT(field) offsetof(struct generate_config, field)
 static const struct option_row generate_rows[] = {
 	{ "n", OPTION_SIZE, AT(n), "1M", 0, 0, .unit = "accesses",
-	  .help = "how many (K, M, G are powers of two)" },
+	  .help = "how many; K, M, G are powers of two", .argument = "N" },
 	{ "pages", OPTION_SIZE, AT(pages), "262144", 1, 0x1p36, .unit = "pages",
 	  .help = "size of the region, in pages of 4 KiB" },
 	{ "seed", OPTION_SIZE, AT(seed), "1", 0, 0,
-	  .help = "of all that is random" },
+	  .help = "of all that is random", .argument = "N" },
 	{ "stride", OPTION_SIZE, AT(stride), "0", 0, 0x1p48, .unit = "bytes",
 	  .help = "of the sequential part; 0: the pattern's own" },
 	{ "s", OPTION_REAL, AT(s), "1", 0, 10,

@@ -369,6 +369,7 @@ csv_header(struct csv *csv, const char *line, const char *stop)
 	return csv->header == CSV_HEADER_AUTO &&
 	       csv_split(csv, line, stop, field) && address->bytes &&
 	       (unsigned char)(*address->start - '0') > 9 &&
+	       !memchr("-+.", *address->start, 3) &&
 	       !csv_number(csv->base, address, &unused);
 }
 

@@ -29,8 +29,8 @@ find(const char *name)
 			return importer_registry[n];
 	}
 	nearest = option_nearest(name, names, n);
-	fail(EINVAL, "import: unknown format \"%s\"%s%s%s", name,
-	     nearest ? "; is it \"" : "", nearest ? nearest : "",
+	fail(EUSAGE, "import: unknown format \"%s\"%s%s%s", name,
+	     nearest ? "; did you mean \"" : "", nearest ? nearest : "",
 	     nearest ? "\"?" : "");
 	return NULL;
 }
@@ -90,7 +90,7 @@ configure(const struct importer_ops *ops, const char *const *assign,
 
 	for (; !error && assign && *assign; assign++)
 		error = option_assign(ops->options, config, "--set", *assign);
-	return error;
+	return error == -EINVAL ? -EUSAGE : error;
 }
 
 static int
@@ -103,7 +103,7 @@ open_with(struct source **out, const struct importer_ops *ops,
 	if (!ops->options) {
 		if (request->assign && *request->assign) {
 			input_close(setup->input);
-			return fail(EINVAL, "--set %s: %s has no options",
+			return fail(EUSAGE, "--set %s: %s has no options",
 				    *request->assign, ops->name);
 		}
 		return ops->open(out, setup);
@@ -134,7 +134,7 @@ importer_open(struct source **out, const struct importer_request *request)
 
 	if (request->format && strcmp(request->format, "auto")) {
 		ops = find(request->format);
-		return ops ? open_with(out, ops, request, &setup) : -EINVAL;
+		return ops ? open_with(out, ops, request, &setup) : -EUSAGE;
 	}
 	error = input_open(&setup.input, request->paths[0]);
 	if (error)

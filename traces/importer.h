@@ -46,7 +46,7 @@ struct importer_request {
 /*
  * Open foreign traces as a source.  Recognition takes the format that the
  * start of the first file looks like most; on a tie the first of IMPORTERS.
- * 0 or a negative errno (said): -EINVAL for an unknown format or option.
+ * 0 or a negative errno (said): -EUSAGE for an unknown format or option.
  */
 int importer_open(struct source **out, const struct importer_request *request);
 

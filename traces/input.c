@@ -162,12 +162,31 @@ fill(struct input *input)
 	return 0;
 }
 
+/* A byte order mark of UTF-8, as some editors and spreadsheets write it */
+static bool
+has_mark(const char *start, size_t bytes)
+{
+	return bytes >= 3 && !memcmp(start, "\xef\xbb\xbf", 3);
+}
+
 static int
 give(struct input *input, const char *stop, const char **at, const char **end)
 {
 	*at = input->at;
 	*end = stop;
 	return 1;
+}
+
+/* Lines; before the first one there may be a mark. */
+static int
+give_lines(struct input *input, const char *stop, const char **at,
+	   const char **end)
+{
+	if (!input->taken && has_mark(input->at, (size_t)(stop - input->at))) {
+		input->at += 3;
+		input->taken = 3;
+	}
+	return give(input, stop, at, end);
 }
 
 /* Cut the line at `at`, which has no newline yet */
@@ -180,7 +199,7 @@ give_cut(struct input *input, const char **at, const char **end)
 	input->taken += (uint64_t)(input->filled - stop);
 	input->filled = stop;
 	input->dropping = true;
-	return give(input, stop, at, end);
+	return give_lines(input, stop, at, end);
 }
 
 int
@@ -193,7 +212,7 @@ input_lines(struct input *input, const char **at, const char **end)
 		int error;
 
 		if (newline)
-			return give(input, newline + 1, at, end);
+			return give_lines(input, newline + 1, at, end);
 		if (there > INPUT_LINE_MAX)
 			return give_cut(input, at, end);
 		input->searched = there;
@@ -202,7 +221,7 @@ input_lines(struct input *input, const char **at, const char **end)
 		if (input->end) {
 			*input->filled++ = '\n';
 			input->searched = 0;
-			return give(input, input->filled, at, end);
+			return give_lines(input, input->filled, at, end);
 		}
 		error = fill(input);
 		if (error)
@@ -260,6 +279,11 @@ input_peek(struct input *input, const char **start, size_t *bytes)
 		return input->error;
 	*start = input->at;
 	*bytes = (size_t)(input->filled - input->at);
+	/* in front of text only: a record may begin so */
+	if (has_mark(*start, *bytes) && !memchr(*start, '\0', *bytes)) {
+		*start += 3;
+		*bytes -= 3;
+	}
 	return 0;
 }
 

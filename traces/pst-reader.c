@@ -177,10 +177,10 @@ cut_off(struct pst_reader *reader, uint64_t section_offset)
 						 pst_input_left(
 							 &reader->input)));
 	warn("%s: incomplete: its recorder did not finish; %llu accesses in "
-	     "%llu whole blocks, what came after them is lost (%llu bytes of "
+	     "%llu whole block%s, what came after is lost (%llu bytes of "
 	     "it are in the file)",
 	     reader->input.path, (unsigned long long)reader->accesses,
-	     (unsigned long long)reader->blocks,
+	     (unsigned long long)reader->blocks, reader->blocks == 1 ? "" : "s",
 	     (unsigned long long)reader->lost_bytes);
 	return 0;
 }
@@ -451,6 +451,14 @@ read_head(struct pst_reader *reader)
 		return fail(EBADMSG, "%s: format version %u, this is for %u",
 			    reader->input.path, head[16] | head[17] << 8,
 			    PST_VERSION);
+	if (head[18] != 0x02 || head[19] != 0x01)
+		return fail(EBADMSG,
+			    "%s: byte 26: its byte order is not this one's "
+			    "(%02x %02x)",
+			    reader->input.path, head[18], head[19]);
+	if (get_u32(head + 20) != 4096)
+		return fail(EBADMSG, "%s: byte 28: pages of %u bytes, not 4096",
+			    reader->input.path, get_u32(head + 20));
 	checksum = get_u64(head + 24);
 	if (bytes < PST_HEAD_BYTES || bytes > PST_JSON_MAX)
 		return fail(EBADMSG, "%s: byte 4: a head of %u bytes",
@@ -571,7 +579,8 @@ check_totals(struct pst_reader *reader, struct pst_summary *summary)
 }
 
 int
-pst_verify(const char *path, struct pst_summary *summary)
+pst_verify(const char *path, struct pst_summary *summary,
+	   const volatile sig_atomic_t *stop)
 {
 	struct source *source;
 	struct pst_reader *reader;
@@ -589,9 +598,12 @@ pst_verify(const char *path, struct pst_summary *summary)
 	}
 	do
 		got = source_next(source, &batch);
-	while (got > 0);
+	while (got > 0 && !(stop && *stop));
 	pst_reader_summary(source, summary);
-	if (!got)
+	if (got > 0)
+		got = fail(EINTR, "%s: stopped by a signal, not verified",
+			   path);
+	else if (!got)
 		got = check_totals(reader, summary);
 	batch_fini(&batch);
 close:

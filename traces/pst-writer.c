@@ -406,7 +406,8 @@ stop_encoders(struct pst_writer *writer)
 static json_t *
 partial_totals_json(const struct pst_writer *writer)
 {
-	uint64_t accesses = 0, batches = 0, events = 0, end_ns = 0;
+	uint64_t accesses = 0, batches = 0, events = 0;
+	uint64_t end_ns = writer->start_ns;
 
 	for (size_t i = 0; i < writer->n_places; i++) {
 		accesses += writer->place[i].section.accesses;

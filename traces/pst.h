@@ -8,6 +8,8 @@
 #include "analyzer/model.h"
 #include "analyzer/source.h"
 
+#include <signal.h>
+
 #include <stdio.h>
 
 enum pst_effort {
@@ -56,8 +58,10 @@ int pst_reader_open(struct source **out, const char *path, bool recover);
 void pst_reader_summary(const struct source *reader,
 			struct pst_summary *summary);
 
-/* Read and check all of it; prints nothing.  0, or what is wrong (said). */
-int pst_verify(const char *path, struct pst_summary *summary);
+/* Read and check all of it; prints nothing.  0, or what is wrong (said);
+ * -EINTR (said) once *stop is set; stop may be NULL. */
+int pst_verify(const char *path, struct pst_summary *summary,
+	       const volatile sig_atomic_t *stop);
 
 /* Is this source a trace reader (so that it has a summary)? */
 bool pst_reader_is(const struct source *source);

@@ -312,6 +312,21 @@ put_recorded(const struct paging *paging, struct result *result)
 	return error;
 }
 
+/* Pages of the tables, and of their roots, which bytes leave out as the
+ * kernel's VmPTE does. */
+static int
+put_table_pages(const struct paging *paging, struct result *result,
+		uint64_t tables, bool ended)
+{
+	uint64_t pages = tables / PAGE_BYTES;
+
+	if (ended)
+		pages += tables > 0;
+	for (size_t i = 0; !ended && i < paging->spaces; i++)
+		pages += paging->space[i] && paging->space[i]->table_bytes;
+	return result_count(result, "table.pages", pages, "pages");
+}
+
 static int
 put_footprint(const struct paging *paging, struct result *result)
 {
@@ -324,6 +339,8 @@ put_footprint(const struct paging *paging, struct result *result)
 	if (!error)
 		error = result_count(result, "table.bytes.peak",
 				     paging->table_peak, "bytes");
+	if (!error)
+		error = put_table_pages(paging, result, tables, ended);
 	if (!error && paging->large_pages)
 		error = result_absent(result, "footprint.pages",
 				      "large pages hide which 4K pages are "
