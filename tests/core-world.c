@@ -68,6 +68,8 @@ world_fault(void *context, uint32_t space, uint64_t address,
 	(void)position;
 	if (++world->faults % 256 == 0 && world->turmoil)
 		disturb(world, space);
+	if (world->taken_away)
+		world_invalidate(world, space, world->taken_away, 4096);
 	world_invalidate(world, space, start, UINT64_C(1) << shift);
 	*mapping = (struct mapping){ .frame = UINT64_C(1) << 43 | start,
 				     .shift = (uint8_t)shift,
@@ -97,7 +99,8 @@ world_missed(void *context, const struct core_misses *misses)
 		world->trail =
 			(world->trail ^ misses->address[i] ^
 			 misses->position[i] << 44 ^
-			 (uint64_t)misses->site[i] << 24 ^ misses->walked[i]) *
+			 (uint64_t)misses->site[i] << 24 ^
+			 (uint64_t)misses->cycles[i] << 1 ^ misses->walked[i]) *
 			UINT64_C(0x9e3779b97f4a7c15);
 	}
 }

@@ -28,7 +28,8 @@ struct world {
 	struct table *table[SPACES];
 	struct core core;
 	struct plain_core *twin; /* NULL: none keeps up */
-	bool turmoil;		 /* faults change other pages too */
+	uint64_t taken_away; /* page whose entries go at each fault; 0: none */
+	bool turmoil;	     /* faults change other pages too */
 	uint64_t faults, missed, walked;
 	uint64_t trail; /* of what missed and when */
 	struct stream *stream;

@@ -93,6 +93,24 @@ for ways in 1 2 3 5 8 13 21; do
 	before=$now
 done
 
+# Walks past the caches cost the memory's 200 cycles a reference, whether there
+# are caches or not, and leave none in them
+none=generate:mix,n=200K,pages=9000,seed=3
+replay none.json "$none" --set cache.walks=none
+replay bare.json "$none" --set cache.l1d.size=0 --set cache.l1i.size=0 \
+	--set cache.l2.size=0 --set cache.l3.size=0
+replay data.json "$none" --set cache.walks=none --set cache.data=yes
+for name in walk.count walk.cycles walk.latency.p50 walk.latency.max \
+	walk.faulted.cycles memory.walk.references; do
+	is bare.json $name "$(get $name none.json)"
+	is data.json $name "$(get $name none.json)"
+done
+is none.json walk.cycles $((200 * $(get walk.references none.json)))
+is none.json cache.l2.accesses 0
+is data.json cache.l1d.walk.accesses 0
+replay l1d.json "$none"
+is l1d.json walk.references "$(get walk.references none.json)"
+
 # Published misses of a real request stream, one page a block
 if [ -f "$data/cloudphysics.csv.gz" ]; then
 	zcat "$data/cloudphysics.csv.gz" |

@@ -50,6 +50,9 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 	cache_open(&plain->cache[0][PLACE_L2], &caches->l2);
 	cache_open(&plain->cache[0][PLACE_L3], &caches->l3);
 	plain->memory_latency = (unsigned)caches->memory.latency;
+	plain->walks_at = caches->levels.walks < 2
+				  ? (unsigned)caches->levels.walks
+				  : PLACE_MEMORY;
 	plain->data_cached = config->data_cached;
 }
 
@@ -86,10 +89,10 @@ cache_line(struct plain_cache *cache, uint64_t physical)
 }
 
 static enum hierarchy_place
-refer(struct plain_core *plain, uint64_t physical, bool fetch,
+refer(struct plain_core *plain, uint64_t physical, unsigned first, bool fetch,
       unsigned *latency)
 {
-	for (unsigned i = PLACE_L1; i < PLACE_MEMORY; i++) {
+	for (unsigned i = first; i < PLACE_MEMORY; i++) {
 		struct plain_cache *cache =
 			&plain->cache[fetch && i == PLACE_L1][i];
 
@@ -238,13 +241,13 @@ walk(struct plain_core *plain, struct table *table, uint32_t space,
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
 	unsigned n = table->ops->walk(table, address, references, mapping);
-	unsigned cycles = 0;
+	unsigned cycles = 0, first = plain->walks_at;
 
 	for (unsigned i = saved(plain, table, space, address); i < n; i++) {
 		unsigned level = references[i].level, latency;
 
-		plain->found[level][refer(plain, references[i].address, false,
-					  &latency)]++;
+		plain->found[level][refer(plain, references[i].address, first,
+					  false, &latency)]++;
 		plain->references++;
 		cycles += latency;
 		if (i + 1 < n)
@@ -324,6 +327,6 @@ plain_core_page(struct plain_core *plain, struct table *table,
 		   (address & ((UINT64_C(1) << mapping.shift) - 1));
 	for (line = physical >> shift; line <= (physical + bytes - 1) >> shift;
 	     line++)
-		plain->data_found[refer(plain, line << shift,
+		plain->data_found[refer(plain, line << shift, PLACE_L1,
 					kind == SITE_FETCH, &latency)]++;
 }

@@ -39,6 +39,7 @@ struct plain_core {
 	struct plain_array l1[2][3], l2[2], pwc[PWC_LEVELS];
 	struct plain_cache cache[2][3]; /* [fetch][level]; L2, L3 in [0] */
 	unsigned memory_latency;
+	unsigned walks_at; /* enum hierarchy_place: where walks enter */
 	bool data_cached;
 
 	uint64_t l1_misses[2], l2_hits[2], l2_misses[2], walks, references;

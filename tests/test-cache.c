@@ -375,6 +375,48 @@ test_walks_may_enter_at_l2(void **state)
 	hierarchy_close(hierarchy);
 }
 
+/* One by one and many together, with data between them. */
+static void
+test_walks_may_enter_no_cache(void **state)
+{
+	static struct hierarchy_queue queue;
+	struct hierarchy_config config = small_hierarchy(CACHE_LRU);
+	struct hierarchy *each, *all;
+
+	(void)state;
+	config.levels.walks = 2;
+	assert_int_equal(hierarchy_open(&each, &config), 0);
+	assert_int_equal(hierarchy_open(&all, &config), 0);
+	queue.data = true;
+	for (queue.n = 0; queue.n < 60; queue.n++) {
+		bool walk = queue.n % 3 == 0;
+
+		queue.physical[queue.n] = queue.n % 7 * 640;
+		queue.use[queue.n] = walk ? USE_WALK : USE_LOAD;
+	}
+	hierarchy_run(all, &queue);
+	for (unsigned i = 0; i < queue.n; i++) {
+		enum hierarchy_place place;
+		unsigned cycles = hierarchy_access(each, queue.physical[i],
+						   queue.use[i], &place);
+
+		assert_int_equal(place, queue.place[i]);
+		if (queue.use[i] != USE_WALK)
+			continue;
+		assert_int_equal(place, PLACE_MEMORY);
+		assert_int_equal(cycles, 200);
+	}
+	assert_memory_equal(each->accesses, all->accesses,
+			    sizeof(all->accesses));
+	assert_int_equal(all->accesses[PLACE_MEMORY][USE_WALK], 20);
+	assert_int_equal(all->accesses[PLACE_L1][USE_WALK] +
+				 all->accesses[PLACE_L2][USE_WALK] +
+				 all->accesses[PLACE_L3][USE_WALK],
+			 0);
+	hierarchy_close(each);
+	hierarchy_close(all);
+}
+
 /* Inclusive: nothing is in L1 or L2 that is not in L3. */
 static void
 test_inclusive_levels_include(void **state)
@@ -471,6 +513,7 @@ main(void)
 		cmocka_unit_test(test_a_run_is_uses_one_by_one),
 		cmocka_unit_test(test_levels_add_up),
 		cmocka_unit_test(test_walks_may_enter_at_l2),
+		cmocka_unit_test(test_walks_may_enter_no_cache),
 		cmocka_unit_test(test_inclusive_levels_include),
 	};
 

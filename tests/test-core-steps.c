@@ -239,10 +239,80 @@ steps_equal_columns(void **state)
 	assert_int_equal(taken, 12 * 2 * SHAPES);
 }
 
+/* One step with these pages for roots. */
+static void
+feed_roots(struct world *world, uint32_t number, const uint64_t *page)
+{
+	struct batch *batch = &world->batch;
+	struct core_pass pass;
+
+	batch_reset(batch);
+	batch->packed = true;
+	batch->step[batch->n_steps++] = number;
+	for (unsigned i = 0; i < 4; i++)
+		batch->root[batch->n_roots++] = page[i] << 12;
+	batch->n = 5;
+	core_set_heavy(&world->core, false);
+	core_switch(&world->core, 0, world->table[0]);
+	assert_int_equal(core_pass_begin(&world->core, &pass, world->stream,
+					 batch),
+			 0);
+	assert_int_equal(pass.stepwise, !world->core.plain);
+	assert_int_equal(core_pass_feed(&world->core, &pass, 5), 0);
+}
+
+/*
+ * A fault takes the page of a group away that was there when its step began:
+ * those of the other groups were used last by what of them came before, not by
+ * their first accesses.
+ */
+static void
+opened_groups_are_stamped_by_their_last(void **state)
+{
+	static const uint64_t there[] = { 16, 32, 48, 16 };
+	static const uint64_t faults[] = { 16, 32, 48, 64 };
+	static struct world worlds[2];
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct core_config config = config_of(lru, k);
+
+		for (unsigned i = 0; i < 2; i++) {
+			struct world *world = &worlds[i];
+			struct shape_access access[5] = {
+				{ .slot = 1 }, { .slot = 2 }, { .slot = 3 },
+				{ .slot = 1 }, { .slot = 4 },
+			};
+			struct step step = { .n_accesses = 5, .n_slots = 4 };
+			uint32_t number;
+
+			config.plain = i;
+			world_open(world, &config, false);
+			for (unsigned j = 0; j < 5; j++)
+				access[j].ref = world->site[1];
+			assert_int_equal(stream_shape_add(world->stream, access,
+							  5, 4, &step.shape),
+					 0);
+			assert_int_equal(stream_step_add(world->stream, &step,
+							 &number),
+					 0);
+			feed_roots(world, number, there);
+			world->taken_away = UINT64_C(48) << 12;
+			feed_roots(world, number, faults);
+			assert_int_equal(world->faults, 4);
+		}
+		first_levels_equal(&worlds[0].core, &worlds[1].core);
+		worlds_equal(&worlds[0], &worlds[1]);
+		world_close(&worlds[0]);
+		world_close(&worlds[1]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opened_groups_are_stamped_by_their_last),
 		cmocka_unit_test(steps_equal_columns),
 	};
 

@@ -231,6 +231,18 @@ fill_heavy(struct world *world, uint64_t *random, enum mix mix, uint64_t pages)
 	}
 }
 
+static const struct hierarchy_config no_caches = { .memory = { .latency = 9 } };
+
+/* Walks through caches; data too; no caches; data, but no walks. */
+static void
+set_caches(unsigned kind, struct core_config *config,
+	   struct hierarchy_config *caches)
+{
+	*caches = kind == 2 ? no_caches : small_caches;
+	caches->levels.walks = kind == 3 ? 2 : 0;
+	config->data_cached = kind & 1;
+}
+
 /*
  * Where most accesses miss: the loop for it, the queue of walks and data, and
  * what ends them in mid-batch: faults that split, unmap and protect others.
@@ -241,15 +253,17 @@ heavy_batches_equal_their_twin(void **state)
 	static struct world real, slow;
 
 	(void)state;
-	for (unsigned k = 0; k < 4 * 2 * MIXES; k++) {
+	for (unsigned k = 0; k < 4 * 4 * MIXES; k++) {
 		struct core_config config = config_of(lru, k % 4);
+		struct hierarchy_config caches;
 		enum mix mix = k / 4 % MIXES;
 		uint64_t random = 815 + k;
 		unsigned heavy = 0;
 
-		config.data_cached = k / 4 / MIXES;
-		world_open_with(&real, &config, &small_caches, false);
-		world_open_with(&slow, &config, &small_caches, true);
+		set_caches(k / 4 / MIXES, &config, &caches);
+		world_open_with(&real, &config, &caches, false);
+		world_open_with(&slow, &config, &caches, true);
+		assert_int_equal(real.core.flat, k / 4 / MIXES == 2);
 		if ((k + k / 4 + k / 4 / MIXES) & 1)
 			forgo_vectors(&real.core, k & 2);
 		real.turmoil = slow.turmoil = true;
@@ -286,7 +300,8 @@ heavy_batches_equal_plain_ones(void **state)
 	for (unsigned k = 0; k < 48; k++) {
 		struct core_config config =
 			config_of(policies[k % 4], k / 4 % 2);
-		struct hierarchy_config caches = small_caches;
+		struct hierarchy_config caches =
+			k % 7 == 3 ? no_caches : small_caches;
 		uint64_t random = 4242 + k;
 
 		if (k % 4 == 3 && config.tlb[CORE_L2].ways == 12)
@@ -296,7 +311,8 @@ heavy_batches_equal_plain_ones(void **state)
 		caches.l2.replacement = k / 6 % 4;
 		caches.l3.replacement = (k / 6 + 2) % 3;
 		caches.levels.inclusive = k % 4 == 3;
-		caches.levels.walks = k % 5 == 0;
+		caches.levels.walks = k % 5 % 3;
+		config.walker.overhead = 3 * (k & 1);
 		world_open_with(&heavy, &config, &caches, false);
 		if (k / 24)
 			forgo_vectors(&heavy.core, k & 2);
@@ -316,6 +332,7 @@ heavy_batches_equal_plain_ones(void **state)
 						 0);
 			}
 			assert_true(heavy.core.heavy && !plain.core.heavy);
+			assert_int_equal(heavy.trail, plain.trail);
 		}
 		for (unsigned side = 0; side < 2; side++)
 			heavy.core.counts.l1_large[side][0] =

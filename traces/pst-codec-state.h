@@ -6,6 +6,7 @@
  *	follower[n]      the step that came after it last time
  *	guess[65536]     the step that came after this hash of recent steps
  *	slot[n]          32 bytes each: what a root of a shape did last
+ *	access[n]        the one access that it is for, where all have one
  */
 #ifndef TRACES_PST_CODEC_STATE_H
 #define TRACES_PST_CODEC_STATE_H
@@ -42,6 +43,12 @@ struct codec_step {
 	uint16_t n_accesses; /* GUARDED: the roots must tell */
 };
 
+/* What a slot's root is for, where each access has a root of its own. */
+struct codec_access {
+	uint64_t displacement;
+	uint32_t ref;
+};
+
 /* Slots of a step are written to due[] so many at a time, whether it has them
  * or not, so there is room behind the last. */
 #define FLAG_GROUP 8
@@ -55,6 +62,8 @@ struct codec {
 	uint32_t n_shapes, shape_room;
 	struct slot *slot;
 	uint32_t n_slots, slot_room;
+	bool own_roots; /* do all accesses of all shapes have one of their own? */
+	struct codec_access *access; /* owned: [slot_room] if they do */
 	uint32_t guess[1u << GUESS_BITS];
 
 	/* decoding */

@@ -18,6 +18,7 @@ codec_open(struct codec **out, const struct stream *stream)
 	if (!codec)
 		return fail(ENOMEM, "trace codec: no memory");
 	codec->stream = stream;
+	codec->own_roots = true;
 	for (uint32_t flags = 0; flags < 1u << FLAG_SLOTS; flags++)
 		for (uint32_t j = 0; j < FLAG_GROUP; j++)
 			codec->flag_row[flags][j] =
@@ -35,6 +36,7 @@ codec_close(struct codec *codec)
 	free(codec->follower);
 	free(codec->shape_slot);
 	free(codec->slot);
+	free(codec->access);
 	free(codec);
 }
 
@@ -58,10 +60,52 @@ grow(void *array, uint32_t *room, uint32_t n, size_t entry_bytes)
 	return 0;
 }
 
+/* Is access j root j and a displacement, for all j? */
+static bool
+has_own_roots(const struct shape *shape)
+{
+	for (unsigned j = 0; j < shape->n_accesses; j++)
+		if (shape->access[j].slot != j + 1)
+			return false;
+	return shape->n_slots == shape->n_accesses && !shape->guarded;
+}
+
+static int
+grow_slots(struct codec *codec)
+{
+	uint32_t room = codec->slot_room;
+	int error = grow(&codec->slot, &codec->slot_room, codec->n_slots,
+			 sizeof(*codec->slot));
+
+	if (!error && codec->own_roots)
+		return grow(&codec->access, &room, codec->n_slots,
+			    sizeof(*codec->access));
+	free(codec->access);
+	codec->access = NULL;
+	return error;
+}
+
+/* Of shapes from number `first` on. */
+static void
+learn_accesses(struct codec *codec, uint32_t first)
+{
+	for (uint32_t i = first; codec->own_roots && i < codec->n_shapes; i++) {
+		const struct shape *shape = stream_shape(codec->stream, i);
+		struct codec_access *access =
+			&codec->access[codec->shape_slot[i]];
+
+		for (unsigned j = 0; j < shape->n_slots; j++)
+			access[j] = (struct codec_access){
+				(uint64_t)shape->access[j].displacement,
+				shape->access[j].ref
+			};
+	}
+}
+
 static int
 learn_shapes(struct codec *codec)
 {
-	uint32_t n = stream_shapes(codec->stream);
+	uint32_t n = stream_shapes(codec->stream), first = codec->n_shapes;
 	int error = grow(&codec->shape_slot, &codec->shape_room, n,
 			 sizeof(*codec->shape_slot));
 
@@ -73,12 +117,15 @@ learn_shapes(struct codec *codec)
 
 		codec->shape_slot[codec->n_shapes] = codec->n_slots;
 		codec->n_slots += shape->n_slots;
+		codec->own_roots &= has_own_roots(shape);
 	}
 	if (codec->n_slots > SLOTS_MAX - SHAPE_SLOTS_MAX)
 		return fail(ENOSPC, "trace codec: more than %u roots of shapes",
 			    SLOTS_MAX);
-	return grow(&codec->slot, &codec->slot_room, codec->n_slots,
-		    sizeof(*codec->slot));
+	error = grow_slots(codec);
+	if (!error)
+		learn_accesses(codec, first);
+	return error;
 }
 
 static int

@@ -74,7 +74,7 @@ void codec_decode_begin(struct codec *codec,
 
 /*
  * Decode n_steps steps, of n accesses, into the empty batch, packed; columns are
- * not made.  0, or -EBADMSG (unsaid): the bytes are not what an encoder writes,
+ * made only where they cost next to nothing.  0, or -EBADMSG (unsaid): the bytes are not what an encoder writes,
  * or more than a batch holds.
  */
 int codec_decode(struct codec *codec, size_t n_steps, uint32_t n,

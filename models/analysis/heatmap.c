@@ -11,7 +11,7 @@
 #define FIRST_TIME_SHIFT   12u /* 4096 accesses */
 #define BUCKETS		   (4 * HEATMAP_REGIONS)
 #define RECENT		   256u
-#define NO_ROW		   UINT32_MAX
+#define NO_REGION	   UINT64_MAX
 
 struct cell {
 	uint64_t misses, walks;
@@ -42,7 +42,7 @@ static void
 forget_recent(struct heatmap *heatmap)
 {
 	for (uint32_t i = 0; i < RECENT; i++)
-		heatmap->recent[i].row = NO_ROW;
+		heatmap->recent[i].number = NO_REGION;
 }
 
 int
@@ -165,6 +165,42 @@ find_row(struct heatmap *heatmap, uint32_t space, uint64_t address)
 	}
 }
 
+/* How many of these misses are in the same column of time as the first? */
+static unsigned
+same_time(const struct heatmap *heatmap, unsigned n, const uint64_t *position)
+{
+	uint64_t time = *position >> heatmap->time_shift;
+
+	if (likely(position[n - 1] >> heatmap->time_shift == time))
+		return n;
+	for (n = 1; position[n] >> heatmap->time_shift == time;)
+		n++;
+	return n;
+}
+
+/* Misses of one column of time. */
+static void
+add_at(struct heatmap *heatmap, uint32_t space, unsigned n,
+       const uint64_t *address, uint64_t time, const bool *walked)
+{
+	struct cell *cell = heatmap->cell[time];
+	unsigned shift = heatmap->region_shift;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t number = address[i] >> shift;
+		const struct recent *recent = &heatmap->recent[number % RECENT];
+		uint32_t row = recent->row;
+
+		if (unlikely(recent->number != number ||
+			     recent->space != space)) {
+			row = find_row(heatmap, space, address[i]);
+			shift = heatmap->region_shift;
+		}
+		cell[row].misses++;
+		cell[row].walks += walked[i];
+	}
+}
+
 void
 heatmap_add(struct heatmap *heatmap, uint32_t space, unsigned n,
 	    const uint64_t *address, const uint64_t *position,
@@ -173,18 +209,15 @@ heatmap_add(struct heatmap *heatmap, uint32_t space, unsigned n,
 	while (n && unlikely(position[n - 1] >> heatmap->time_shift >=
 			     HEATMAP_TIMES))
 		merge_times(heatmap);
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t number = address[i] >> heatmap->region_shift;
-		const struct recent *recent = &heatmap->recent[number % RECENT];
-		uint32_t row = recent->row;
-		struct cell *cell;
+	while (n) {
+		unsigned same = same_time(heatmap, n, position);
 
-		if (unlikely(recent->number != number ||
-			     recent->space != space || row == NO_ROW))
-			row = find_row(heatmap, space, address[i]);
-		cell = &heatmap->cell[position[i] >> heatmap->time_shift][row];
-		cell->misses++;
-		cell->walks += walked[i];
+		add_at(heatmap, space, same, address,
+		       *position >> heatmap->time_shift, walked);
+		address += same;
+		position += same;
+		walked += same;
+		n -= same;
 	}
 }
 

@@ -22,7 +22,7 @@ struct timeline {
 	struct timeline_series *rows;	      /* owned */
 	struct cell *cell;		      /* owned: [bins][n] */
 	size_t n, bins;
-	uint64_t width; /* accesses a bin */
+	unsigned shift; /* log2 of the accesses in a bin */
 };
 
 int
@@ -36,7 +36,6 @@ timeline_open(struct timeline **out, const struct timeline_series *series,
 		return fail(ENOMEM, "timeline: out of memory");
 	timeline->n = n;
 	timeline->bins = bins ? bins : TIMELINE_BINS;
-	timeline->width = 1;
 	timeline->rows = calloc(n, sizeof(*timeline->rows));
 	timeline->cell = calloc(timeline->bins * n, sizeof(*timeline->cell));
 	if (!timeline->rows || !timeline->cell) {
@@ -80,15 +79,15 @@ halve(struct timeline *timeline)
 	}
 	memset(timeline->cell + half * n, 0,
 	       half * n * sizeof(*timeline->cell));
-	timeline->width *= 2;
+	timeline->shift++;
 }
 
 static struct cell *
 cell_now(struct timeline *timeline, size_t series, uint64_t now)
 {
-	while (now / timeline->width >= timeline->bins)
+	while (now >> timeline->shift >= timeline->bins)
 		halve(timeline);
-	return &timeline->cell[now / timeline->width * timeline->n + series];
+	return &timeline->cell[(now >> timeline->shift) * timeline->n + series];
 }
 
 void
@@ -148,14 +147,14 @@ timeline_finish(const struct timeline *timeline, uint64_t end,
 	for (size_t b = 0; !error && b < timeline->bins; b++) {
 		const struct cell *cell = &timeline->cell[b * timeline->n];
 
-		if (b * timeline->width >= end && b > 0)
+		if (b << timeline->shift >= end && b > 0)
 			break;
 		for (size_t s = 0; s < timeline->n; s++)
 			if (timeline->series[s].kind == TIMELINE_COUNTER ||
 			    cell[s].set)
 				level[s] = cell[s].value;
 		error = timeline_row(timeline, result, name,
-				     b * timeline->width, level);
+				     b << timeline->shift, level);
 	}
 	return error;
 }

@@ -15,7 +15,9 @@
 
 #define RUN_WORTH 8 /* fewer references than that are made one by one */
 
-static const char *const walk_levels[] = { "l1d", "l2", NULL };
+static const enum hierarchy_place walk_places[] = { PLACE_L1, PLACE_L2,
+						    PLACE_MEMORY };
+static const char *const walk_levels[] = { "l1d", "l2", "none", NULL };
 
 const struct option_row levels_rows[] = {
 	{ .name = "inclusive",
@@ -28,7 +30,8 @@ const struct option_row levels_rows[] = {
 	  .offset = offsetof(struct levels_config, walks),
 	  .fallback = "l1d",
 	  .choices = walk_levels,
-	  .help = "The first cache that page-walk references look into" },
+	  .help = "The first cache that page-walk references look into; none: "
+		  "each goes to memory" },
 	{ 0 },
 };
 
@@ -69,7 +72,7 @@ hierarchy_open(struct hierarchy **out, const struct hierarchy_config *config)
 	hierarchy->memory_latency = (unsigned)config->memory.latency;
 	hierarchy->inclusive =
 		config->levels.inclusive && config->l3.size_bytes;
-	hierarchy->walks_at_l2 = config->levels.walks == 1;
+	hierarchy->walks_at = walk_places[config->levels.walks];
 	*out = hierarchy;
 	return 0;
 }
@@ -115,7 +118,7 @@ hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
 		&hierarchy->l2,
 		&hierarchy->l3,
 	};
-	unsigned first = use == USE_WALK && hierarchy->walks_at_l2;
+	unsigned first = use == USE_WALK ? hierarchy->walks_at : PLACE_L1;
 
 	for (unsigned i = first; i < ARRAY_SIZE(level); i++) {
 		struct cache *cache = level[i];
@@ -173,15 +176,17 @@ run_level(struct hierarchy *hierarchy, struct hierarchy_queue *queue,
 
 /*
  * Through the first level: data and fetches each through their own cache,
- * walks through that of data unless they enter below.  Lists what goes on.
+ * walks through that of data unless they enter below.  Lists what goes on,
+ * but for walks that need not.
  */
 static unsigned
 run_first(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 {
 	uint16_t *list = queue->list[0], *fetches = queue->list[1];
+	enum hierarchy_place walks_at = hierarchy->walks_at;
 	unsigned n = 0, m = 0, all = queue->n;
 
-	if (!queue->data && !hierarchy->walks_at_l2) {
+	if (!queue->data && walks_at == PLACE_L1) {
 		for (unsigned i = 0; i < all; i++) {
 			list[i] = (uint16_t)i;
 			queue->place[i] = PLACE_L2;
@@ -191,9 +196,9 @@ run_first(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 	}
 	for (unsigned i = 0; i < all; i++) {
 		enum hierarchy_use use = queue->use[i];
-		bool below = use == USE_WALK && hierarchy->walks_at_l2;
+		bool below = use == USE_WALK && walks_at != PLACE_L1;
 
-		queue->place[i] = PLACE_L2;
+		queue->place[i] = (uint8_t)(below ? walks_at : PLACE_L2);
 		list[n] = fetches[m] = (uint16_t)i;
 		m += use == USE_FETCH;
 		n += use != USE_FETCH && !below;
@@ -209,8 +214,11 @@ run_first(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 		queue->place[fetches[i]] = PLACE_L2;
 	n = 0;
 	for (unsigned i = 0; i < all; i++) {
+		bool below = queue->place[i] == PLACE_MEMORY;
+
 		list[n] = (uint16_t)i;
-		n += queue->place[i] != PLACE_L1;
+		n += queue->place[i] == PLACE_L2;
+		hierarchy->accesses[PLACE_MEMORY][USE_WALK] += below;
 	}
 	return n;
 }

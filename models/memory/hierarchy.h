@@ -10,7 +10,7 @@
  * A level of size 0 is left out.  A line is filled into every level that
  * missed.  Latencies are from the start of the reference: one found in L2
  * costs the L2's latency, not the sum.  Stores allocate; write-backs are not
- * counted.
+ * counted.  Walks may enter at L2, or go to memory at once.
  */
 #ifndef MODELS_MEMORY_HIERARCHY_H
 #define MODELS_MEMORY_HIERARCHY_H
@@ -38,7 +38,7 @@ enum hierarchy_use {
 /* How the levels stand together; prefix "cache". */
 struct levels_config {
 	bool inclusive; /* a line leaving L3 leaves L1 and L2 too */
-	int walks;	/* walk references enter at 0: L1d, 1: L2 */
+	int walks;	/* walk references enter at 0: L1d, 1: L2, 2: memory */
 };
 extern const struct option_row levels_rows[];
 
@@ -61,7 +61,8 @@ struct hierarchy_config {
 struct hierarchy {
 	struct cache l1d, l1i, l2, l3;
 	unsigned memory_latency;
-	bool inclusive, walks_at_l2;
+	bool inclusive;
+	enum hierarchy_place walks_at; /* the first that they look into */
 	/* references that came to a level, and those it did not have */
 	uint64_t accesses[PLACES][USES];
 	uint64_t misses[PLACES][USES];
@@ -90,7 +91,7 @@ hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
 	uint64_t line = physical >> l1->line_shift;
 
 	if (likely(l1->recent &&
-		   (use != USE_WALK || !hierarchy->walks_at_l2)) &&
+		   (use != USE_WALK || hierarchy->walks_at == PLACE_L1)) &&
 	    l1->recent[line & l1->set_mask] == line) {
 		hierarchy->accesses[PLACE_L1][use]++;
 		*place = PLACE_L1;
@@ -122,6 +123,16 @@ struct hierarchy_queue {
  * places as by hierarchy_access one by one.  n stays.
  */
 void hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue);
+
+/* All references of walks go to memory? */
+static inline bool
+hierarchy_walks_uncached(const struct hierarchy *hierarchy)
+{
+	return hierarchy->walks_at == PLACE_MEMORY ||
+	       !((cache_exists(&hierarchy->l1d) &&
+		  hierarchy->walks_at == PLACE_L1) ||
+		 cache_exists(&hierarchy->l2) || cache_exists(&hierarchy->l3));
+}
 
 /* What a reference costs that a walk finds there. */
 static inline unsigned

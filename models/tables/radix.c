@@ -384,6 +384,29 @@ set_accessed(uint64_t *entry)
 	return true;
 }
 
+/* Only set the accessed bits.  What was looked for may have got its own since,
+ * by a walk before in the list. */
+static void
+touch_looked(struct table_walks *walks)
+{
+	const uint64_t *page = walks->looks.page;
+	const uint16_t *list = walks->list;
+	uint64_t all = ACCESSED;
+	unsigned n_first = 0;
+
+	for (unsigned k = 0; k < walks->n; k++)
+		all &= page[list[k]];
+	for (unsigned k = 0; unlikely(!all) && k < walks->n; k++) {
+		unsigned j = list[k], level = TABLE_CODE(page[j]) + 1;
+		struct node *node = walks->looks.at[j];
+
+		if (set_accessed(
+			    &node->entry[index_at(walks->address[j], level)]))
+			walks->first[n_first++] = (uint16_t)j;
+	}
+	walks->n_first = n_first;
+}
+
 static unsigned
 radix_walk_looked(struct table *table, struct table_walks *walks)
 {
@@ -396,6 +419,10 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 	unsigned all = 0, n_first = 0, n_walks = walks->n;
 
 	(void)table;
+	if (!reference) {
+		touch_looked(walks);
+		return 0;
+	}
 	for (unsigned k = 0; k < n_walks; k++) {
 		unsigned j = list[k], n = from[j], code = TABLE_CODE(page[j]);
 		struct node *node = at[j];

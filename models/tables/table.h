@@ -51,7 +51,7 @@ struct table_walks {
 	const uint8_t *from;	  /* [j] level to begin at */
 	const uint16_t *list;
 	unsigned n;
-	/* out: */
+	/* out; reference NULL: only `first` is wanted */
 	uint64_t *reference; /* of one walk after the other */
 	uint8_t *level;	     /* of each reference */
 	uint8_t *references; /* [j] their number */

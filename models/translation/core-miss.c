@@ -129,6 +129,8 @@ add_costs(struct core *core)
 	struct core_misses *misses = &pending->misses;
 	uint32_t overhead = (uint32_t)core->walker.overhead;
 
+	if (core->flat)
+		return;
 	pending->cost[0] = 0;
 	if (pending->queue.n) {
 		hierarchy_run(core->hierarchy, &pending->queue);
@@ -163,7 +165,8 @@ core_settle(struct core *core)
 		site->l1_misses++;
 		site->walks += walked;
 		site->cycles += misses->cycles[i];
-		if (unlikely(walker_count(&core->walker, misses->cycles[i],
+		if (!core->flat &&
+		    unlikely(walker_count(&core->walker, misses->cycles[i],
 					  walked)))
 			core->error = -ENOMEM;
 	}
@@ -200,12 +203,17 @@ fault(struct core *core, const struct core_page *page,
       struct mapping *mapping)
 {
 	struct core_pending *pending = core->pending;
-	unsigned i = pending->n_faulted++;
+	unsigned i = pending->n_faulted;
 
 	pending->faulted_reference[i] = (uint16_t)pending->queue.n;
 	pending->faulted_references[i] = (uint8_t)n;
+	pending->n_faulted += !core->flat;
 	core_queue_walk(core, references, n);
 	walker_fault(&core->walker, n);
+	if (core->flat)
+		core->walker.faulted_cycles +=
+			walker_flat_cost(&core->walker, n) -
+			core->walker.overhead;
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
 				  page->position, mapping);

@@ -11,6 +11,9 @@
  *	queue   w w w d w d ...          references of walks, each walk's together,
  *	                                 and, if core->heavy, those of data
  *
+ * Where all references of walks cost the same (core->flat), none are queued:
+ * what a walk costs and what there is to count of it are known at once.
+ *
  * Settled are they when the queue is full, at the end of each core_feed and
  * core_pass_feed, and, where data goes through the caches at once, before it
  * does.
@@ -130,6 +133,8 @@ core_add_miss(struct core *core, const struct core_page *page, bool walked,
 	misses->position[i] = page->position;
 	misses->site[i] = page->ref;
 	misses->walked[i] = walked;
+	misses->cycles[i] =
+		walked ? walker_flat_cost(&core->walker, references) : 0;
 	pending->reference[i] = (uint16_t)pending->queue.n;
 	pending->references[i] = (uint8_t)references;
 	return i;
@@ -146,8 +151,22 @@ core_queue_walk(struct core *core, const struct table_reference *references,
 		unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		core_queue(core, references[i].address, USE_WALK,
-			   references[i].level);
+		if (core->flat)
+			walker_count_flat(&core->walker, references[i].level,
+					  1);
+		else
+			core_queue(core, references[i].address, USE_WALK,
+				   references[i].level);
+}
+
+/* A walk of n references is known to cost so much. */
+static ALWAYS_INLINE void
+core_count_walks(struct core *core, unsigned references, unsigned n)
+{
+	uint32_t cost = walker_flat_cost(&core->walker, references);
+
+	if (unlikely(walker_count(&core->walker, cost, n)))
+		core->error = -ENOMEM;
 }
 
 /* The walk found its page: queue what it read. */
@@ -161,6 +180,8 @@ core_add_walk(struct core *core, const struct core_page *page,
 	if (unlikely(!mapping->accessed))
 		core_add_first(core, miss);
 	core->walker.references += n;
+	if (core->flat)
+		core_count_walks(core, n, 1);
 	core_queue_walk(core, references, n);
 }
 

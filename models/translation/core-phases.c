@@ -7,8 +7,7 @@
  *	accesses -> look:  where is the page, what size, is this allowed?
  *	all      -> first level      -> those that missed
  *	missed   -> second level     -> those to be walked
- *	walks    -> walk caches      -> from which level each walk reads
- *	         -> references of all walks, into the queue of core-miss.h
+ *	walks    -> core-walks.c
  *
  * This is right because of one rule: what a TLB holds is what the table says
  * (whoever changes a page that is mapped invalidates it, see paging.h).  So
@@ -22,57 +21,15 @@
  *
  * Loops that only count on what no one can foretell branch on nothing of it.
  */
-#include "models/translation/core-miss.h"
+#include "models/translation/core-phases.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/vectors.h"
 
-#define CHUNK	    256u
 #define CHUNK_LEAST 8u /* after what ended one: ends come in crowds */
 #define NEAR_END    (4096u - 64u)
-#define CLASSES	    (CORE_SIDES * TLB_SIZES)
-
-/* What accesses of a side to pages of a size have in common. */
-struct class
-{
-	struct tlb *l1, *l2; /* where they go, or NULL */
-	uint64_t low1, low2; /* of their tags */
-	uint8_t shift1, shift2;
-	uint8_t code1, code2; /* as what they go there */
-	bool open;	      /* to chunks */
-};
-
-struct core_phases {
-	struct class class[CLASSES];
-	unsigned pieces;     /* a bit for each whose pages are held in pieces */
-	uint16_t all[CHUNK]; /* 0, 1, 2, ... */
-
-	/* a chunk: n accesses of the batch from `first` on */
-	const struct batch *batch;
-	const uint64_t *address; /* from there */
-	const uint32_t *site;
-	uint32_t first, fed; /* fed: where this core_feed began */
-	unsigned n;
-	unsigned classes; /* a bit for each that is there */
-	uint8_t class_of[CHUNK];
-	uint64_t page[CHUNK]; /* as struct table_looks has it */
-	void *at[CHUNK];
-	uint64_t physical[CHUNK]; /* of the address, if there are pieces */
-	uint64_t tag1[CHUNK], tag2[CHUNK];
-
-	uint16_t missed[CHUNK], walks[CHUNK], list[CHUNK], part[CHUNK];
-	unsigned n_missed, n_walks;
-	uint16_t first_walk[CHUNK]; /* of those to a page */
-	unsigned n_first_walks;
-	uint8_t flag[CHUNK];
-	uint8_t from[CHUNK]; /* level its walk begins at; 0: no walk */
-	uint8_t references[CHUNK + 3]; /* 0: no walk; read by 32 bits */
-	/* of all walks, where data comes between them in the queue */
-	uint64_t reference[CHUNK * TABLE_LEVELS_MAX + 1];
-	uint8_t level[CHUNK * TABLE_LEVELS_MAX + 1];
-};
 
 struct core_phases *
 core_phases_open(void)
@@ -246,21 +203,6 @@ chunk_frames(struct core_phases *phases, const struct core *core)
 	return phases->physical;
 }
 
-/* Of the listed ones: those whose flag is set. */
-static unsigned
-keep_flagged(const uint8_t *flag, uint16_t *list, unsigned n)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned j = list[i];
-
-		list[kept] = (uint16_t)j;
-		kept += flag[j];
-	}
-	return kept;
-}
-
 static bool
 of_one_class(const struct core_phases *phases)
 {
@@ -315,7 +257,7 @@ run_arrays(struct core_phases *phases, const struct tlb_uses *uses, bool second,
 		for (unsigned i = 0; i < m; i++)
 			phases->flag[phases->part[i]] = 1;
 	}
-	return keep_flagged(phases->flag, list, n);
+	return core_phases_keep(phases->flag, list, n);
 }
 
 /* The listed ones go through a level: returns how many missed. */
@@ -423,269 +365,6 @@ run_second(struct core_phases *phases, struct core *core,
 	}
 }
 
-/*
- * One level of the walk caches: those that missed the ones below.  A walk that
- * ends at this level or above finds nothing here and leaves nothing.
- */
-static NOINLINE unsigned
-run_above_leaves(struct core_phases *phases, struct tlb *tlb,
-		 const struct tlb_uses *uses, unsigned level, uint16_t *list,
-		 unsigned n)
-{
-	unsigned m = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned j = list[i];
-		bool above = TABLE_CODE(phases->page[j]) + 1 < level;
-
-		phases->flag[j] = !above;
-		phases->part[m] = (uint16_t)j;
-		m += above;
-	}
-	m = tlb_run(tlb, uses, phases->part, m);
-	for (unsigned i = 0; i < m; i++)
-		phases->flag[phases->part[i]] = 1;
-	return keep_flagged(phases->flag, list, n);
-}
-
-/*
- * Of an array of one set: leave out uses of what was used just before, which find
- * it and change nothing, whatever the policy.
- */
-static unsigned
-skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
-{
-	uint64_t last = TLB_FREE;
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t tag = uses->tag[list[i]] & uses->mask;
-
-		list[kept] = list[i];
-		kept += tag != last;
-		last = tag;
-	}
-	return kept;
-}
-
-static unsigned
-run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
-	       uint16_t *list, unsigned n)
-{
-	const unsigned small = 1u << CORE_FETCH * TLB_SIZES | 1;
-	struct pwc *pwc = &core->walker.pwc;
-	struct tlb *tlb = &pwc->level[level - PWC_LOWEST];
-	const struct tlb_uses uses = { .tag = phases->tag1,
-				       .mask = UINT64_MAX << pwc_shift(level),
-				       .low = TLB_ALWAYS | core->asid,
-				       .stamp = pwc->now + 1,
-				       .same_size = true };
-	unsigned m;
-
-	if (!tlb->entries)
-		return n;
-	if (unlikely(phases->classes & ~small)) {
-		m = run_above_leaves(phases, tlb, &uses, level, list, n);
-	} else {
-		m = tlb->sets == 1 ? skip_repeats(&uses, list, n) : n;
-		m = tlb_run(tlb, &uses, list, m);
-	}
-	pwc->lookups[level - PWC_LOWEST] += n;
-	pwc->hits[level - PWC_LOWEST] += n - m;
-	return m;
-}
-
-/* From which level does each walk read?  Below those that missed. */
-static void
-run_walk_caches(struct core_phases *phases, struct core *core)
-{
-	unsigned top = core->table->levels, n = phases->n_walks;
-	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
-	uint8_t *from = phases->from;
-	uint16_t *list = phases->list;
-
-	memset(from, 0, phases->n);
-	for (unsigned i = 0; i < n; i++)
-		from[phases->walks[i]] = 1;
-	memcpy(list, phases->walks, n * sizeof(*list));
-	for (unsigned level = PWC_LOWEST; level <= highest && n; level++) {
-		n = run_walk_cache(phases, core, level, list, n);
-		for (unsigned i = 0; i < n; i++)
-			from[list[i]] = (uint8_t)level;
-	}
-	core->walker.pwc.now += phases->n;
-}
-
-/* The walks, whose references go to reference[] and level[]. */
-static unsigned
-walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
-	   uint8_t *level)
-{
-	struct table_walks walks = {
-		.address = phases->address,
-		.looks = { phases->page, phases->at },
-		.from = phases->from,
-		.list = phases->walks,
-		.n = phases->n_walks,
-		.reference = reference,
-		.level = level,
-		.references = phases->references,
-		.first = phases->first_walk,
-	};
-	unsigned n;
-
-	memset(phases->references, 0, phases->n);
-	n = core->table->ops->walk_looked(core->table, &walks);
-	phases->n_first_walks = walks.n_first;
-	core->walker.references += n;
-	return n;
-}
-
-/* Which misses, from number m on, were the first walks to their pages? */
-static NOINLINE void
-add_first_walks(const struct core_phases *phases, struct core *core, unsigned m)
-{
-	const uint16_t *first = phases->first_walk;
-	const uint16_t *end = first + phases->n_first_walks;
-
-	for (unsigned i = 0; first < end; i++) {
-		if (phases->missed[i] != *first)
-			continue;
-		core_add_first(core, m + i);
-		first++;
-	}
-}
-
-/*
- * Queue misses eight at a time, as the loop of queue_walks does with what is
- * left.  position: of number 0; *at: of the references of the first's walk in
- * the queue.  Returns how many.
- */
-static VECTORS unsigned
-queue_misses(const struct core_phases *phases, struct core_pending *pending,
-	     uint64_t position, unsigned *at)
-{
-	struct core_misses *misses = &pending->misses;
-	const __m512i zero = _mm512_set1_epi64((int64_t)position);
-	const __m128i one = _mm_set1_epi8(1);
-	unsigned m = misses->n, i = 0;
-
-	for (; i + 8 <= phases->n_missed; i += 8, m += 8) {
-		__m512i j = _mm512_cvtepu16_epi64(
-			_mm_loadu_si128((const void *)(phases->missed + i)));
-		__m256i n = _mm256_and_si256(
-			_mm512_i64gather_epi32(j, phases->references, 1),
-			_mm256_set1_epi32(255));
-		__m128i bytes = _mm256_cvtepi32_epi8(n);
-		__m128i each = _mm256_cvtepi32_epi16(n), sum = each;
-
-		_mm512_storeu_si512(misses->address + m,
-				    _mm512_i64gather_epi64(j, phases->address,
-							   8));
-		_mm512_storeu_si512(misses->position + m,
-				    _mm512_add_epi64(zero, j));
-		_mm256_storeu_si256((void *)(misses->site + m),
-				    _mm512_i64gather_epi32(j, phases->site, 4));
-		_mm_storel_epi64((void *)(pending->references + m), bytes);
-		_mm_storel_epi64((void *)(misses->walked + m),
-				 _mm_min_epu8(bytes, one));
-		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 2));
-		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 4));
-		sum = _mm_add_epi16(sum, _mm_slli_si128(sum, 8));
-		_mm_storeu_si128((void *)(pending->reference + m),
-				 _mm_add_epi16(_mm_set1_epi16((int16_t)*at),
-					       _mm_sub_epi16(sum, each)));
-		*at += (unsigned)_mm_extract_epi16(sum, 7);
-	}
-	return i;
-}
-
-/* Queue walks where no data is between them. */
-static void
-queue_walks(struct core_phases *phases, struct core *core)
-{
-	struct core_pending *pending = core->pending;
-	struct core_misses *misses = &pending->misses;
-	struct hierarchy_queue *queue = &pending->queue;
-	uint64_t position = core->position + (phases->first - phases->fed);
-	const uint64_t *address = phases->address;
-	const uint32_t *site = phases->site;
-	unsigned at, n, m, i = 0;
-
-	core_make_room(core, CHUNK, CHUNK * TABLE_LEVELS_MAX + 1);
-	at = queue->n;
-	m = misses->n;
-	n = walk_table(phases, core, queue->physical + at, queue->mark + at);
-	memset(queue->use + at, USE_WALK, n);
-	queue->n += n;
-	if (core->vectors)
-		i = queue_misses(phases, pending, position, &at);
-	for (m += i; i < phases->n_missed; i++, m++) {
-		unsigned j = phases->missed[i];
-
-		misses->address[m] = address[j];
-		misses->position[m] = position + j;
-		misses->site[m] = site[j];
-		misses->walked[m] = phases->references[j] != 0;
-		pending->reference[m] = (uint16_t)at;
-		pending->references[m] = phases->references[j];
-		at += phases->references[j];
-	}
-	if (unlikely(phases->n_first_walks))
-		add_first_walks(phases, core, misses->n);
-	misses->n = m;
-}
-
-/* A miss, and the references of its walk, which are reference[at], ...; their
- * number. */
-static unsigned
-queue_miss(struct core_phases *phases, struct core *core, unsigned j,
-	   unsigned at)
-{
-	uint32_t place = phases->first + j;
-	const struct core_page page = {
-		.address = phases->address[j],
-		.position = core->position + (place - phases->fed),
-		.ref = phases->site[j],
-	};
-	unsigned n = phases->references[j];
-
-	core_make_room(core, 1, TABLE_LEVELS_MAX);
-	core_add_miss(core, &page, phases->from[j] != 0, n);
-	for (unsigned i = at; i < at + n; i++)
-		core_queue(core, phases->reference[i], USE_WALK,
-			   phases->level[i]);
-	return n;
-}
-
-/* Queue walks and data, access by access. */
-static void
-queue_data(struct core_phases *phases, struct core *core)
-{
-	unsigned next = 0, at = 0, first = 0;
-
-	walk_table(phases, core, phases->reference, phases->level);
-	for (unsigned j = 0; j < phases->n; j++) {
-		uint64_t page = phases->page[j];
-		uint64_t offset =
-			(UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
-		uint32_t ref = phases->site[j];
-
-		if (next < phases->n_missed && phases->missed[next] == j) {
-			at += queue_miss(phases, core, j, at);
-			next++;
-		}
-		if (first < phases->n_first_walks &&
-		    phases->first_walk[first] == j) {
-			core_add_first(core, core->pending->misses.n - 1);
-			first++;
-		}
-		core_reference(core,
-			       (page & ~offset) | (phases->address[j] & offset),
-			       core->sites.bytes[SITE_INDEX(ref)], ref, true);
-	}
-}
-
 static void
 chunk_run(struct core_phases *phases, struct core *core)
 {
@@ -693,11 +372,7 @@ chunk_run(struct core_phases *phases, struct core *core)
 
 	run_first(phases, core, frames);
 	run_second(phases, core, frames);
-	run_walk_caches(phases, core);
-	if (core->data_cached)
-		queue_data(phases, core);
-	else
-		queue_walks(phases, core);
+	core_phases_walk(phases, core);
 }
 
 /* Eight at a time; *begun gets the instructions.  Returns packed counters. */

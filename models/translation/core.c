@@ -9,7 +9,7 @@
  * wrong, an entry never is: whatever does not match takes the full way through
  * the arrays, which sets the hint.  So hints change no count (tests feed both
  * ways).  No branch depends on kind, size or side: 1.3 ns an access on the
- * machine of tests/bench/README.md where hints hit.
+ * machine that tests/bench/bench.sh names where hints hit.
  */
 #include "models/translation/core-miss.h"
 
@@ -22,6 +22,7 @@
 
 #define NEAR_END (4096u - 64u) /* of a page: a short access may cross */
 #define HEAVY	 8u	       /* one walk in so many accesses is heavy */
+#define ROWS_AT	 8u	       /* where the first level's columns begin */
 
 const char *const core_array_names[CORE_ARRAYS] = {
 	"l1d",	  "l1d-2m", "l1d-1g", "l1i", "l1i-2m",
@@ -121,7 +122,8 @@ build_levels(struct core *core)
 static int
 init_arrays(struct core *core, const struct core_config *config)
 {
-	size_t n = 1, next = 1;
+	/* [0] stays free, and so do some more: rows lie in lines of the host */
+	size_t n = ROWS_AT, next = ROWS_AT;
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		n += (size_t)config->tlb[i].entries;
@@ -173,6 +175,8 @@ core_init(struct core *core, const struct core_config *config,
 			       .hierarchy = hierarchy,
 			       .data_cached = config->data_cached,
 			       .plain = config->plain,
+			       .flat = !config->data_cached &&
+				       hierarchy_walks_uncached(hierarchy),
 			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,

@@ -141,7 +141,9 @@ struct core {
 	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
-	bool vectors;	    /* the host has what core-phases.c wants */
+	bool flat;    /* all references of walks cost the same, and of no other
+		    * kind are any: they are counted where they are made */
+	bool vectors; /* the host has what core-phases.c wants */
 	bool sizes_changed; /* some level's `active` is out of date */
 	uint32_t activated; /* how often they were brought up to date */
 	bool heavy;	    /* the last batch had many walks: core-phases.c */

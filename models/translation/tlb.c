@@ -74,16 +74,14 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 
 #define CHAIN_END UINT16_MAX
 
-/* A column of rows.  If they are all it holds, those of up to 8 ways lie in one
- * line of the host's cache.  NULL: no memory. */
+/* A column of rows: those of 4 or 8 ways lie in one line of the host's cache.
+ * NULL: no memory. */
 static uint64_t *
-column_open(size_t n, bool rows)
+column_open(size_t n)
 {
 	size_t bytes = (n + BEHIND) * sizeof(uint64_t);
 	void *column;
 
-	if (!rows)
-		return calloc(n + BEHIND, sizeof(uint64_t));
 	if (posix_memalign(&column, HOST_LINE, bytes))
 		return NULL;
 	return memset(column, 0, bytes);
@@ -92,9 +90,9 @@ column_open(size_t n, bool rows)
 int
 tlb_columns_init(struct tlb_columns *columns, size_t n, bool covers)
 {
-	columns->tag = column_open(n, !covers);
+	columns->tag = column_open(n);
 	columns->stamp = calloc(n, sizeof(uint64_t));
-	columns->frame = column_open(n, !covers);
+	columns->frame = column_open(n);
 	columns->cover = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	columns->unit = covers ? calloc(n, sizeof(uint64_t)) : NULL;
 	if (!columns->tag || !columns->stamp || !columns->frame ||

@@ -83,17 +83,35 @@ walker_fault(struct walker *walker, unsigned n)
  */
 void walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 		   uint32_t *cost);
+/*
+ * Where all references of walks go to memory, both halves are one: what a walk
+ * of n references costs, and that so many references to a level were made.
+ */
+static ALWAYS_INLINE uint32_t
+walker_flat_cost(const struct walker *walker, unsigned n)
+{
+	return (uint32_t)walker->overhead +
+	       n * walker->hierarchy->memory_latency;
+}
+static ALWAYS_INLINE void
+walker_count_flat(struct walker *walker, unsigned level, unsigned n)
+{
+	walker->found[level][PLACE_MEMORY] += n;
+	walker->hierarchy->accesses[PLACE_MEMORY][USE_WALK] += n;
+}
+
 /* 0 or -ENOMEM (said). */
 int walker_grow(struct walker *walker, uint64_t cycles);
+/* n walks, each of so many cycles. */
 static ALWAYS_INLINE int
-walker_count(struct walker *walker, unsigned cycles, bool walked)
+walker_count(struct walker *walker, unsigned cycles, unsigned n)
 {
-	walker->walks += walked;
-	walker->cycles += cycles;
+	walker->walks += n;
+	walker->cycles += (uint64_t)n * cycles;
 	if (unlikely(cycles >= walker->latency_max) &&
 	    walker_grow(walker, cycles))
 		return -ENOMEM;
-	walker->latency[cycles] += walked;
+	walker->latency[cycles] += n;
 	return 0;
 }
 
