@@ -37,10 +37,13 @@ tally_learn(struct tally *tally, uint32_t known)
 	for (; tally->steps < known; tally->steps++) {
 		const struct step *step = stream_step(stream, tally->steps);
 
+		bool guarded = stream_shape(stream, step->shape)->guarded;
+
 		tally->step[tally->steps] = (struct tally_step){
 			.n_slots = step->n_slots,
-			.guarded = stream_shape(stream, step->shape)->guarded,
+			.guarded = guarded,
 		};
+		tally->guarded |= guarded;
 	}
 	return 0;
 }
@@ -66,6 +69,22 @@ tally_guarded(struct tally *tally, uint32_t number, const uint64_t *root)
 	}
 }
 
+/* Two counters for each, so that a step which comes again need not wait for
+ * its last one to be stored */
+static void
+count_steps(struct tally_step *table, const struct batch *batch)
+{
+	const uint32_t *step = batch->step;
+	uint32_t k = 0;
+
+	for (; k + 1 < batch->n_steps; k += 2) {
+		table[step[k]].n++;
+		table[step[k + 1]].n_odd++;
+	}
+	if (k < batch->n_steps)
+		table[step[k]].n++;
+}
+
 static int
 count_packed(struct tally *tally, const struct batch *batch)
 {
@@ -74,6 +93,10 @@ count_packed(struct tally *tally, const struct batch *batch)
 
 	if (error)
 		return error;
+	if (!tally->guarded) {
+		count_steps(tally->step, batch);
+		return 0;
+	}
 	for (uint32_t k = 0; k < batch->n_steps; k++) {
 		tally_step(tally, batch->step[k], root);
 		root += tally->step[batch->step[k]].n_slots;
@@ -96,13 +119,13 @@ tally_sum(struct tally *tally)
 {
 	for (uint32_t s = 0; s < tally->steps; s++) {
 		const struct step *step = stream_step(tally->stream, s);
+		uint64_t n = tally->step[s].n + tally->step[s].n_odd;
 
-		if (!tally->step[s].n)
+		if (!n)
 			continue;
 		for (unsigned i = 0; i < step->n_accesses; i++)
-			count_access(tally, step->access[i].ref,
-				     tally->step[s].n);
-		tally->step[s].n = 0;
+			count_access(tally, step->access[i].ref, n);
+		tally->step[s].n = tally->step[s].n_odd = 0;
 	}
 }
 

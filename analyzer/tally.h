@@ -11,7 +11,7 @@
 #include "analyzer/batch.h"
 
 struct tally_step {
-	uint64_t n;
+	uint64_t n, n_odd; /* times; their sum counts */
 	uint16_t n_slots;
 	bool guarded; /* counted one by one instead */
 };
@@ -20,6 +20,7 @@ struct tally {
 	const struct stream *stream;
 	struct tally_step *step; /* owned */
 	uint32_t steps, room;
+	bool guarded;			/* some step is */
 	uint64_t kind[4], instructions; /* by enum site_kind; so far */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A translated superblock: instructions from one entry through conditional
- * branches not taken and direct jumps forward, with what is known about them.
+ * branches (forwards: not taken, backwards: taken) and direct jumps, with what
+ * is known about them.  So an instruction of a loop may stand in it some times.
  *
  * All "before" counts make a prefix: at instruction k the record holds
  * place[k].words words, and place[k].accesses accesses have been made.  A

@@ -12,7 +12,8 @@
 #include "tracers/cache-code.h"
 #include "tracers/cache-emit.h"
 
-/* A conditional branch in the middle, taken: its code stands behind the block */
+/* A conditional branch in the middle that goes the other way: its code stands
+ * behind the block */
 struct side_exit {
 	uint8_t *field;
 	unsigned behind; /* the place behind the branch */

@@ -69,12 +69,19 @@ struct cache_code_methods {
 
 struct builder;
 
-/* What a record of this outcome becomes, once it is known; 16 bytes */
+/* What a record of this outcome becomes, once it is known: cache-expand.c; 32
+ * bytes */
 struct cache_meaning {
 	const struct cache_fix *fix;
 	uint32_t step;
 	uint16_t accesses;
-	uint16_t flags; /* and how many fixes; cache-expand.c */
+	uint16_t fixes;
+	/* How the first eight roots are made, if by expand_vectors; base: the
+	 * number of a struct wide */
+	uint32_t base, index; /* from the lowest bits on, 4 for each root */
+	uint32_t shift;
+	uint8_t vectors; /* enum meaning_vectors */
+	uint8_t kind;	 /* enum meaning_kind */
 };
 
 #define PAGE_LISTS 4096

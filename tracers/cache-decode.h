@@ -52,7 +52,8 @@ struct cache_instruction {
 			ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
 		};
 	};
-	uint8_t flow;		/* enum cache_flow */
+	uint8_t flow; /* enum cache_flow */
+	bool taken;   /* a conditional branch whose target follows in the run */
 	uint64_t target;	/* of a direct branch */
 	uint16_t reads, writes; /* bits of general registers */
 	/* Its accesses follow from more than registers before it runs: they

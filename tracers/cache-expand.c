@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hot loop is expand_records: most records are a step whose roots are the
- * record's words, with some replaced by sums (cache-track.h).
+ * The hot loop is expand_plain or expand_vectors: most records are a step whose
+ * roots are the record's words, with some replaced by sums (cache-track.h).
+ *
+ * With vectors all roots are sums, made eight at a time, with no branch that
+ * depends on how many there are:
+ *
+ *	root[i] = term[base of i] + (term[index of i] << shift of i)
+ *
+ * where terms 0 to 7 are the record's first words, 8 is 0 and 9 is FS's base; of
+ * a record of more words 0 to 15 are words, and masks say what is left out.
  */
 #include "tracers/cache-expand.h"
 #include "analyzer/base.h"
@@ -10,6 +18,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "analyzer/vectors.h"
 #include "tracers/about.h"
 #include "tracers/cache-code.h"
 #include "tracers/cache-kernel.h"
@@ -17,11 +26,31 @@
 #include "tracers/cache-shape.h"
 #include "tracers/xstate.h"
 
-#define KNOWN	     0x8000u
-#define PIECES	     0x4000u /* step: the number of a struct pieces */
-#define NOTHING	     0x2000u
-#define FIXES	     0x1fffu
+#define LANES	     8u
+#define TERM_NOTHING 8u
+#define TERM_FS	     9u
 #define SPECIAL_ROOM (INSTRUCTION_ACCESSES + 16)
+
+enum meaning_kind {
+	MEANING_UNKNOWN,
+	MEANING_STEP,
+	MEANING_PIECES, /* step: the number of a struct pieces */
+	MEANING_NOTHING,
+};
+
+enum meaning_vectors {
+	VECTORS_NONE, /* by expand_plain */
+	VECTORS_NARROW,
+	VECTORS_WIDE,
+};
+
+/* Sixteen roots of sixteen words; the others are copied. */
+struct wide {
+	struct wide_half {
+		uint32_t base, index, shift;
+		uint8_t based, indexed, fs; /* bits: has one, has FS's base */
+	} half[2];
+};
 
 struct pieces {
 	struct cache_piece *piece; /* owned */
@@ -40,10 +69,13 @@ struct cache_expander {
 	struct cache_shaper *shaper;
 	struct pieces *pieces; /* owned */
 	size_t n_pieces, pieces_size;
+	struct wide *wide; /* owned */
+	size_t n_wide, wide_size;
 	size_t at; /* in the segment */
 	struct progress_in_record inside;
 	struct cache_kernel kernel;
 	struct xstate_layout layout;
+	bool vectors;
 };
 
 int
@@ -56,6 +88,7 @@ expander_open(struct cache_expander **out, struct stream *stream,
 	if (!expander)
 		return fail(ENOMEM, "cache: no memory");
 	expander->stream = stream;
+	expander->vectors = vectors_at_hand();
 	xstate_layout_init(&expander->layout);
 	error = shaper_open(&expander->shaper, stream, kinds);
 	if (error) {
@@ -67,6 +100,12 @@ expander_open(struct cache_expander **out, struct stream *stream,
 }
 
 void
+expander_forgo_vectors(struct cache_expander *expander)
+{
+	expander->vectors = false;
+}
+
+void
 expander_close(struct cache_expander *expander)
 {
 	if (!expander)
@@ -74,6 +113,7 @@ expander_close(struct cache_expander *expander)
 	for (size_t i = 0; i < expander->n_pieces; i++)
 		free(expander->pieces[i].piece);
 	free(expander->pieces);
+	free(expander->wide);
 	shaper_close(expander->shaper);
 	free(expander);
 }
@@ -83,7 +123,7 @@ has_room(const struct batch *batch)
 {
 	return batch->n_steps < BATCH_ACCESSES - SPECIAL_ROOM &&
 	       batch->n <= BATCH_ACCESSES - SHAPE_ACCESSES_MAX &&
-	       batch->n_roots <= BATCH_ACCESSES - SHAPE_SLOTS_MAX - 8;
+	       batch->n_roots <= BATCH_ACCESSES - SHAPE_SLOTS_MAX - 2 * LANES;
 }
 
 static int
@@ -119,6 +159,97 @@ image_of(const struct cache_expander *expander,
 	return stream_space(expander->stream, segment->space)->image;
 }
 
+/* The first eight roots as sums; a root that no fix makes is its word.  false:
+ * a fix is of other words, or of three. */
+static bool
+set_terms(struct cache_meaning *meaning)
+{
+	meaning->base = 0x76543210;
+	meaning->index = 0x88888888;
+	meaning->shift = 0;
+	for (unsigned i = 0; i < meaning->fixes; i++) {
+		const struct cache_fix *fix = &meaning->fix[i];
+		uint32_t base = fix->base ? fix->base - 1u : TERM_NOTHING;
+		uint32_t index = fix->index ? fix->index - 1u : TERM_NOTHING;
+		unsigned at = 4 * (fix->slot - 1u);
+		uint32_t shift = fix->shift;
+
+		if (fix->slot > LANES || fix->base > LANES ||
+		    fix->index > LANES || (fix->fs && fix->base && fix->index))
+			return false;
+		if (fix->fs && fix->base) {
+			index = TERM_FS;
+			shift = 0;
+		} else if (fix->fs) {
+			base = TERM_FS;
+		}
+		meaning->base &= ~(UINT32_C(15) << at);
+		meaning->index &= ~(UINT32_C(15) << at);
+		meaning->base |= base << at;
+		meaning->index |= index << at;
+		meaning->shift |= shift << at;
+	}
+	return true;
+}
+
+static void
+set_half(struct wide_half *half, unsigned first,
+	 const struct cache_meaning *meaning)
+{
+	*half = (struct wide_half){
+		.base = first ? 0xfedcba98 : 0x76543210,
+		.based = UINT8_MAX,
+	};
+	for (unsigned i = 0; i < meaning->fixes; i++) {
+		const struct cache_fix *fix = &meaning->fix[i];
+		unsigned lane = fix->slot - 1u - first, at = 4 * lane;
+
+		if (lane >= LANES)
+			continue;
+		half->base &= ~(UINT32_C(15) << at);
+		if (fix->base)
+			half->base |= (fix->base - UINT32_C(1)) << at;
+		else
+			half->based &= (uint8_t) ~(1u << lane);
+		if (fix->index) {
+			half->indexed |= (uint8_t)(1u << lane);
+			half->index |= (fix->index - UINT32_C(1)) << at;
+			half->shift |= (uint32_t)fix->shift << at;
+		}
+		if (fix->fs)
+			half->fs |= (uint8_t)(1u << lane);
+	}
+}
+
+/* 0: done, or not to be done with vectors */
+static int
+set_wide(struct cache_expander *expander, struct cache_meaning *meaning)
+{
+	struct wide *table = expander->wide;
+
+	for (unsigned i = 0; i < meaning->fixes; i++)
+		if (meaning->fix[i].slot > 2 * LANES ||
+		    meaning->fix[i].base > 2 * LANES ||
+		    meaning->fix[i].index > 2 * LANES)
+			return 0;
+	if (expander->n_wide == expander->wide_size) {
+		size_t size =
+			expander->wide_size ? 2 * expander->wide_size : 256;
+
+		table = reallocarray(table, size, sizeof(*table));
+		if (!table)
+			return fail(ENOMEM, "cache: no memory");
+		expander->wide = table;
+		expander->wide_size = size;
+	}
+	table += expander->n_wide;
+	set_half(&table->half[0], 0, meaning);
+	set_half(&table->half[1], LANES, meaning);
+	meaning->base = (uint32_t)expander->n_wide++;
+	meaning->vectors = VECTORS_WIDE;
+	return 0;
+}
+
 /* The first record of its kind */
 static int
 learn(struct cache_expander *expander, const struct cache_segment *segment,
@@ -137,15 +268,19 @@ learn(struct cache_expander *expander, const struct cache_segment *segment,
 	if (error)
 		return error;
 	meaning->fix = outcome->block->fix;
-	meaning->flags = (uint16_t)(KNOWN | outcome->fixes);
+	meaning->fixes = outcome->fixes;
 	meaning->step = piece->step;
 	meaning->accesses = piece->accesses;
 	if (n > 1) {
-		meaning->flags |= PIECES;
+		meaning->kind = MEANING_PIECES;
 		return keep_pieces(expander, piece, n, &meaning->step);
 	}
-	if (!piece->some)
-		meaning->flags |= NOTHING;
+	meaning->kind = piece->some ? MEANING_STEP : MEANING_NOTHING;
+	if (!piece->some || !expander->vectors)
+		return 0;
+	if (!set_terms(meaning))
+		return set_wide(expander, meaning);
+	meaning->vectors = VECTORS_NARROW;
 	return 0;
 }
 
@@ -355,9 +490,8 @@ expand_pieces(struct cache_expander *expander,
 		if (!has_room(batch))
 			return 1;
 		if (!inside->in_special && piece->some) {
-			make_roots(at, words, meaning->fix,
-				   meaning->flags & FIXES, segment->fs,
-				   batch->root + batch->n_roots);
+			make_roots(at, words, meaning->fix, meaning->fixes,
+				   segment->fs, batch->root + batch->n_roots);
 			batch->n_roots += words;
 			batch->step[batch->n_steps++] = piece->step;
 			batch->n += piece->accesses;
@@ -389,16 +523,16 @@ expand_rare(struct cache_expander *expander,
 	if (RECORD_NUMBER(*at) == CALL_OUTCOME)
 		return kernel_append(&expander->kernel, at, segment->time_ns,
 				     batch);
-	if (!(meaning->flags & KNOWN)) {
+	if (meaning->kind == MEANING_UNKNOWN) {
 		error = learn(expander, segment, RECORD_NUMBER(*at));
 		if (error)
 			return error;
 	}
-	if (meaning->flags & PIECES)
+	if (meaning->kind == MEANING_PIECES)
 		return expand_pieces(expander, segment, meaning, at, batch);
-	if (meaning->flags & NOTHING)
+	if (meaning->kind == MEANING_NOTHING)
 		return 0;
-	make_roots(at, RECORD_WORDS(*at), meaning->fix, meaning->flags & FIXES,
+	make_roots(at, RECORD_WORDS(*at), meaning->fix, meaning->fixes,
 		   segment->fs, batch->root + batch->n_roots);
 	batch->n_roots += RECORD_WORDS(*at);
 	batch->step[batch->n_steps++] = meaning->step;
@@ -406,73 +540,191 @@ expand_rare(struct cache_expander *expander,
 	return 0;
 }
 
-/* Where the hot loop is in a batch */
-struct hot {
-	uint32_t *step;
-	uint64_t *root;
-	uint32_t n;
-};
-
-static void
-hot_load(struct hot *hot, const struct batch *batch)
+/* The hot loops know where they are in a batch by two pointers and a count.
+ * A step has an access or more: there is room for steps as long as there is
+ * for accesses. */
+static ALWAYS_INLINE bool
+is_full(const struct batch *batch, const uint64_t *root, uint32_t n)
 {
-	hot->step = batch->step + batch->n_steps;
-	hot->root = batch->root + batch->n_roots;
-	hot->n = batch->n;
+	return n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX ||
+	       root > batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX -
+			       2 * LANES;
 }
 
-static void
-hot_store(const struct hot *hot, struct batch *batch)
+static ALWAYS_INLINE void
+note_place(struct batch *batch, const uint32_t *step, const uint64_t *root,
+	   uint32_t n)
 {
-	batch->n_steps = (uint32_t)(hot->step - batch->step);
-	batch->n_roots = (uint32_t)(hot->root - batch->root);
-	batch->n = hot->n;
+	batch->n_steps = (uint32_t)(step - batch->step);
+	batch->n_roots = (uint32_t)(root - batch->root);
+	batch->n = n;
+}
+
+/* Records as long as they are simple; returns where it stopped. */
+static const uint64_t *
+expand_plain(const struct cache_meaning *table, const uint64_t *at,
+	     const uint64_t *end, uint64_t fs, struct batch *batch)
+{
+	uint32_t *step = batch->step + batch->n_steps, n = batch->n;
+	uint64_t *root = batch->root + batch->n_roots;
+
+	while (at < end) {
+		const unsigned words = RECORD_WORDS(*at);
+		const struct cache_meaning *meaning =
+			&table[RECORD_NUMBER(*at)];
+
+		if (unlikely(meaning->kind != MEANING_STEP ||
+			     is_full(batch, root, n)))
+			break;
+		make_roots(at, words, meaning->fix, meaning->fixes, fs, root);
+		root += words;
+		*step++ = meaning->step;
+		n += meaning->accesses;
+		at += 1 + words;
+	}
+	note_place(batch, step, root, n);
+	return at;
+}
+
+/* The constants of expand_vectors */
+struct lanes {
+	__m512i fours; /* where in a meaning's base, index and shift each is */
+	__m512i low;
+	__m512i others; /* terms from 8 on */
+	__m512i fs;
+};
+
+/* Of each lane the low four bits are meant. */
+VECTORS static ALWAYS_INLINE __m512i
+parts(const uint32_t *of, const struct lanes *lanes)
+{
+	return _mm512_srlv_epi64(_mm512_set1_epi32((int)*of), lanes->fours);
+}
+
+VECTORS static ALWAYS_INLINE __m512i
+sums(const uint64_t *at, const struct cache_meaning *meaning,
+     const struct lanes *lanes)
+{
+	__m512i word = _mm512_loadu_si512(at + 1);
+	__m512i base =
+		_mm512_permutex2var_epi64(word, parts(&meaning->base, lanes),
+					  lanes->others);
+	__m512i index =
+		_mm512_permutex2var_epi64(word, parts(&meaning->index, lanes),
+					  lanes->others);
+	__m512i shift =
+		_mm512_and_si512(parts(&meaning->shift, lanes), lanes->low);
+
+	return _mm512_add_epi64(base, _mm512_sllv_epi64(index, shift));
+}
+
+VECTORS static ALWAYS_INLINE __m512i
+half_sums(const uint64_t *at, const struct wide_half *half,
+	  const struct lanes *lanes)
+{
+	__m512i low = _mm512_loadu_si512(at + 1);
+	__m512i high = _mm512_loadu_si512(at + 1 + LANES);
+	__m512i base =
+		_mm512_maskz_permutex2var_epi64(half->based, low,
+						parts(&half->base, lanes),
+						high);
+	__m512i index =
+		_mm512_maskz_permutex2var_epi64(half->indexed, low,
+						parts(&half->index, lanes),
+						high);
+	__m512i shift =
+		_mm512_and_si512(parts(&half->shift, lanes), lanes->low);
+
+	base = _mm512_add_epi64(base, _mm512_sllv_epi64(index, shift));
+	return _mm512_mask_add_epi64(base, half->fs, base, lanes->fs);
+}
+
+VECTORS static ALWAYS_INLINE void
+make_wide(const uint64_t *at, unsigned words, const struct wide *wide,
+	  const struct lanes *lanes, uint64_t *root)
+{
+	_mm512_storeu_si512(root, half_sums(at, &wide->half[0], lanes));
+	_mm512_storeu_si512(root + LANES, half_sums(at, &wide->half[1], lanes));
+	for (unsigned i = 2 * LANES; unlikely(i < words); i += LANES)
+		_mm512_storeu_si512(root + i, _mm512_loadu_si512(at + 1 + i));
+}
+
+VECTORS static ALWAYS_INLINE void
+make_narrow(const uint64_t *at, unsigned words,
+	    const struct cache_meaning *meaning, const struct lanes *lanes,
+	    uint64_t *root)
+{
+	_mm512_storeu_si512(root, sums(at, meaning, lanes));
+	for (unsigned i = LANES; unlikely(i < words); i += LANES)
+		_mm512_storeu_si512(root + i, _mm512_loadu_si512(at + 1 + i));
+}
+
+/* The same, and as long as their meanings say that it can be */
+VECTORS static const uint64_t *
+expand_vectors(const struct cache_expander *expander,
+	       const struct cache_meaning *table, const uint64_t *at,
+	       const uint64_t *end, uint64_t fs, struct batch *batch)
+{
+	const struct lanes lanes = {
+		.fours = _mm512_set_epi64(28, 24, 20, 16, 12, 8, 4, 0),
+		.low = _mm512_set1_epi64(15),
+		.others = _mm512_set_epi64(0, 0, 0, 0, 0, 0, (long long int)fs,
+					   0),
+		.fs = _mm512_set1_epi64((long long int)fs),
+	};
+	uint64_t *const root_end =
+		batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX - 2 * LANES;
+	uint32_t *step = batch->step + batch->n_steps, n = batch->n;
+	uint64_t *root = batch->root + batch->n_roots;
+
+	while (at < end) {
+		const unsigned words = RECORD_WORDS(*at);
+		const struct cache_meaning *meaning =
+			&table[RECORD_NUMBER(*at)];
+
+		if (unlikely(root > root_end ||
+			     n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX))
+			break;
+		_mm_prefetch(at + 64, _MM_HINT_T0);
+		if (likely(meaning->vectors == VECTORS_NARROW))
+			make_narrow(at, words, meaning, &lanes, root);
+		else if (meaning->vectors == VECTORS_WIDE)
+			make_wide(at, words, &expander->wide[meaning->base],
+				  &lanes, root);
+		else
+			break;
+		root += words;
+		*step++ = meaning->step;
+		n += meaning->accesses;
+		at += 1 + words;
+	}
+	note_place(batch, step, root, n);
+	return at;
 }
 
 static int
 expand_records(struct cache_expander *expander,
 	       const struct cache_segment *segment, struct batch *batch)
 {
-	const struct cache_meaning *const table = segment->code->meaning;
+	const struct cache_meaning *table = segment->code->meaning;
 	const uint64_t *at = segment->word + expander->at;
-	const uint64_t *const end = segment->word + segment->n_words;
-	const uint32_t *const step_end =
-		batch->step + BATCH_ACCESSES - SPECIAL_ROOM;
-	const uint64_t *const root_end =
-		batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX - 8;
-	const uint64_t fs = segment->fs;
-	struct hot hot;
+	const uint64_t *end = segment->word + segment->n_words;
 	int result = 0;
 
-	hot_load(&hot, batch);
-	while (at < end) {
-		const uint64_t head = *at;
-		const unsigned words = RECORD_WORDS(head);
-		const struct cache_meaning *meaning =
-			&table[RECORD_NUMBER(head)];
-		const unsigned flags = meaning->flags;
-
-		if (unlikely(hot.step >= step_end || hot.root > root_end ||
-			     hot.n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX)) {
-			result = 1;
+	while (!result) {
+		if (expander->vectors)
+			at = expand_vectors(expander, table, at, end,
+					    segment->fs, batch);
+		else
+			at = expand_plain(table, at, end, segment->fs, batch);
+		if (at >= end)
 			break;
-		}
-		if (likely((flags & ~FIXES) == KNOWN)) {
-			make_roots(at, words, meaning->fix, flags & FIXES, fs,
-				   hot.root);
-			hot.root += words;
-			*hot.step++ = meaning->step;
-			hot.n += meaning->accesses;
-		} else {
-			hot_store(&hot, batch);
-			result = expand_rare(expander, segment, at, batch);
-			hot_load(&hot, batch);
-			if (result)
-				break;
-		}
-		at += 1 + words;
+		result = has_room(batch)
+				 ? expand_rare(expander, segment, at, batch)
+				 : 1;
+		if (!result)
+			at += 1 + RECORD_WORDS(*at);
 	}
-	hot_store(&hot, batch);
 	expander->at = (size_t)(at - segment->word);
 	return result;
 }

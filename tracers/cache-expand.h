@@ -9,6 +9,8 @@ struct cache_expander;
 
 int expander_open(struct cache_expander **out, struct stream *stream,
 		  unsigned kinds);
+/* Expand as on a host without them, for tests. */
+void expander_forgo_vectors(struct cache_expander *expander);
 void expander_close(struct cache_expander *expander);
 
 /*

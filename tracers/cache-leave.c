@@ -323,12 +323,15 @@ void
 leave_aside(struct builder *builder, unsigned k)
 {
 	const struct cache_instruction *code = &builder->run[k];
+	uint64_t next = code->touched.pc + code->touched.length;
+	/* The lowest bit of a condition negates it */
+	unsigned aside = condition(code) ^ code->taken;
 
 	builder->place[k].body = builder_offset(builder);
 	builder->side[builder->n_sides++] = (struct side_exit){
-		.field = emit_branch(&builder->emit, condition(code), 0),
+		.field = emit_branch(&builder->emit, aside, 0),
 		.behind = k + 1,
-		.target = code->target,
+		.target = code->taken ? next : code->target,
 	};
 }
 

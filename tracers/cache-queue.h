@@ -34,7 +34,7 @@ struct cache_segment {
 	uint64_t time_ns;
 	/* RECORDS */
 	struct cache_code *code;
-	const uint64_t *word;
+	const uint64_t *word; /* sixteen behind the last can be read */
 	size_t n_words;
 	uint64_t fs;	   /* the FS base meanwhile */
 	unsigned *pending; /* segments of this buffer still to be expanded */
