@@ -20,8 +20,8 @@
 #define LET_GO_NS  UINT64_C(5000000000)
 #define QUEUED_MAX 16
 
-static bool
-own_signal_queued(const struct cache_thread *thread)
+bool
+thread_raised(const struct cache_thread *thread)
 {
 	struct __ptrace_peeksiginfo_args where = { .nr = QUEUED_MAX };
 	siginfo_t info[QUEUED_MAX];
@@ -39,7 +39,7 @@ void
 thread_park(struct cache_engine *engine, struct cache_thread *thread)
 {
 	if (thread->mode == MODE_CACHE) {
-		if (own_signal_queued(thread)) {
+		if (thread_raised(thread)) {
 			thread_resume(thread, PTRACE_CONT);
 			return;
 		}
@@ -47,7 +47,7 @@ thread_park(struct cache_engine *engine, struct cache_thread *thread)
 		if (thread_settle(engine, thread))
 			return;
 		thread->leaving = false;
-	} else if (thread->mode == MODE_STEP && own_signal_queued(thread)) {
+	} else if (thread->mode == MODE_STEP && thread_raised(thread)) {
 		thread_resume(thread, PTRACE_CONT);
 		return;
 	}

@@ -51,9 +51,8 @@ traced_by_us(pid_t tid)
 static int
 seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 {
-	long int options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
 	struct cache_thread *thread;
-	int error = target_seize(tid, (unsigned long)options);
+	int error = target_seize(tid, engine->options);
 
 	if (error && pid != tid && (error == -ESRCH || has_ended(tid)))
 		return 0;
@@ -103,6 +102,8 @@ attach(struct cache_engine *engine)
 	int error;
 
 	engine->attached_ns = cache_now_ns();
+	engine->options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
+	engine->own_filters = remote_filters(getpid());
 	error = engine->launched ? seize(engine, engine->root, engine->root)
 				 : seize_all(engine, engine->root);
 
