@@ -322,6 +322,19 @@ void thread_restore_mask(struct cache_thread *thread);
 void thread_step(struct cache_engine *engine, struct cache_thread *thread);
 /* It has run, if there is one. */
 void thread_stepped(struct cache_engine *engine, struct cache_thread *thread);
+/* Of a gather or scatter that is interrupted in the cache: what it began with */
+struct cache_lanes {
+	uint64_t pc; /* 0: it is none */
+	unsigned n;
+	uint8_t number[4];
+	uint8_t value[4][64]; /* vectors */
+	bool masked;
+	uint64_t opmask;
+};
+/* Before it is settled, and after: the lanes that are done are told. */
+void lanes_keep(const struct cache_thread *thread, struct cache_lanes *lanes);
+void lanes_tell(struct cache_engine *engine, struct cache_thread *thread,
+		const struct cache_lanes *lanes);
 /* Can't it be run in the cache, whatever is made for it? */
 enum cache_refusal thread_refused(const struct cache_engine *engine,
 				  const struct cache_thread *thread);

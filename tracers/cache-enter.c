@@ -358,10 +358,15 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 	uint64_t mask, most = ~(TRACED_SIGNALS | UINT64_C(1) << (SIGBUS - 1) |
 				UINT64_C(1) << (SIGFPE - 1) |
 				UINT64_C(1) << (SIGILL - 1));
+	struct cache_lanes lanes;
 	int result = 0;
 
-	if (try_to_settle(engine, thread, false))
+	thread->cursor = thread_cursor(thread);
+	lanes_keep(thread, &lanes);
+	if (try_to_settle(engine, thread, false)) {
+		lanes_tell(engine, thread, &lanes);
 		return remote_set(thread);
+	}
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(most), &most))
 		return -errno;
@@ -382,5 +387,6 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 			"cache: thread %d did not come to an instruction's beginning (at %#llx)",
 			(int)thread->tid,
 			(unsigned long long)thread->registers.rip);
+	lanes_tell(engine, thread, &lanes);
 	return remote_set(thread);
 }

@@ -32,15 +32,23 @@ load_xstate(struct cache_engine *engine, pid_t tid, size_t *bytes)
 struct where {
 	struct cache_engine *engine;
 	pid_t tid;
+	const struct cache_lanes *lanes; /* instead of what is there; or NULL */
 };
 
 static int
 read_vector(void *context, unsigned number, uint8_t value[64])
 {
 	const struct where *where = context;
+	const struct cache_lanes *lanes = where->lanes;
 	size_t bytes = 0;
-	int error = load_xstate(where->engine, where->tid, &bytes);
+	int error;
 
+	for (unsigned i = 0; lanes && i < lanes->n; i++)
+		if (lanes->number[i] == number) {
+			memcpy(value, lanes->value[i], 64);
+			return 0;
+		}
+	error = load_xstate(where->engine, where->tid, &bytes);
 	if (!error)
 		xstate_vector(where->engine->xstate, bytes, number, value);
 	return error;
@@ -51,19 +59,25 @@ read_opmask(void *context, unsigned number, uint64_t *value)
 {
 	const struct where *where = context;
 	size_t bytes = 0;
-	int error = load_xstate(where->engine, where->tid, &bytes);
+	int error;
 
+	if (where->lanes && where->lanes->masked) {
+		*value = where->lanes->opmask;
+		return 0;
+	}
+	error = load_xstate(where->engine, where->tid, &bytes);
 	if (!error)
 		*value = xstate_opmask(where->engine->xstate, bytes, number);
 	return error;
 }
 
-/* What the instruction in flight is going to touch, in this state */
+/* What the instruction in flight is going to touch, in this state; or was, with
+ * the masks of then */
 static int
 accesses(struct cache_engine *engine, struct cache_thread *thread,
-	 struct access *access)
+	 const struct cache_lanes *lanes, struct access *access)
 {
-	struct where where = { engine, thread->tid };
+	struct where where = { engine, thread->tid, lanes };
 	const struct registers registers = {
 		.general = &thread->registers,
 		.vector = read_vector,
@@ -88,7 +102,8 @@ prepare(struct cache_engine *engine, struct cache_thread *thread)
 	thread->in_flight =
 		n && !instruction_decode(&thread->flight, pc, bytes, n);
 	if (thread->in_flight)
-		thread->n_flight = accesses(engine, thread, thread->access);
+		thread->n_flight =
+			accesses(engine, thread, NULL, thread->access);
 	thread->trap_own = thread->registers.eflags & TRAP_FLAG;
 }
 
@@ -131,16 +146,12 @@ thread_step(struct cache_engine *engine, struct cache_thread *thread)
 	thread_resume(thread, PTRACE_SINGLESTEP);
 }
 
-/* Where a lane of a gather or scatter would fault, the step's trap comes in the
- * fault's stead; the lanes that are done have no mask bit any more (SDM vol. 2,
- * VPSCATTERDD). */
+/* Is it a gather or scatter?  Where a lane of it would fault, the step's trap
+ * comes in the fault's stead; the lanes that are done have no mask bit any more
+ * (SDM vol. 2, VPSCATTERDD). */
 static bool
-was_interrupted(const struct cache_thread *thread)
+has_lanes(const struct instruction *instruction)
 {
-	const struct instruction *instruction = &thread->flight;
-
-	if (thread->registers.rip != instruction->pc)
-		return false;
 	for (unsigned i = 0; i < instruction->n_operands; i++)
 		if (instruction->operand[i].form == OPERAND_VECTOR)
 			return true;
@@ -174,14 +185,80 @@ thread_stepped(struct cache_engine *engine, struct cache_thread *thread)
 		hide_trap_flag(thread);
 	if (thread->fetched != instruction->pc)
 		engine->alone[thread->cause]++;
-	partly = was_interrupted(thread);
+	partly = thread->registers.rip == instruction->pc &&
+		 has_lanes(instruction);
 	if (partly) {
-		n = accesses(engine, thread, undone);
+		n = accesses(engine, thread, NULL, undone);
 		if (n <= thread->n_flight)
 			thread->n_flight -= n;
 	}
 	records_stepped(engine, thread, thread->fetched != instruction->pc);
 	thread->fetched = partly || instruction->repeated ? instruction->pc : 0;
+}
+
+/* Of the instruction whose body it has stopped in, NULL: none with lanes */
+static const struct cache_special *
+special_at(const struct cache_thread *thread)
+{
+	uint64_t rip = thread->registers.rip;
+	const struct cache_block *block =
+		cache_code_at(thread->process->shared->code, rip);
+	uint64_t offset = block ? rip - block->code : 0;
+	const struct cache_place *place;
+	unsigned k = 0;
+
+	while (block && k + 1 < block->n_places &&
+	       block->place[k + 1].start <= offset)
+		k++;
+	if (!block || k == block->n_places)
+		return NULL;
+	place = &block->place[k];
+	if (offset < place->body || place[1].specials == place->specials ||
+	    !has_lanes(&block->special[place->specials].instruction))
+		return NULL;
+	return &block->special[place->specials];
+}
+
+void
+lanes_keep(const struct cache_thread *thread, struct cache_lanes *lanes)
+{
+	const struct cache_special *special = special_at(thread);
+	const uint64_t *at =
+		(const uint64_t *)(const void *)(thread->view + thread->cursor -
+						 thread->area_address);
+
+	lanes->pc = 0;
+	if (!special)
+		return;
+	lanes->pc = special->instruction.pc;
+	lanes->n = special->n_vectors;
+	memset(lanes->value, 0, sizeof(lanes->value));
+	for (unsigned i = 0; i < lanes->n; i++) {
+		lanes->number[i] = special->vector[i];
+		memcpy(lanes->value[i], at + special->vector_word[i],
+		       special->vector_bytes[i]);
+	}
+	lanes->masked = special->opmask_word;
+	lanes->opmask = at[special->opmask_word];
+}
+
+void
+lanes_tell(struct cache_engine *engine, struct cache_thread *thread,
+	   const struct cache_lanes *lanes)
+{
+	int all;
+
+	if (!lanes->pc || thread->registers.rip != lanes->pc)
+		return;
+	prepare(engine, thread);
+	all = thread->in_flight
+		      ? accesses(engine, thread, lanes, thread->access)
+		      : 0;
+	if (all > thread->n_flight) {
+		thread->n_flight = all - thread->n_flight;
+		records_stepped(engine, thread, true);
+	}
+	thread->in_flight = false;
 }
 
 #define HWCAP2_FSGSBASE 2
