@@ -8,6 +8,7 @@
  *	limit     a program is exec'd that may not map much
  *	filter    threads, in a program that is killed for mapping memory
  *	execed    a program is exec'd that is killed for making memory files
+ *	rseq      counts by restartable sequences, if the kernel knows them
  *	strict    nothing but read, write and exit is allowed any more
  */
 #define _GNU_SOURCE
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -251,6 +253,86 @@ filter(void)
 	return memcmp(table[0], table[1], sizeof(table[0])) ? 2 : OK;
 }
 
+/* Counts of each processor, not atomic: the kernel aborts who is preempted */
+static volatile long by_cpu[1024];
+#define SEQUENCES 100000
+
+struct rseq_area {
+	uint32_t cpu_id_start, cpu_id;
+	uint64_t cs;
+	uint32_t flags;
+} __attribute__((aligned(32)));
+
+/* false: aborted */
+static int
+add_here(struct rseq_area *area)
+{
+	uint64_t cpu = area->cpu_id_start;
+	int done;
+
+	__asm__ volatile(".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"
+			 "3:\t.long 0, 0\n\t.quad 1f, 2f - 1f, 4f\n\t"
+			 ".popsection\n\t"
+			 "lea 3b(%%rip), %%rax\n\t"
+			 "mov %%rax, %[cs]\n"
+			 "1:\tcmpl %[id], %k[cpu]\n\tjne 5f\n\t"
+			 "mov (%[by],%[cpu],8), %%rax\n\t"
+			 "mov $60, %%ecx\n"
+			 "6:\tdec %%ecx\n\tjnz 6b\n\t"
+			 "inc %%rax\n\t"
+			 "mov %%rax, (%[by],%[cpu],8)\n"
+			 "2:\tmov $1, %[done]\n\tjmp 7f\n\t"
+			 ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"
+			 "4:\n5:\tmov $0, %[done]\n"
+			 "7:\n\t"
+			 : [cs] "=m"(area->cs), [done] "=&r"(done)
+			 : [id] "m"(area->cpu_id), [by] "r"(by_cpu),
+			   [cpu] "r"(cpu)
+			 : "rax", "rcx", "memory", "cc");
+	return done;
+}
+
+static void *
+add_often(void *ignored)
+{
+	static __thread struct rseq_area own;
+	struct rseq_area *area = &own;
+	int registered = 1;
+
+	(void)ignored;
+	/* The C library's, or else ours */
+	if (__rseq_size)
+		area = (struct rseq_area
+				*)(void *)((char *)__builtin_thread_pointer() +
+					   __rseq_offset);
+	else
+		registered =
+			!syscall(SYS_rseq, area, sizeof(*area), 0, 0x53053053);
+	for (int i = 0; i < SEQUENCES;)
+		if ((int32_t)area->cpu_id < 0 || !registered) {
+			__atomic_fetch_add(&by_cpu[0], 1, __ATOMIC_RELAXED);
+			i++;
+		} else {
+			i += add_here(area);
+		}
+	return NULL;
+}
+
+static int
+rseq(void)
+{
+	pthread_t thread[4];
+	long sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, add_often, NULL);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	for (int i = 0; i < 1024; i++)
+		sum += by_cpu[i];
+	return sum == 4 * SEQUENCES ? OK : 1;
+}
+
 static int
 strict(void)
 {
@@ -282,6 +364,8 @@ main(int argc, char **argv)
 		return filter();
 	if (!strcmp(what, "execed"))
 		return execed(argv[0], "work", files, 2);
+	if (!strcmp(what, "rseq"))
+		return rseq();
 	if (!strcmp(what, "strict"))
 		return strict();
 	if (!strcmp(what, "work"))

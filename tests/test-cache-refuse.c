@@ -102,6 +102,19 @@ test_blocked_signals_stay_blocked(void **state)
 }
 
 static void
+test_restartable_sequences_count_right(void **state)
+{
+	struct step_run run;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		watch(&run, "cache", "rseq");
+		assert_int_equal(WEXITSTATUS(run.status), 7);
+		step_run_close(&run);
+	}
+}
+
+static void
 test_code_is_too_far_from_any_room(void **state)
 {
 	(void)state;
@@ -182,6 +195,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_program_uses_gs),
 		cmocka_unit_test(test_blocked_signals_stay_blocked),
+		cmocka_unit_test(test_restartable_sequences_count_right),
 		cmocka_unit_test(test_code_is_too_far_from_any_room),
 		cmocka_unit_test(test_a_program_may_not_map_much),
 		cmocka_unit_test(test_filters_do_not_see_our_calls),

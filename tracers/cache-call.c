@@ -112,6 +112,11 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	thread->mode = MODE_CALL;
+	if (thread->process->from_exec && target_forbids(call)) {
+		thread->process->rseq_refused = true;
+		thread->registers.orig_rax = (unsigned long long int)-1;
+		remote_set(thread);
+	}
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
 	if (!engine->orphaned)
@@ -232,6 +237,10 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	thread->mode = MODE_NATIVE;
+	if (thread->process->from_exec && target_forbids(call)) {
+		thread->registers.rax = (unsigned long long int)-ENOSYS;
+		remote_set(thread);
+	}
 	call->result = (int64_t)thread->registers.rax;
 	if (goes_again(thread)) {
 		call_begin(engine, thread);

@@ -118,6 +118,8 @@ struct cache_process {
 	uint64_t ignored;
 	struct cache_space *shared;
 	enum cache_refusal refused;
+	/* Its program was seen from the beginning on, up to its first rseq */
+	bool from_exec, rseq_refused;
 	/* As they were when it was last seen; owned */
 	struct cache_mapping *mapping;
 	size_t n_mappings;

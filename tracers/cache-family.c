@@ -257,6 +257,8 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	}
 	engine->failed |= error < 0;
 	process->memory = parent->process->memory;
+	process->from_exec = parent->process->from_exec;
+	process->rseq_refused = parent->process->rseq_refused;
 	if (engine->window.away)
 		windows_keep_maps(process);
 	process->ignored = parent->process->ignored;
@@ -347,6 +349,8 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 	leave_space(engine, thread);
 	process->shared = NULL;
 	process->refused = thread->refused = REFUSED_NOT;
+	process->from_exec = !engine->window.away;
+	process->rseq_refused = false;
 	process->memory = (struct syscall_memory){ 0 };
 	process->ignored |=
 		target_signal_set(thread->tid, "SigIgn") & TRACED_SIGNALS;
