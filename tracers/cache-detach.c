@@ -18,6 +18,7 @@
 #include "analyzer/fail.h"
 
 #define LET_GO_NS  UINT64_C(5000000000)
+#define HOLD_NS	   UINT64_C(15000000)
 #define QUEUED_MAX 16
 
 bool
@@ -183,10 +184,27 @@ park_ready(struct cache_engine *engine)
 		}
 }
 
+/*
+ * A thread that is let go runs, and those that are still to stop wait for the
+ * processor meanwhile: so none is before all have stopped, if that does not
+ * take long.
+ */
+static bool
+must_hold(const struct cache_engine *engine)
+{
+	if (cache_now_ns() - engine->leaving_ns > HOLD_NS)
+		return false;
+	for (const struct cache_thread *t = engine->threads; t; t = t->next)
+		if (!t->parked)
+			return true;
+	return false;
+}
+
 /* Those whose space has no thread in the cache any more */
 static void
 release_ready(struct cache_engine *engine)
 {
+	bool hold = must_hold(engine);
 	struct cache_thread *next;
 
 	for (struct cache_thread *t = engine->threads; t; t = next) {
@@ -198,6 +216,8 @@ release_ready(struct cache_engine *engine)
 			continue;
 		if (space && !space->unmapped)
 			release_space(engine, space);
+		if (hold)
+			continue;
 		release_thread(engine, t);
 		next = engine->threads;
 	}
