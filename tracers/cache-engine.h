@@ -338,8 +338,7 @@ void lanes_keep(const struct cache_thread *thread, struct cache_lanes *lanes);
 void lanes_tell(struct cache_engine *engine, struct cache_thread *thread,
 		const struct cache_lanes *lanes);
 /* Can't it be run in the cache, whatever is made for it? */
-enum cache_refusal thread_refused(const struct cache_engine *engine,
-				  const struct cache_thread *thread);
+enum cache_refusal thread_refused(const struct cache_thread *thread);
 /* What an error of making the shared memory means */
 enum cache_refusal refusal_of(int error);
 /* Say it once. */

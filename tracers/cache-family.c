@@ -176,7 +176,7 @@ make_room(struct cache_engine *engine, struct cache_thread *thread)
 		thread->refused = process->refused;
 		return 0;
 	}
-	thread->refused = thread_refused(engine, thread);
+	thread->refused = thread_refused(thread);
 	if (thread->refused)
 		return 0;
 	if (!process->shared) {
@@ -208,7 +208,7 @@ family_prepare(struct cache_engine *engine, struct cache_thread *thread)
 	if (thread->area < 0 && !thread->refused)
 		error = make_room(engine, thread);
 	else if (!thread->refused)
-		thread->refused = thread_refused(engine, thread);
+		thread->refused = thread_refused(thread);
 	if (!error && thread->refused)
 		refusal_say(engine, thread, thread->refused);
 	return error;

@@ -69,6 +69,7 @@ protect_page(void *context, uint64_t page)
 {
 	struct cache_space *space = context;
 	uint64_t *table = space->protected;
+	int error;
 
 	for (size_t i = 0; i < space->n_protected; i++)
 		if (space->protected[i] == page)
@@ -84,10 +85,11 @@ protect_page(void *context, uint64_t page)
 			return false;
 		space->protected = table;
 	}
-	if (set_rights(space, space->caller, page, PROT_READ | PROT_EXEC)) {
-		space->refused = REFUSED_FILTERED;
+	error = set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
+	if (error && error != -ESRCH)
+		space->refused = refusal_of(error);
+	if (error)
 		return false;
-	}
 	table[space->n_protected++] = page;
 	if (space->n_protected == 1)
 		space_careful(space);

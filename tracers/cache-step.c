@@ -264,12 +264,10 @@ lanes_tell(struct cache_engine *engine, struct cache_thread *thread,
 #define HWCAP2_FSGSBASE 2
 
 enum cache_refusal
-thread_refused(const struct cache_engine *engine,
-	       const struct cache_thread *thread)
+thread_refused(const struct cache_thread *thread)
 {
 	char text[64] = "";
 
-	(void)engine;
 	/* Without these instructions the kernel takes GS's base from the
 	 * segment each time it switches to the thread */
 	if (thread->registers.gs && !(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
