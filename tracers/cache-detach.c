@@ -267,6 +267,8 @@ let_all_go(struct cache_engine *engine)
 			break;
 		guard_orphaned(engine);
 		park_ready(engine);
+		/* One that is ending waits for us, and no other news may come */
+		trace_look_at_held(engine);
 		release_ready(engine);
 		if (!engine->detached && cache_now_ns() - start > LET_GO_NS) {
 			engine->detached = true;

@@ -449,6 +449,8 @@ void windows_keep_maps(struct cache_process *process);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);
+/* At what was learned of a thread while a call was made in it, or a step */
+void trace_look_at_held(struct cache_engine *engine);
 void *trace_run(void *engine);
 uint64_t cache_now_ns(void);
 

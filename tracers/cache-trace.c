@@ -148,8 +148,8 @@ look_at(struct cache_engine *engine, pid_t tid, int status)
 }
 
 /* Those that a call inside has found ended, and new ones that are known now */
-static void
-look_at_held(struct cache_engine *engine)
+void
+trace_look_at_held(struct cache_engine *engine)
 {
 	struct cache_thread *next;
 
@@ -167,7 +167,7 @@ void
 trace_look(struct cache_engine *engine, pid_t tid, int status)
 {
 	look_at(engine, tid, status);
-	look_at_held(engine);
+	trace_look_at_held(engine);
 }
 
 static bool
