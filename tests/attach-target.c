@@ -9,6 +9,7 @@
  *	work     N threads: sums, register files, timers with siglongjmp out of
  *	         the handler, waits of each kind that must not end early, a
  *	         token passed by futex and by pipe
+ *	stopped  the same, and it may be stopped meanwhile
  *	parked   N threads that wait for ever, signals blocked or ignored
  *	breed    threads that begin and end all the time, N at once
  *	forks    processes that fork, vfork and exec, N at once
@@ -37,6 +38,8 @@
 #define OK 7
 
 static volatile int over;
+/* SIGCONT ends epoll_wait with EINTR, whoever looks (signal(7)) */
+static int may_be_stopped;
 static volatile unsigned long rounds[256];
 
 static void
@@ -218,7 +221,8 @@ wait_once(int kind, int silent, int epoll)
 		check(!select(silent + 1, &set, NULL, NULL, &limit), "select");
 		break;
 	case 3:
-		check(!epoll_wait(epoll, &event, 1, WAIT_US / 1000),
+		check(!epoll_wait(epoll, &event, 1, WAIT_US / 1000) ||
+			      (may_be_stopped && errno == EINTR),
 		      "epoll_wait");
 		break;
 	case 4:
@@ -544,7 +548,8 @@ main(int argc, char **argv)
 
 	if (n > 250)
 		return 2;
-	if (!strcmp(what, "work"))
+	may_be_stopped = !strcmp(what, "stopped");
+	if (!strcmp(what, "work") || may_be_stopped)
 		return work(n);
 	if (!strcmp(what, "parked"))
 		return parked(n);

@@ -3,6 +3,7 @@
  * What the code cache is watched with, by name; 7 is success.
  *
  *	segv      a fault that its handler repairs, again and again
+ *	lanes     a gather of which one lane faults, and is repaired
  *	jit       code that is written, run, and written anew, by the kernel too
  *	threads   three threads, each in memory of its own
  *	busy N    threads and a timer that check themselves for N milliseconds
@@ -55,6 +56,38 @@ segv(void)
 		mprotect((void *)(uintptr_t)guarded, PAGE, PROT_NONE);
 	}
 	return faults == 40 ? OK : 1;
+}
+
+/* The lanes before the one that faults are done; its handler lets it go on */
+static int
+lanes(void)
+{
+	const struct sigaction action = { .sa_handler = unguard };
+	int index[8], got[8], sum = 0;
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int *values = (int *)(void *)pages;
+
+	sigaction(SIGSEGV, &action, NULL);
+	guarded = pages + PAGE;
+	for (int k = 0; k < 2048; k++)
+		values[k] = k;
+	for (int i = 0; i < 8; i++)
+		index[i] = 1021 + i;
+	for (int i = 0; i < 5; i++) {
+		mprotect((void *)(uintptr_t)guarded, PAGE, PROT_NONE);
+		__asm__ volatile("vmovdqu %1, %%ymm1\n\t"
+				 "vpcmpeqd %%ymm2, %%ymm2, %%ymm2\n\t"
+				 "vpxor %%ymm0, %%ymm0, %%ymm0\n\t"
+				 "vpgatherdd %%ymm2, (%2,%%ymm1,4), %%ymm0\n\t"
+				 "vmovdqu %%ymm0, %0\n\tvzeroupper"
+				 : "=m"(got)
+				 : "m"(index), "r"(values)
+				 : "xmm0", "xmm1", "xmm2", "memory");
+		for (int k = 0; k < 8; k++)
+			sum += got[k] == 1021 + k;
+	}
+	return sum == 40 && faults == 5 ? OK : 1;
 }
 
 /* mov $n, %eax; ret */
@@ -215,6 +248,8 @@ main(int argc, char **argv)
 
 	if (!strcmp(what, "segv"))
 		return segv();
+	if (!strcmp(what, "lanes"))
+		return __builtin_cpu_supports("avx2") ? lanes() : OK;
 	if (!strcmp(what, "jit"))
 		return jit();
 	if (!strcmp(what, "threads"))

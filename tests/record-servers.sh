@@ -58,6 +58,11 @@ await()
 	return 1
 }
 
+two_children() # PID
+{
+	[ "$(wc -w <"/proc/$1/task/$1/children")" -eq 2 ]
+}
+
 state()
 {
 	awk '$5 { print $1, $2, $3, $5 }' "/proc/$1/maps"
@@ -142,7 +147,8 @@ if command -v nginx >/dev/null; then
 	nginx -c "$dir/nginx.conf" >nginx.out 2>&1 &
 	master=$!
 	pids="$pids $master"
-	if await answers "$port"; then
+	# It answers before it has forked its workers
+	if await answers "$port" && await two_children $master; then
 		workers=$(cat /proc/$master/task/$master/children)
 		pids="$pids $workers"
 		# shellcheck disable=SC2086 # words

@@ -439,7 +439,7 @@ test_a_stopped_process_stays_stopped(void **state)
 	struct guest guest;
 
 	(void)state;
-	guest_begin(&guest, "work", "8");
+	guest_begin(&guest, "stopped", "8");
 	for (int i = 0; i < 5; i++) {
 		kill(guest.pid, SIGSTOP);
 		await_state(guest.pid, 'T');
@@ -512,7 +512,7 @@ test_a_process_that_is_stopped_meanwhile(void **state)
 		struct later later;
 		pthread_t thread;
 
-		guest_begin(&guest, "work", "8");
+		guest_begin(&guest, "stopped", "8");
 		later = (struct later){ guest.pid, -1, SIGSTOP, 30000 };
 		pthread_create(&thread, NULL, do_later, &later);
 		visit(guest.pid, &one);

@@ -117,6 +117,15 @@ test_faults_that_a_handler_repairs(void **state)
 }
 
 static void
+test_lanes_that_were_done_before_a_fault(void **state)
+{
+	char mode[] = "lanes";
+
+	(void)state;
+	check_named("cache-target", mode);
+}
+
+static void
 test_code_that_is_written_anew(void **state)
 {
 	char mode[] = "jit";
@@ -266,6 +275,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_stream_of_plain_programs_is_steps),
 		cmocka_unit_test(test_stream_of_a_dynamic_program_is_steps),
 		cmocka_unit_test(test_faults_that_a_handler_repairs),
+		cmocka_unit_test(test_lanes_that_were_done_before_a_fault),
 		cmocka_unit_test(test_code_that_is_written_anew),
 		cmocka_unit_test(test_each_threads_stream_is_steps),
 		cmocka_unit_test(test_a_process_is_left_as_it_was_found),

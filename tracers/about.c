@@ -24,6 +24,15 @@ about_engine(struct stream *stream, const char *name, const char *order)
 }
 
 void
+about_stepped(struct stream *stream, const char *cause, uint64_t instructions)
+{
+	json_array_append_new(list(stream_about(stream), "stepped"),
+			      json_pack("{s:s, s:I}", "cause", cause,
+					"instructions",
+					(json_int_t)instructions));
+}
+
+void
 about_loss(struct stream *stream, const char *what)
 {
 	json_array_append_new(list(stream_about(stream), "losses"),

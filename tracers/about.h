@@ -7,6 +7,9 @@
 
 /* An engine that takes part, and how fine the order of its threads is. */
 void about_engine(struct stream *stream, const char *name, const char *order);
+/* What was recorded by single-stepping beside a faster engine, and why. */
+void about_stepped(struct stream *stream, const char *cause,
+		   uint64_t instructions);
 /* One sentence on what is missing. */
 void about_loss(struct stream *stream, const char *what);
 

@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "analyzer/fail.h"
 #include "tracers/about.h"
+
+#define SHADOW_STACK_ENABLE 0x5001 /* asm/prctl.h, Linux 6.6 */
 
 static struct event *
 add_event(void *context, enum event_type type)
@@ -34,6 +37,14 @@ target_of(struct cache_engine *engine, struct cache_thread *thread)
 	};
 }
 
+/* Does it ask for filters of system calls? */
+static bool
+asks_for_filters(uint64_t number, uint64_t first)
+{
+	return number == SYS_seccomp ||
+	       (number == SYS_prctl && first == PR_SET_SECCOMP);
+}
+
 /* At the call's instruction, natively */
 void
 call_begin(struct cache_engine *engine, struct cache_thread *thread)
@@ -43,6 +54,9 @@ call_begin(struct cache_engine *engine, struct cache_thread *thread)
 	engine->counts.calls++;
 	protect_allow(thread, (uint64_t[6]){ r->rdi, r->rsi, r->rdx, r->r10,
 					     r->r8, r->r9 });
+	/* Later it might be forbidden */
+	if (asks_for_filters(r->rax, r->rdi))
+		protect_allow_all(thread);
 	thread_restore_mask(thread);
 	thread->mode = MODE_CALL;
 	thread->in_call = false;
@@ -84,6 +98,7 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	struct syscall_target calls;
 
 	thread->in_call = true;
+	thread_stepped(engine, thread);
 	/* restart_syscall goes on with the call that was interrupted */
 	if (r->orig_rax != SYS_restart_syscall)
 		call_note(thread);
@@ -97,6 +112,11 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	thread->mode = MODE_CALL;
+	if (thread->process->from_exec && target_forbids(call)) {
+		thread->process->rseq_refused = true;
+		thread->registers.orig_rax = (unsigned long long int)-1;
+		remote_set(thread);
+	}
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
 	if (!engine->orphaned)
@@ -217,6 +237,10 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	thread->mode = MODE_NATIVE;
+	if (thread->process->from_exec && target_forbids(call)) {
+		thread->registers.rax = (unsigned long long int)-ENOSYS;
+		remote_set(thread);
+	}
 	call->result = (int64_t)thread->registers.rax;
 	if (goes_again(thread)) {
 		call_begin(engine, thread);
@@ -233,6 +257,11 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	code_changed(thread);
 	signal_action(thread);
+	if (asks_for_filters(call->number, call->argument[0]))
+		remote_filters_changed(thread);
+	if (call->number == SYS_arch_prctl && !call->result &&
+	    call->argument[0] == SHADOW_STACK_ENABLE)
+		thread->refused = REFUSED_SHADOW_STACK;
 	if (engine->parking)
 		call_undo_interruption(thread);
 	thread->interrupted = false;

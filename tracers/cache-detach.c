@@ -18,10 +18,11 @@
 #include "analyzer/fail.h"
 
 #define LET_GO_NS  UINT64_C(5000000000)
+#define HOLD_NS	   UINT64_C(15000000)
 #define QUEUED_MAX 16
 
-static bool
-own_signal_queued(const struct cache_thread *thread)
+bool
+thread_raised(const struct cache_thread *thread)
 {
 	struct __ptrace_peeksiginfo_args where = { .nr = QUEUED_MAX };
 	siginfo_t info[QUEUED_MAX];
@@ -39,7 +40,7 @@ void
 thread_park(struct cache_engine *engine, struct cache_thread *thread)
 {
 	if (thread->mode == MODE_CACHE) {
-		if (own_signal_queued(thread)) {
+		if (thread_raised(thread)) {
 			thread_resume(thread, PTRACE_CONT);
 			return;
 		}
@@ -47,7 +48,7 @@ thread_park(struct cache_engine *engine, struct cache_thread *thread)
 		if (thread_settle(engine, thread))
 			return;
 		thread->leaving = false;
-	} else if (thread->mode == MODE_STEP && own_signal_queued(thread)) {
+	} else if (thread->mode == MODE_STEP && thread_raised(thread)) {
 		thread_resume(thread, PTRACE_CONT);
 		return;
 	}
@@ -183,10 +184,27 @@ park_ready(struct cache_engine *engine)
 		}
 }
 
+/*
+ * A thread that is let go runs, and those that are still to stop wait for the
+ * processor meanwhile: so none is before all have stopped, if that does not
+ * take long.
+ */
+static bool
+must_hold(const struct cache_engine *engine)
+{
+	if (cache_now_ns() - engine->leaving_ns > HOLD_NS)
+		return false;
+	for (const struct cache_thread *t = engine->threads; t; t = t->next)
+		if (!t->parked)
+			return true;
+	return false;
+}
+
 /* Those whose space has no thread in the cache any more */
 static void
 release_ready(struct cache_engine *engine)
 {
+	bool hold = must_hold(engine);
 	struct cache_thread *next;
 
 	for (struct cache_thread *t = engine->threads; t; t = next) {
@@ -198,6 +216,8 @@ release_ready(struct cache_engine *engine)
 			continue;
 		if (space && !space->unmapped)
 			release_space(engine, space);
+		if (hold)
+			continue;
 		release_thread(engine, t);
 		next = engine->threads;
 	}
@@ -247,6 +267,8 @@ let_all_go(struct cache_engine *engine)
 			break;
 		guard_orphaned(engine);
 		park_ready(engine);
+		/* One that is ending waits for us, and no other news may come */
+		trace_look_at_held(engine);
 		release_ready(engine);
 		if (!engine->detached && cache_now_ns() - start > LET_GO_NS) {
 			engine->detached = true;

@@ -6,6 +6,7 @@
  *	cache-trace.c   the tracing thread: waits, and hands stops on
  *	cache-stop.c    what a stop means
  *	cache-enter.c   between the program's own state and the cache's
+ *	cache-step.c    single-stepping: odd instructions, and whom it must be
  *	cache-call.c    system calls, made where they stand
  *	cache-inside.c  those made in the cache
  *	cache-signal.c  signals
@@ -22,7 +23,8 @@
  * A thread is either in the cache (its registers are the program's, but for
  * rip, the stolen one and the GS base) or native: stopped at an instruction of
  * its own, all registers as the program left them.  System calls, signal
- * handlers' beginnings and odd instructions are run natively.
+ * handlers' beginnings and odd instructions are run natively.  A thread that
+ * can't be run in the cache is stepped for as long as that is so (`refused`).
  */
 #ifndef TRACERS_CACHE_ENGINE_H
 #define TRACERS_CACHE_ENGINE_H
@@ -45,6 +47,20 @@
 
 struct cache_engine;
 struct cache_thread;
+
+/* Why a thread is stepped */
+enum cache_refusal {
+	REFUSED_NOT,
+	REFUSED_FILTERED,
+	REFUSED_NO_ROOM,
+	REFUSED_NO_MEMORY,
+	REFUSED_NO_DESCRIPTOR,
+	REFUSED_TOO_MANY,
+	REFUSED_SHADOW_STACK,
+	REFUSED_SEGMENT,
+	REFUSED_OTHER,
+	REFUSALS
+};
 
 struct cache_range {
 	uint64_t start, end;
@@ -81,6 +97,8 @@ struct cache_space {
 	uint64_t *protected;
 	size_t n_protected;
 	struct cache_page kept[KEPT_PAGES];
+	enum cache_refusal refused; /* of the last block that was wanted */
+	uint64_t no_room;	    /* near this pc; 0: nowhere */
 };
 
 /* A line of /proc/PID/maps */
@@ -99,6 +117,9 @@ struct cache_process {
 	 * the kernel forget it */
 	uint64_t ignored;
 	struct cache_space *shared;
+	enum cache_refusal refused;
+	/* Its program was seen from the beginning on, up to its first rseq */
+	bool from_exec, rseq_refused;
 	/* As they were when it was last seen; owned */
 	struct cache_mapping *mapping;
 	size_t n_mappings;
@@ -156,9 +177,16 @@ struct cache_thread {
 	uint64_t sent, cursor; /* in the current buffer; target's addresses */
 	uint64_t fs_base, gs_base; /* the program's */
 
-	/* MODE_STEP */
+	enum cache_refusal refused; /* as long as that is so */
+	enum cache_refusal cause;   /* of this step */
+	/* Does seccomp look at calls that we make in it? */
+	bool filtered, filtered_known;
+
+	/* MODE_STEP, and a call that is stepped to */
 	struct instruction flight;
 	bool in_flight;
+	bool trap_own;	  /* the program has set the trap flag itself */
+	uint64_t fetched; /* this instruction goes on, its fetch was told */
 	int n_flight;
 	struct access access[INSTRUCTION_ACCESSES];
 };
@@ -179,6 +207,9 @@ struct cache_engine {
 	struct cache_thread *threads;	 /* owned */
 	struct cache_process *processes; /* owned */
 	struct cache_counts counts;
+	uint64_t alone[REFUSALS]; /* instructions, stepped for that */
+	bool refusal_said[REFUSALS];
+	unsigned long int options, own_filters; /* ptrace's; seccomp's */
 	struct cache_window window;
 	uint64_t delivered;	      /* accesses */
 	struct event *event;	      /* to be put before the next one */
@@ -225,6 +256,10 @@ void remote_stop_again(struct cache_thread *thread);
 /* Make a call in a stopped thread, whose registers are as before after it. */
 int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 		const uint64_t argument[6], int64_t *result);
+/* The program has asked for filters, for some or all of its threads. */
+void remote_filters_changed(struct cache_thread *thread);
+/* Of this thread; no kernel that tells: those of its mode */
+unsigned long int remote_filters(pid_t tid);
 /* Address of a system call instruction in the target. */
 int remote_gadget(struct cache_thread *thread, uint64_t *gadget);
 
@@ -264,8 +299,9 @@ void records_called(struct cache_engine *engine, struct cache_thread *thread);
 struct event *records_event(struct cache_engine *engine,
 			    struct cache_thread *thread, enum event_type type);
 void records_event_put(struct cache_engine *engine);
-/* The instruction in flight has run. */
-void records_stepped(struct cache_engine *engine, struct cache_thread *thread);
+/* The instruction in flight has run; is its fetch to be told? */
+void records_stepped(struct cache_engine *engine, struct cache_thread *thread,
+		     bool fetched);
 
 /* cache-enter.c */
 /* Go on, natively or in the cache, as its registers and its signal say. */
@@ -280,9 +316,35 @@ void thread_on(struct cache_engine *engine, struct cache_thread *thread,
 /* Registers as the program's, at pc; nothing is recorded. */
 void thread_native(struct cache_thread *thread, uint64_t pc);
 void thread_resume(struct cache_thread *thread, int request);
-void thread_step(struct cache_engine *engine, struct cache_thread *thread);
 void thread_strip_mask(struct cache_thread *thread);
 void thread_restore_mask(struct cache_thread *thread);
+
+/* cache-step.c */
+/* One instruction, natively. */
+void thread_step(struct cache_engine *engine, struct cache_thread *thread);
+/* It has run, if there is one. */
+void thread_stepped(struct cache_engine *engine, struct cache_thread *thread);
+/* Of a gather or scatter that is interrupted in the cache: what it began with */
+struct cache_lanes {
+	uint64_t pc; /* 0: it is none */
+	unsigned n;
+	uint8_t number[4];
+	uint8_t value[4][64]; /* vectors */
+	bool masked;
+	uint64_t opmask;
+};
+/* Before it is settled, and after: the lanes that are done are told. */
+void lanes_keep(const struct cache_thread *thread, struct cache_lanes *lanes);
+void lanes_tell(struct cache_engine *engine, struct cache_thread *thread,
+		const struct cache_lanes *lanes);
+/* Can't it be run in the cache, whatever is made for it? */
+enum cache_refusal thread_refused(const struct cache_thread *thread);
+/* What an error of making the shared memory means */
+enum cache_refusal refusal_of(int error);
+/* Say it once. */
+void refusal_say(struct cache_engine *engine, const struct cache_thread *thread,
+		 enum cache_refusal refusal);
+const char *refusal_name(enum cache_refusal refusal);
 
 /* cache-stop.c */
 void thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
@@ -329,7 +391,8 @@ void thread_ended(struct cache_engine *engine, struct cache_thread *thread,
 void family_forked(struct cache_engine *engine, struct cache_thread *thread,
 		   int event);
 void family_execed(struct cache_engine *engine, struct cache_thread *thread);
-/* The thread's space and area, made if it has none.  0, or -errno (said). */
+/* The thread's space and area, made if it has none; or it is known why it has
+ * none.  0, or -ESRCH. */
 int family_prepare(struct cache_engine *engine, struct cache_thread *thread);
 
 /* cache-protect.c */
@@ -351,6 +414,8 @@ void protect_end(struct cache_space *space, struct cache_thread *thread);
 
 /* cache-detach.c */
 void let_all_go(struct cache_engine *engine);
+/* Has the cache, or stepping, raised a signal that is still to come? */
+bool thread_raised(const struct cache_thread *thread);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
 
@@ -384,6 +449,8 @@ void windows_keep_maps(struct cache_process *process);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);
+/* At what was learned of a thread while a call was made in it, or a step */
+void trace_look_at_held(struct cache_engine *engine);
 void *trace_run(void *engine);
 uint64_t cache_now_ns(void);
 

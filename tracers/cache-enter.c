@@ -9,18 +9,15 @@
  */
 #include "tracers/cache-engine.h"
 
-#include <elf.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "analyzer/fail.h"
 #include "tracers/cache-emit.h"
 #include "tracers/cache-stub.h"
-#include "tracers/xstate.h"
 
 #define SETTLE_STEPS 2000
 #define INT3	     0xcc
@@ -83,9 +80,10 @@ thread_strip_mask(struct cache_thread *thread)
 
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask))
 		return;
-	thread->blocked = mask & TRACED_SIGNALS;
+	/* Those taken away before are not in it any more */
+	thread->blocked |= mask & TRACED_SIGNALS;
 	raise_waiting(thread);
-	if (!thread->blocked)
+	if (!(mask & TRACED_SIGNALS))
 		return;
 	mask &= ~TRACED_SIGNALS;
 	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
@@ -142,78 +140,9 @@ enter_block(struct cache_engine *engine, struct cache_thread *thread,
 	r->orig_rax = (unsigned long long int)-1;
 	thread_strip_mask(thread);
 	thread->mode = MODE_CACHE;
+	thread->fetched = 0;
 	remote_set(thread);
 	thread_resume(thread, PTRACE_CONT);
-}
-
-static int
-load_xstate(struct cache_engine *engine, pid_t tid, size_t *bytes)
-{
-	struct iovec to = { engine->xstate, XSTATE_BYTES_MAX };
-
-	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &to))
-		return -errno;
-	*bytes = to.iov_len;
-	return 0;
-}
-
-struct where {
-	struct cache_engine *engine;
-	pid_t tid;
-};
-
-static int
-read_vector(void *context, unsigned number, uint8_t value[64])
-{
-	const struct where *where = context;
-	size_t bytes = 0;
-	int error = load_xstate(where->engine, where->tid, &bytes);
-
-	if (!error)
-		xstate_vector(where->engine->xstate, bytes, number, value);
-	return error;
-}
-
-static int
-read_opmask(void *context, unsigned number, uint64_t *value)
-{
-	const struct where *where = context;
-	size_t bytes = 0;
-	int error = load_xstate(where->engine, where->tid, &bytes);
-
-	if (!error)
-		*value = xstate_opmask(where->engine->xstate, bytes, number);
-	return error;
-}
-
-void
-thread_step(struct cache_engine *engine, struct cache_thread *thread)
-{
-	struct where where = { engine, thread->tid };
-	const struct registers registers = {
-		.general = &thread->registers,
-		.vector = read_vector,
-		.opmask = read_opmask,
-		.context = &where,
-	};
-	uint8_t bytes[INSTRUCTION_BYTES] = { 0 };
-	size_t n = target_read(thread->tid, thread->registers.rip, bytes,
-			       sizeof(bytes));
-
-	thread->n_flight = 0;
-	thread->in_flight =
-		!instruction_decode(&thread->flight, thread->registers.rip,
-				    bytes, n);
-	if (thread->in_flight && engine->setup.kinds & TRACER_DATA)
-		thread->n_flight =
-			instruction_accesses(&thread->flight, &registers,
-					     thread->access);
-	if (thread->n_flight < 0)
-		thread->n_flight = 0;
-	engine->counts.steps++;
-	thread_strip_mask(thread);
-	thread->mode = MODE_STEP;
-	thread_resume(thread, PTRACE_SINGLESTEP);
 }
 
 void
@@ -221,6 +150,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 {
 	const struct user_regs_struct *r = &thread->registers;
 	const struct cache_block *block;
+	struct cache_space *space;
 	bool caught = false;
 
 	if (thread_must_park(engine) &&
@@ -258,13 +188,24 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	if (family_prepare(engine, thread))
 		return;
-	block = thread_block(thread, r->rip);
-	if (thread_must_wait(thread))
-		thread_park(engine, thread);
-	else if (block)
-		enter_block(engine, thread, block);
-	else
+	thread->cause = thread->refused;
+	if (thread->refused) {
 		thread_step(engine, thread);
+		return;
+	}
+	space = thread->process->shared;
+	space->refused = REFUSED_NOT;
+	block = thread_block(thread, r->rip);
+	if (thread_must_wait(thread)) {
+		thread_park(engine, thread);
+	} else if (block) {
+		enter_block(engine, thread, block);
+	} else {
+		thread->cause = space->refused;
+		if (space->refused)
+			refusal_say(engine, thread, space->refused);
+		thread_step(engine, thread);
+	}
 }
 
 void
@@ -417,10 +358,15 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 	uint64_t mask, most = ~(TRACED_SIGNALS | UINT64_C(1) << (SIGBUS - 1) |
 				UINT64_C(1) << (SIGFPE - 1) |
 				UINT64_C(1) << (SIGILL - 1));
+	struct cache_lanes lanes;
 	int result = 0;
 
-	if (try_to_settle(engine, thread, false))
+	thread->cursor = thread_cursor(thread);
+	lanes_keep(thread, &lanes);
+	if (try_to_settle(engine, thread, false)) {
+		lanes_tell(engine, thread, &lanes);
 		return remote_set(thread);
+	}
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(most), &most))
 		return -errno;
@@ -441,5 +387,6 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 			"cache: thread %d did not come to an instruction's beginning (at %#llx)",
 			(int)thread->tid,
 			(unsigned long long)thread->registers.rip);
+	lanes_tell(engine, thread, &lanes);
 	return remote_set(thread);
 }

@@ -81,26 +81,34 @@ no_memory:
 	return NULL;
 }
 
-/* The last user of a space takes it along; its records are expanded first */
+/* Nobody uses it any more; its records are expanded first */
 static void
-leave_space(struct cache_engine *engine, struct cache_thread *thread)
+drop_space(struct cache_engine *engine, struct cache_space *space)
 {
-	struct cache_space *space =
-		thread->process ? thread->process->shared : NULL;
 	struct cache_segment segment = { .kind = SEGMENT_CLOSE,
 					 .close = space_close,
 					 .what = space };
 
-	if (!space || thread->area < 0)
-		return;
-	records_flush(engine, thread);
-	space_leave(space, thread);
 	if (space->users)
 		return;
 	for (struct cache_process *p = engine->processes; p; p = p->next)
 		if (p->shared == space)
 			p->shared = NULL;
 	queue_put(engine->queue, &segment);
+}
+
+/* The last user of a space takes it along */
+static void
+leave_space(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct cache_space *space =
+		thread->process ? thread->process->shared : NULL;
+
+	if (!space || thread->area < 0)
+		return;
+	records_flush(engine, thread);
+	space_leave(space, thread);
+	drop_space(engine, space);
 }
 
 void
@@ -147,27 +155,62 @@ thread_ended(struct cache_engine *engine, struct cache_thread *thread,
 	thread_remove(engine, thread);
 }
 
-int
-family_prepare(struct cache_engine *engine, struct cache_thread *thread)
+static void
+initial_maps(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct target target = target_of(engine, thread);
+
+	engine->maps_wanted = false;
+	target_initial_maps(&target);
+	records_event_put(engine);
+}
+
+/* Its space and area; what forbids them is the process's, or the thread's */
+static int
+make_room(struct cache_engine *engine, struct cache_thread *thread)
 {
 	struct cache_process *process = thread->process;
 	int error = 0;
 
-	if (thread->area >= 0)
+	if (process->refused) {
+		thread->refused = process->refused;
 		return 0;
-	if (engine->maps_wanted && process->pid == engine->root) {
-		struct target target = target_of(engine, thread);
-
-		engine->maps_wanted = false;
-		target_initial_maps(&target);
-		records_event_put(engine);
 	}
-	if (!process->shared)
+	thread->refused = thread_refused(thread);
+	if (thread->refused)
+		return 0;
+	if (!process->shared) {
 		error = space_open(&process->shared, engine, thread);
-	if (!error)
+		if (error && error != -ESRCH)
+			process->refused = refusal_of(error);
+	}
+	if (!error) {
 		error = space_join(process->shared, thread);
+		if (error && error != -ESRCH && !process->shared->users)
+			space_unmap(process->shared, thread);
+		if (error)
+			drop_space(engine, process->shared);
+	}
 	if (error && error != -ESRCH)
-		engine->failed = true;
+		thread->refused = refusal_of(error);
+	return error == -ESRCH ? error : 0;
+}
+
+int
+family_prepare(struct cache_engine *engine, struct cache_thread *thread)
+{
+	int error = 0;
+
+	if (engine->maps_wanted && thread->process->pid == engine->root)
+		initial_maps(engine, thread);
+	if (thread->refused == REFUSED_SEGMENT)
+		thread->refused = REFUSED_NOT;
+	if (thread->area < 0 && !thread->refused)
+		error = make_room(engine, thread);
+	else if (!thread->refused)
+		thread->refused = thread_refused(thread);
+	if (!error && thread->refused)
+		refusal_say(engine, thread, thread->refused);
 	return error;
 }
 
@@ -197,8 +240,10 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	if (!child)
 		return;
 	process = child->process;
-	if (shares)
+	if (shares) {
 		process->shared = parent->process->shared;
+		process->refused = parent->process->refused;
+	}
 	if (engine->orphaned) {
 		error = 0;
 	} else if (shares) {
@@ -212,6 +257,8 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	}
 	engine->failed |= error < 0;
 	process->memory = parent->process->memory;
+	process->from_exec = parent->process->from_exec;
+	process->rseq_refused = parent->process->rseq_refused;
 	if (engine->window.away)
 		windows_keep_maps(process);
 	process->ignored = parent->process->ignored;
@@ -301,6 +348,9 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 		tell_exec(engine, thread);
 	leave_space(engine, thread);
 	process->shared = NULL;
+	process->refused = thread->refused = REFUSED_NOT;
+	process->from_exec = !engine->window.away;
+	process->rseq_refused = false;
 	process->memory = (struct syscall_memory){ 0 };
 	process->ignored |=
 		target_signal_set(thread->tid, "SigIgn") & TRACED_SIGNALS;

@@ -33,7 +33,7 @@
 #include "analyzer/fail.h"
 
 #define GUARD_NICE (-10)
-#define TICK_US	   20000	   /* how long a lost wake-up can last */
+#define TICK_US	   5000		   /* how long a lost wake-up can last */
 #define CLOSE_S	   10		   /* waiting for the guardian's end */
 #define NAME	   "pgscope-guard" /* not what pkill pagescope ends */
 

@@ -54,14 +54,14 @@ protect_is_writable(struct cache_space *space, uint64_t page)
 	return false;
 }
 
-static void
+static int
 set_rights(struct cache_space *space, struct cache_thread *thread,
 	   uint64_t page, uint64_t rights)
 {
 	int64_t ignored;
 
-	remote_call(thread, space->gadget, SYS_mprotect,
-		    (uint64_t[6]){ page, PAGE, rights }, &ignored);
+	return remote_call(thread, space->gadget, SYS_mprotect,
+			   (uint64_t[6]){ page, PAGE, rights }, &ignored);
 }
 
 bool
@@ -69,6 +69,7 @@ protect_page(void *context, uint64_t page)
 {
 	struct cache_space *space = context;
 	uint64_t *table = space->protected;
+	int error;
 
 	for (size_t i = 0; i < space->n_protected; i++)
 		if (space->protected[i] == page)
@@ -84,10 +85,14 @@ protect_page(void *context, uint64_t page)
 			return false;
 		space->protected = table;
 	}
+	error = set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
+	if (error && error != -ESRCH)
+		space->refused = refusal_of(error);
+	if (error)
+		return false;
 	table[space->n_protected++] = page;
 	if (space->n_protected == 1)
 		space_careful(space);
-	set_rights(space, space->caller, page, PROT_READ | PROT_EXEC);
 	return true;
 }
 
@@ -180,6 +185,7 @@ protect_changed(struct cache_space *space, uint64_t start, uint64_t end,
 	/* With none of these yet, what is no such thing makes none */
 	if (writable || space->n_writable || space->n_protected)
 		space->writable_known = false;
+	space->no_room = 0;
 	for (size_t i = 0; i < KEPT_PAGES; i++)
 		space->kept[i].page = 0;
 	link_invalidate(space->code, start, end);

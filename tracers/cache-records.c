@@ -188,8 +188,29 @@ add_stepped(struct cache_segment *segment, const struct site *site,
 		(struct cache_stepped){ *site, address };
 }
 
+/* One that crosses a page is fetched from both (step-run.c) */
+static void
+add_fetch(struct cache_segment *segment, struct site *site)
+{
+	uint64_t pc = site->pc;
+	uint32_t here = 4096 - (uint32_t)(pc & 4095), all = site->size;
+
+	if (here < all)
+		site->size = here;
+	add_stepped(segment, site, pc);
+	if (here < all) {
+		struct site rest = *site;
+
+		rest.pc = pc + here;
+		rest.size = all - here;
+		rest.instructions = 0;
+		add_stepped(segment, &rest, rest.pc);
+	}
+}
+
 void
-records_stepped(struct cache_engine *engine, struct cache_thread *thread)
+records_stepped(struct cache_engine *engine, struct cache_thread *thread,
+		bool fetched)
 {
 	const struct instruction *instruction = &thread->flight;
 	struct cache_segment segment;
@@ -204,14 +225,14 @@ records_stepped(struct cache_engine *engine, struct cache_thread *thread)
 	records_flush(engine, thread);
 	segment_begin(&segment, thread, SEGMENT_STEPPED);
 	segment.stepped =
-		calloc((size_t)thread->n_flight + 1, sizeof(*segment.stepped));
+		calloc((size_t)thread->n_flight + 2, sizeof(*segment.stepped));
 	if (!segment.stepped) {
 		fail(ENOMEM, "cache: no memory");
 		engine->failed = true;
 		return;
 	}
-	if (engine->setup.kinds & TRACER_FETCH)
-		add_stepped(&segment, &site, instruction->pc);
+	if (fetched && engine->setup.kinds & TRACER_FETCH)
+		add_fetch(&segment, &site);
 	site.instructions = 0;
 	for (int i = 0; i < thread->n_flight; i++) {
 		site.size = thread->access[i].size;

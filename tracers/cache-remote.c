@@ -8,6 +8,7 @@
 #include "tracers/cache-engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -93,9 +94,58 @@ remote_stop_again(struct cache_thread *thread)
 	syscall(SYS_tgkill, thread->process->pid, thread->tid, SIGSTOP);
 }
 
-int
-remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
-	    const uint64_t argument[6], int64_t *result)
+static unsigned long int
+number_in_status(pid_t tid, const char *key)
+{
+	char text[32] = "";
+
+	return target_status(tid, key, text, sizeof(text))
+		       ? strtoul(text, NULL, 10)
+		       : 0;
+}
+
+unsigned long int
+remote_filters(pid_t tid)
+{
+	unsigned long int n = number_in_status(tid, "Seccomp_filters");
+
+	return n ? n : number_in_status(tid, "Seccomp");
+}
+
+void
+remote_filters_changed(struct cache_thread *thread)
+{
+	for (struct cache_thread *t = thread->engine->threads; t; t = t->next)
+		if (t->process == thread->process)
+			t->filtered_known = false;
+}
+
+/*
+ * A call that seccomp does not like may end the program.  Filters that are ours
+ * too (a container's) let us make ours; others, and the strict mode, can only be
+ * suspended, and only by the privileged.
+ */
+static int
+suspend_filters(struct cache_thread *thread)
+{
+	const struct cache_engine *engine = thread->engine;
+
+	if (!thread->filtered_known) {
+		thread->filtered =
+			remote_filters(thread->tid) > engine->own_filters;
+		thread->filtered_known = true;
+	}
+	if (!thread->filtered)
+		return 0;
+	return ptrace(PTRACE_SETOPTIONS, thread->tid, NULL,
+		      engine->options | PTRACE_O_SUSPEND_SECCOMP)
+		       ? -EACCES
+		       : 0;
+}
+
+static int
+make_call(struct cache_thread *thread, uint64_t gadget, long int number,
+	  const uint64_t argument[6], int64_t *result)
 {
 	struct user_regs_struct registers, old;
 	uint64_t mask = 0, all = ~UINT64_C(0);
@@ -131,6 +181,21 @@ remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask))
 		return -errno;
 	return 0;
+}
+
+int
+remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
+	    const uint64_t argument[6], int64_t *result)
+{
+	int error = suspend_filters(thread);
+
+	if (error)
+		return error;
+	error = make_call(thread, gadget, number, argument, result);
+	if (thread->filtered)
+		ptrace(PTRACE_SETOPTIONS, thread->tid, NULL,
+		       thread->engine->options);
+	return error;
 }
 
 /* The vdso has one */

@@ -170,7 +170,7 @@ thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
 		if (thread->in_flight &&
 		    thread->registers.rip != thread->flight.pc &&
 		    !is_fault(number, &info))
-			records_stepped(engine, thread);
+			thread_stepped(engine, thread);
 		thread->in_flight = false;
 		if (!is_fault(number, &info) && info.si_code <= 0 &&
 		    hold(thread, number)) {
@@ -178,6 +178,9 @@ thread_signalled(struct cache_engine *engine, struct cache_thread *thread,
 			return;
 		}
 	}
+	/* Before the call that was stepped to */
+	if (thread->mode == MODE_CALL)
+		thread->in_flight = false;
 	if (ignore(thread, number, &info)) {
 		thread_go(engine, thread);
 		return;

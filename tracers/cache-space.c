@@ -248,12 +248,15 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 {
 	struct cache_space *space = context;
 	struct cache_thread *thread = space->caller;
-	uint64_t from = (uint64_t)space->arenas * ARENA_BYTES;
-	uint64_t at = arena_place(thread->tid, pc);
-	int error = at ? 0 : -ENOMEM;
+	uint64_t from = (uint64_t)space->arenas * ARENA_BYTES, at = 0;
+	int error = -ENOSPC;
+	bool mapped;
 
-	if (!error)
+	if (!space->no_room || distance(space->no_room, pc) > ARENA_NEARER)
+		at = arena_place(thread->tid, pc);
+	if (at)
 		error = copy_mapping(space, thread, from, at, ARENA_BYTES);
+	mapped = !error;
 	if (!error)
 		error = call_map(space, thread, SYS_mprotect,
 				 (uint64_t[6]){ at, ARENA_BYTES,
@@ -264,9 +267,14 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 						MADV_DONTFORK });
 	if (error == -ESRCH)
 		return error;
-	if (error)
-		return fail_errno(-error, "cache: no room for code near %#llx",
-				  (unsigned long long)pc);
+	if (error && mapped)
+		call_map(space, thread, SYS_munmap,
+			 (uint64_t[6]){ at, ARENA_BYTES });
+	if (error) {
+		space->refused = refusal_of(error);
+		space->no_room = pc;
+		return error;
+	}
 	*arena = (struct cache_arena){
 		.memory = space->view + from,
 		.address = at,
@@ -407,18 +415,12 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 
 		error = error ? error : closing;
 	}
-	if (error) {
-		if (error != -ESRCH)
-			fail_errno(
-				-error,
-				"cache: cannot map shared memory into process %d",
-				(int)space->pid);
+	if (error)
 		goto unmap;
-	}
 	view = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, space->memory, 0);
 	if (view == MAP_FAILED) {
-		error = fail_errno(errno, "cache: cannot map shared memory");
+		error = -errno;
 		goto unmap;
 	}
 	space->view = view;
@@ -509,15 +511,11 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	uint64_t at;
 
 	if (area < 0)
-		return fail(EAGAIN, "cache: more than %d threads at a time",
-			    AREAS_MAX);
+		return -EUSERS;
 	at = space->window + area_offset(area);
 	error = map_area(space, thread, at);
-	if (error == -ESRCH)
-		return error;
 	if (error)
-		return fail_errno(-error, "cache: no buffers for thread %d",
-				  (int)thread->tid);
+		return error;
 	space->area_used[area] = true;
 	space->users++;
 	for (unsigned i = 0; i < BUFFERS; i++)

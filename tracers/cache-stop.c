@@ -229,6 +229,11 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 			ptrace(PTRACE_LISTEN, thread->tid, NULL, NULL);
 			return;
 		}
+		/* The step was made, and its own stop still comes */
+		if (thread->mode == MODE_STEP && thread_raised(thread)) {
+			thread_resume(thread, PTRACE_CONT);
+			return;
+		}
 		if (thread->mode != MODE_CACHE && thread->mode != MODE_LAUNCH)
 			call_undo_interruption(thread);
 		if (engine->parking && thread->mode == MODE_CACHE)
@@ -272,8 +277,11 @@ trapped(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (thread->mode == MODE_STEP && info.si_code == TRAP_TRACE) {
-		records_stepped(engine, thread);
-		thread_go(engine, thread);
+		thread_stepped(engine, thread);
+		if (thread->trap_own)
+			thread_signalled(engine, thread, SIGTRAP);
+		else
+			thread_go(engine, thread);
 		return;
 	}
 	thread_signalled(engine, thread, SIGTRAP);

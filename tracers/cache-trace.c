@@ -51,9 +51,8 @@ traced_by_us(pid_t tid)
 static int
 seize(struct cache_engine *engine, pid_t pid, pid_t tid)
 {
-	long int options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
 	struct cache_thread *thread;
-	int error = target_seize(tid, (unsigned long)options);
+	int error = target_seize(tid, engine->options);
 
 	if (error && pid != tid && (error == -ESRCH || has_ended(tid)))
 		return 0;
@@ -103,6 +102,8 @@ attach(struct cache_engine *engine)
 	int error;
 
 	engine->attached_ns = cache_now_ns();
+	engine->options = engine->setup.no_follow ? OPTIONS : OPTIONS_FOLLOW;
+	engine->own_filters = remote_filters(getpid());
 	error = engine->launched ? seize(engine, engine->root, engine->root)
 				 : seize_all(engine, engine->root);
 
@@ -147,8 +148,8 @@ look_at(struct cache_engine *engine, pid_t tid, int status)
 }
 
 /* Those that a call inside has found ended, and new ones that are known now */
-static void
-look_at_held(struct cache_engine *engine)
+void
+trace_look_at_held(struct cache_engine *engine)
 {
 	struct cache_thread *next;
 
@@ -166,7 +167,7 @@ void
 trace_look(struct cache_engine *engine, pid_t tid, int status)
 {
 	look_at(engine, tid, status);
-	look_at_held(engine);
+	trace_look_at_held(engine);
 }
 
 static bool

@@ -30,6 +30,17 @@ of_source(struct source *source)
 	return (struct cache_engine *)source;
 }
 
+/* Of the tracing side, which has ended */
+static void
+tell_stepped(const struct cache_engine *engine)
+{
+	for (int i = REFUSED_NOT + 1; i < REFUSALS; i++)
+		if (engine->alone[i])
+			about_stepped(engine->setup.stream,
+				      refusal_name((enum cache_refusal)i),
+				      engine->alone[i]);
+}
+
 static int
 fill(struct source *source, struct batch *batch)
 {
@@ -44,8 +55,10 @@ fill(struct source *source, struct batch *batch)
 		if (!segment) {
 			if (!empty)
 				return 1;
-			if (queue_ended(engine->queue, &error))
+			if (queue_ended(engine->queue, &error)) {
+				tell_stepped(engine);
 				return error;
+			}
 			if (*engine->setup.stop && !engine->detaching)
 				return -EINTR;
 			if (engine->detaching && !engine->detached)

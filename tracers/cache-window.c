@@ -300,6 +300,8 @@ change_over(struct cache_engine *engine, bool away)
 	for (struct cache_process *p = engine->processes; p; p = p->next) {
 		struct cache_thread *thread = one_of(engine, p);
 
+		if (away)
+			p->from_exec &= p->rseq_refused;
 		if (!thread)
 			continue;
 		if (away) {

@@ -186,6 +186,7 @@ process_fork(struct stepper *step, struct tracee *parent, pid_t pid,
 	}
 	process->image = parent->process->image;
 	process->memory = parent->process->memory;
+	process->from_exec = parent->process->from_exec;
 	process->trap_ignored = parent->process->trap_ignored;
 	child->cores = parent->cores;
 	return process;
@@ -303,6 +304,7 @@ execed(struct stepper *step, struct tracee *tracee)
 	process->memory = (struct syscall_memory){ 0 };
 	process->trap_ignored =
 		target_signal_set(tracee->tid, "SigIgn") & TRAP_BIT;
+	process->from_exec = true;
 	step->generation++;
 	step->full = true;
 	tracee->before_exec = false;

@@ -75,6 +75,10 @@ step_call_entry(struct stepper *step, struct tracee *tracee)
 	if (tracee->before_exec)
 		return;
 	step_mask_restore(tracee);
+	if (tracee->process->from_exec && target_forbids(call)) {
+		tracee->registers.orig_rax = (unsigned long long int)-1;
+		ptrace(PTRACE_SETREGS, tracee->tid, NULL, r);
+	}
 	syscall_enter(call, &tracee->process->memory, &calls);
 	if (call->number == SYS_rt_sigreturn)
 		target_frame_read(&target, r);
@@ -181,6 +185,10 @@ step_call_exit(struct stepper *step, struct tracee *tracee)
 	tracee->in_call = false;
 	if (tracee->before_exec)
 		return;
+	if (tracee->process->from_exec && target_forbids(call)) {
+		tracee->registers.rax = (unsigned long long int)-ENOSYS;
+		ptrace(PTRACE_SETREGS, tracee->tid, NULL, &tracee->registers);
+	}
 	call->result = (int64_t)tracee->registers.rax;
 	if (call->number == SYS_sched_setaffinity ||
 	    call->number == SYS_sched_getaffinity)

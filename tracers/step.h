@@ -48,6 +48,7 @@ struct process {
 	unsigned threads;
 	uint32_t space;
 	uint16_t image;
+	bool from_exec;	   /* its program was seen from the beginning */
 	bool trap_ignored; /* SIGTRAP: stepping makes the kernel forget it */
 	struct syscall_memory memory;
 	/* Executable, private and not writable: code there does not change */

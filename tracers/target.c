@@ -16,6 +16,7 @@
 
 #include "analyzer/fail.h"
 
+#define SYS_RSEQ      334
 #define SEIZE_WAIT_US 10000
 #define SEIZE_TRIES   1000
 
@@ -401,6 +402,14 @@ target_frame_read(struct target *target,
 
 	if (bytes)
 		target_kernel_access(target, EVENT_KERNEL_READ, frame, bytes);
+}
+
+bool
+target_forbids(const struct syscall_call *call)
+{
+	const uint64_t unregister = 1;
+
+	return call->number == SYS_RSEQ && !(call->argument[2] & unregister);
 }
 
 bool

@@ -69,5 +69,12 @@ void target_frame_read(struct target *target,
 /* execve would give the program another's rights, which it does not get while
  * one without CAP_SYS_PTRACE traces it. */
 bool target_gains_rights(pid_t tid, const struct syscall_call *call);
+/* One that must not be made, and fails with ENOSYS: rseq.  The kernel aborts a
+ * critical section that is preempted by its address, which the cache changes;
+ * and one that is stepped is aborted for ever.  Programs do without, as with
+ * older kernels (and as Valgrind makes them).  Only of those that were seen from
+ * their exec on: the C library ends a process whose first thread may and others
+ * may not. */
+bool target_forbids(const struct syscall_call *call);
 
 #endif

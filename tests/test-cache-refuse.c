@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the engine `cache` can't run in its cache it steps: it tells what `step`
+ * tells, and why, and the program notices nothing.
+ */
+#include "analyzer/base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "step-watch.h"
+#include "tracers/tracer.h"
+
+static char directory[4096];
+
+static void
+watch(struct step_run *run, const char *engine, const char *name)
+{
+	char path[8192], mode[16];
+	char *argv[] = { path, mode, NULL };
+
+	snprintf(path, sizeof(path), "%s/refuse-target", directory);
+	snprintf(mode, sizeof(mode), "%s", name);
+	assert_int_equal(step_run(run, engine, argv), 0);
+	assert_true(WIFEXITED(run->status));
+}
+
+/* Instructions that were stepped because of what `cause` is part of */
+static uint64_t
+stepped_for(const struct step_run *run, const char *cause)
+{
+	json_t *list = json_object_get(stream_about(run->stream), "stepped");
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) if (
+		strstr(json_string_value(json_object_get(one, "cause")),
+		       cause)) return (uint64_t)
+		json_integer_value(json_object_get(one, "instructions"));
+	return 0;
+}
+
+/* cause: NULL: nothing but single instructions */
+static void
+check(const char *mode, const char *cause)
+{
+	struct step_run step, cache;
+	char why[256];
+
+	watch(&step, "step", mode);
+	watch(&cache, "cache", mode);
+	if (WEXITSTATUS(step.status) == 77) {
+		assert_int_equal(WEXITSTATUS(cache.status), 77);
+		step_run_close(&step);
+		step_run_close(&cache);
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(step.status), 7);
+	assert_int_equal(WEXITSTATUS(cache.status), 7);
+	if (!step_run_same(&step, &cache, why, sizeof(why)))
+		fail_msg("%s: %s", mode, why);
+	assert_int_equal(step.n_events, cache.n_events);
+	for (size_t i = 0; i < step.n_events; i++) {
+		assert_int_equal(step.event[i].event.type,
+				 cache.event[i].event.type);
+		assert_int_equal(step.event[i].event.address,
+				 cache.event[i].event.address);
+	}
+	if (cause)
+		assert_true(stepped_for(&cache, cause) > 20);
+	else
+		assert_null(
+			json_object_get(stream_about(cache.stream), "stepped"));
+	step_run_close(&step);
+	step_run_close(&cache);
+}
+
+static void
+test_a_program_uses_gs(void **state)
+{
+	(void)state;
+	check("gs", NULL);
+}
+
+static void
+test_blocked_signals_stay_blocked(void **state)
+{
+	(void)state;
+	check("mask", NULL);
+}
+
+static void
+test_restartable_sequences_count_right(void **state)
+{
+	struct step_run run;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		watch(&run, "cache", "rseq");
+		assert_int_equal(WEXITSTATUS(run.status), 7);
+		step_run_close(&run);
+	}
+}
+
+static void
+test_code_is_too_far_from_any_room(void **state)
+{
+	(void)state;
+	check("far", "2 GiB");
+}
+
+static void
+test_a_program_may_not_map_much(void **state)
+{
+	(void)state;
+	check("limit", "RLIMIT_AS");
+}
+
+/* May filters be suspended? */
+static bool
+may_suspend(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	return !syscall(SYS_capget, &head, data) &&
+	       data[0].effective >> CAP_SYS_ADMIN & 1;
+}
+
+static void
+may_not_suspend(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	syscall(SYS_capget, &head, data);
+	data[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	syscall(SYS_capset, &head, data);
+}
+
+static void
+test_filters_do_not_see_our_calls(void **state)
+{
+	(void)state;
+	if (!may_suspend())
+		skip();
+	check("execed", NULL);
+	check("strict", NULL);
+}
+
+static void
+test_filters_forbid_the_cache(void **state)
+{
+	(void)state;
+	may_not_suspend();
+	check("execed", "seccomp");
+	check("strict", NULL);
+}
+
+/* Its stream is in another order each time */
+static void
+test_threads_that_filters_forbid(void **state)
+{
+	struct step_run cache;
+
+	(void)state;
+	may_not_suspend();
+	watch(&cache, "cache", "filter");
+	if (WEXITSTATUS(cache.status) != 77) {
+		assert_int_equal(WEXITSTATUS(cache.status), 7);
+		assert_true(stepped_for(&cache, "seccomp") > 500);
+	}
+	step_run_close(&cache);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_program_uses_gs),
+		cmocka_unit_test(test_blocked_signals_stay_blocked),
+		cmocka_unit_test(test_restartable_sequences_count_right),
+		cmocka_unit_test(test_code_is_too_far_from_any_room),
+		cmocka_unit_test(test_a_program_may_not_map_much),
+		cmocka_unit_test(test_filters_do_not_see_our_calls),
+		cmocka_unit_test(test_filters_forbid_the_cache),
+		cmocka_unit_test(test_threads_that_filters_forbid),
+	};
+	ssize_t n =
+		readlink("/proc/self/exe", directory, sizeof(directory) - 1);
+	char why[512];
+
+	(void)argc;
+	if (n < 0)
+		return 99;
+	directory[n] = '\0';
+	*strrchr(directory, '/') = '\0';
+	for (size_t i = 0; tracer_registry[i]; i++)
+		if (!strcmp(tracer_registry[i]->name, "cache") &&
+		    tracer_registry[i]->probe(why, sizeof(why))) {
+			printf("skipped: %s\n", why);
+			return 77;
+		}
+	/* The same addresses each time, for those that we start */
+	if (!getenv("CACHE_REFUSE_FIXED")) {
+		personality(ADDR_NO_RANDOMIZE);
+		setenv("CACHE_REFUSE_FIXED", "1", 1);
+		execv("/proc/self/exe", argv);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
