@@ -60,7 +60,7 @@ run() # HOW COMMAND: in a directory of its own
 	cd "$dir/$how" || exit 99
 	rm -rf ./*
 	(
-		unset PAGESCOPE
+		unset PAGESCOPE MAKEFLAGS MFLAGS MAKELEVEL
 		ulimit -c 0
 		if [ "$how" = watched ]; then
 			exec timeout 100 "$pagescope" record -e cache --count \
