@@ -454,8 +454,7 @@ probed(const struct trial *trial)
 	       word * (1u + (immediate[2] & 31u));
 }
 
-/* Checked, but not touched.  Whether masked bytes are is each processor's
- * choice (SDM vol. 2, MASKMOVDQU). */
+/* Checked, but not touched.  Masked bytes: each processor's choice (SDM). */
 static bool
 is_probe(const struct trial *trial)
 {
@@ -466,6 +465,9 @@ is_probe(const struct trial *trial)
 	switch (trial->form->mnemonic) {
 	case ZYDIS_MNEMONIC_ENTER:
 		return result->address == probed(trial);
+	case ZYDIS_MNEMONIC_SLDT: /* by the kernel: a register's bytes */
+	case ZYDIS_MNEMONIC_STR:
+		return result->address - trial->access->address < 8;
 	case ZYDIS_MNEMONIC_MASKMOVQ:
 	case ZYDIS_MNEMONIC_MASKMOVDQU:
 	case ZYDIS_MNEMONIC_VMASKMOVDQU:
