@@ -7,6 +7,7 @@
 #include "analyzer/fail.h"
 #include "analyzer/host.h"
 #include "analyzer/verb.h"
+#include "tracers/engines.h"
 #include "tracers/tracer.h"
 
 #include <jansson.h>
@@ -49,10 +50,33 @@ static const char *const state_words[] = {
 	[FINDING_NO] = "no",
 };
 
+/* What record does when no engine is named */
+static void
+try_auto(struct finding *finding)
+{
+	char why[256];
+	const struct tracer_ops *ops = engines_auto(false, why, sizeof(why));
+
+	*finding = (struct finding){ .name = "auto", .state = FINDING_YES };
+	if (!why[0])
+		snprintf(finding->text, sizeof(finding->text),
+			 "what record uses by default: %s", ops->name);
+	else if (!strcmp(ops->name, "valgrind"))
+		snprintf(
+			finding->text, sizeof(finding->text),
+			"what record uses by default: valgrind, as cache can't run");
+	else {
+		finding->state = FINDING_NO;
+		snprintf(finding->text, sizeof(finding->text), "%s", why);
+	}
+}
+
 static void
 try_engines(struct report *report)
 {
-	for (size_t i = 0; tracer_registry[i] && i < FINDINGS_MAX; i++) {
+	try_auto(&report->engine[report->n_engines++]);
+	for (size_t i = 0;
+	     tracer_registry[i] && report->n_engines < FINDINGS_MAX; i++) {
 		const struct tracer_ops *ops = tracer_registry[i];
 		struct finding *finding = &report->engine[report->n_engines++];
 		char why[256] = "";

@@ -97,6 +97,8 @@ gather(struct entries *entries)
 	for (i = 0; verb_registry[i]; i++)
 		entries_add(&entries[OF_VERBS], verb_registry[i]->name,
 			    verb_registry[i]->help, NULL);
+	entries_add(&entries[OF_TRACERS], "auto",
+		    "cache where it can run, else valgrind (and why)", NULL);
 	for (i = 0; tracer_registry[i]; i++)
 		entries_add(&entries[OF_TRACERS], tracer_registry[i]->name,
 			    tracer_registry[i]->help,

@@ -14,6 +14,7 @@
 #include "analyzer/tally.h"
 #include "analyzer/verb.h"
 #include "tracers/counters.h"
+#include "tracers/engines.h"
 #include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
@@ -28,8 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRACERS_MAX 8
-#define WATCH_NS    10000000 /* how often stop and duration are looked at */
+#define WATCH_NS 10000000 /* how often stop and duration are looked at */
 
 static const unsigned kind_bits[] = { TRACER_DATA, TRACER_FETCH,
 				      TRACER_DATA | TRACER_FETCH };
@@ -125,34 +125,6 @@ fault_feed(struct model *model, const struct batch *batch)
 static const struct model_methods fault_methods = { .feed = fault_feed,
 						    .packed = true };
 
-static const struct tracer_ops *
-find_tracer(const char *name, size_t n)
-{
-	for (size_t i = 0; tracer_registry[i]; i++)
-		if (strlen(tracer_registry[i]->name) == n &&
-		    !strncmp(tracer_registry[i]->name, name, n))
-			return tracer_registry[i];
-	return NULL;
-}
-
-/* A mistyped engine, or an event of libpfm4? */
-static const char *
-near_engine(const char *name)
-{
-	const char *names[32];
-	size_t known = 0;
-
-	for (; tracer_registry[known] && known < ARRAY_SIZE(names); known++)
-		names[known] = tracer_registry[known]->name;
-	return option_nearest(name, names, known);
-}
-
-/* One engine of -e */
-struct choice {
-	const struct tracer_ops *ops; /* NULL: an event */
-	char name[128];
-};
-
 static int
 set_windows(const struct record *record, const struct tracer_ops *ops,
 	    struct tracer_setup *setup)
@@ -186,7 +158,8 @@ set_windows(const struct record *record, const struct tracer_ops *ops,
 }
 
 static int
-open_tracer(struct record *record, const struct choice *choice, bool beside)
+open_tracer(struct record *record, const struct engine_choice *choice,
+	    bool beside)
 {
 	const struct tracer_ops *ops = choice->ops;
 	struct tracer_setup setup = {
@@ -218,67 +191,15 @@ open_tracer(struct record *record, const struct choice *choice, bool beside)
 	return error;
 }
 
-/* Which engines does -e name?  The main one comes first. */
-static int
-choose_tracers(const char *names, struct choice *chosen, size_t *n)
-{
-	bool main = false;
-
-	*n = 0;
-	for (; *names; names += strspn(names, ",")) {
-		size_t length = strcspn(names, ",");
-		struct choice one = { find_tracer(names, length), "" };
-
-		snprintf(one.name, sizeof(one.name), "%.*s", (int)length,
-			 names);
-		if (!one.ops && near_engine(one.name))
-			return fail(
-				EINVAL,
-				"record: -e: no engine or event \"%s\"; did you mean \"%s\"?",
-				one.name, near_engine(one.name));
-		if (*n == TRACERS_MAX)
-			return fail(EINVAL, "record: -e: too many engines");
-		chosen[(*n)++] = one;
-		names += length;
-		if (!one.ops || one.ops->companion)
-			continue;
-		if (main)
-			return fail(
-				EINVAL,
-				"record: -e: only one of the engines for accesses at a time");
-		main = true;
-		chosen[*n - 1] = chosen[0];
-		chosen[0] = one;
-	}
-	if (!*n)
-		return fail(EINVAL, "record: -e names no engine");
-	return 0;
-}
-
-/* --residency MS means -e residency beside what -e names. */
-static int
-choose_residency(struct choice *chosen, size_t *n)
-{
-	const struct tracer_ops *ops = find_tracer("residency", 9);
-
-	for (size_t i = 0; i < *n; i++)
-		if (chosen[i].ops == ops)
-			return 0;
-	if (*n == TRACERS_MAX)
-		return fail(EINVAL, "record: -e: too many engines");
-	chosen[(*n)++] = (struct choice){ ops, "" };
-	return 0;
-}
-
 static int
 open_tracers(struct record *record)
 {
-	struct choice chosen[TRACERS_MAX];
+	const struct record_config *config = record->config;
+	struct engine_choice chosen[TRACERS_MAX];
 	size_t n;
-	int error = choose_tracers(record->config->engines, chosen, &n);
+	int error = engines_choose(config->engines, config->residency_ns,
+				   config->pid, chosen, &n);
 
-	if (!error && record->config->residency_ns)
-		error = choose_residency(chosen, &n);
 	if (error)
 		return error;
 	record->n_tracers = 1;
@@ -573,33 +494,37 @@ processes(const struct stream *stream)
 }
 
 static void
-print_summary(const struct record *record, const struct model *writer)
+print_counted(const struct record *record)
 {
-	const struct counter *counter = &record->counter;
-	uint64_t bytes;
-	unsigned n;
+	const uint64_t *kind = record->counter.tally.kind;
 
-	if (record->config->count) {
-		fprintf(stderr,
-			"pagescope: counted %llu accesses: %llu loads, %llu "
-			"stores, %llu modifies, %llu fetch blocks\n",
-			(unsigned long long)record->accesses,
-			(unsigned long long)counter->tally.kind[SITE_LOAD],
-			(unsigned long long)counter->tally.kind[SITE_STORE],
-			(unsigned long long)counter->tally.kind[SITE_MODIFY],
-			(unsigned long long)counter->tally.kind[SITE_FETCH]);
-		return;
-	}
-	bytes = pst_writer_bytes(writer);
-	n = processes(record->stream);
+	fprintf(stderr,
+		"pagescope: counted %llu accesses: %llu loads, %llu stores, "
+		"%llu modifies, %llu fetch blocks\n",
+		(unsigned long long)record->accesses,
+		(unsigned long long)kind[SITE_LOAD],
+		(unsigned long long)kind[SITE_STORE],
+		(unsigned long long)kind[SITE_MODIFY],
+		(unsigned long long)kind[SITE_FETCH]);
+}
+
+static void
+print_recorded(const struct record *record, const struct model *writer)
+{
+	uint64_t bytes = pst_writer_bytes(writer);
+	uint64_t accesses = pst_writer_accesses(writer);
+	unsigned n = processes(record->stream);
+	char each[64] = "";
+
+	if (accesses)
+		snprintf(each, sizeof(each), " (%.3f an access)",
+			 (double)bytes / (double)accesses);
 	fprintf(stderr,
 		"pagescope: recorded %llu accesses, %llu faults, %u "
-		"process%s, %llu bytes (%.3f an access) into %s\n",
-		(unsigned long long)record->accesses,
+		"process%s, %llu bytes%s into %s\n",
+		(unsigned long long)accesses,
 		(unsigned long long)record->faults, n, n == 1 ? "" : "es",
-		(unsigned long long)bytes,
-		record->accesses ? (double)bytes / (double)record->accesses : 0,
-		record->config->output);
+		(unsigned long long)bytes, each, record->config->output);
 }
 
 /* What does not reach the trace is a failure; the rest is saved. */
@@ -614,8 +539,10 @@ record_into(struct record *record, struct model *sink)
 		finished = 0;
 	if (!error)
 		error = finished;
-	if (!error)
-		print_summary(record, sink);
+	if (!error && record->config->count)
+		print_counted(record);
+	else if (!error)
+		print_recorded(record, sink);
 	return error;
 }
 
@@ -747,6 +674,12 @@ record_run(const struct verb_call *call)
 		fail(EINVAL, call->argc ? "record: a command or --pid, not "
 					  "both"
 					: "record: which command?");
+		return STATUS_USAGE;
+	}
+	if (record.config->count &&
+	    strcmp(record.config->output, RECORD_OUTPUT)) {
+		fail(EINVAL,
+		     "record: --count stores nothing: without -o, or without it");
 		return STATUS_USAGE;
 	}
 	error = record_all(&record);

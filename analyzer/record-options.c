@@ -11,14 +11,13 @@ static const char *const efforts[] = { "fast", "normal", "small", NULL };
 
 static const struct option_row record_rows[] = {
 	{ "engine", OPTION_STRING, offsetof(struct record_config, engines),
-	  "valgrind",
+	  "auto",
 	  .help = "how to watch, joined by commas: one engine for accesses "
-		  "(valgrind, step, cache, hooks), faults, mem, residency or "
-		  "events beside it, or these "
-		  "alone",
+		  "(auto, cache, valgrind, step, hooks), faults, mem, "
+		  "residency or events beside it, or these alone",
 	  .key = 'e', .argument = "ENGINE[,ENGINE...]" },
 	{ "output", OPTION_STRING, offsetof(struct record_config, output),
-	  "pagescope.pst",
+	  RECORD_OUTPUT,
 	  .help = "the trace; - is standard output (the command's own then "
 		  "goes to standard error)",
 	  .key = 'o', .argument = "FILE" },

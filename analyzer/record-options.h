@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RECORD_OUTPUT "pagescope.pst" /* unless -o says otherwise */
+
 struct record_config {
 	char *engines, *output, *sample;
 	int kinds, compress;

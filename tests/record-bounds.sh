@@ -109,7 +109,11 @@ sizes()
 		record 7 s.pst --max-size $size -- "$steady"
 		[ "$(stat -c %s s.pst)" -le $(($(numfmt --from=iec $size) + 4096)) ] ||
 			complain "--max-size $size: $(stat -c %s s.pst) bytes"
+		grep -q "recorded $(number accesses s.pst) accesses" err ||
+			complain "--max-size $size, $(number accesses s.pst) stored: $(cat err)"
 		is_prefix whole.pst s.pst
+		[ "$(number accesses s.pst)" -gt 1000 ] ||
+			complain "--max-size $size kept only $(number accesses s.pst)"
 		[ "$(cat out)" = "done" ] || complain "--max-size $size: the command did not go on"
 	done
 	[ "$(number accesses s.pst)" -gt 1000000 ] ||

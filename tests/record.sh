@@ -15,6 +15,7 @@ cleanup()
 	rm -rf "$dir"
 }
 trap cleanup EXIT
+programs=$PWD/tests
 cd "$dir" || exit 99
 failed=0
 
@@ -150,6 +151,31 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64k none small 2>/dev/null; then
 	esac
 	umount small
 fi
+
+# Without -e: the code cache, or valgrind where nothing may be traced, and why.
+engine_of()
+{
+	"$PAGESCOPE" info "$1" | sed -n 's/^engines  *\([a-z]*\) .*/\1/p'
+}
+forbid=$programs/forbid-ptrace
+if "$forbid" true; then
+	status 0 "$forbid" "$PAGESCOPE" record -o f.pst -- true
+	[ "$(engine_of f.pst)" = valgrind ] ||
+		complain "without ptrace: $(engine_of f.pst)"
+	grep -q "cache engine can't run here (ptrace is not permitted" err ||
+		complain "without ptrace it is not said: $(cat err)"
+	status 125 "$forbid" "$PAGESCOPE" record -e cache --count -- true
+	grep -q 'cap-add=SYS_PTRACE' err || complain "no fix: $(cat err)"
+	"$forbid" "$PAGESCOPE" check | grep -q '^  cache  *no .*ptrace' ||
+		complain "check does not see that ptrace is forbidden"
+fi
+if "$PAGESCOPE" check | grep -q '^  cache  *yes'; then
+	status 0 "$PAGESCOPE" record -o f.pst -- true
+	[ "$(engine_of f.pst)" = cache ] || complain "by default: $(engine_of f.pst)"
+	grep -q "can't run" err && complain "by default: $(cat err)"
+fi
+status 2 "$PAGESCOPE" record --count -o f.pst -- true
+grep -q -- '--count.*-o' err || complain "--count -o: $(cat err)"
 
 # Of a process that runs already, its own command is told.
 sleep 60 &

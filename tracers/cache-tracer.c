@@ -218,7 +218,7 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 
 const struct tracer_ops cache_tracer = {
 	.name = "cache",
-	.help = "every access, by translated code in the target (5 - 12x slower, new); attaches to running processes",
+	.help = "every access, by translated code in the target (3 - 20x slower); attaches to running processes",
 	.samples = true,
 	.probe = target_probe,
 	.open = cache_open,

@@ -476,7 +476,7 @@ valgrind_open(struct tracer **out, const struct tracer_setup *setup)
 
 const struct tracer_ops valgrind_tracer = {
 	.name = "valgrind",
-	.help = "every access of a command, through Valgrind (4 - 12x slower)",
+	.help = "every access of a command, through Valgrind (6 - 15x slower); best for JITs",
 	.probe = valgrind_command_probe,
 	.open = valgrind_open,
 };

@@ -666,6 +666,18 @@ open_parts(struct pst_writer *writer)
 	return error;
 }
 
+/* A file of few bytes has room for small blocks only; the last one that does
+ * not fit any more is lost. */
+static uint32_t
+bounded_steps(uint64_t max_bytes)
+{
+	uint64_t steps = max_bytes / 64;
+
+	if (steps < 1024)
+		return 1024;
+	return steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX;
+}
+
 int
 pst_writer_open(struct model **out, const char *path,
 		const struct pst_writer_options *options, struct stream *stream)
@@ -677,6 +689,8 @@ pst_writer_open(struct model **out, const char *path,
 		return fail(ENOMEM, "trace writer: no memory");
 	writer->model.methods = &writer_methods;
 	writer->options = *options;
+	if (options->max_bytes && !options->block_steps)
+		writer->options.block_steps = bounded_steps(options->max_bytes);
 	writer->stream = stream;
 	writer->path = path;
 	writer->fd = -1;
@@ -697,4 +711,15 @@ pst_writer_bytes(const struct model *model)
 	const struct pst_writer *writer = (const struct pst_writer *)model;
 
 	return __atomic_load_n(&writer->offset, __ATOMIC_RELAXED);
+}
+
+uint64_t
+pst_writer_accesses(const struct model *model)
+{
+	const struct pst_writer *writer = (const struct pst_writer *)model;
+	uint64_t accesses = 0;
+
+	for (size_t i = 0; i < writer->n_places; i++)
+		accesses += writer->place[i].section.accesses;
+	return accesses;
 }

@@ -36,6 +36,8 @@ int pst_writer_open(struct model **out, const char *path,
 
 /* Bytes written to the file so far. */
 uint64_t pst_writer_bytes(const struct model *writer);
+/* Accesses in the file; once it is finished: max_bytes may have left some out */
+uint64_t pst_writer_accesses(const struct model *writer);
 
 struct pst_summary {
 	uint64_t file_bytes, accesses, batches, events, blocks;
