@@ -99,8 +99,8 @@ static int
 wrong(const struct layers *layers, const char *part, const char *field,
       const char *allowed)
 {
-	static const char *const siblings[] = { "entries", "ways",
-						"replacement" };
+	static const char *const siblings[] = { "entries", "size", "ways",
+						"line", "replacement" };
 	char option[128], where[512], sibling[128];
 
 	snprintf(option, sizeof(option), "%s.%s", part, field);
@@ -123,6 +123,28 @@ check_tlb(const struct layers *layers, const struct tlb_config *config,
 	return tlb_config_wrong(config, &field, text, sizeof(text))
 		       ? wrong(layers, part, field, text)
 		       : 0;
+}
+
+static int
+check_caches(const struct layers *layers, const struct hierarchy_config *config)
+{
+	const struct {
+		const struct cache_config *cache;
+		const char *part;
+	} all[] = {
+		{ &config->l1d, "cache.l1d" },
+		{ &config->l1i, "cache.l1i" },
+		{ &config->l2, "cache.l2" },
+		{ &config->l3, "cache.l3" },
+	};
+	const char *field;
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (cache_config_wrong(all[i].cache, &field, text,
+				       sizeof(text)))
+			return wrong(layers, all[i].part, field, text);
+	return 0;
 }
 
 static int
@@ -163,6 +185,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);
 	}
+	if (!error)
+		error = check_caches(layers, &config->hierarchy);
 	return error ? error : check_table(layers, config);
 }
 

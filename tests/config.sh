@@ -28,7 +28,7 @@ refused()
 
 "$PAGESCOPE" config list >presets || complain "config list fails"
 for name in skylake-sp icelake-sp sapphire-rapids zen2 zen3 zen4 zen5 \
-	neoverse-n1 neoverse-v2 m1 simulator textbook; do
+	neoverse-n1 neoverse-v1 neoverse-v2 m1 simulator textbook; do
 	grep -q "^$name " presets || complain "config list: no $name"
 	"$PAGESCOPE" config show "$name" >one.cfg || complain "$name: not shown"
 	"$PAGESCOPE" config show --config one.cfg >two.cfg || complain "$name: not read back"
@@ -84,6 +84,13 @@ refused 2 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish
+refused 2 "--set cache.l1d.size=1000: cache.l1d.size: 1000 bytes" \
+	show --set cache.l1d.size=1000
+refused 2 "--set cache.l2.line=48: cache.l2.line: 48 is not a power" \
+	show --set cache.l2.line=48
+refused 2 "cache.l3.ways: plru needs a power of two" \
+	show --set cache.l3.ways=3 --set cache.l3.size=12M \
+	--set cache.l3.replacement=plru
 refused 2 'did you mean "zen4"?' show zen44
 refused 2 "no such preset" show ../presets/zen4
 refused 2 'did you mean "list"?' lost

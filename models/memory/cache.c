@@ -31,6 +31,7 @@
 #include "models/memory/random.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,31 +95,50 @@ is_power_of_two(uint64_t n)
 	return n && !(n & (n - 1));
 }
 
+int
+cache_config_wrong(const struct cache_config *config, const char **field,
+		   char *text, size_t bytes)
+{
+	uint64_t line_bytes = (uint64_t)config->line_bytes, lines, ways;
+
+	if (!config->size_bytes)
+		return 0;
+	*field = "line";
+	if (!is_power_of_two(line_bytes))
+		return snprintf(text, bytes, "%jd is not a power of two",
+				(intmax_t)config->line_bytes);
+	lines = config->size_bytes / line_bytes;
+	ways = config->ways ? (uint64_t)config->ways : lines;
+	*field = "size";
+	if (!lines || lines % ways || lines * line_bytes != config->size_bytes)
+		return snprintf(text, bytes,
+				"%ju bytes are not a whole number of sets of "
+				"%ju lines of %ju bytes",
+				(uintmax_t)config->size_bytes, (uintmax_t)ways,
+				(uintmax_t)line_bytes);
+	*field = "ways";
+	if (config->replacement == CACHE_PLRU &&
+	    (!is_power_of_two(ways) || ways > CACHE_PLRU_WAYS_MAX))
+		return snprintf(text, bytes,
+				"plru needs a power of two up to %d, not %ju",
+				CACHE_PLRU_WAYS_MAX, (uintmax_t)ways);
+	return 0;
+}
+
 /* Fills in the geometry; 0 or -EINVAL (said). */
 static int
 cache_shape(struct cache *cache, const struct cache_config *config,
 	    const char *name)
 {
 	uint64_t line_bytes = (uint64_t)config->line_bytes;
+	const char *field;
 	uint64_t lines, ways;
+	char text[256];
 
-	if (!is_power_of_two(line_bytes))
-		return fail(EINVAL, "%s.line: %jd is not a power of two", name,
-			    (intmax_t)config->line_bytes);
+	if (cache_config_wrong(config, &field, text, sizeof(text)))
+		return fail(EINVAL, "%s.%s: %s", name, field, text);
 	lines = config->size_bytes / line_bytes;
 	ways = config->ways ? (uint64_t)config->ways : lines;
-	if (!lines || lines % ways || lines * line_bytes != config->size_bytes)
-		return fail(EINVAL,
-			    "%s.size: %ju bytes are not a whole number of sets "
-			    "of %ju lines of %ju bytes",
-			    name, (uintmax_t)config->size_bytes,
-			    (uintmax_t)ways, (uintmax_t)line_bytes);
-	if (config->replacement == CACHE_PLRU &&
-	    (!is_power_of_two(ways) || ways > CACHE_PLRU_WAYS_MAX))
-		return fail(EINVAL,
-			    "%s.ways: plru needs a power of two up to %d, "
-			    "not %ju",
-			    name, CACHE_PLRU_WAYS_MAX, (uintmax_t)ways);
 	cache->ways = (unsigned)ways;
 	cache->sets = lines / ways;
 	cache->set_mask = is_power_of_two(cache->sets) ? cache->sets - 1 : 0;

@@ -55,6 +55,14 @@ struct cache {
 	uint64_t random; /* state of the generator */
 };
 
+/*
+ * Is the configuration one that cache_init takes?  0, or more and in text (its
+ * length returned, as snprintf does) the value and what is allowed, in *field
+ * the name of its row.
+ */
+int cache_config_wrong(const struct cache_config *config, const char **field,
+		       char *text, size_t bytes);
+
 /* name ("cache.l2") is for messages.  0, -EINVAL or -ENOMEM (said).  With
  * size_bytes 0: 0 and cache_exists is false. */
 int cache_init(struct cache *cache, const struct cache_config *config,
