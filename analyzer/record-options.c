@@ -73,7 +73,7 @@ static const struct option_row record_rows[] = {
 	  .argument = "N" },
 	{ "verbose", OPTION_BOOL, offsetof(struct record_config, verbose),
 	  .help = "engine cache: say at the end why it had to stop the target, "
-		  "and how often",
+		  "how often, and how long joining and leaving it took",
 	  .key = 'v' },
 	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
 	  .help = "store nothing, only count the accesses" },

@@ -147,6 +147,9 @@ note_counts(const struct cache_engine *engine)
 	     (unsigned long long)c->misses, (unsigned long long)c->links,
 	     (unsigned long long)c->calls, (unsigned long long)c->signals,
 	     (unsigned long long)c->steps, (unsigned long long)c->emptied);
+	if (!engine->launched && c->attach_ns && c->detach_ns)
+		note("cache: attached in %.1f ms, let go in %.1f ms",
+		     (double)c->attach_ns / 1e6, (double)c->detach_ns / 1e6);
 }
 
 static void

@@ -149,14 +149,15 @@ bench_record()
 	local native counted stored
 	native=$(seconds gzip -9 -c "$work/15M")
 	row "gzip -9 of 15 MB, native" "$native" s -
-	counted=$(seconds "$pagescope" record --count -- gzip -9 -c "$work/15M")
-	row "  recorded into a counting model, of native" \
-		"$(ratio "$counted" "$native")" x '<=6'
-	stored=$(seconds "$pagescope" record -o "$work/gzip15.pst" -- \
+	counted=$(seconds "$pagescope" record -e valgrind --count -- \
 		gzip -9 -c "$work/15M")
-	row "  recorded into a file, of native" \
+	row "  by valgrind into a counting model, of native" \
+		"$(ratio "$counted" "$native")" x '<=6'
+	stored=$(seconds "$pagescope" record -e valgrind \
+		-o "$work/gzip15.pst" -- gzip -9 -c "$work/15M")
+	row "  by valgrind into a file, of native" \
 		"$(ratio "$stored" "$native")" x '<=15'
-	stored=$(seconds "$pagescope" record --compress fast \
+	stored=$(seconds "$pagescope" record -e valgrind --compress fast \
 		-o "$work/gzip15.pst" -- gzip -9 -c "$work/15M")
 	row "  the same, --compress fast" "$(ratio "$stored" "$native")" x -
 	rm -f "$work/gzip15.pst"
@@ -184,7 +185,7 @@ cache_rows()
 	counted=$(seconds "$pagescope" record -e cache --count -- "$@")
 	row "  by the code cache, counted, of native" \
 		"$(ratio "$counted" "$native")" x '<=4'
-	row "  the same" "$(awk -v s="$counted" \
+	speed_row "$what: delivered by the code cache" "$(awk -v s="$counted" \
 		'/counted/ { printf "%.0f", $3 / s / 1e6 }' "$work/stderr")" \
 		M/s "$bar"
 	stored=$(seconds "$pagescope" record -e cache -o "$work/cache.pst" -- \
@@ -223,6 +224,44 @@ bench_cache()
 	row "python3's start-up under the code cache, more" \
 		"$(awk -v a="$stored" -v b="$native" \
 			'BEGIN { printf "%.2f", a - b }')" s '<=0.3'
+}
+
+# Of the same program, too short for more: what step and lackey take for each
+# second of the code cache.
+bench_slow_engines()
+{
+	local cache step lackey
+	cache=$(seconds "$pagescope" record -e cache --count -- \
+		gzip -1 -c "$work/60K")
+	step=$(seconds "$pagescope" record -e step --count -- \
+		gzip -1 -c "$work/60K")
+	row "gzip -1 of 60 KB by the code cache" "$cache" s -
+	row "  by step, of that" "$(ratio "$step" "$cache")" x -
+	command -v valgrind >/dev/null || return 0
+	lackey=$(seconds sh -c "valgrind --tool=lackey --trace-mem=yes \
+		--log-file=/dev/null gzip -1 -c '$work/60K'")
+	row "  by lackey, of that" "$(ratio "$lackey" "$cache")" x -
+}
+
+# A process of 16 busy threads, visited 21 times: medians.
+bench_attach()
+{
+	local pid
+	"$work/cache-work" busy 16 </dev/zero &
+	pid=$!
+	for _ in $(seq 21); do
+		"$pagescope" record -v -e cache --count -p $pid \
+			--duration 200ms 2>&1 | sed -n \
+			's/.*attached in \([0-9.]*\) ms, let go in \([0-9.]*\) .*/\1 \2/p'
+	done >"$work/visits"
+	kill $pid
+	wait $pid 2>/dev/null || true
+	row "attach to 16 busy threads" \
+		"$(sort -n "$work/visits" | awk '{ t[NR] = $1 }
+			END { print t[int((NR + 1) / 2)] }')" ms '<=50'
+	row "  and let go" \
+		"$(sort -n -k2 "$work/visits" | awk '{ t[NR] = $2 }
+			END { print t[int((NR + 1) / 2)] }')" ms '<=10'
 }
 
 bench_stat()
@@ -267,13 +306,13 @@ bench_hooks()
 
 record_traces()
 {
-	"$pagescope" record -o "$work/gzip.pst" -- \
+	"$pagescope" record -e valgrind -o "$work/gzip.pst" -- \
 		gzip -9 -c "$work/1M" >/dev/null
-	"$pagescope" record -o "$work/sqlite.pst" -- \
+	"$pagescope" record -e valgrind -o "$work/sqlite.pst" -- \
 		sqlite3 :memory: ".read $work/q.sql" >/dev/null
-	"$pagescope" record -o "$work/cc1.pst" -- \
+	"$pagescope" record -e valgrind -o "$work/cc1.pst" -- \
 		"$cc1" -O2 -quiet "$work/x.i" -o "$work/x.s"
-	"$pagescope" record --kinds data -o "$work/data.pst" -- \
+	"$pagescope" record -e valgrind --kinds data -o "$work/data.pst" -- \
 		gzip -9 -c "$work/1M" >/dev/null
 }
 
@@ -353,6 +392,8 @@ printf '%-52s %10s %-14s %-9s %-9s %s\n' what figure unit bar 'bar here' \
 	verdict
 bench_record
 bench_cache
+bench_slow_engines
+bench_attach
 bench_stat
 bench_hooks
 record_traces

@@ -4,6 +4,7 @@
  *
  *	alloc   four threads that allocate, touch and free
  *	random  dependent loads all over 256 MiB
+ *	busy N  N threads that compute until the process is killed
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -54,11 +55,35 @@ walk(void)
 	return 0;
 }
 
+static void *
+compute(void *nothing)
+{
+	static __thread volatile unsigned count[256];
+
+	(void)nothing;
+	for (unsigned long x = 1;; x = x * FACTOR + 1442695040888963407ul)
+		count[x >> 56]++;
+	return NULL;
+}
+
+static int
+busy(long n)
+{
+	pthread_t thread;
+
+	for (long i = 1; i < n; i++)
+		pthread_create(&thread, NULL, compute, NULL);
+	compute(NULL);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	pthread_t thread[THREADS];
 
+	if (argc == 3 && !strcmp(argv[1], "busy"))
+		return busy(strtol(argv[2], NULL, 10));
 	if (argc < 2 || strcmp(argv[1], "alloc"))
 		return walk();
 	for (uintptr_t i = 0; i < THREADS; i++)
