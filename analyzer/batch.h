@@ -57,7 +57,7 @@ enum event_type {
 	/* The kernel's own access to user memory in a system call. */
 	EVENT_KERNEL_READ,  /* address, length */
 	EVENT_KERNEL_WRITE, /* address, length */
-	/* A page fault that the kernel really took: address, value: ip,
+	/* A page fault that the kernel really took: address, value: ip (0: of the engine),
 	 * time_ns, flags: enum fault_flag */
 	EVENT_FAULT,
 	EVENT_LOST, /* value: how many accesses or faults are missing here */

@@ -128,7 +128,7 @@ const char record_examples[] =
 	"pagescope record -o - -- gzip -9 -k -f FILE | "
 	"pagescope replay -i -\n"
 	"# every page fault of the kernel too (not tested)\n"
-	"pagescope record -e valgrind,faults -o gzip.pst -- gzip -9 "
+	"pagescope record -e auto,faults -o gzip.pst -- gzip -9 "
 	"-k -f FILE\n"
 	"# how often this program accesses memory\n"
 	"pagescope record --count --kinds data -- gzip -k -f FILE\n";

@@ -35,8 +35,8 @@ END
 
 run check || true
 # Where perf events are not allowed, the faults are left to the model.
-engines=valgrind
-! pagescope check | grep -q '^  faults  *yes' || engines=valgrind,faults
+engines=auto
+! pagescope check | grep -q '^  faults  *yes' || engines=auto,faults
 run record -e $engines -o sqlite.pst -- sqlite3 :memory: '.read demo.sql'
 run info sqlite.pst
 run replay sqlite.pst --cpu skylake-sp -o sqlite.json

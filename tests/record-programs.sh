@@ -104,8 +104,8 @@ faults()
 			}
 			END { print there + 0, all + 0 }' >counted
 	read -r there all <counted
-	# (Under Valgrind getrusage tells its own, too.)
-	[[ ${2-} != valgrind* ]] || touched=$1
+	# (Under Valgrind and the code cache getrusage tells their own, too.)
+	[[ ${2-} != valgrind* && ${2-} != cache* ]] || touched=$1
 	[ "$there $touched" = "$1 $1" ] ||
 		complain "$1 pages: $there faults there, getrusage $touched"
 	grep -q lost err && complain "lost: $(cat err)"
@@ -161,6 +161,19 @@ if works faults; then
 		faults 100 valgrind,faults
 		[ "$all" -gt 100 ] || complain "valgrind,faults: $all in all"
 		accessed 100
+	fi
+	# What the code cache itself touches is not told
+	if works cache && works step; then
+		faults 20000 step,faults
+		expected=$all
+		for try in 1 2 3 4; do
+			faults 20000 cache,faults
+			[ "$all" -lt $((expected + 100)) ] &&
+				[ "$all" -gt $((expected - 100)) ] && break
+			[ $try -lt 4 ] ||
+				complain "cache,faults: $all in all, step,faults $expected"
+		done
+		accessed 20000
 	fi
 else
 	echo "faults does not work here: $(grep faults check.txt)"

@@ -191,6 +191,13 @@ struct cache_thread {
 	struct access access[INSTRUCTION_ACCESSES];
 };
 
+/* What is ours in a process, for the recorder's side to ask */
+struct cache_own {
+	pid_t pid;
+	uint64_t start, bytes;
+};
+#define OWN_MAX 1024
+
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
 	/* From the first thread's attaching to the last one's going on; from
@@ -207,6 +214,8 @@ struct cache_engine {
 	struct cache_thread *threads;	 /* owned */
 	struct cache_process *processes; /* owned */
 	struct cache_counts counts;
+	struct cache_own own[OWN_MAX];
+	unsigned n_own;		  /* grows behind what it counts */
 	uint64_t alone[REFUSALS]; /* instructions, stepped for that */
 	bool refusal_said[REFUSALS];
 	unsigned long int options, own_filters; /* ptrace's; seccomp's */
@@ -264,6 +273,7 @@ unsigned long int remote_filters(pid_t tid);
 int remote_gadget(struct cache_thread *thread, uint64_t *gadget);
 
 /* cache-space.c */
+bool space_owns(const struct cache_engine *engine, pid_t pid, uint64_t address);
 /* Make the memory and map it into the thread's address space. */
 int space_open(struct cache_space **out, struct cache_engine *engine,
 	       struct cache_thread *thread);

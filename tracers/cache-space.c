@@ -97,6 +97,30 @@ make_file(struct cache_space *space, struct cache_thread *thread, int *theirs)
 	return 0;
 }
 
+static void
+note_own(struct cache_space *space, uint64_t start, uint64_t bytes)
+{
+	struct cache_engine *engine = space->engine;
+
+	if (engine->n_own == OWN_MAX)
+		return;
+	engine->own[engine->n_own] =
+		(struct cache_own){ space->pid, start, bytes };
+	__atomic_store_n(&engine->n_own, engine->n_own + 1, __ATOMIC_RELEASE);
+}
+
+bool
+space_owns(const struct cache_engine *engine, pid_t pid, uint64_t address)
+{
+	unsigned n = __atomic_load_n(&engine->n_own, __ATOMIC_ACQUIRE);
+
+	for (unsigned i = 0; i < n; i++)
+		if (address - engine->own[i].start < engine->own[i].bytes &&
+		    engine->own[i].pid == pid)
+			return true;
+	return false;
+}
+
 static int
 map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 {
@@ -116,6 +140,7 @@ map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 	if (error)
 		return error;
 	space->window = (uint64_t)result;
+	note_own(space, space->window, MEMORY_BYTES);
 	error = call_map(space, thread, SYS_madvise,
 			 (uint64_t[6]){ space->window, MEMORY_BYTES,
 					MADV_DONTFORK });
@@ -281,6 +306,7 @@ make_arena(void *context, uint64_t pc, struct cache_arena *arena)
 		.used = (size_t)(cache_stub_end - cache_stub),
 	};
 	memcpy(arena->memory, cache_stub, arena->used);
+	note_own(space, at, ARENA_BYTES);
 	if (!space->arenas++)
 		space->gadget = at + (uint64_t)(cache_stub_call - cache_stub);
 	return 0;

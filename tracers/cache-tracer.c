@@ -129,6 +129,12 @@ cache_status(const struct tracer *tracer, int *status)
 	return true;
 }
 
+static bool
+cache_owns(const struct tracer *tracer, pid_t pid, uint64_t address)
+{
+	return space_owns((const struct cache_engine *)tracer, pid, address);
+}
+
 static int
 cache_detach(struct tracer *tracer)
 {
@@ -185,6 +191,7 @@ static const struct tracer_methods methods = {
 	.in_child = cache_in_child,
 	.attach = cache_attach,
 	.status = cache_status,
+	.owns = cache_owns,
 	.detach = cache_detach,
 };
 

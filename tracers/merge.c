@@ -121,6 +121,32 @@ drop_accesses(struct batch *batch)
 		batch->event[i].position = 0;
 }
 
+/* The program did not take the faults of what the main engine has put into it;
+ * what translated code has at its address is not the program's either. */
+static void
+drop_faults_of_ours(struct merge *merge, struct batch *batch)
+{
+	const struct tracer *main = merge->lane[0].tracer;
+	pid_t pid =
+		(pid_t)stream_space(merge->source.stream, batch->space)->pid;
+	uint32_t n = 0;
+
+	if (!main->tracing->owns)
+		return;
+	for (uint32_t i = 0; i < batch->n_events; i++) {
+		struct event *event = &batch->event[i];
+
+		if (event->type == EVENT_FAULT) {
+			if (main->tracing->owns(main, pid, event->address))
+				continue;
+			if (main->tracing->owns(main, pid, event->value))
+				event->value = 0;
+		}
+		batch->event[n++] = *event;
+	}
+	batch->n_events = n;
+}
+
 static int
 merge_next(struct source *source, struct batch *batch)
 {
@@ -137,6 +163,8 @@ merge_next(struct source *source, struct batch *batch)
 		return 0;
 	lane->full = false;
 	swap(batch, &lane->held);
+	if (lane != merge->lane)
+		drop_faults_of_ours(merge, batch);
 	if (batch->time_ns < merge->setup.start_ns)
 		drop_accesses(batch);
 	return 1;

@@ -57,6 +57,9 @@ struct tracer_methods {
 	 * false if this engine did not reap it.
 	 */
 	bool (*status)(const struct tracer *tracer, int *status);
+	/* Is what this process has at this address the tracer's, not its own?
+	 * NULL: nothing is. */
+	bool (*owns)(const struct tracer *tracer, pid_t pid, uint64_t address);
 	/* stop was asked for: let go of the target(s), which run on.
 	 * source_next then drains what is there and returns 0. */
 	int (*detach)(struct tracer *tracer);
