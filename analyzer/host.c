@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CAP_SYS_PTRACE_BIT 19
@@ -369,6 +371,45 @@ look_pagemap(const char *root, struct finding *finding)
 		close(fd);
 }
 
+/* Faults that this thread takes by reading an untouched page, then writing it:
+ * the second is that of the zero page. */
+static long
+faults_of_a_page(void)
+{
+	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	struct rusage before, after;
+	volatile char *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -1;
+	madvise((void *)(uintptr_t)page, bytes, MADV_NOHUGEPAGE);
+	getrusage(RUSAGE_THREAD, &before);
+	(void)page[0];
+	page[0] = 1;
+	getrusage(RUSAGE_THREAD, &after);
+	munmap((void *)(uintptr_t)page, bytes);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+bool
+host_has_zero_page(void)
+{
+	return faults_of_a_page() != 1;
+}
+
+/* Some kernels for virtual machines have none (tried, as nothing tells). */
+static void
+look_zero_page(const char *root, struct finding *finding)
+{
+	if (root[0])
+		say(finding, "unknown");
+	else if (host_has_zero_page())
+		say(finding, "yes, for pages that are read first");
+	else
+		say(finding, "no: pages that are read first are their own");
+}
+
 static const struct {
 	const char *name;
 	void (*look)(const char *root, struct finding *finding);
@@ -378,7 +419,7 @@ static const struct {
 	{ "huge pages", look_thp },  { "page merging", look_ksm },
 	{ "numa", look_numa },	     { "aslr", look_aslr },
 	{ "ptrace", look_ptrace },   { "perf events", look_perf_events },
-	{ "pagemap", look_pagemap },
+	{ "pagemap", look_pagemap }, { "zero page", look_zero_page },
 };
 
 _Static_assert(ARRAY_SIZE(questions) <= HOST_FINDINGS_MAX, "too many");

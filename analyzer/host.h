@@ -31,4 +31,8 @@ struct finding {
  */
 size_t host_look(const char *root, struct finding *findings);
 
+/* Does this kernel map the shared zero page where a private anonymous page is
+ * read before it is written?  Finding "zero page". */
+bool host_has_zero_page(void);
+
 #endif

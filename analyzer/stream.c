@@ -285,7 +285,7 @@ stream_file(const struct stream *stream, uint32_t number)
 }
 
 json_t *
-stream_about(struct stream *stream)
+stream_about(const struct stream *stream)
 {
 	return stream->about;
 }

@@ -188,6 +188,6 @@ const struct file *stream_file(const struct stream *stream, uint32_t number);
  * A source fills "command", "engines", "order" before the first batch and
  * may add to "losses" until its end.
  */
-json_t *stream_about(struct stream *stream);
+json_t *stream_about(const struct stream *stream);
 
 #endif

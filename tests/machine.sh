@@ -60,7 +60,7 @@ is uniform.json walk.count "$(get tlb.l1d.misses uniform.json)"
 replay over.json generate:sequential,n=65000,pages=65,stride=4096 --cpu textbook
 is over.json tlb.l1d.misses 65000
 replay fits.json generate:sequential,n=64000,pages=64,stride=4096 --cpu textbook \
-	--set pages.zero-page=false
+	--set pages.zero-page=no
 is fits.json tlb.l1d.misses 64
 
 # A sweep by pages, walked from the last level: of 8 entries in a line one is

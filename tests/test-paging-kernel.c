@@ -8,6 +8,7 @@
  * All is done in an arena of its own 512 GiB, so that VmPTE's change is the
  * arena's.  The log lies in shared memory: children write on in it.
  */
+#include "analyzer/host.h"
 #include "models/memory/random.h"
 #include "models/paging/paging.h"
 #include "models/tables/radix.h"
@@ -342,7 +343,9 @@ model_open(struct model *model, int policy)
 {
 	static const struct frames_config frames;
 	static const struct radix_config radix = { 4 };
-	struct paging_config config = { policy, 65536, true };
+	struct paging_config config = { policy, 65536,
+					host_has_zero_page() ? ZERO_PAGE_YES
+							     : ZERO_PAGE_NO };
 	struct file file[] = {
 		{ shared_log->path, "", 1, FILE_PAGES * PAGE, 0 },
 		{ "/memfd:test", "", 2, FILE_PAGES * PAGE, 0 },

@@ -51,7 +51,7 @@ static struct bench *
 bench_open_sized(int policy, uint64_t memory_bytes)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
-	struct paging_config config = { policy, 65536, true };
+	struct paging_config config = { policy, 65536, ZERO_PAGE_YES };
 	struct frames_config frames = { .size_bytes = memory_bytes,
 					.order = frames_order };
 	struct paging_listener listener = { bench, note_stale };

@@ -100,7 +100,7 @@ fault_anonymous(const struct fault *fault)
 	if (fault->vma->flags & VMA_UNMAPPED)
 		return map_own(fault, paging->mapping_events ? FAULT_UNMAPPED
 							     : FAULT_ANON);
-	if (fault->write || !paging->config.zero_page)
+	if (fault->write || !paging->zero_page)
 		return map_own(fault, FAULT_ANON);
 	if (!paging->zero_frame &&
 	    frames_take(paging->frames, PAGE_SHIFT, &paging->zero_frame) < 0)

@@ -182,7 +182,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 
 	if (!page.shift)
 		return FAULT_CLASSES;
-	if (page.kind == LARGE_THP && !write && paging->config.zero_page)
+	if (page.kind == LARGE_THP && !write && paging->zero_page)
 		return zero_large(paging, space, &page);
 	if (owner_take(paging, page.shift, &frame) < 0)
 		/* Fragmented memory: THPs give way to small pages. */

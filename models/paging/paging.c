@@ -6,9 +6,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const policies[] = { "recorded", "4k",  "2m",
 					"1g",	    "thp", NULL };
+
+/* enum zero_page */
+static const char *const zero_pages[] = { "recorded", "yes", "no", NULL };
 
 const struct option_row paging_rows[] = {
 	{ .name = "policy",
@@ -25,10 +29,12 @@ const struct option_row paging_rows[] = {
 	  .unit = "bytes",
 	  .help = "Window of cached file pages that one fault maps" },
 	{ .name = "zero-page",
-	  .type = OPTION_BOOL,
+	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct paging_config, zero_page),
-	  .fallback = "yes",
-	  .help = "Anonymous pages read first map the shared zero page" },
+	  .fallback = "recorded",
+	  .choices = zero_pages,
+	  .help = "Anonymous pages read first map the shared zero page; "
+		  "recorded: as on the trace's host" },
 	{ 0 },
 };
 
@@ -68,6 +74,17 @@ timelines_open(struct paging *paging)
 	return error;
 }
 
+/* A trace of no host, or of one that was not asked, is of a usual one. */
+static bool
+recorded_zero_page(const struct stream *stream)
+{
+	const json_t *host = json_object_get(stream_about(stream), "host");
+	const char *text =
+		json_string_value(json_object_get(host, "zero page"));
+
+	return !text || strncmp(text, "no", 2);
+}
+
 int
 paging_open(struct paging **out, const struct paging_config *config,
 	    const struct stream *stream, struct frames *frames,
@@ -87,6 +104,9 @@ paging_open(struct paging **out, const struct paging_config *config,
 	paging->config.fault_around_bytes = UINT64_C(1)
 					    << (63 - __builtin_clzll(around));
 	paging->stream = stream;
+	paging->zero_page = config->zero_page == ZERO_PAGE_RECORDED
+				    ? recorded_zero_page(stream)
+				    : config->zero_page == ZERO_PAGE_YES;
 	paging->frames = frames;
 	paging->table_ops = table_ops;
 	paging->table_config = table_config;

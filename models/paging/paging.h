@@ -50,10 +50,17 @@ enum fault_class {
 	FAULT_CLASSES,
 };
 
+/* Do anonymous pages that are read first map the shared zero page? */
+enum zero_page {
+	ZERO_PAGE_RECORDED, /* as the trace says of its host; else they do */
+	ZERO_PAGE_YES,
+	ZERO_PAGE_NO,
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
-	bool zero_page;		     /* reads first map the zero page */
+	int zero_page;		     /* enum zero_page */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */

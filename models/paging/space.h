@@ -56,6 +56,7 @@ struct region {
 
 struct paging {
 	struct paging_config config;
+	bool zero_page; /* reads first map it */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
