@@ -168,6 +168,26 @@ tlb_access(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	return true;
 }
 
+/* The same, each page with its key for a frame. */
+static bool
+tlb_access_frame(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
+{
+	bool hit = tlb_access(tlb, key, shift, now);
+	uint32_t slot = tlb_find(tlb, key, shift);
+
+	assert_int_not_equal(slot, TLB_NO_SLOT);
+	if (hit)
+		assert_int_equal(tlb->column.frame[slot], key);
+	tlb->column.frame[slot] = key;
+	return hit;
+}
+
+enum storage {
+	STORAGE_GIVEN,
+	STORAGE_OWN,
+	STORAGE_OWN_PLAIN, /* without vectors */
+};
+
 /* A page of a skewed distribution: half of all in 32 pages, one in 16 2M. */
 static uint64_t
 pick_key(uint64_t *state, uint64_t pages, unsigned *shift)
@@ -183,7 +203,7 @@ pick_key(uint64_t *state, uint64_t pages, unsigned *shift)
 
 static void
 compare_storage(unsigned entries, unsigned ways, const char *policy, unsigned n,
-		bool own)
+		enum storage storage)
 {
 	struct tlb_columns columns;
 	char *name = strdup(policy);
@@ -200,8 +220,11 @@ compare_storage(unsigned entries, unsigned ways, const char *policy, unsigned n,
 	assert_int_equal(tlb_config_wrong(&config, &field, text, sizeof(text)),
 			 0);
 	assert_int_equal(tlb_columns_init(&columns, entries + 1u, true), 0);
-	assert_int_equal(tlb_init(&tlb, &config, own ? NULL : &columns, 1, 7),
+	assert_int_equal(tlb_init(&tlb, &config,
+				  storage == STORAGE_GIVEN ? &columns : NULL, 1,
+				  7),
 			 0);
+	tlb.vectors &= storage != STORAGE_OWN_PLAIN;
 	twin_init(&twin, entries, ways, policy, 7);
 	for (unsigned i = 1; i <= n; i++) {
 		unsigned shift;
@@ -223,7 +246,7 @@ compare_storage(unsigned entries, unsigned ways, const char *policy, unsigned n,
 		}
 		hit = twin_access(&twin, key, shift);
 		hits += hit;
-		if (tlb_access(&tlb, key, shift, i) != hit)
+		if (tlb_access_frame(&tlb, key, shift, i) != hit)
 			fail_msg("%s %ux%u: access %u should %s", policy,
 				 entries, ways, i, hit ? "hit" : "miss");
 	}
@@ -238,8 +261,9 @@ compare_storage(unsigned entries, unsigned ways, const char *policy, unsigned n,
 static void
 compare(unsigned entries, unsigned ways, const char *policy, unsigned n)
 {
-	compare_storage(entries, ways, policy, n, false);
-	compare_storage(entries, ways, policy, n, true);
+	compare_storage(entries, ways, policy, n, STORAGE_GIVEN);
+	compare_storage(entries, ways, policy, n, STORAGE_OWN);
+	compare_storage(entries, ways, policy, n, STORAGE_OWN_PLAIN);
 }
 
 static const struct {
@@ -247,7 +271,8 @@ static const struct {
 } shapes[] = {
 	{ 64, 4 },  { 1536, 12 }, { 64, 0 },   { 72, 0 },  { 16, 16 },
 	{ 96, 6 },  { 20, 5 },	  { 128, 1 },  { 17, 17 }, { 300, 100 },
-	{ 512, 0 }, { 8, 2 },	  { 160, 32 }, { 1, 1 },
+	{ 512, 0 }, { 8, 2 },	  { 160, 32 }, { 18, 9 },  { 32, 8 },
+	{ 26, 13 }, { 1, 1 },
 };
 
 static void

@@ -168,6 +168,22 @@ due_first(uint32_t *due, uint32_t slot, const uint32_t *row)
 			 _mm_add_epi32(first, _mm_loadu_si128(in + 1)));
 }
 
+/* get_step, where nothing branches on which of the two it is that takes a
+ * byte: UINT32_MAX or any other that is no step if the bytes are wrong. */
+static ALWAYS_INLINE uint32_t
+next_step(struct codec *codec, uint32_t previous)
+{
+	const uint8_t *in = codec->in[CODEC_STEPS];
+	uint32_t value, step;
+
+	if (unlikely(in >= codec->limit || *in >= 128))
+		return get_step(codec, previous);
+	codec->in[CODEC_STEPS] = in + 1;
+	value = *in - 1u;
+	step = previous + (value >> 1 ^ -(value & 1));
+	return step ^ ((step ^ codec->follower[previous]) & -(uint32_t) !*in);
+}
+
 static NOINLINE bool
 decode_steps(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
 	     uint32_t *steps, struct found *found)
@@ -186,8 +202,8 @@ decode_steps(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
 		if (!(flag & 1)) {
 			number = guess[hash];
 		} else {
-			number = get_step(codec, previous);
-			if (unlikely(number == UINT32_MAX))
+			number = next_step(codec, previous);
+			if (unlikely(number >= codec->n_steps))
 				return false;
 			guess[hash] = number;
 		}
@@ -215,16 +231,12 @@ decode_steps(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
 	return true;
 }
 
-/* columns, a constant: those are made by the way, as each root is for one
- * access. */
-static ALWAYS_INLINE bool
-take_roots(struct codec *codec, struct batch *batch, uint32_t n, bool columns)
+static NOINLINE bool
+decode_roots(struct codec *codec, struct batch *batch, uint32_t n)
 {
-	const struct codec_access *access = codec->access;
 	uint8_t *slots = (uint8_t *)codec->slot;
 	const uint32_t *due = codec->due, *end = due + n;
-	uint64_t *root = batch->root, *address = batch->address;
-	uint32_t *site = batch->site;
+	uint64_t *root = batch->root;
 
 	memset(codec->due + n, 0, AHEAD * sizeof(*due));
 	for (; due < end; due++, root++) {
@@ -242,28 +254,100 @@ take_roots(struct codec *codec, struct batch *batch, uint32_t n, bool columns)
 		slot->stride = value - last;
 		slot->last = value;
 		slot->offset = value - root[slot->back - 1];
-		if (columns) {
-			const struct codec_access *of =
-				&access[*due >> DUE_SHIFT];
-
-			*address++ = value + of->displacement;
-			*site++ = of->ref;
-		}
 	}
-	batch->columned = columns;
 	return true;
 }
 
+/* What a control byte says, less one: which delta, and from where. */
+struct control {
+	uint64_t mask, sign;
+	uint32_t width, bytes;
+	int32_t from;	    /* root[from]; 0: the slot's last value */
+	uint8_t keep, back; /* what becomes of slot->back, and is put there */
+};
+
+#define CONTROL(width, mask, sign, back)                                    \
+	{                                                                   \
+		mask, sign, CODEC_DELTA1 + (width), 1u << (width), -(back), \
+			(back) ? 0 : UINT8_MAX,                             \
+			(uint8_t)((back) ? 1 - (back) : 0)                  \
+	}
+#define CONTROLS(width, mask, sign)                                           \
+	CONTROL(width, mask, sign, 0), CONTROL(width, mask, sign, 1),         \
+		CONTROL(width, mask, sign, 2), CONTROL(width, mask, sign, 3), \
+		CONTROL(width, mask, sign, 4), CONTROL(width, mask, sign, 5), \
+		CONTROL(width, mask, sign, 6), CONTROL(width, mask, sign, 7)
+static const struct control controls[4 * CODEC_HISTORY] = {
+	CONTROLS(0, UINT8_MAX, UINT64_C(1) << 7),
+	CONTROLS(1, UINT16_MAX, UINT64_C(1) << 15),
+	CONTROLS(2, UINT32_MAX, UINT64_C(1) << 31),
+	CONTROLS(3, UINT64_MAX, 0),
+};
+
+/* One that was guessed, or whose control byte is not in that table. */
 static NOINLINE bool
-decode_roots(struct codec *codec, struct batch *batch, uint32_t n)
+take_other(struct codec *codec, uint32_t due, struct slot *slot,
+	   const uint64_t *root, uint64_t *value)
 {
-	return take_roots(codec, batch, n, false);
+	uint64_t stride = slot->last + slot->stride;
+	uint64_t offset = root[slot->back - 1] + slot->offset;
+	uint64_t change = stride ^ offset;
+
+	*value = stride ^ (change & (uint64_t)slot->mode);
+	return !(due & 1) ||
+	       get_root(codec, slot, root, *value ^ change, value);
 }
 
+/* Roots and columns, where each access has a root and nearly none is guessed.
+ * The block has as many control bytes, or what may be read as such. */
 static NOINLINE bool
 decode_columns(struct codec *codec, struct batch *batch, uint32_t n)
 {
-	return take_roots(codec, batch, n, true);
+	const struct codec_access *access = codec->access;
+	uint8_t *slots = (uint8_t *)codec->slot;
+	const uint8_t *limit = codec->limit, **in = codec->in;
+	const uint8_t *next = in[CODEC_CONTROL];
+	uint64_t *root = batch->root, *address = batch->address;
+	uint32_t *site = batch->site;
+
+	for (uint32_t k = 0; k < n; k++, root++) {
+		uint32_t due = codec->due[k];
+		struct slot *slot = (void *)(slots + (due & -32u));
+		const struct codec_access *of = &access[due >> DUE_SHIFT];
+		unsigned number = *next - 1u;
+		uint64_t value, last = slot->last;
+
+		if (likely(due & 1 && number < ARRAY_SIZE(controls))) {
+			const struct control *control = &controls[number];
+			const uint8_t *delta = in[control->width];
+
+			if (unlikely(delta > limit))
+				return false;
+			memcpy(&value, delta, sizeof(value));
+			value = ((value & control->mask) ^ control->sign) -
+				control->sign;
+			in[control->width] = delta + control->bytes;
+			*root = last;
+			value += root[control->from];
+			slot->back = (int8_t)((slot->back & control->keep) |
+					      control->back);
+			next++;
+		} else {
+			in[CODEC_CONTROL] = next;
+			if (!take_other(codec, due, slot, root, &value))
+				return false;
+			next = in[CODEC_CONTROL];
+		}
+		*root = value;
+		slot->stride = value - last;
+		slot->last = value;
+		slot->offset = value - root[slot->back - 1];
+		address[k] = value + of->displacement;
+		site[k] = of->ref;
+	}
+	in[CODEC_CONTROL] = next;
+	batch->columned = true;
+	return true;
 }
 
 /*
@@ -273,20 +357,41 @@ decode_columns(struct codec *codec, struct batch *batch, uint32_t n)
 static bool
 is_noisy(const uint8_t *flags, uint32_t n_steps)
 {
-	uint32_t wrong = 0;
+	const __m128i zero = _mm_setzero_si128(), one = _mm_set1_epi8(1);
+	__m128i right = zero; /* two counters */
+	uint64_t sums[2];
+	uint32_t k = 0;
 
-	for (uint32_t k = 0; k < n_steps; k++)
-		wrong += flags[k] != 0;
-	return wrong > n_steps / NOISY;
+	for (; k + 16 <= n_steps; k += 16) {
+		__m128i row = _mm_loadu_si128((const void *)(flags + k));
+
+		row = _mm_and_si128(_mm_cmpeq_epi8(row, zero), one);
+		right = _mm_add_epi64(right, _mm_sad_epu8(row, zero));
+	}
+	_mm_storeu_si128((void *)sums, right);
+	for (; k < n_steps; k++)
+		sums[0] += !flags[k];
+	return n_steps - (uint32_t)(sums[0] + sums[1]) > n_steps / NOISY;
+}
+
+/* May so many control bytes be read, be they those of later streams? */
+static bool
+has_controls(const struct codec *codec, uint32_t n)
+{
+	const uint8_t *in = codec->in[CODEC_CONTROL];
+
+	return in <= codec->limit && n <= (size_t)(codec->limit - in);
 }
 
 static bool
 decode(struct codec *codec, const uint8_t *flags, uint32_t n_steps,
        struct batch *batch, struct found *found)
 {
+	bool noisy = codec->own_roots && is_noisy(flags, n_steps);
+
 	if (!decode_steps(codec, flags, n_steps, batch->step, found))
 		return false;
-	return codec->own_roots && is_noisy(flags, n_steps)
+	return noisy && has_controls(codec, found->n_roots)
 		       ? decode_columns(codec, batch, found->n_roots)
 		       : decode_roots(codec, batch, found->n_roots);
 }

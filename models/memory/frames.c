@@ -103,6 +103,16 @@ block_free_pages(const struct block *block)
 	return (unsigned)n;
 }
 
+static bool
+block_has_free(const struct block *block)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < BLOCK_WORDS; i++)
+		any |= block->free[i];
+	return any;
+}
+
 /* A block that just came into being. */
 static void
 block_create(struct frames *frames, size_t number)
@@ -222,7 +232,7 @@ page_take(struct frames *frames, uint64_t page)
 
 	block->free[page % BLOCK_PAGES / 64] &= ~(UINT64_C(1) << page % 64);
 	block_not_whole(frames, number);
-	if (!block_free_pages(block))
+	if (!block_has_free(block))
 		bittree_remove(&frames->some, number);
 }
 

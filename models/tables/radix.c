@@ -446,12 +446,25 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 	return all;
 }
 
+/* The last-level table for an address, if it is one of late, or NULL. */
+static ALWAYS_INLINE struct node *
+recent_node(const struct radix *radix, uint64_t address)
+{
+	const struct recent *recent = &radix->recent[(address >> 21) % RECENT];
+
+	return likely(recent->region == address >> 21) ? recent->node : NULL;
+}
+
 static unsigned
 radix_walk(struct table *table, uint64_t address,
 	   struct table_reference *references, struct mapping *mapping)
 {
-	struct end end = find_end(radix_of(table), address);
+	struct radix *radix = radix_of(table);
+	struct end end = { recent_node(radix, address), index_at(address, 1),
+			   1 };
 
+	if (!end.node)
+		end = find_end(radix, address);
 	*mapping = (struct mapping){ .shift = 0 };
 	if (!end.node)
 		return 0;
@@ -481,10 +494,14 @@ static int
 radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 {
 	struct radix *radix = radix_of(table);
-	struct node *node = radix->root;
+	struct node *node = recent_node(radix, address);
 	unsigned level = radix->table.levels;
 	uint64_t *entry;
 
+	if (node && mapping->shift == level_shift(1))
+		level = 1;
+	else
+		node = radix->root;
 	if (!canonical(radix, address))
 		return fail(EINVAL,
 			    "radix table: address %#lx needs more than %u "

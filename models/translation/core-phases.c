@@ -29,6 +29,7 @@
 #include "analyzer/vectors.h"
 
 #define CHUNK_LEAST 8u /* after what ended one: ends come in crowds */
+#define FEW	    3u /* so many are fed one by one sooner than as a chunk */
 #define NEAR_END    (4096u - 64u)
 
 struct core_phases *
@@ -269,23 +270,22 @@ run_level(struct core_phases *phases, const struct tlb_uses *uses, bool second,
 		array_of(&phases->class[__builtin_ctz(phases->classes)],
 			 second);
 
-	if (classes_of(phases, second, array) != phases->classes)
+	if (!of_one_class(phases) &&
+	    classes_of(phases, second, array) != phases->classes)
 		return run_arrays(phases, uses, second, list, n);
 	return array ? tlb_run(array, uses, list, n) : n;
 }
 
-/* Numbers of the listed ones, by class. */
+/* Numbers of the listed ones, by class, of those that are there. */
 static void
 count_classes(const struct core_phases *phases, const uint16_t *list,
 	      unsigned n, unsigned *counts)
 {
-	unsigned only = (unsigned)__builtin_ctz(phases->classes);
-
-	memset(counts, 0, CLASSES * sizeof(*counts));
-	if (phases->classes == 1u << only) {
-		counts[only] = n;
+	if (likely(of_one_class(phases))) {
+		counts[__builtin_ctz(phases->classes)] = n;
 		return;
 	}
+	memset(counts, 0, CLASSES * sizeof(*counts));
 	for (unsigned i = 0; i < n; i++)
 		counts[phases->class_of[list[i]]]++;
 }
@@ -306,7 +306,8 @@ run_first(struct core_phases *phases, struct core *core, const uint64_t *frames)
 	phases->n_missed =
 		run_level(phases, &uses, false, phases->missed, phases->n);
 	count_classes(phases, phases->missed, phases->n_missed, missed);
-	for (unsigned i = 0; i < CLASSES; i++) {
+	for (unsigned left = phases->classes; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
 		enum core_side side = i / TLB_SIZES;
 
 		core->counts.l1_misses[side] += missed[i];
@@ -352,7 +353,8 @@ run_second(struct core_phases *phases, struct core *core,
 	phases->n_walks =
 		run_level(phases, &uses, true, phases->walks, phases->n_missed);
 	count_classes(phases, phases->walks, phases->n_walks, missed);
-	for (unsigned i = 0; i < CLASSES; i++) {
+	for (unsigned left = phases->classes; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
 		const struct class *class = &phases->class[i];
 		enum core_side side = i / TLB_SIZES;
 		unsigned hits = all[i] - missed[i];
@@ -373,6 +375,18 @@ chunk_run(struct core_phases *phases, struct core *core)
 	run_first(phases, core, frames);
 	run_second(phases, core, frames);
 	core_phases_walk(phases, core);
+}
+
+/* A chunk that is hardly one. */
+static int
+feed_few(struct core_phases *phases, struct core *core)
+{
+	int error = 0;
+
+	for (uint32_t j = 0; j < phases->n && !error; j++)
+		error = core_lookup(core, phases->batch, phases->first + j,
+				    phases->fed);
+	return error;
 }
 
 /* Eight at a time; *begun gets the instructions.  Returns packed counters. */
@@ -463,10 +477,12 @@ core_feed_phases(struct core *core, const struct batch *batch, uint32_t from,
 		chunk_begin(phases, core, n);
 		i += phases->n;
 		ahead = look_ahead(core, batch, ahead, i, to);
-		if (phases->n)
+		if (phases->n > FEW)
 			chunk_run(phases, core);
+		else
+			error = feed_few(phases, core);
 		most = most < CHUNK ? 2 * most : CHUNK;
-		if (phases->n == n)
+		if (error || phases->n == n)
 			continue;
 		error = core_lookup(core, batch, i++, from);
 		most = CHUNK_LEAST;

@@ -430,16 +430,59 @@ tlb_unrank(struct tlb *tlb, uint64_t now)
 	tlb->rows = tlb->logged = false;
 }
 
+/* Which ways of a row are `wanted`, but for TLB_READONLY, which it has set? */
+static VECTORS uint32_t
+match_row(const uint64_t *tag, uint32_t ways, uint64_t wanted)
+{
+	const __m512i same = _mm512_set1_epi64((int64_t)wanted);
+	const __m512i any = _mm512_set1_epi64(TLB_READONLY);
+	uint32_t found =
+		_mm512_cmpeq_epi64_mask(same,
+					_mm512_or_si512(any, _mm512_loadu_si512(
+								     tag)));
+
+	if (ways > 8)
+		found |= (uint32_t)_mm512_cmpeq_epi64_mask(
+				 same, _mm512_or_si512(any, _mm512_loadu_si512(
+								    tag + 8)))
+			 << 8;
+	return found & ((UINT32_C(1) << ways) - 1);
+}
+
 uint32_t
 tlb_find_row(const struct tlb *tlb, uint32_t set, uint64_t key)
 {
 	const uint64_t *tag = &tlb->column.tag[set * tlb->ways];
 	uint64_t wanted = key | TLB_ALWAYS | TLB_READONLY;
 
+	if (tlb->vectors) {
+		uint32_t found = match_row(tag, tlb->ways, wanted);
+
+		return found ? set * tlb->ways + (uint32_t)__builtin_ctz(found)
+			     : TLB_NO_SLOT;
+	}
 	for (uint32_t way = 0; way < tlb->ways; way++)
 		if ((tag[way] | TLB_READONLY) == wanted)
 			return set * tlb->ways + way;
 	return TLB_NO_SLOT;
+}
+
+/* Of a column, where row begins: move_row.  Whole vectors are stored, so that
+ * who loads such need not wait for them. */
+static VECTORS void
+move_column(uint64_t *row, uint32_t ways, uint32_t way)
+{
+	uint32_t taking = (UINT32_C(2) << way) - 1;
+	__m512i low = _mm512_loadu_si512(row), high;
+
+	if (ways > 8) {
+		high = _mm512_loadu_si512(row + 8);
+		high = _mm512_mask_alignr_epi64(high, (__mmask8)(taking >> 8),
+						high, low, 7);
+		_mm512_storeu_si512(row + 8, high);
+	}
+	low = _mm512_mask_alignr_epi64(low, (__mmask8)taking, low, low, 7);
+	_mm512_storeu_si512(row, low);
 }
 
 /* Ways [0, way) of a row move by one; the first is free then. */
@@ -449,6 +492,11 @@ move_row(struct tlb *tlb, uint32_t first, uint32_t way)
 	uint64_t *tag = &tlb->column.tag[first];
 	uint64_t *frame = &tlb->column.frame[first];
 
+	if (tlb->vectors) {
+		move_column(tag, tlb->ways, way);
+		move_column(frame, tlb->ways, way);
+		return;
+	}
 	memmove(tag + 1, tag, way * sizeof(*tag));
 	memmove(frame + 1, frame, way * sizeof(*frame));
 }
@@ -590,6 +638,8 @@ tlb_invalidate(struct tlb *tlb, uint64_t asid, uint64_t address,
 	for (unsigned i = 0; i < tlb->n_sizes; i++) {
 		unsigned shift = tlb->shift[i];
 
+		if (!tlb->used_by[tlb->code[i]])
+			continue;
 		for (uint64_t page = address >> shift; page <= last >> shift;
 		     page++) {
 			uint32_t slot = tlb_find(tlb,
