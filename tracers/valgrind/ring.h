@@ -194,7 +194,9 @@ enum record_exec {
  *	access:      2 | kind << 4 | guarded << 6 | size << 8 | slot << 32,
  *		     then a word of displacement
  *	exit:        3 | ITEM_EXIT_AGAIN if it leads to its own instruction
- *		     (a locked one that is tried again) | slots so far << 32
+ *		     (a locked one that is tried again) | ITEM_EXIT_INSIDE if
+ *		     nothing is stored there: the next block of code follows,
+ *		     or a guarded one that may not be run | slots so far << 32
  */
 enum code_item {
 	ITEM_INSTRUCTION = 1,
@@ -210,6 +212,7 @@ enum code_item {
 #define ITEM_SIZE(word)	      ((unsigned)((word) >> 8 & 0xffff))
 #define ITEM_SLOT(word)	      ((unsigned)((word) >> 32))
 #define ITEM_EXIT_AGAIN	      16u
+#define ITEM_EXIT_INSIDE      32u
 #define ITEM_EXIT_SLOTS(word) ((unsigned)((word) >> 32))
 
 #endif
