@@ -35,6 +35,7 @@
 #define RING_CHUNK_BYTES (1u << 18)
 #define RING_PRODUCERS	 1024u
 #define RING_IN_FLIGHT	 8u /* committed and not yet freed: then wait */
+#define RING_WAKE	 4u /* so many committed wake the consumer */
 #define RING_FORKS	 256u
 #define RING_PAGE	 4096u
 #define RING_AREA	 65536u /* page and buffer of a producer */
