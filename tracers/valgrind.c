@@ -48,7 +48,7 @@ struct valgrind {
 	pid_t root;
 	bool root_reaped, detached;
 	int root_status;
-	bool waited;	  /* since the last chunk: next, look around */
+	bool waited; /* since the last chunk: next, look around */
 	unsigned chunks;
 	unsigned idles;	  /* in a row */
 	uint64_t last_ns; /* time of the last batch */
