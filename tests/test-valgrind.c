@@ -482,6 +482,36 @@ lackey_counts_the_same_of_real_programs(void **state)
 	assert_true(tested > 0);
 }
 
+/* The loops of valgrind-bare without much data, in C: instructions and blocks */
+static void
+known_loops(uint64_t *instructions, uint64_t *blocks)
+{
+	uint64_t i = 1, b = 0; /* a movl belongs to the block behind it */
+	int edx = 1001;
+
+	for (int ebx = 1000; ebx; ebx--) {
+		i += 2 + 1 + 3; /* to jz, call, to jnz */
+		b += 3;
+		if (ebx & 1)
+			i += 2, b++;
+		if ((ebx & 3) == 3)
+			i++; /* in the block of the call */
+	}
+	i++;
+	do {
+		do {
+			edx--;
+			i += 3, b++;
+			if (!(edx & 3))
+				break;
+			i += 2, b++;
+		} while (edx > 500);
+		i += 2, b++;
+	} while (edx > 400);
+	*instructions = i;
+	*blocks = b;
+}
+
 /*
  * Counted by hand.  As for lackey, a locked instruction is a load and a
  * modify; a rep counts each round and the last look at %rcx.
@@ -491,18 +521,22 @@ known_program(void **state)
 {
 	char program[4200], *argv[] = { program, program, program, NULL };
 	struct counts ours, theirs;
+	uint64_t instructions, blocks;
 
 	(void)state;
 	strcpy(program, target);
 	strcpy(strrchr(program, '/'), "/valgrind-bare");
 	assert_int_equal(record(ALL, argv, &ours), 0);
 	assert_int_equal(ours.status, 0);
-	assert_int_equal(ours.kind[SITE_LOAD], 1000 * (5 + 5 + 2));
-	assert_int_equal(ours.kind[SITE_STORE], 1000 * (5 + 5));
+	assert_int_equal(ours.kind[SITE_LOAD], 1000 * (5 + 5 + 2 + 1));
+	assert_int_equal(ours.kind[SITE_STORE], 1000 * (5 + 5 + 1));
 	assert_int_equal(ours.kind[SITE_MODIFY], 1000 * 3);
-	assert_int_equal(ours.instructions, 2 + 1000 * (14 + 6 + 5) + 3);
+	known_loops(&instructions, &blocks);
+	assert_int_equal(ours.instructions,
+			 2 + 1000 * (14 + 6 + 5) + instructions + 3);
 	/* to call, ret, to rep, 5 more of it, to je, to jnz; the last block */
-	assert_int_equal(ours.kind[SITE_FETCH], 1000 * (3 + 5 + 2) + 1);
+	assert_int_equal(ours.kind[SITE_FETCH],
+			 1000 * (3 + 5 + 2) + blocks + 1);
 	assert_int_equal(lackey(argv, &theirs), 0);
 	assert_int_equal(ours.instructions, theirs.instructions);
 	for (int kind = SITE_LOAD; kind <= SITE_MODIFY; kind++)

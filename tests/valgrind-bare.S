@@ -28,6 +28,29 @@ again:
 	je	end			/* not taken */
 	subl	$1, %ebx
 	jnz	again
+	movl	$1000, %ebx
+both:					/* odd && not 1 modulo 4 */
+	testl	$1, %ebx
+	jz	next
+	testl	$2, %ebx		/* 500 times */
+	jz	next
+	incl	%edx			/* 250 times */
+next:
+	call	behind			/* store 8 */
+behind:
+	popq	%rcx			/* load 8 */
+	subl	$1, %ebx
+	jnz	both
+	movl	$1001, %edx
+loop:					/* until it is 4 n, or below 500 */
+	subl	$1, %edx
+	testl	$3, %edx
+	jz	over
+	cmpl	$500, %edx
+	ja	loop
+over:
+	cmpl	$400, %edx
+	ja	loop
 end:
 	movl	$60, %eax
 	xorl	%edi, %edi

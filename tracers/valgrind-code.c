@@ -393,7 +393,7 @@ items_until(const struct part *part, size_t from, uint64_t pc)
 	for (size_t i = from; i < part->n_items; i++) {
 		uint64_t item = part->item[i];
 
-		if (ITEM_TYPE(item) == ITEM_EXIT)
+		if (ITEM_TYPE(item) == ITEM_EXIT && !(item & ITEM_EXIT_INSIDE))
 			break;
 		if (ITEM_TYPE(item) == ITEM_INSTRUCTION && ITEM_PC(item) == pc)
 			return i;

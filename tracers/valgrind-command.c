@@ -185,10 +185,8 @@ valgrind_command_make(struct valgrind_command *command, int ring_fd, int log_fd,
 	/*
 	 * command-line-only: no ~/.valgrindrc; -q: no banner; which registers
 	 * are right inside of a superblock: of faults only the pc is looked
-	 * at, until the program has a handler (observe.c); no chase: VEX would
-	 * take two branches that jump to the same place for one, and what is
-	 * between them for executed always (gzip: 1.2 times as fast, but 0.4 %
-	 * of the instructions are not so, and 22 % of the blocks).
+	 * at, until the program has a handler (observe.c).  How far code is
+	 * followed is set by the tool (chase.c).
 	 */
 	const char *const front[] = {
 		command->launcher,
@@ -199,7 +197,6 @@ valgrind_command_make(struct valgrind_command *command, int ring_fd, int log_fd,
 		"--fair-sched=yes",
 		"--vgdb=no",
 		"--vex-iropt-register-updates=unwindregs-at-mem-access",
-		"--vex-guest-chase=no",
 		command->ring_option,
 	};
 	char path[PATH_MAX];

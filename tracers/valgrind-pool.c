@@ -113,6 +113,9 @@ chunk_oldest(const struct valgrind_pool *pool)
 	unsigned oldest = RING_CHUNKS;
 	uint64_t sequence = UINT64_MAX;
 
+	if (__atomic_load_n(&pool->ring->next_sequence, __ATOMIC_ACQUIRE) ==
+	    pool->next)
+		return oldest;
 	for (unsigned i = 0; i < RING_CHUNKS; i++) {
 		const struct ring_chunk *chunk = &pool->ring->chunk[i];
 		uint32_t state =
@@ -121,6 +124,8 @@ chunk_oldest(const struct valgrind_pool *pool)
 		if ((state & RING_FULL) && chunk->sequence < sequence) {
 			sequence = chunk->sequence;
 			oldest = i;
+			if (sequence == pool->next)
+				break;
 		}
 	}
 	return oldest;
@@ -165,6 +170,15 @@ valgrind_pool_give(struct valgrind_pool *pool,
 	__atomic_fetch_add(&ring->released, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&ring->producers_wait, 0, __ATOMIC_SEQ_CST))
 		futex_wake(&ring->released);
+}
+
+bool
+valgrind_pool_live(const struct valgrind_pool *pool)
+{
+	for (unsigned i = 0; i < RING_PRODUCERS; i++)
+		if (__atomic_load_n(&pool->ring->producer[i], __ATOMIC_ACQUIRE))
+			return true;
+	return false;
 }
 
 void

@@ -38,6 +38,9 @@ void valgrind_pool_give(struct valgrind_pool *pool,
 /* Until a chunk is committed, at most so long. */
 void valgrind_pool_wait(struct valgrind_pool *pool, unsigned milliseconds);
 
+/* Is there a producer that has not said its end? */
+bool valgrind_pool_live(const struct valgrind_pool *pool);
+
 /* What producers that sleep have is committed, others do so when Valgrind next
  * looks around; with stop, they record no more. */
 void valgrind_pool_hurry(struct valgrind_pool *pool);

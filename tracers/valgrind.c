@@ -28,6 +28,7 @@
 #define IDLE_MS	     20
 #define HURRY_IDLES  10 /* quiet for so long: ask for what there is */
 #define DETACH_IDLES 8	/* let running producers commit first */
+#define LOOK_CHUNKS  256
 #define QUIET_IDLES  50 /* a second */
 
 struct valgrind {
@@ -47,6 +48,8 @@ struct valgrind {
 	pid_t root;
 	bool root_reaped, detached;
 	int root_status;
+	bool waited; /* since the last chunk: next, look around */
+	unsigned chunks;
 	unsigned idles;	  /* in a row */
 	uint64_t last_ns; /* time of the last batch */
 };
@@ -78,6 +81,7 @@ chunk_begin(struct valgrind *v)
 		.end = v->chunk.data + v->chunk.used,
 	};
 	v->chunked = true;
+	v->waited = ++v->chunks % LOOK_CHUNKS == 0;
 	v->idles = 0;
 	return 0;
 }
@@ -237,6 +241,12 @@ idle(struct valgrind *v, struct batch *batch)
 	unsigned live;
 	bool expected, reaped = v->root_reaped;
 
+	/* Looking around takes some system calls: seldom between chunks. */
+	if (!v->waited && valgrind_pool_live(v->pool)) {
+		v->waited = true;
+		valgrind_pool_wait(v->pool, IDLE_MS);
+		return 0;
+	}
 	valgrind_log_read(v->log);
 	if (exit_batch(v, batch))
 		return 1;

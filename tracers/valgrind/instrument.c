@@ -37,6 +37,7 @@ enum {
 /* A part has at most this many; one instruction adds less than the slack. */
 #define ACCESSES_MAX 600u
 #define EXITS_MAX    200u
+#define EXITS_SLACK  8u
 #define ITEMS_MAX    4096u
 
 struct address {
@@ -57,8 +58,11 @@ static UInt exit_items, exit_accesses; /* when the last exit was stored */
 static UInt cursor_slots;
 static IRConst *head;		/* as stored at the start */
 static UInt head_roots;		/* as last stored */
-static ULong pc;		/* of the instruction */
+static ULong pc, next_pc;	/* of the instruction, and behind it */
 static const IRExpr *mergeable; /* address of a load just listed */
+static IRExpr *block_guard;	/* of the block we are in, or NULL */
+static Bool part_over;		/* behind a guarded block */
+static Bool block_begins;
 static ULong item[ITEMS_MAX];
 static UInt n_items;
 
@@ -113,9 +117,11 @@ part_begin(void)
 	IRExpr *full;
 	IRDirty *flush;
 
-	first_exit = producer_exits(EXITS_MAX + 2);
+	first_exit = producer_exits(EXITS_MAX + EXITS_SLACK);
 	exits = accesses = slots = cursor_slots = n_items = 0;
 	mergeable = NULL;
+	block_guard = NULL;
+	part_over = False;
 	for (UInt i = 0; i < addresses; i++)
 		address[i].slot = 0;
 	item_add(first_exit);
@@ -142,6 +148,17 @@ part_begin(void)
 	store(start, IRExpr_Const(head));
 }
 
+/* A guarded block's exit, or, if the block is not run, the one before */
+static IRExpr *
+number_guarded(void)
+{
+	IRExpr *run = assign(Ity_I32, IRExpr_Unop(Iop_64to32, block_guard));
+
+	return assign(Ity_I32, IRExpr_Binop(Iop_Add32, run,
+					    IRExpr_Const(IRConst_U32(
+						    first_exit + exits - 1))));
+}
+
 /* The head of a record, as it is to stand when this exit is taken. */
 static void
 head_store(void)
@@ -150,6 +167,8 @@ head_store(void)
 
 	if (exits == 1)
 		head->Ico.U64 = (first_exit + 1) | (ULong)roots << 32;
+	else if (block_guard)
+		store(start, number_guarded());
 	else
 		store(start, IRExpr_Const(IRConst_U32(first_exit + exits)));
 	if (exits > 1 && roots != head_roots)
@@ -158,20 +177,27 @@ head_store(void)
 	head_roots = roots;
 }
 
-/* Before each place where control may leave; again: to where it is, which
- * ends no block of code. */
-static void
-part_exit(Bool again)
+/* List an exit, unless it is the same as the one before. */
+static Bool
+exit_add(UInt flag)
 {
 	mergeable = NULL;
 	if (producer_kinds & RING_FETCH ? n_items == exit_items
 					: accesses == exit_accesses)
-		return;
+		return False;
 	exits++;
-	item_add(ITEM_EXIT | (again ? ITEM_EXIT_AGAIN : 0) |
-		 (ULong)slots << 32);
+	item_add(ITEM_EXIT | flag | (ULong)slots << 32);
 	exit_items = n_items;
 	exit_accesses = accesses;
+	return True;
+}
+
+/* Before each place where control may leave; flag: ITEM_EXIT_AGAIN or 0 */
+static void
+part_exit(UInt flag)
+{
+	if (!exit_add(flag))
+		return;
 	head_store();
 	if (cursor_slots == slots + 1)
 		return;
@@ -179,10 +205,19 @@ part_exit(Bool again)
 	cursor_slots = slots + 1;
 }
 
+/* Where one block of code ends and the next begins, in the record */
+static void
+part_exit_inside(void)
+{
+	if ((producer_kinds & RING_FETCH) && exit_add(ITEM_EXIT_INSIDE) &&
+	    exits == 1)
+		head_store();
+}
+
 static void
 part_end(void)
 {
-	part_exit(False);
+	part_exit(0);
 	if (slots > instrument_widest)
 		instrument_widest = slots;
 	producer_exits_used(exits + 1);
@@ -192,8 +227,9 @@ part_end(void)
 static void
 part_split_if_full(void)
 {
-	if (accesses < ACCESSES_MAX && exits < EXITS_MAX &&
-	    n_items < ITEMS_MAX / 2)
+	if (!part_over &&
+	    (block_guard || (accesses < ACCESSES_MAX && exits < EXITS_MAX &&
+			     n_items < ITEMS_MAX / 2)))
 		return;
 	part_end();
 	part_begin();
@@ -329,10 +365,37 @@ access_load_guarded(const IRLoadG *guarded)
 static void
 instruction_begin(const IRStmt *s)
 {
+	/* The consumer sees the others: they are not where they'd go on. */
+	if (block_begins && s->Ist.IMark.addr == next_pc)
+		part_exit_inside();
+	block_begins = False;
 	pc = s->Ist.IMark.addr;
+	next_pc = pc + s->Ist.IMark.len;
 	part_split_if_full();
 	mergeable = NULL;
 	item_add(ITEM_INSTRUCTION | (ULong)s->Ist.IMark.len << 8 | pc << 16);
+}
+
+static void
+mark(const IRStmt *s)
+{
+	switch ((enum chase_mark)s->Ist.AbiHint.len) {
+	case CHASE_BLOCK:
+		block_begins = True;
+		break;
+	case CHASE_GUARDED:
+		/* Such blocks have no data. */
+		if (!(producer_kinds & RING_FETCH))
+			break;
+		part_exit_inside();
+		block_guard = s->Ist.AbiHint.base;
+		break;
+	case CHASE_GUARDED_END:
+		part_over = block_guard != NULL;
+		break;
+	default:
+		break;
+	}
 }
 
 /* What stands before the statement is added. */
@@ -376,7 +439,10 @@ statement(const IRStmt *s, const IRTypeEnv *types)
 		access_dirty(s->Ist.Dirty.details);
 		break;
 	case Ist_Exit:
-		part_exit(s->Ist.Exit.dst->Ico.U64 == pc);
+		part_exit(s->Ist.Exit.dst->Ico.U64 == pc ? ITEM_EXIT_AGAIN : 0);
+		break;
+	case Ist_AbiHint:
+		mark(s);
 		break;
 	default:
 		break;
@@ -445,11 +511,13 @@ instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout,
 		addStmtToIRSB(out, in->stmts[i++]);
 	addresses_begin((UInt)in->tyenv->types_used);
 	part_begin();
+	block_begins = False;
 	for (; i < in->stmts_used; i++) {
 		if (!in->stmts[i] || in->stmts[i]->tag == Ist_NoOp)
 			continue;
 		statement(in->stmts[i], in->tyenv);
-		addStmtToIRSB(out, in->stmts[i]);
+		if (in->stmts[i]->tag != Ist_AbiHint)
+			addStmtToIRSB(out, in->stmts[i]);
 	}
 	part_end();
 	return out;

@@ -118,7 +118,7 @@ consumer_gone(void)
 
 /* The lowest free one: it is the likeliest to be in a cache */
 static Bool
-chunk_try(void)
+chunk_try(ULong start_ns)
 {
 	UInt pid = (UInt)VG_(getpid)();
 
@@ -127,7 +127,7 @@ chunk_try(void)
 		    !__sync_bool_compare_and_swap(&ring->chunk[i].state, 0,
 						  pid))
 			continue;
-		ring->chunk[i].start_ns = now_ns();
+		ring->chunk[i].start_ns = start_ns;
 		buffer_begin();
 		producer.at.chunk = i + 1;
 		return True;
@@ -135,16 +135,17 @@ chunk_try(void)
 	return False;
 }
 
+/* ns: the time now */
 static void
-chunk_claim(void)
+chunk_claim(ULong ns)
 {
-	for (;;) {
+	for (;; ns = now_ns()) {
 		UInt seen = __atomic_load_n(&ring->released, __ATOMIC_ACQUIRE);
 		ULong waiting = ring->next_sequence - ring->taken;
 
 		if (ring->stop)
 			break;
-		if (waiting < RING_IN_FLIGHT && chunk_try())
+		if (waiting < RING_IN_FLIGHT && chunk_try(ns))
 			return;
 		__atomic_store_n(&ring->producers_wait, 1, __ATOMIC_SEQ_CST);
 		futex_wait(&ring->released, seen, 100000000);
@@ -173,17 +174,18 @@ fork_finish(void)
 
 /* Commit chunk `which` of `used` bytes, which is ours. */
 static void
-chunk_commit(UInt which, UInt used)
+chunk_commit(UInt which, UInt used, ULong ns)
 {
 	struct ring_chunk *chunk = &ring->chunk[which];
 
 	chunk->used = used;
-	chunk->end_ns = now_ns();
+	chunk->end_ns = ns;
 	chunk->sequence = __sync_fetch_and_add(&ring->next_sequence, 1);
 	__atomic_store_n(&chunk->state, chunk->state | RING_FULL,
 			 __ATOMIC_RELEASE);
 	__sync_fetch_and_add(&ring->committed, 1);
-	if (__atomic_load_n(&ring->consumer_waits, __ATOMIC_SEQ_CST))
+	if (ring->next_sequence - ring->taken >= RING_WAKE &&
+	    __atomic_load_n(&ring->consumer_waits, __ATOMIC_SEQ_CST))
 		futex_wake(&ring->committed);
 }
 
@@ -214,7 +216,7 @@ quiet_leave(void)
 {
 	quiet_end(&producer.at);
 	if (!producer.at.chunk && !producer_dropping)
-		chunk_claim();
+		chunk_claim(now_ns());
 }
 
 static void
@@ -268,31 +270,35 @@ buffer_move(void)
 
 /* Of a producer that writes no more: the chunk is whole then. */
 static void
-rest_commit(const struct ring_producer *p)
+rest_commit(const struct ring_producer *p, ULong ns)
 {
 	struct ring_rest rest = ring_rest(p);
 	const UChar *buffer = (const UChar *)p + RING_PAGE;
 
 	VG_(memcpy)
 	(chunk_bytes(p) + rest.kept, buffer + rest.from, rest.to - rest.from);
-	chunk_commit(p->chunk - 1, rest.kept + rest.to - rest.from);
+	chunk_commit(p->chunk - 1, rest.kept + rest.to - rest.from, ns);
 }
 
 static void
-own_commit(void)
+own_commit(ULong ns)
 {
 	if (!producer.at.chunk)
 		return;
-	if (fork_wait)
+	if (fork_wait) {
 		fork_finish();
+		ns = now_ns();
+	}
 	buffer_move();
-	rest_commit(&producer.at);
+	rest_commit(&producer.at, ns);
 	producer.at.chunk = 0;
 }
 
 static void
 flush(void)
 {
+	ULong ns;
+
 	if (producer_dropping) {
 		buffer_begin();
 		return;
@@ -302,8 +308,9 @@ flush(void)
 		buffer_begin();
 		return;
 	}
-	own_commit();
-	chunk_claim();
+	ns = now_ns(); /* a system call, so once for both */
+	own_commit(ns);
+	chunk_claim(ns);
 }
 
 void
@@ -321,8 +328,12 @@ producer_flush(void)
 void
 producer_full(void)
 {
+	const struct ring_producer *p = &producer.at;
+	UInt used = (UInt)(p->cursor - p->base);
+
+	/* There has to be room for the fullest buffer behind this one. */
 	if (producer_dropping ||
-	    producer.at.moved + 2 * BUFFER_BYTES > RING_CHUNK_BYTES)
+	    p->moved + used + BUFFER_BYTES > RING_CHUNK_BYTES)
 		flush();
 	else
 		buffer_move();
@@ -334,7 +345,7 @@ producer_close(void)
 	quiet_leave();
 	if (producer_dropping)
 		return;
-	own_commit();
+	own_commit(now_ns());
 	drop();
 	__atomic_store_n(&ring->producer[slot], 0, __ATOMIC_RELEASE);
 	futex_wake(&ring->committed);
@@ -373,7 +384,7 @@ predecessor_commit(void)
 			continue;
 		quiet_end(old);
 		if (old->chunk)
-			rest_commit(old);
+			rest_commit(old, now_ns());
 		__atomic_store_n(&ring->producer[i], 0, __ATOMIC_RELEASE);
 	}
 }
@@ -415,7 +426,7 @@ producer_open(const HChar *descriptors)
 		return;
 	}
 	producer_kinds = ring->kinds;
-	chunk_claim();
+	chunk_claim(now_ns());
 }
 
 UInt
@@ -504,7 +515,7 @@ producer_fork_child(ThreadId tid)
 		return;
 	}
 	fork_wait = fork_ordinal;
-	chunk_claim();
+	chunk_claim(now_ns());
 	observe_program(fork_ordinal);
 }
 

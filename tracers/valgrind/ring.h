@@ -35,6 +35,7 @@
 #define RING_CHUNK_BYTES (1u << 18)
 #define RING_PRODUCERS	 1024u
 #define RING_IN_FLIGHT	 8u /* committed and not yet freed: then wait */
+#define RING_WAKE	 4u /* so many committed wake the consumer */
 #define RING_FORKS	 256u
 #define RING_PAGE	 4096u
 #define RING_AREA	 65536u /* page and buffer of a producer */
@@ -194,7 +195,9 @@ enum record_exec {
  *	access:      2 | kind << 4 | guarded << 6 | size << 8 | slot << 32,
  *		     then a word of displacement
  *	exit:        3 | ITEM_EXIT_AGAIN if it leads to its own instruction
- *		     (a locked one that is tried again) | slots so far << 32
+ *		     (a locked one that is tried again) | ITEM_EXIT_INSIDE if
+ *		     nothing is stored there: the next block of code follows,
+ *		     or a guarded one that may not be run | slots so far << 32
  */
 enum code_item {
 	ITEM_INSTRUCTION = 1,
@@ -210,6 +213,7 @@ enum code_item {
 #define ITEM_SIZE(word)	      ((unsigned)((word) >> 8 & 0xffff))
 #define ITEM_SLOT(word)	      ((unsigned)((word) >> 32))
 #define ITEM_EXIT_AGAIN	      16u
+#define ITEM_EXIT_INSIDE      32u
 #define ITEM_EXIT_SLOTS(word) ((unsigned)((word) >> 32))
 
 #endif

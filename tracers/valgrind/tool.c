@@ -54,6 +54,7 @@ options_done(void)
 		VG_(umsg)("valgrind: pagescope: run me by: pagescope record\n");
 		VG_(exit)(1);
 	}
+	chase_open();
 	producer_open(descriptors);
 	observe_program(0);
 }

@@ -5,6 +5,7 @@
  *
  *	tool.c        options, start and end
  *	producer.c    buffer to chunk; claim, commit; fork and exec hand-over
+ *	chase.c       longer superblocks, with marks of what stands where
  *	instrument.c  the code that goes into each superblock
  *	client.c      what the program sees of all this
  *	observe.c     system calls, mappings, threads, signals as events
@@ -75,6 +76,16 @@ void producer_fork_done(Int pid);
 
 /* Let the descriptors survive an exec of the next Valgrind, or not. */
 void producer_pass(Bool pass);
+
+/* Before the first translation */
+void chase_open(void);
+
+/* In a superblock, as hints (Ist_AbiHint) of these lengths */
+enum chase_mark {
+	CHASE_BLOCK = -1,	/* here begins the next block */
+	CHASE_GUARDED = -2,	/* it runs if the hint's base is 1, not 0 */
+	CHASE_GUARDED_END = -3, /* its exit follows, if that can be taken */
+};
 
 IRSB *instrument(VgCallbackClosure *closure, IRSB *in,
 		 const VexGuestLayout *layout, const VexGuestExtents *extents,
