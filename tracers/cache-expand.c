@@ -14,6 +14,7 @@
 #include "tracers/cache-expand.h"
 #include "analyzer/base.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -402,6 +403,18 @@ accesses_of(struct stored *stored, const struct xstate_layout *layout,
 				    access);
 }
 
+static struct site
+site_of(const struct instruction *instruction, uint16_t image,
+	const struct access *access)
+{
+	return (struct site){
+		.pc = instruction->pc,
+		.size = access->size,
+		.image = image,
+		.kind = access->kind,
+	};
+}
+
 /* How often a repeated instruction ran, and how far rsi and rdi went a time */
 static uint64_t
 repeats(const struct stored *stored, int64_t *source, int64_t *destination)
@@ -425,6 +438,50 @@ repeats(const struct stored *stored, int64_t *source, int64_t *destination)
 	return count;
 }
 
+/* Of a repeated one, operands and accesses agree.  1: the batch is full; 0:
+ * done */
+static int
+expand_repeated(struct cache_expander *expander, uint16_t image,
+		const struct stored *stored, const struct access *access,
+		unsigned n, struct batch *batch)
+{
+	const struct instruction *instruction = &stored->special->instruction;
+	struct progress_in_record *inside = &expander->inside;
+	struct cache_repeat repeat = { .n = n };
+	int64_t source, destination;
+	uint64_t count = repeats(stored, &source, &destination);
+	struct cache_run *run;
+	int error;
+
+	assert(n <= RUN_ACCESSES);
+	if (!count || !n)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		repeat.by[i] = instruction->operand[i].base == RSI
+				       ? source
+				       : destination;
+		repeat.site[i] = site_of(instruction, image, &access[i]);
+	}
+	error = shaper_run(expander->shaper, &repeat, &run);
+	while (!error && inside->iteration < count) {
+		uint64_t times = count - inside->iteration;
+
+		if (!has_room(batch))
+			return 1;
+		times = times < RUN_TIMES ? times : RUN_TIMES;
+		error = shaper_run_step(expander->shaper, run, (unsigned)times,
+					&batch->step[batch->n_steps++]);
+		for (unsigned i = 0; i < n; i++)
+			batch->root[batch->n_roots++] =
+				access[i].address +
+				inside->iteration * (uint64_t)repeat.by[i];
+		batch->n += (uint32_t)times * n;
+		inside->iteration += times;
+	}
+	inside->iteration = 0;
+	return error;
+}
+
 /* 1: the batch is full; 0: done */
 static int
 expand_special(struct cache_expander *expander, uint16_t image,
@@ -432,44 +489,26 @@ expand_special(struct cache_expander *expander, uint16_t image,
 	       uint64_t fs, struct batch *batch)
 {
 	const struct instruction *instruction = &special->instruction;
-	struct progress_in_record *inside = &expander->inside;
 	struct access access[INSTRUCTION_ACCESSES];
-	int64_t source = 0, destination = 0;
 	struct stored stored;
-	uint64_t count = 1;
 	int n, error = 0;
 
+	if (!has_room(batch))
+		return 1;
 	restore(&stored, special, at, fs);
-	if (instruction->repeated)
-		count = repeats(&stored, &source, &destination);
 	n = accesses_of(&stored, &expander->layout, access);
-	for (; inside->iteration < count; inside->iteration++) {
-		if (!has_room(batch))
-			return 1;
-		for (int i = 0; i < n && !error; i++) {
-			/* Of a repeated one, operands and accesses agree */
-			int64_t by = !instruction->repeated ? 0
-				     : instruction->operand[i].base == RSI
-					     ? source
-					     : destination;
-			const struct site site = {
-				.pc = instruction->pc,
-				.size = access[i].size,
-				.image = image,
-				.kind = access[i].kind,
-			};
+	if (n < 0)
+		return n;
+	if (instruction->repeated)
+		return expand_repeated(expander, image, &stored, access,
+				       (unsigned)n, batch);
+	for (int i = 0; i < n && !error; i++) {
+		const struct site site =
+			site_of(instruction, image, &access[i]);
 
-			error = add_single(expander, &site,
-					   access[i].address +
-						   inside->iteration *
-							   (uint64_t)by,
-					   batch);
-		}
-		if (error)
-			return error;
+		error = add_single(expander, &site, access[i].address, batch);
 	}
-	inside->iteration = 0;
-	return 0;
+	return error;
 }
 
 /* A record of several pieces.  1: the batch is full; 0: done */

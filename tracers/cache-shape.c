@@ -24,12 +24,25 @@ struct draft {
 	uint16_t fetch_at;
 };
 
+/* The steps of a repeated instruction are prefixes of one shape, in which its
+ * accesses stand RUN_TIMES times. */
+struct cache_run {
+	struct cache_run *next; /* of all with the same first site */
+	uint32_t ref[RUN_ACCESSES];
+	int64_t by[RUN_ACCESSES];
+	unsigned n;
+	uint32_t shape;
+	uint32_t step[RUN_TIMES]; /* of i + 1 times: its number + 1; 0: none */
+};
+
 struct cache_shaper {
 	struct stream *stream;
 	struct code *sites; /* of the step engine: each site once */
 	bool data, fetch;
 	uint32_t *single; /* by site index: step + 1 */
 	size_t singles;
+	struct cache_run **runs; /* by index of the first site; all owned */
+	size_t n_runs;
 	struct draft draft;
 	struct cache_piece piece[BLOCK_SPECIALS + 1];
 };
@@ -57,6 +70,14 @@ shaper_close(struct cache_shaper *shaper)
 {
 	if (!shaper)
 		return;
+	for (size_t i = 0; i < shaper->n_runs; i++)
+		while (shaper->runs[i]) {
+			struct cache_run *run = shaper->runs[i];
+
+			shaper->runs[i] = run->next;
+			free(run);
+		}
+	free(shaper->runs);
 	code_close(shaper->sites);
 	free(shaper->single);
 	free(shaper);
@@ -256,5 +277,98 @@ shaper_single(struct cache_shaper *shaper, const struct site *site,
 		shaper->single[index] = piece.step + 1;
 	}
 	*step = shaper->single[index] - 1;
+	return 0;
+}
+
+static int
+runs_grow(struct cache_shaper *shaper, uint32_t index)
+{
+	size_t size = 2 * (size_t)index + 1024;
+	struct cache_run **table;
+
+	if (index < shaper->n_runs)
+		return 0;
+	table = reallocarray(shaper->runs, size, sizeof(*table));
+	if (!table)
+		return fail(ENOMEM, "cache: no memory");
+	memset(table + shaper->n_runs, 0,
+	       (size - shaper->n_runs) * sizeof(*table));
+	shaper->runs = table;
+	shaper->n_runs = size;
+	return 0;
+}
+
+static int
+run_shape(struct cache_shaper *shaper, struct cache_run *run)
+{
+	struct shape_access access[RUN_TIMES * RUN_ACCESSES];
+	unsigned n = 0;
+
+	for (unsigned time = 0; time < RUN_TIMES; time++)
+		for (unsigned i = 0; i < run->n; i++)
+			access[n++] = (struct shape_access){
+				.displacement = (int64_t)time * run->by[i],
+				.slot = (uint16_t)(i + 1),
+				.ref = run->ref[i],
+			};
+	return stream_shape_add(shaper->stream, access, n, run->n, &run->shape);
+}
+
+static bool
+is_same(const struct cache_run *a, const struct cache_run *b)
+{
+	return a->n == b->n && !memcmp(a->ref, b->ref, sizeof(a->ref)) &&
+	       !memcmp(a->by, b->by, sizeof(a->by));
+}
+
+int
+shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	   struct cache_run **run)
+{
+	struct cache_run wanted = { .n = repeat->n }, **place, *made;
+	int error = 0;
+
+	for (unsigned i = 0; i < repeat->n && !error; i++) {
+		wanted.by[i] = repeat->by[i];
+		error = code_site(shaper->sites, &repeat->site[i],
+				  &wanted.ref[i]);
+	}
+	if (!error)
+		error = runs_grow(shaper, SITE_INDEX(wanted.ref[0]));
+	if (error)
+		return error;
+	place = &shaper->runs[SITE_INDEX(wanted.ref[0])];
+	while (*place && !is_same(*place, &wanted))
+		place = &(*place)->next;
+	if (!*place) {
+		error = run_shape(shaper, &wanted);
+		if (error)
+			return error;
+		made = malloc(sizeof(*made));
+		if (!made)
+			return fail(ENOMEM, "cache: no memory");
+		*made = wanted;
+		*place = made;
+	}
+	*run = *place;
+	return 0;
+}
+
+int
+shaper_run_step(struct cache_shaper *shaper, struct cache_run *run,
+		unsigned times, uint32_t *step)
+{
+	struct step wanted = { .shape = run->shape,
+			       .n_accesses = (uint16_t)(times * run->n),
+			       .n_slots = (uint16_t)run->n };
+
+	if (!run->step[times - 1]) {
+		int error = stream_step_add(shaper->stream, &wanted, step);
+
+		if (error)
+			return error;
+		run->step[times - 1] = *step + 1;
+	}
+	*step = run->step[times - 1] - 1;
 	return 0;
 }

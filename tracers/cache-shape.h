@@ -34,4 +34,23 @@ int shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 int shaper_single(struct cache_shaper *shaper, const struct site *site,
 		  uint32_t *step);
 
+/* A string instruction that repeats goes on by steps of so many times */
+#define RUN_TIMES    64u
+#define RUN_ACCESSES 2u /* of one time, at most */
+
+struct cache_repeat {
+	struct site site[RUN_ACCESSES];
+	int64_t by[RUN_ACCESSES]; /* how far each goes on a time */
+	unsigned n;
+};
+
+struct cache_run;
+
+/* What such steps are made from; it lives as long as the shaper. */
+int shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	       struct cache_run **run);
+/* The step of 1 to RUN_TIMES times; its roots are the addresses of the first. */
+int shaper_run_step(struct cache_shaper *shaper, struct cache_run *run,
+		    unsigned times, uint32_t *step);
+
 #endif
