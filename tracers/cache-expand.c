@@ -441,19 +441,36 @@ repeats(const struct stored *stored, int64_t *source, int64_t *destination)
 	return count;
 }
 
-/* Of a repeated one, operands and accesses agree.  1: the batch is full; 0:
- * done */
+/* So many times, of which the first is at these addresses */
+static int
+add_run(struct cache_expander *expander, struct cache_run *run,
+	const struct cache_repeat *repeat, const struct access *access,
+	uint64_t done, unsigned times, struct batch *batch)
+{
+	int error = shaper_run_step(expander->shaper, run, times,
+				    &batch->step[batch->n_steps]);
+
+	if (error)
+		return error;
+	batch->n_steps++;
+	for (unsigned i = 0; i < repeat->n; i++)
+		batch->root[batch->n_roots++] =
+			access[i].address + done * (uint64_t)repeat->by[i];
+	batch->n += times * repeat->n;
+	return 0;
+}
+
+/* Operands and accesses agree.  1: the batch is full; 0: done */
 static int
 expand_repeated(struct cache_expander *expander, uint16_t image,
-		const struct stored *stored, const struct access *access,
-		unsigned n, struct batch *batch)
+		struct cache_piece *piece, const struct stored *stored,
+		const struct access *access, unsigned n, struct batch *batch)
 {
 	const struct instruction *instruction = &stored->special->instruction;
 	struct progress_in_record *inside = &expander->inside;
 	struct cache_repeat repeat = { .n = n };
 	int64_t source, destination;
 	uint64_t count = repeats(stored, &source, &destination);
-	struct cache_run *run;
 	int error;
 
 	assert(n <= RUN_ACCESSES);
@@ -465,53 +482,86 @@ expand_repeated(struct cache_expander *expander, uint16_t image,
 				       : destination;
 		repeat.site[i] = site_of(instruction, image, &access[i]);
 	}
-	error = shaper_run(expander->shaper, &repeat, &run);
+	error = shaper_run(expander->shaper, &repeat, &piece->run);
 	while (!error && inside->iteration < count) {
 		uint64_t times = count - inside->iteration;
 
 		if (!has_room(batch))
 			return 1;
 		times = times < RUN_TIMES ? times : RUN_TIMES;
-		error = shaper_run_step(expander->shaper, run, (unsigned)times,
-					&batch->step[batch->n_steps++]);
-		for (unsigned i = 0; i < n; i++)
-			batch->root[batch->n_roots++] =
-				access[i].address +
-				inside->iteration * (uint64_t)repeat.by[i];
-		batch->n += (uint32_t)times * n;
+		error = add_run(expander, piece->run, &repeat, access,
+				inside->iteration, (unsigned)times, batch);
 		inside->iteration += times;
 	}
 	inside->iteration = 0;
 	return error;
 }
 
+/* How many of n accesses stand side by side */
+static unsigned
+side_by_side(const struct access *access, unsigned n)
+{
+	unsigned k = 1;
+
+	while (k < n && k < RUN_TIMES && access[k].size == access->size &&
+	       access[k].kind == access->kind &&
+	       access[k].address == access->address + k * access->size)
+		k++;
+	return k;
+}
+
+static int
+expand_lanes(struct cache_expander *expander, uint16_t image,
+	     struct cache_piece *piece, const struct access *access, unsigned n,
+	     struct batch *batch)
+{
+	int error = 0;
+
+	while (n && !error) {
+		unsigned k = side_by_side(access, n);
+		const struct cache_repeat repeat = {
+			.site[0] = site_of(&piece->special->instruction, image,
+					   access),
+			.by[0] = access->size,
+			.n = 1,
+		};
+
+		if (k == 1) {
+			error = add_single(expander, &repeat.site[0],
+					   access->address, batch);
+		} else {
+			error = shaper_run(expander->shaper, &repeat,
+					   &piece->run);
+			if (!error)
+				error = add_run(expander, piece->run, &repeat,
+						access, 0, k, batch);
+		}
+		access += k;
+		n -= k;
+	}
+	return error;
+}
+
 /* 1: the batch is full; 0: done */
 static int
 expand_special(struct cache_expander *expander, uint16_t image,
-	       const struct cache_special *special, const uint64_t *at,
-	       uint64_t fs, struct batch *batch)
+	       struct cache_piece *piece, const uint64_t *at, uint64_t fs,
+	       struct batch *batch)
 {
-	const struct instruction *instruction = &special->instruction;
 	struct access access[INSTRUCTION_ACCESSES];
 	struct stored stored;
-	int n, error = 0;
+	int n;
 
 	if (!has_room(batch))
 		return 1;
-	restore(&stored, special, at, fs);
+	restore(&stored, piece->special, at, fs);
 	n = accesses_of(&stored, &expander->layout, access);
 	if (n < 0)
 		return n;
-	if (instruction->repeated)
-		return expand_repeated(expander, image, &stored, access,
+	if (piece->special->instruction.repeated)
+		return expand_repeated(expander, image, piece, &stored, access,
 				       (unsigned)n, batch);
-	for (int i = 0; i < n && !error; i++) {
-		const struct site site =
-			site_of(instruction, image, &access[i]);
-
-		error = add_single(expander, &site, access[i].address, batch);
-	}
-	return error;
+	return expand_lanes(expander, image, piece, access, (unsigned)n, batch);
 }
 
 /* A record of several pieces.  1: the batch is full; 0: done */
@@ -527,7 +577,7 @@ expand_pieces(struct cache_expander *expander,
 	int result;
 
 	for (; inside->piece < pieces->n; inside->piece++) {
-		const struct cache_piece *piece = &pieces->piece[inside->piece];
+		struct cache_piece *piece = &pieces->piece[inside->piece];
 
 		if (!has_room(batch))
 			return 1;
@@ -542,8 +592,7 @@ expand_pieces(struct cache_expander *expander,
 		if (piece->special) {
 			result = expand_special(expander,
 						image_of(expander, segment),
-						piece->special, at, segment->fs,
-						batch);
+						piece, at, segment->fs, batch);
 			if (result)
 				return result;
 		}

@@ -28,9 +28,7 @@ struct draft {
  * accesses stand RUN_TIMES times. */
 struct cache_run {
 	struct cache_run *next; /* of all with the same first site */
-	uint32_t ref[RUN_ACCESSES];
-	int64_t by[RUN_ACCESSES];
-	unsigned n;
+	struct cache_repeat repeat;
 	uint32_t shape;
 	uint32_t step[RUN_TIMES]; /* of i + 1 times: its number + 1; 0: none */
 };
@@ -239,6 +237,7 @@ shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 		error = piece_make(shaper, draft->access + from,
 				   draft->end[i] - from, outcome->words, piece);
 		piece->special = draft->special[i];
+		piece->run = NULL;
 		from = draft->end[i];
 	}
 	*pieces = shaper->piece;
@@ -299,68 +298,76 @@ runs_grow(struct cache_shaper *shaper, uint32_t index)
 }
 
 static int
-run_shape(struct cache_shaper *shaper, struct cache_run *run)
+run_make(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	 struct cache_run **out)
 {
 	struct shape_access access[RUN_TIMES * RUN_ACCESSES];
+	struct cache_run *run = calloc(1, sizeof(*run));
+	uint32_t ref[RUN_ACCESSES];
 	unsigned n = 0;
+	int error = run ? 0 : fail(ENOMEM, "cache: no memory");
 
-	for (unsigned time = 0; time < RUN_TIMES; time++)
-		for (unsigned i = 0; i < run->n; i++)
+	for (unsigned i = 0; i < repeat->n && !error; i++)
+		error = code_site(shaper->sites, &repeat->site[i], &ref[i]);
+	for (unsigned time = 0; time < RUN_TIMES && !error; time++)
+		for (unsigned i = 0; i < repeat->n; i++)
 			access[n++] = (struct shape_access){
-				.displacement = (int64_t)time * run->by[i],
+				.displacement = (int64_t)time * repeat->by[i],
 				.slot = (uint16_t)(i + 1),
-				.ref = run->ref[i],
+				.ref = ref[i],
 			};
-	return stream_shape_add(shaper->stream, access, n, run->n, &run->shape);
+	if (!error)
+		error = stream_shape_add(shaper->stream, access, n, repeat->n,
+					 &run->shape);
+	if (error) {
+		free(run);
+		return error;
+	}
+	run->repeat = *repeat;
+	*out = run;
+	return 0;
 }
 
 static bool
-is_same(const struct cache_run *a, const struct cache_run *b)
+is_same(const struct cache_repeat *a, const struct cache_repeat *b)
 {
-	return a->n == b->n && !memcmp(a->ref, b->ref, sizeof(a->ref)) &&
-	       !memcmp(a->by, b->by, sizeof(a->by));
+	return a->n == b->n && !memcmp(a->by, b->by, sizeof(a->by)) &&
+	       !memcmp(a->site, b->site, sizeof(a->site));
 }
 
 int
 shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
 	   struct cache_run **run)
 {
-	struct cache_run wanted = { .n = repeat->n }, **place, *made;
-	int error = 0;
+	struct cache_run **place;
+	uint32_t ref;
+	int error;
 
-	for (unsigned i = 0; i < repeat->n && !error; i++) {
-		wanted.by[i] = repeat->by[i];
-		error = code_site(shaper->sites, &repeat->site[i],
-				  &wanted.ref[i]);
-	}
+	if (*run && is_same(&(*run)->repeat, repeat))
+		return 0;
+	error = code_site(shaper->sites, &repeat->site[0], &ref);
 	if (!error)
-		error = runs_grow(shaper, SITE_INDEX(wanted.ref[0]));
+		error = runs_grow(shaper, SITE_INDEX(ref));
 	if (error)
 		return error;
-	place = &shaper->runs[SITE_INDEX(wanted.ref[0])];
-	while (*place && !is_same(*place, &wanted))
+	place = &shaper->runs[SITE_INDEX(ref)];
+	while (*place && !is_same(&(*place)->repeat, repeat))
 		place = &(*place)->next;
-	if (!*place) {
-		error = run_shape(shaper, &wanted);
-		if (error)
-			return error;
-		made = malloc(sizeof(*made));
-		if (!made)
-			return fail(ENOMEM, "cache: no memory");
-		*made = wanted;
-		*place = made;
-	}
-	*run = *place;
-	return 0;
+	if (!*place)
+		error = run_make(shaper, repeat, place);
+	if (!error)
+		*run = *place;
+	return error;
 }
 
 int
 shaper_run_step(struct cache_shaper *shaper, struct cache_run *run,
 		unsigned times, uint32_t *step)
 {
-	struct step wanted = { .shape = run->shape,
-			       .n_accesses = (uint16_t)(times * run->n),
-			       .n_slots = (uint16_t)run->n };
+	const unsigned n = run->repeat.n;
+	const struct step wanted = { .shape = run->shape,
+				     .n_accesses = (uint16_t)(times * n),
+				     .n_slots = (uint16_t)n };
 
 	if (!run->step[times - 1]) {
 		int error = stream_step_add(shaper->stream, &wanted, step);

@@ -12,6 +12,7 @@
 #include "analyzer/stream.h"
 #include "tracers/cache-block.h"
 
+struct cache_run;
 struct cache_shaper;
 
 struct cache_piece {
@@ -19,6 +20,7 @@ struct cache_piece {
 	uint16_t accesses;
 	bool some;			     /* there is a step */
 	const struct cache_special *special; /* behind it, or NULL */
+	struct cache_run *run; /* that which was the special's last one */
 };
 
 /* kinds: TRACER_DATA | TRACER_FETCH.  0 or -ENOMEM (said). */
@@ -34,7 +36,10 @@ int shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 int shaper_single(struct cache_shaper *shaper, const struct site *site,
 		  uint32_t *step);
 
-/* A string instruction that repeats goes on by steps of so many times */
+/*
+ * Accesses that go on by a constant: a string instruction that repeats, lanes
+ * side by side.  Their steps are of so many times at most.
+ */
 #define RUN_TIMES    64u
 #define RUN_ACCESSES 2u /* of one time, at most */
 
@@ -44,9 +49,8 @@ struct cache_repeat {
 	unsigned n;
 };
 
-struct cache_run;
-
-/* What such steps are made from; it lives as long as the shaper. */
+/* What such steps are made from; it lives as long as the shaper.  *run is one
+ * that may be it already, or NULL.  Unused parts of repeat are zeros. */
 int shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
 	       struct cache_run **run);
 /* The step of 1 to RUN_TIMES times; its roots are the addresses of the first. */
