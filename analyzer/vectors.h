@@ -10,6 +10,7 @@
 
 #include "analyzer/base.h"
 
+#include <cpuid.h>
 #include <immintrin.h>
 
 #define VECTORS __attribute__((target("avx512f,avx512vl,avx512bw,bmi,bmi2")))
@@ -29,6 +30,21 @@ vectors_at_hand(void)
 	       __builtin_cpu_supports("avx512vl") &&
 	       __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+/* clflushopt, which the names above do not have */
+static inline bool
+flush_at_hand(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 23);
+}
+
+static ALWAYS_INLINE void
+flush_line(void *line)
+{
+	__asm__ volatile("clflushopt %0" : "+m"(*(char *)line));
 }
 
 #endif

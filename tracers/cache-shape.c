@@ -24,12 +24,23 @@ struct draft {
 	uint16_t fetch_at;
 };
 
+/* The steps of a repeated instruction are prefixes of one shape, in which its
+ * accesses stand RUN_TIMES times. */
+struct cache_run {
+	struct cache_run *next; /* of all with the same first site */
+	struct cache_repeat repeat;
+	uint32_t shape;
+	uint32_t step[RUN_TIMES]; /* of i + 1 times: its number + 1; 0: none */
+};
+
 struct cache_shaper {
 	struct stream *stream;
 	struct code *sites; /* of the step engine: each site once */
 	bool data, fetch;
 	uint32_t *single; /* by site index: step + 1 */
 	size_t singles;
+	struct cache_run **runs; /* by index of the first site; all owned */
+	size_t n_runs;
 	struct draft draft;
 	struct cache_piece piece[BLOCK_SPECIALS + 1];
 };
@@ -57,6 +68,14 @@ shaper_close(struct cache_shaper *shaper)
 {
 	if (!shaper)
 		return;
+	for (size_t i = 0; i < shaper->n_runs; i++)
+		while (shaper->runs[i]) {
+			struct cache_run *run = shaper->runs[i];
+
+			shaper->runs[i] = run->next;
+			free(run);
+		}
+	free(shaper->runs);
 	code_close(shaper->sites);
 	free(shaper->single);
 	free(shaper);
@@ -218,6 +237,7 @@ shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 		error = piece_make(shaper, draft->access + from,
 				   draft->end[i] - from, outcome->words, piece);
 		piece->special = draft->special[i];
+		piece->run = NULL;
 		from = draft->end[i];
 	}
 	*pieces = shaper->piece;
@@ -256,5 +276,106 @@ shaper_single(struct cache_shaper *shaper, const struct site *site,
 		shaper->single[index] = piece.step + 1;
 	}
 	*step = shaper->single[index] - 1;
+	return 0;
+}
+
+static int
+runs_grow(struct cache_shaper *shaper, uint32_t index)
+{
+	size_t size = 2 * (size_t)index + 1024;
+	struct cache_run **table;
+
+	if (index < shaper->n_runs)
+		return 0;
+	table = reallocarray(shaper->runs, size, sizeof(*table));
+	if (!table)
+		return fail(ENOMEM, "cache: no memory");
+	memset(table + shaper->n_runs, 0,
+	       (size - shaper->n_runs) * sizeof(*table));
+	shaper->runs = table;
+	shaper->n_runs = size;
+	return 0;
+}
+
+static int
+run_make(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	 struct cache_run **out)
+{
+	struct shape_access access[RUN_TIMES * RUN_ACCESSES];
+	struct cache_run *run = calloc(1, sizeof(*run));
+	uint32_t ref[RUN_ACCESSES];
+	unsigned n = 0;
+	int error = run ? 0 : fail(ENOMEM, "cache: no memory");
+
+	for (unsigned i = 0; i < repeat->n && !error; i++)
+		error = code_site(shaper->sites, &repeat->site[i], &ref[i]);
+	for (unsigned time = 0; time < RUN_TIMES && !error; time++)
+		for (unsigned i = 0; i < repeat->n; i++)
+			access[n++] = (struct shape_access){
+				.displacement = (int64_t)time * repeat->by[i],
+				.slot = (uint16_t)(i + 1),
+				.ref = ref[i],
+			};
+	if (!error)
+		error = stream_shape_add(shaper->stream, access, n, repeat->n,
+					 &run->shape);
+	if (error) {
+		free(run);
+		return error;
+	}
+	run->repeat = *repeat;
+	*out = run;
+	return 0;
+}
+
+static bool
+is_same(const struct cache_repeat *a, const struct cache_repeat *b)
+{
+	return a->n == b->n && !memcmp(a->by, b->by, sizeof(a->by)) &&
+	       !memcmp(a->site, b->site, sizeof(a->site));
+}
+
+int
+shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	   struct cache_run **run)
+{
+	struct cache_run **place;
+	uint32_t ref;
+	int error;
+
+	if (*run && is_same(&(*run)->repeat, repeat))
+		return 0;
+	error = code_site(shaper->sites, &repeat->site[0], &ref);
+	if (!error)
+		error = runs_grow(shaper, SITE_INDEX(ref));
+	if (error)
+		return error;
+	place = &shaper->runs[SITE_INDEX(ref)];
+	while (*place && !is_same(&(*place)->repeat, repeat))
+		place = &(*place)->next;
+	if (!*place)
+		error = run_make(shaper, repeat, place);
+	if (!error)
+		*run = *place;
+	return error;
+}
+
+int
+shaper_run_step(struct cache_shaper *shaper, struct cache_run *run,
+		unsigned times, uint32_t *step)
+{
+	const unsigned n = run->repeat.n;
+	const struct step wanted = { .shape = run->shape,
+				     .n_accesses = (uint16_t)(times * n),
+				     .n_slots = (uint16_t)n };
+
+	if (!run->step[times - 1]) {
+		int error = stream_step_add(shaper->stream, &wanted, step);
+
+		if (error)
+			return error;
+		run->step[times - 1] = *step + 1;
+	}
+	*step = run->step[times - 1] - 1;
 	return 0;
 }

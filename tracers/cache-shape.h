@@ -12,6 +12,7 @@
 #include "analyzer/stream.h"
 #include "tracers/cache-block.h"
 
+struct cache_run;
 struct cache_shaper;
 
 struct cache_piece {
@@ -19,6 +20,7 @@ struct cache_piece {
 	uint16_t accesses;
 	bool some;			     /* there is a step */
 	const struct cache_special *special; /* behind it, or NULL */
+	struct cache_run *run; /* that which was the special's last one */
 };
 
 /* kinds: TRACER_DATA | TRACER_FETCH.  0 or -ENOMEM (said). */
@@ -33,5 +35,26 @@ int shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 /* A step of one access at its root. */
 int shaper_single(struct cache_shaper *shaper, const struct site *site,
 		  uint32_t *step);
+
+/*
+ * Accesses that go on by a constant: a string instruction that repeats, lanes
+ * side by side.  Their steps are of so many times at most.
+ */
+#define RUN_TIMES    64u
+#define RUN_ACCESSES 2u /* of one time, at most */
+
+struct cache_repeat {
+	struct site site[RUN_ACCESSES];
+	int64_t by[RUN_ACCESSES]; /* how far each goes on a time */
+	unsigned n;
+};
+
+/* What such steps are made from; it lives as long as the shaper.  *run is one
+ * that may be it already, or NULL.  Unused parts of repeat are zeros. */
+int shaper_run(struct cache_shaper *shaper, const struct cache_repeat *repeat,
+	       struct cache_run **run);
+/* The step of 1 to RUN_TIMES times; its roots are the addresses of the first. */
+int shaper_run_step(struct cache_shaper *shaper, struct cache_run *run,
+		    unsigned times, uint32_t *step);
 
 #endif
