@@ -115,10 +115,7 @@ pop_flags(struct cache_thread *thread)
 	struct user_regs_struct *r = &thread->registers;
 	uint64_t flags;
 
-	if (!thread->in_flight ||
-	    thread->flight.class != INSTRUCTION_POP_FLAGS || thread->signal ||
-	    thread->trap_own ||
-	    target_read(thread->tid, r->rsp, &flags, sizeof(flags)) !=
+	if (target_read(thread->tid, r->rsp, &flags, sizeof(flags)) !=
 		    sizeof(flags) ||
 	    flags & TRAP_FLAG)
 		return false;
@@ -128,11 +125,35 @@ pop_flags(struct cache_thread *thread)
 	return !remote_set(thread);
 }
 
+/* A hypervisor may lose the trap behind it (step-run.c). */
+static bool
+identify(struct cache_thread *thread)
+{
+	target_cpuid(&thread->registers, thread->flight.length);
+	return !remote_set(thread);
+}
+
+/* Was the one in flight done here, without a step? */
+static bool
+done_here(struct cache_thread *thread)
+{
+	if (!thread->in_flight || thread->signal || thread->trap_own)
+		return false;
+	switch (thread->flight.class) {
+	case INSTRUCTION_POP_FLAGS:
+		return pop_flags(thread);
+	case INSTRUCTION_CPUID:
+		return identify(thread);
+	default:
+		return false;
+	}
+}
+
 void
 thread_step(struct cache_engine *engine, struct cache_thread *thread)
 {
 	prepare(engine, thread);
-	while (pop_flags(thread)) {
+	while (done_here(thread)) {
 		thread_stepped(engine, thread);
 		prepare(engine, thread);
 	}

@@ -504,6 +504,8 @@ class_of(const ZydisDecodedInstruction *decoded)
 		return INSTRUCTION_PUSH_FLAGS;
 	case ZYDIS_MNEMONIC_POPFQ:
 		return INSTRUCTION_POP_FLAGS;
+	case ZYDIS_MNEMONIC_CPUID:
+		return INSTRUCTION_CPUID;
 	default:
 		return INSTRUCTION_PLAIN;
 	}

@@ -61,6 +61,7 @@ enum instruction_class {
 	INSTRUCTION_TRAP,	/* int3, int1: raises SIGTRAP by itself */
 	INSTRUCTION_PUSH_FLAGS, /* lets the program see the trap flag */
 	INSTRUCTION_POP_FLAGS,	/* popfq: sets it, as far as Linux knows */
+	INSTRUCTION_CPUID,	/* a hypervisor may lose the step's trap */
 };
 
 struct instruction {

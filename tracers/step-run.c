@@ -271,6 +271,37 @@ pop_flags(struct tracee *tracee)
 	return !ptrace(PTRACE_SETREGS, tracee->tid, NULL, r);
 }
 
+/*
+ * Some hypervisors (PVM) run cpuid themselves and forget the trap that was to
+ * come behind it: the step would be one of two instructions.
+ */
+static bool
+identify(struct tracee *tracee)
+{
+	struct user_regs_struct *r = &tracee->registers;
+
+	if (tracee->trap_own)
+		return false;
+	target_cpuid(r, tracee->flight->length);
+	return !ptrace(PTRACE_SETREGS, tracee->tid, NULL, r);
+}
+
+/* Some are done here, without a step.  True: the one in flight was. */
+static bool
+done_here(struct tracee *tracee)
+{
+	if (!tracee->flight || tracee->signal)
+		return false;
+	switch (tracee->flight->class) {
+	case INSTRUCTION_POP_FLAGS:
+		return pop_flags(tracee);
+	case INSTRUCTION_CPUID:
+		return identify(tracee);
+	default:
+		return false;
+	}
+}
+
 void
 step_resume(struct stepper *step, struct tracee *tracee)
 {
@@ -295,8 +326,7 @@ step_resume(struct stepper *step, struct tracee *tracee)
 	}
 	tracee->trap_own = tracee->registers.eflags >> 8 & 1;
 	prepare(step, tracee);
-	if (tracee->flight && tracee->flight->class == INSTRUCTION_POP_FLAGS &&
-	    !tracee->signal && pop_flags(tracee)) {
+	if (done_here(tracee)) {
 		step_executed(step, tracee);
 		return;
 	}

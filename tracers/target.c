@@ -2,6 +2,7 @@
 #include "tracers/target.h"
 #include "analyzer/base.h"
 
+#include <cpuid.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -46,6 +47,20 @@ target_each_thread(const char *who, pid_t pid,
 	}
 	closedir(threads);
 	return got < 0 ? got : found;
+}
+
+void
+target_cpuid(struct user_regs_struct *registers, unsigned length)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	__cpuid_count((unsigned)registers->rax, (unsigned)registers->rcx, eax,
+		      ebx, ecx, edx);
+	registers->rax = eax;
+	registers->rbx = ebx;
+	registers->rcx = ecx;
+	registers->rdx = edx;
+	registers->rip += length;
 }
 
 /* What process_vm_readv may not read (execute-only code), ptrace may */

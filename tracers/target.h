@@ -41,6 +41,9 @@ int target_seize(pid_t tid, unsigned long options);
 /* Say that it failed, and who traces it, for engine `who`; the error. */
 int target_seize_failed(const char *who, pid_t tid, int error);
 
+/* Run cpuid, of this length, for a target: on the processor we are on. */
+void target_cpuid(struct user_regs_struct *registers, unsigned length);
+
 /* Copy from its memory, execute-only code included; bytes copied. */
 size_t target_read(pid_t tid, uint64_t address, void *to, size_t n_bytes);
 void target_write(pid_t tid, uint64_t address, const void *from,
