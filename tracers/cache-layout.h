@@ -38,9 +38,9 @@
 #define TABLE_BITS   19
 #define TABLE_BYTES  (8 << TABLE_BITS)
 #define GS_BUFFERS   (GS_TABLE + TABLE_BYTES)
-#define BUFFER_BYTES (2 << 20)
+#define BUFFER_BYTES (3 << 20)
 #define GUARD_BYTES  8192 /* more than the longest record */
-#define BUFFERS	     4
+#define BUFFERS	     3
 #define AREA_BYTES   (16 << 20)
 
 /* The record of a system call that the target made in the cache: its number,
