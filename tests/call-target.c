@@ -201,6 +201,16 @@ now(void)
 	return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
+/* What went wrong, said */
+static int
+fails(const char *what, int wrong)
+{
+	if (wrong)
+		fprintf(stderr, "call-target: %s, %d ticks (%s)\n", what,
+			(int)ticks, strerror(errno));
+	return wrong;
+}
+
 /* A handler without SA_RESTART ends calls */
 static int
 interrupted(void)
@@ -211,10 +221,12 @@ interrupted(void)
 	int wrong = 0;
 
 	handle(0);
-	wrong |= nanosleep(&seconds, &rest) != -1 || errno != EINTR;
-	wrong |= rest.tv_sec < 1;
-	wrong |= poll(&none, 1, 10000) != -1 || errno != EINTR;
-	wrong |= pause() != -1 || errno != EINTR;
+	wrong |= fails("nanosleep and a signal",
+		       nanosleep(&seconds, &rest) != -1 || errno != EINTR);
+	wrong |= fails("what was left to sleep", rest.tv_sec < 1);
+	wrong |= fails("poll and a signal",
+		       poll(&none, 1, 10000) != -1 || errno != EINTR);
+	wrong |= fails("pause", pause() != -1 || errno != EINTR);
 	return wrong;
 }
 
@@ -232,21 +244,23 @@ restarted(void)
 		return 1;
 	wake = pair[1];
 	handle(SA_RESTART);
-	wrong |= read(pair[0], &byte, 1) != 1 || ticks < 5;
+	wrong |= fails("a read that is restarted",
+		       read(pair[0], &byte, 1) != 1 || ticks < 5);
 	wake = -1;
 	/* Nobody catches it, but a tracer sees it */
 	every(0);
 	signal(SIGALRM, SIG_IGN);
 	every(3000);
 	start = now();
-	wrong |= nanosleep(&pause, NULL) != 0 || now() - start < 30;
+	wrong |= fails("nanosleep",
+		       nanosleep(&pause, NULL) != 0 || now() - start < 30);
 	start = now();
-	wrong |= poll(&none, 1, 30) != 0 || now() - start < 30;
+	wrong |= fails("poll", poll(&none, 1, 30) != 0 || now() - start < 30);
 	start = now();
-	wrong |= syscall(SYS_futex, &word, FUTEX_WAIT, 0, &pause, NULL, 0) !=
-			 -1 ||
-		 errno != ETIMEDOUT || now() - start < 30;
-	return wrong;
+	return wrong |
+	       fails("futex", syscall(SYS_futex, &word, FUTEX_WAIT, 0, &pause,
+				      NULL, 0) != -1 ||
+				      errno != ETIMEDOUT || now() - start < 30);
 }
 
 static int
@@ -257,7 +271,9 @@ restart(void)
 	handle(0);
 	every(3000);
 	wrong = interrupted() || restarted();
-	return wrong || astray ? 1 : OK;
+	return wrong || fails("a handler was called from elsewhere", astray)
+		       ? 1
+		       : OK;
 }
 
 /* Nothing may stand where the heap is going to be */

@@ -262,7 +262,7 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	if (call->number == SYS_arch_prctl && !call->result &&
 	    call->argument[0] == SHADOW_STACK_ENABLE)
 		thread->refused = REFUSED_SHADOW_STACK;
-	if (engine->parking)
+	if (thread_must_park(engine))
 		call_undo_interruption(thread);
 	thread->interrupted = false;
 	thread_go(engine, thread);

@@ -120,7 +120,9 @@ struct cache_process {
 	enum cache_refusal refused;
 	/* Its program was seen from the beginning on, up to its first rseq */
 	bool from_exec, rseq_refused;
-	/* As they were when it was last seen; owned */
+	/* Between windows: */
+	bool away;
+	/* as they were when it was last seen; owned */
 	struct cache_mapping *mapping;
 	size_t n_mappings;
 };
@@ -128,8 +130,8 @@ struct cache_process {
 struct cache_window {
 	uint64_t on_ns;		     /* 0: no sampling */
 	uint64_t began_ns, until_ns; /* sampling; this window */
-	bool away;		     /* it is not recorded */
-	bool gathering;		     /* all are to park */
+	bool away;	/* it is over: a process, when it has come */
+	bool gathering; /* all are to park */
 	int timer;
 };
 
@@ -163,8 +165,8 @@ struct cache_thread {
 	int signal;	  /* to deliver when it goes on */
 	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
 	bool leaving;	  /* stopped because we asked for it, to be parked */
-	bool called;	  /* a call was made in it after it was parked */
-	siginfo_t info;	  /* of the signal it is parked with */
+	bool called;	  /* a call was made in it since it was parked */
+	siginfo_t info;	  /* of the signal it had then */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
 	uint64_t waiting; /* of those, sent meanwhile */
 	struct user_regs_struct registers;
@@ -256,6 +258,10 @@ void remote_stop_again(struct cache_thread *thread);
 /* Make a call in a stopped thread, whose registers are as before after it. */
 int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 		const uint64_t argument[6], int64_t *result);
+/* Before calls in a parked thread, and after them: what it was stopped for is
+ * as it was, its signal and the call that was interrupted. */
+void remote_prepare(struct cache_thread *thread);
+void remote_finish(struct cache_thread *thread);
 /* The program has asked for filters, for some or all of its threads. */
 void remote_filters_changed(struct cache_thread *thread);
 /* Of this thread; no kernel that tells: those of its mode */
@@ -441,11 +447,19 @@ void empty_full(struct cache_engine *engine);
 /* cache-window.c */
 /* Is it to stop in its own state, wherever it comes? */
 bool thread_must_park(const struct cache_engine *engine);
+/* Or to go on in it? */
+bool thread_must_leave(const struct cache_engine *engine);
 void windows_open(struct cache_engine *engine);
 /* Change over, if it is time. */
 void windows_look(struct cache_engine *engine);
+/* A thread is about to go on: its process changes over now, if none of its
+ * threads was there in time. */
+void windows_pass(struct cache_engine *engine, struct cache_thread *thread);
 /* The stream knows the mappings as they are now. */
-void windows_keep_maps(struct cache_process *process);
+void windows_begin(struct cache_engine *engine, struct cache_process *process);
+/* It knows what it knows of the parent's. */
+void windows_inherit(struct cache_engine *engine, struct cache_process *process,
+		     const struct cache_process *parent);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);
