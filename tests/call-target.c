@@ -5,6 +5,7 @@
  *	calls     once each, with strings and lengths of every kind
  *	registers what a call leaves in rcx, r11 and the flags
  *	restart   calls that signals interrupt
+ *	limits    waits that last as long as they are told to
  *	heap      a heap that grows
  *	maps N    memory that comes and goes for N milliseconds
  *	many N    short ones
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,6 +34,7 @@
 
 #define PAGE 4096ul
 #define OK   7
+#define LATE 8 /* it may be the machine */
 
 /* A page, and none behind it */
 static char *
@@ -276,6 +279,54 @@ restart(void)
 		       : OK;
 }
 
+#define WAIT_MS	 60
+#define TOO_LONG (20 * WAIT_MS)
+
+/* One of a kind; how long it has taken */
+static double
+wait_once(int kind, int silent)
+{
+	const struct timespec limit = { 0, WAIT_MS * 1000000 };
+	struct timespec given = limit;
+	struct epoll_event event;
+	double start = now();
+	sigset_t none;
+	int wrong = 0;
+
+	sigemptyset(&none);
+	if (kind == 0)
+		wrong = epoll_wait(silent, &event, 1, WAIT_MS);
+	else if (kind == 1)
+		wrong = epoll_pwait(silent, &event, 1, WAIT_MS, &none);
+	else if (kind == 2)
+		wrong = sigtimedwait(&none, NULL, &given) != -1 ||
+			errno != EAGAIN;
+	else
+		wrong = poll(NULL, 0, WAIT_MS);
+	fails("the result of a wait", wrong);
+	fails("what it was given", memcmp(&given, &limit, sizeof(limit)));
+	return wrong ? 0 : now() - start;
+}
+
+static int
+limits(void)
+{
+	double longest = 0;
+	int wrong = 0, silent = epoll_create1(0);
+
+	for (int i = 0; i < 12 && !wrong; i++) {
+		double took = wait_once(i % 4, silent);
+
+		wrong |= fails("a wait was too short", took < WAIT_MS - 2);
+		longest = took > longest ? took : longest;
+	}
+	if (longest < TOO_LONG)
+		return wrong ? 1 : OK;
+	fprintf(stderr, "call-target: a wait of %d ms took %.0f\n", WAIT_MS,
+		longest);
+	return LATE;
+}
+
 /* Nothing may stand where the heap is going to be */
 static int
 heap(void)
@@ -324,6 +375,8 @@ main(int argc, char **argv)
 		return registers();
 	if (!strcmp(what, "restart"))
 		return restart();
+	if (!strcmp(what, "limits"))
+		return limits();
 	if (!strcmp(what, "heap"))
 		return heap();
 	if (!strcmp(what, "maps") && argc > 2)

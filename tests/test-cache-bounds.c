@@ -159,6 +159,33 @@ test_windows_disturb_nobody(void **state)
 	is_undisturbed("call-target", "restart", 0);
 }
 
+#define LATE  8
+#define TRIES 4
+
+/* Waits that are longer than windows, and are ended by them again and again */
+static void
+test_waits_end_in_time(void **state)
+{
+	const struct tracer_setup windows = { .kinds = ALL,
+					      .on_ns = 5000000,
+					      .off_ns = 5000000 };
+	int status = LATE;
+
+	(void)state;
+	for (int i = 0; i < TRIES && status == LATE; i++) {
+		char path[8192], mode[] = "limits";
+		char *argv[] = { program(path, "call-target"), mode, NULL };
+		struct step_run run;
+
+		assert_int_equal(step_run_setup(&run, "cache", argv, &windows),
+				 0);
+		assert_true(WIFEXITED(run.status));
+		status = WEXITSTATUS(run.status);
+		step_run_close(&run);
+	}
+	assert_int_equal(status, 7);
+}
+
 #define PAGES (1u << 20) /* a bit for each of the pages in a hash */
 
 struct pages {
@@ -270,6 +297,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_a_cache_that_is_emptied_often),
 		cmocka_unit_test(test_threads_that_are_called_back),
 		cmocka_unit_test(test_windows_disturb_nobody),
+		cmocka_unit_test(test_waits_end_in_time),
 		cmocka_unit_test(test_mappings_are_told_behind_each_window),
 		cmocka_unit_test(test_a_rate_is_kept),
 	};

@@ -9,6 +9,7 @@
  *	cache-step.c    single-stepping: odd instructions, and whom it must be
  *	cache-call.c    system calls, made where they stand
  *	cache-inside.c  those made in the cache
+ *	cache-wait.c    time limits of calls that we interrupt
  *	cache-signal.c  signals
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
@@ -145,6 +146,23 @@ enum cache_mode {
 	MODE_GONE,    /* of no interest any more: it is ending */
 };
 
+/* cache-wait.c */
+enum cache_wait_state {
+	WAIT_NONE,
+	WAIT_WANTED,
+	WAIT_ARMED, /* the limit is not the program's */
+	WAIT_ENDED,
+};
+
+struct cache_wait {
+	uint8_t state; /* enum cache_wait_state */
+	uint8_t argument;
+	uint64_t pc, until_ns;
+	uint64_t own;	/* what the program has put there */
+	uint64_t place; /* 0, or where the limit stands; what stood there */
+	uint8_t old[16];
+};
+
 struct cache_thread {
 	struct cache_thread *next;
 	struct cache_engine *engine;
@@ -171,6 +189,7 @@ struct cache_thread {
 	uint64_t waiting; /* of those, sent meanwhile */
 	struct user_regs_struct registers;
 	struct syscall_call call;
+	struct cache_wait wait;
 
 	int area; /* -1: none */
 	uint8_t *view;
@@ -364,6 +383,16 @@ void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
 bool call_was_interrupted(const struct user_regs_struct *registers);
 /* A stop that we asked for must not be seen as EINTR. */
 void call_undo_interruption(struct cache_thread *thread);
+/* cache-wait.c */
+/* Its call was ended by our stop and is to be made again, as its registers
+ * say. */
+void wait_interrupted(struct cache_thread *thread);
+/* true: it goes on with such a call. */
+bool wait_goes_on(struct cache_engine *engine, struct cache_thread *thread);
+/* The call's arguments were noted: they are the program's. */
+void wait_entered(struct cache_thread *thread);
+/* At any stop but the call's entry */
+void wait_ended(struct cache_thread *thread);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
 /* What call its registers tell of. */

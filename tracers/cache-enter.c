@@ -145,6 +145,14 @@ enter_block(struct cache_engine *engine, struct cache_thread *thread,
 	thread_resume(thread, PTRACE_CONT);
 }
 
+static void
+go_natively(struct cache_thread *thread, uint8_t mode, int request)
+{
+	thread_restore_mask(thread);
+	thread->mode = mode;
+	thread_resume(thread, request);
+}
+
 void
 thread_go(struct cache_engine *engine, struct cache_thread *thread)
 {
@@ -162,10 +170,10 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	if (call_was_interrupted(r) && r->orig_rax != SYS_restart_syscall)
 		call_note(thread);
 	windows_pass(engine, thread);
+	if (wait_goes_on(engine, thread))
+		return;
 	if (engine->window.away) {
-		thread_restore_mask(thread);
-		thread->mode = MODE_NATIVE;
-		thread_resume(thread, PTRACE_CONT);
+		go_natively(thread, MODE_NATIVE, PTRACE_CONT);
 		return;
 	}
 	if (thread->signal)
@@ -174,20 +182,16 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 			 1;
 	if (caught) {
 		/* Stops at the handler's first instruction */
-		thread_restore_mask(thread);
-		thread->mode = MODE_HANDLER;
-		thread_resume(thread, PTRACE_SINGLESTEP);
+		go_natively(thread, MODE_HANDLER, PTRACE_SINGLESTEP);
 		return;
 	}
 	if (call_was_interrupted(r)) {
-		thread_restore_mask(thread);
-		thread->mode = MODE_NATIVE;
 		/* This stop has used up the one that was asked for */
 		if (thread_must_park(engine)) {
 			ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 			thread->interrupted = true;
 		}
-		thread_resume(thread, PTRACE_SYSCALL);
+		go_natively(thread, MODE_NATIVE, PTRACE_SYSCALL);
 		return;
 	}
 	if (family_prepare(engine, thread))

@@ -321,6 +321,8 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		thread->interrupted = false;
 	if (remote_get(thread))
 		return;
+	if (number != CALL_STOP || thread->in_call)
+		wait_ended(thread);
 	if (event)
 		event_stopped(engine, thread, event, number);
 	else if (number == CALL_STOP)
