@@ -5,6 +5,7 @@
  *	segv      a fault that its handler repairs, again and again
  *	lanes     a gather of which one lane faults, and is repaired
  *	jit       code that is written, run, and written anew, by the kernel too
+ *	stops     the same, and another process stops it at times
  *	threads   three threads, each in memory of its own
  *	busy N    threads and a timer that check themselves for N milliseconds
  */
@@ -18,11 +19,22 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096ul
 #define OK   7
+
+/* What went wrong, said: false if this is as it should be */
+static int
+differs(const char *what, int round, long got, long wanted)
+{
+	if (got != wanted)
+		fprintf(stderr, "cache-target: %s, round %d: %ld, not %ld\n",
+			what, round, got, wanted);
+	return got != wanted;
+}
 
 static volatile char *volatile guarded;
 static volatile sig_atomic_t faults, ticks;
@@ -114,22 +126,25 @@ read_and_call(const int pipes[2], unsigned char *at, int n)
 {
 	unsigned char code[6];
 	struct iovec vector = { at, sizeof(code) };
-	int sum;
+	int wrong = 0;
 
 	write_code(code, 4 * n);
-	if (write(pipes[1], code, sizeof(code)) != sizeof(code) ||
-	    read(pipes[0], at, sizeof(code)) != sizeof(code))
-		return -1;
-	sum = call_code(at);
+	wrong |= differs("write", n, write(pipes[1], code, sizeof(code)),
+			 sizeof(code));
+	wrong |= differs("read into code", n, read(pipes[0], at, sizeof(code)),
+			 sizeof(code));
+	wrong |= differs("code that was read", n, call_code(at), 4 * n);
 	write_code(code, 6 * n);
-	if (write(pipes[1], code, sizeof(code)) != sizeof(code) ||
-	    readv(pipes[0], &vector, 1) != sizeof(code))
-		return -1;
-	return sum + call_code(at);
+	wrong |= differs("write", n, write(pipes[1], code, sizeof(code)),
+			 sizeof(code));
+	wrong |= differs("readv into code", n, readv(pipes[0], &vector, 1),
+			 sizeof(code));
+	return wrong |
+	       differs("code that was read by readv", n, call_code(at), 6 * n);
 }
 
 static int
-jit(void)
+write_and_run(int rounds, int reads)
 {
 	const int private = MAP_PRIVATE | MAP_ANONYMOUS;
 	unsigned char *both =
@@ -137,27 +152,61 @@ jit(void)
 		     -1, 0);
 	unsigned char *turns =
 		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, private, -1, 0);
-	long sum = 0, expected = 0;
-	int pipes[2];
+	int pipes[2], wrong = 0;
 
 	if (pipe(pipes))
 		return 1;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < rounds && !wrong; i++) {
 		write_code(both, i);
 		write_code(both + 64, 2 * i);
-		for (int k = 0; k < 3; k++)
-			sum += call_code(both) + call_code(both + 64);
+		for (int k = 0; k < 3; k++) {
+			wrong |= differs("code", i, call_code(both), i);
+			wrong |= differs("other code", i, call_code(both + 64),
+					 2 * i);
+		}
 		mprotect(turns, PAGE, PROT_READ | PROT_WRITE);
 		write_code(turns, 3 * i);
 		mprotect(turns, PAGE, PROT_READ | PROT_EXEC);
-		sum += call_code(turns);
-		sum += read_and_call(pipes, both + 128, i);
-		expected += 12 * i + 10 * i;
+		wrong |= differs("code by turns", i, call_code(turns), 3 * i);
+		for (int k = 0; k < reads && !wrong; k++)
+			wrong |= read_and_call(pipes, both + 128, i + k);
 		munmap(turns, PAGE);
 		turns = mmap(turns, PAGE, PROT_READ | PROT_WRITE,
 			     private | MAP_FIXED, -1, 0);
 	}
-	return sum == expected ? OK : 1;
+	munmap(both, PAGE);
+	munmap(turns, PAGE);
+	close(pipes[0]);
+	close(pipes[1]);
+	return wrong;
+}
+
+static int
+jit(void)
+{
+	return write_and_run(100, 1) ? 1 : OK;
+}
+
+static int
+stops(void)
+{
+	pid_t parent = getpid(), child = fork();
+	int wrong = 0;
+
+	if (child < 0)
+		return 1;
+	if (!child) {
+		for (int i = 0; i < 15; i++) {
+			usleep(5000 + 700 * (unsigned)i);
+			kill(parent, SIGSTOP);
+			usleep(9000);
+			kill(parent, SIGCONT);
+		}
+		_exit(0);
+	}
+	while (!wrong && !waitpid(child, NULL, WNOHANG))
+		wrong = write_and_run(5, 50);
+	return wrong ? 1 : OK;
 }
 
 static unsigned long table[4][1024];
@@ -212,7 +261,7 @@ check(void *wrong)
 		}
 		for (int i = 0; i < 256; i++)
 			sum += counts[i];
-		if (sum != n * 500ul)
+		if (differs("a sum", (int)n, (long)sum, (long)n * 500))
 			*(volatile int *)wrong = 1;
 		if (n % 64 == 0)
 			usleep(50);
@@ -238,7 +287,7 @@ busy(long ms)
 	over = 1;
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
-	return wrong || !ticks ? 1 : OK;
+	return wrong || differs("ticks came", 0, ticks > 0, 1) ? 1 : OK;
 }
 
 int
@@ -252,6 +301,8 @@ main(int argc, char **argv)
 		return __builtin_cpu_supports("avx2") ? lanes() : OK;
 	if (!strcmp(what, "jit"))
 		return jit();
+	if (!strcmp(what, "stops"))
+		return stops();
 	if (!strcmp(what, "threads"))
 		return threads();
 	if (!strcmp(what, "busy") && argc > 2)

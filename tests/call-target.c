@@ -5,6 +5,7 @@
  *	calls     once each, with strings and lengths of every kind
  *	registers what a call leaves in rcx, r11 and the flags
  *	restart   calls that signals interrupt
+ *	limits    waits that last as long as they are told to
  *	heap      a heap that grows
  *	maps N    memory that comes and goes for N milliseconds
  *	many N    short ones
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,6 +34,7 @@
 
 #define PAGE 4096ul
 #define OK   7
+#define LATE 8 /* it may be the machine */
 
 /* A page, and none behind it */
 static char *
@@ -201,6 +204,16 @@ now(void)
 	return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
+/* What went wrong, said */
+static int
+fails(const char *what, int wrong)
+{
+	if (wrong)
+		fprintf(stderr, "call-target: %s, %d ticks (%s)\n", what,
+			(int)ticks, strerror(errno));
+	return wrong;
+}
+
 /* A handler without SA_RESTART ends calls */
 static int
 interrupted(void)
@@ -211,10 +224,12 @@ interrupted(void)
 	int wrong = 0;
 
 	handle(0);
-	wrong |= nanosleep(&seconds, &rest) != -1 || errno != EINTR;
-	wrong |= rest.tv_sec < 1;
-	wrong |= poll(&none, 1, 10000) != -1 || errno != EINTR;
-	wrong |= pause() != -1 || errno != EINTR;
+	wrong |= fails("nanosleep and a signal",
+		       nanosleep(&seconds, &rest) != -1 || errno != EINTR);
+	wrong |= fails("what was left to sleep", rest.tv_sec < 1);
+	wrong |= fails("poll and a signal",
+		       poll(&none, 1, 10000) != -1 || errno != EINTR);
+	wrong |= fails("pause", pause() != -1 || errno != EINTR);
 	return wrong;
 }
 
@@ -232,21 +247,23 @@ restarted(void)
 		return 1;
 	wake = pair[1];
 	handle(SA_RESTART);
-	wrong |= read(pair[0], &byte, 1) != 1 || ticks < 5;
+	wrong |= fails("a read that is restarted",
+		       read(pair[0], &byte, 1) != 1 || ticks < 5);
 	wake = -1;
 	/* Nobody catches it, but a tracer sees it */
 	every(0);
 	signal(SIGALRM, SIG_IGN);
 	every(3000);
 	start = now();
-	wrong |= nanosleep(&pause, NULL) != 0 || now() - start < 30;
+	wrong |= fails("nanosleep",
+		       nanosleep(&pause, NULL) != 0 || now() - start < 30);
 	start = now();
-	wrong |= poll(&none, 1, 30) != 0 || now() - start < 30;
+	wrong |= fails("poll", poll(&none, 1, 30) != 0 || now() - start < 30);
 	start = now();
-	wrong |= syscall(SYS_futex, &word, FUTEX_WAIT, 0, &pause, NULL, 0) !=
-			 -1 ||
-		 errno != ETIMEDOUT || now() - start < 30;
-	return wrong;
+	return wrong |
+	       fails("futex", syscall(SYS_futex, &word, FUTEX_WAIT, 0, &pause,
+				      NULL, 0) != -1 ||
+				      errno != ETIMEDOUT || now() - start < 30);
 }
 
 static int
@@ -257,7 +274,57 @@ restart(void)
 	handle(0);
 	every(3000);
 	wrong = interrupted() || restarted();
-	return wrong || astray ? 1 : OK;
+	return wrong || fails("a handler was called from elsewhere", astray)
+		       ? 1
+		       : OK;
+}
+
+#define WAIT_MS	 60
+#define TOO_LONG (20 * WAIT_MS)
+
+/* One of a kind; how long it has taken */
+static double
+wait_once(int kind, int silent)
+{
+	const struct timespec limit = { 0, WAIT_MS * 1000000 };
+	struct timespec given = limit;
+	struct epoll_event event;
+	double start = now();
+	sigset_t none;
+	int wrong = 0;
+
+	sigemptyset(&none);
+	if (kind == 0)
+		wrong = epoll_wait(silent, &event, 1, WAIT_MS);
+	else if (kind == 1)
+		wrong = epoll_pwait(silent, &event, 1, WAIT_MS, &none);
+	else if (kind == 2)
+		wrong = sigtimedwait(&none, NULL, &given) != -1 ||
+			errno != EAGAIN;
+	else
+		wrong = poll(NULL, 0, WAIT_MS);
+	fails("the result of a wait", wrong);
+	fails("what it was given", memcmp(&given, &limit, sizeof(limit)));
+	return wrong ? 0 : now() - start;
+}
+
+static int
+limits(void)
+{
+	double longest = 0;
+	int wrong = 0, silent = epoll_create1(0);
+
+	for (int i = 0; i < 12 && !wrong; i++) {
+		double took = wait_once(i % 4, silent);
+
+		wrong |= fails("a wait was too short", took < WAIT_MS - 2);
+		longest = took > longest ? took : longest;
+	}
+	if (longest < TOO_LONG)
+		return wrong ? 1 : OK;
+	fprintf(stderr, "call-target: a wait of %d ms took %.0f\n", WAIT_MS,
+		longest);
+	return LATE;
 }
 
 /* Nothing may stand where the heap is going to be */
@@ -308,6 +375,8 @@ main(int argc, char **argv)
 		return registers();
 	if (!strcmp(what, "restart"))
 		return restart();
+	if (!strcmp(what, "limits"))
+		return limits();
 	if (!strcmp(what, "heap"))
 		return heap();
 	if (!strcmp(what, "maps") && argc > 2)

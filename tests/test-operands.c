@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "instruction-forms.h"
+#include "instruction-kinds.h"
 #include "instruction-run.h"
 #include "tracers/operands.h"
 
@@ -227,17 +228,6 @@ write_word(uint64_t address, uint64_t value, unsigned bytes)
 }
 
 static bool
-is_flow(const struct form *form)
-{
-	return form->category == ZYDIS_CATEGORY_CALL ||
-	       form->category == ZYDIS_CATEGORY_UNCOND_BR ||
-	       form->category == ZYDIS_CATEGORY_RET ||
-	       form->mnemonic == ZYDIS_MNEMONIC_IRETQ ||
-	       form->mnemonic == ZYDIS_MNEMONIC_IRETD ||
-	       form->mnemonic == ZYDIS_MNEMONIC_IRET;
-}
-
-static bool
 far_return(const struct trial *trial)
 {
 	uint8_t opcode = trial->form->lead[trial->form->n_lead - 1];
@@ -287,7 +277,7 @@ fill(const struct trial *trial)
 			memset(view + (size_t)area * 3 * PAGE,
 			       byte[trial->fill & 3], 3 * PAGE);
 	}
-	if (is_flow(trial->form))
+	if (form_is_flow(trial->form))
 		fill_flow(trial);
 	if (trial->fill != 2)
 		return;
@@ -368,37 +358,6 @@ complain(struct all *all, const struct trial *trial, const char *what)
 		       (unsigned long long)trial->access[i].address);
 }
 
-/* Cache-line flushes are checked like a load of one byte, and are none. */
-static bool
-is_checked_hint(const struct form *form)
-{
-	return form->category == ZYDIS_CATEGORY_CLFLUSHOPT ||
-	       form->category == ZYDIS_CATEGORY_CLWB ||
-	       form->mnemonic == ZYDIS_MNEMONIC_CLFLUSH;
-}
-
-static bool
-is_emulated(const struct form *form)
-{
-	return form->mnemonic == ZYDIS_MNEMONIC_SLDT ||
-	       form->mnemonic == ZYDIS_MNEMONIC_STR ||
-	       form->mnemonic == ZYDIS_MNEMONIC_SGDT ||
-	       form->mnemonic == ZYDIS_MNEMONIC_SIDT ||
-	       form->mnemonic == ZYDIS_MNEMONIC_SMSW;
-}
-
-/* Of a selector on the stack processors read two bytes or all, in whatever
- * order */
-static bool
-pops_selector(const struct form *form)
-{
-	return form->mnemonic == ZYDIS_MNEMONIC_IRET ||
-	       form->mnemonic == ZYDIS_MNEMONIC_IRETD ||
-	       form->mnemonic == ZYDIS_MNEMONIC_IRETQ ||
-	       form->mnemonic == ZYDIS_MNEMONIC_RET ||
-	       form->mnemonic == ZYDIS_MNEMONIC_POP;
-}
-
 static bool
 is_forbidden(const struct access *access, uint64_t at)
 {
@@ -467,7 +426,8 @@ is_probe(const struct trial *trial)
 		return result->address == probed(trial);
 	case ZYDIS_MNEMONIC_SLDT: /* by the kernel: a register's bytes */
 	case ZYDIS_MNEMONIC_STR:
-		return result->address - trial->access->address < 8;
+		return form_is_emulated(trial->form) &&
+		       result->address - trial->access->address < 8;
 	case ZYDIS_MNEMONIC_MASKMOVQ:
 	case ZYDIS_MNEMONIC_MASKMOVDQU:
 	case ZYDIS_MNEMONIC_VMASKMOVDQU:
@@ -489,12 +449,12 @@ check(struct all *all, struct trial *trial, const char *what)
 	all->runs++;
 	for (int i = 0; i < trial->n; i++)
 		explained |= explains(&trial->access[i], &trial->result,
-				      is_emulated(trial->form),
-				      pops_selector(trial->form), &any);
+				      form_is_emulated(trial->form),
+				      form_pops_selector(trial->form), &any);
 	if (is_probe(trial))
 		return;
 	if (completed(trial)) {
-		if (any && !(over && pops_selector(trial->form)))
+		if (any && !(over && form_pops_selector(trial->form)))
 			complain(all, trial, what);
 		return;
 	}
@@ -589,13 +549,6 @@ check_area(struct all *all, struct trial *trial, int area)
 	set_rights(which, CENTRE, PROT_READ | PROT_WRITE);
 }
 
-/* vextractf32x4 and its kin check all of their memory and merge into it. */
-static bool
-merges(const struct form *form)
-{
-	return !strncmp(ZydisMnemonicGetString(form->mnemonic), "vextract", 8);
-}
-
 /* A store's outcome does not depend on what was there, a modify's does. */
 static void
 check_modify(struct all *all, struct trial *trial)
@@ -611,7 +564,7 @@ check_modify(struct all *all, struct trial *trial)
 
 		if (trial->n > 2 || access->kind == SITE_LOAD ||
 		    access->size > 64 || trial->variation ||
-		    merges(trial->form))
+		    form_merges(trial->form))
 			continue;
 		trial->fill = 0;
 		run(trial);
@@ -644,7 +597,7 @@ check_hint(struct all *all, struct trial *trial)
 	all->runs++;
 	set_rights(0, CENTRE, PROT_NONE);
 	run(trial);
-	if (is_checked_hint(trial->form)
+	if (form_is_checked_hint(trial->form)
 		    ? !PAGE_FAULT(&trial->result) || trial->result.error & 2
 		    : !completed(trial))
 		complain(all, trial, "touches memory");

@@ -89,6 +89,13 @@ call_note(struct cache_thread *thread)
 	};
 }
 
+/* Not between windows: what it does to mappings is found later */
+static bool
+is_told(const struct cache_thread *thread)
+{
+	return !thread->engine->orphaned && !thread->process->away;
+}
+
 void
 call_entered(struct cache_engine *engine, struct cache_thread *thread)
 {
@@ -102,6 +109,7 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	/* restart_syscall goes on with the call that was interrupted */
 	if (r->orig_rax != SYS_restart_syscall)
 		call_note(thread);
+	wait_entered(thread);
 	if ((call->number == SYS_execve || call->number == SYS_execveat) &&
 	    target_gains_rights(thread->tid, call)) {
 		let_go_of_setuid(engine, thread);
@@ -119,7 +127,7 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	target = target_of(engine, thread);
 	calls = target_of_calls(&target);
-	if (!engine->orphaned)
+	if (is_told(thread))
 		syscall_enter(call, &thread->process->memory, &calls);
 	if (call->number == SYS_rt_sigreturn)
 		target_frame_read(&target, r);
@@ -246,7 +254,7 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 		call_begin(engine, thread);
 		return;
 	}
-	if (!engine->orphaned && call->number != SYS_rt_sigreturn &&
+	if (is_told(thread) && call->number != SYS_rt_sigreturn &&
 	    !((call->number == SYS_execve || call->number == SYS_execveat) &&
 	      !call->result)) {
 		target = target_of(engine, thread);
@@ -262,8 +270,7 @@ call_left(struct cache_engine *engine, struct cache_thread *thread)
 	if (call->number == SYS_arch_prctl && !call->result &&
 	    call->argument[0] == SHADOW_STACK_ENABLE)
 		thread->refused = REFUSED_SHADOW_STACK;
-	if (engine->parking)
-		call_undo_interruption(thread);
+	call_undo_interruption(thread);
 	thread->interrupted = false;
 	thread_go(engine, thread);
 }

@@ -57,24 +57,7 @@ thread_park(struct cache_engine *engine, struct cache_thread *thread)
 	thread->in_flight = false;
 	records_flush(engine, thread);
 	thread->called = false;
-	if (thread->signal)
-		ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &thread->info);
 	thread->parked = true;
-}
-
-/* Make the interrupted call again by hand: the kernel would not after calls
- * that we make here */
-static void
-restart_by_hand(struct cache_thread *thread)
-{
-	struct user_regs_struct *r = &thread->registers;
-
-	if (!call_was_interrupted(r))
-		return;
-	r->rax = (int64_t)r->rax == -516 ? SYS_restart_syscall : r->orig_rax;
-	r->rip -= 2;
-	r->orig_rax = (unsigned long long int)-1;
-	remote_set(thread);
 }
 
 /* One to make calls in: better one that is in no call of its own */
@@ -101,31 +84,10 @@ release_space(struct cache_engine *engine, struct cache_space *space)
 
 	if (!thread)
 		return;
-	restart_by_hand(thread);
+	remote_prepare(thread);
 	space_unmap(space, thread);
 	space->unmapped = true;
 	engine->counts.unmap_ns = cache_now_ns() - engine->leaving_ns;
-}
-
-/*
- * A signal is delivered with what is told of it only out of a stop for a
- * signal, and the one it came with is over when a call was made since.  A
- * SIGSTOP gives another one, before any instruction.
- */
-static void
-stop_for_signal(struct cache_thread *thread)
-{
-	int status;
-
-	if (!thread->signal || !thread->called)
-		return;
-	syscall(SYS_tgkill, thread->process->pid, thread->tid, SIGSTOP);
-	do
-		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) ||
-		    remote_wait(thread, &status))
-			return;
-	while (status >> 16 || WSTOPSIG(status) != SIGSTOP);
-	ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &thread->info);
 }
 
 static void
@@ -138,7 +100,7 @@ release_thread(struct cache_engine *engine, struct cache_thread *thread)
 
 	if (thread->mode != MODE_LAUNCH && thread->mode != MODE_CALL)
 		thread_restore_mask(thread);
-	stop_for_signal(thread);
+	remote_finish(thread);
 	ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)number);
 	for (int i = 1; i < 32 && waiting; i++)
 		if (waiting >> (i - 1) & 1)

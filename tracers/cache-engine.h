@@ -9,6 +9,7 @@
  *	cache-step.c    single-stepping: odd instructions, and whom it must be
  *	cache-call.c    system calls, made where they stand
  *	cache-inside.c  those made in the cache
+ *	cache-wait.c    time limits of calls that we interrupt
  *	cache-signal.c  signals
  *	cache-family.c  threads and processes: who there is; fork, clone, exec
  *	cache-protect.c code that is changed
@@ -120,7 +121,9 @@ struct cache_process {
 	enum cache_refusal refused;
 	/* Its program was seen from the beginning on, up to its first rseq */
 	bool from_exec, rseq_refused;
-	/* As they were when it was last seen; owned */
+	/* Between windows: */
+	bool away;
+	/* as they were when it was last seen; owned */
 	struct cache_mapping *mapping;
 	size_t n_mappings;
 };
@@ -128,8 +131,8 @@ struct cache_process {
 struct cache_window {
 	uint64_t on_ns;		     /* 0: no sampling */
 	uint64_t began_ns, until_ns; /* sampling; this window */
-	bool away;		     /* it is not recorded */
-	bool gathering;		     /* all are to park */
+	bool away;	/* it is over: a process, when it has come */
+	bool gathering; /* all are to park */
 	int timer;
 };
 
@@ -141,6 +144,23 @@ enum cache_mode {
 	MODE_STEP,    /* one instruction natively */
 	MODE_HANDLER, /* a signal is being delivered */
 	MODE_GONE,    /* of no interest any more: it is ending */
+};
+
+/* cache-wait.c */
+enum cache_wait_state {
+	WAIT_NONE,
+	WAIT_WANTED,
+	WAIT_ARMED, /* the limit is not the program's */
+	WAIT_ENDED,
+};
+
+struct cache_wait {
+	uint8_t state; /* enum cache_wait_state */
+	uint8_t argument;
+	uint64_t pc, until_ns;
+	uint64_t own;	/* what the program has put there */
+	uint64_t place; /* 0, or where the limit stands; what stood there */
+	uint8_t old[16];
 };
 
 struct cache_thread {
@@ -163,12 +183,13 @@ struct cache_thread {
 	int signal;	  /* to deliver when it goes on */
 	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
 	bool leaving;	  /* stopped because we asked for it, to be parked */
-	bool called;	  /* a call was made in it after it was parked */
-	siginfo_t info;	  /* of the signal it is parked with */
+	bool called;	  /* a call was made in it since it was parked */
+	siginfo_t info;	  /* of the signal it had then */
 	uint64_t blocked; /* of TRACED_SIGNALS, those the program blocks */
 	uint64_t waiting; /* of those, sent meanwhile */
 	struct user_regs_struct registers;
 	struct syscall_call call;
+	struct cache_wait wait;
 
 	int area; /* -1: none */
 	uint8_t *view;
@@ -265,6 +286,10 @@ void remote_stop_again(struct cache_thread *thread);
 /* Make a call in a stopped thread, whose registers are as before after it. */
 int remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 		const uint64_t argument[6], int64_t *result);
+/* Before calls in a parked thread, and after them: what it was stopped for is
+ * as it was, its signal and the call that was interrupted. */
+void remote_prepare(struct cache_thread *thread);
+void remote_finish(struct cache_thread *thread);
 /* The program has asked for filters, for some or all of its threads. */
 void remote_filters_changed(struct cache_thread *thread);
 /* Of this thread; no kernel that tells: those of its mode */
@@ -368,6 +393,16 @@ void thread_delivered(struct cache_engine *engine, struct cache_thread *thread);
 bool call_was_interrupted(const struct user_regs_struct *registers);
 /* A stop that we asked for must not be seen as EINTR. */
 void call_undo_interruption(struct cache_thread *thread);
+/* cache-wait.c */
+/* Its call was ended by our stop and is to be made again, as its registers
+ * say. */
+void wait_interrupted(struct cache_thread *thread);
+/* true: it goes on with such a call. */
+bool wait_goes_on(struct cache_engine *engine, struct cache_thread *thread);
+/* The call's arguments were noted: they are the program's. */
+void wait_entered(struct cache_thread *thread);
+/* At any stop but the call's entry */
+void wait_ended(struct cache_thread *thread);
 /* cache-call.c */
 void call_begin(struct cache_engine *engine, struct cache_thread *thread);
 /* What call its registers tell of. */
@@ -451,11 +486,19 @@ void empty_full(struct cache_engine *engine);
 /* cache-window.c */
 /* Is it to stop in its own state, wherever it comes? */
 bool thread_must_park(const struct cache_engine *engine);
+/* Or to go on in it? */
+bool thread_must_leave(const struct cache_engine *engine);
 void windows_open(struct cache_engine *engine);
 /* Change over, if it is time. */
 void windows_look(struct cache_engine *engine);
+/* A thread is about to go on: its process changes over now, if none of its
+ * threads was there in time. */
+void windows_pass(struct cache_engine *engine, struct cache_thread *thread);
 /* The stream knows the mappings as they are now. */
-void windows_keep_maps(struct cache_process *process);
+void windows_begin(struct cache_engine *engine, struct cache_process *process);
+/* It knows what it knows of the parent's. */
+void windows_inherit(struct cache_engine *engine, struct cache_process *process,
+		     const struct cache_process *parent);
 
 /* cache-trace.c */
 void trace_look(struct cache_engine *engine, pid_t tid, int status);

@@ -145,6 +145,14 @@ enter_block(struct cache_engine *engine, struct cache_thread *thread,
 	thread_resume(thread, PTRACE_CONT);
 }
 
+static void
+go_natively(struct cache_thread *thread, uint8_t mode, int request)
+{
+	thread_restore_mask(thread);
+	thread->mode = mode;
+	thread_resume(thread, request);
+}
+
 void
 thread_go(struct cache_engine *engine, struct cache_thread *thread)
 {
@@ -158,10 +166,14 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 		thread_park(engine, thread);
 		return;
 	}
+	/* It may be gone on with as restart_syscall, which does not tell */
+	if (call_was_interrupted(r) && r->orig_rax != SYS_restart_syscall)
+		call_note(thread);
+	windows_pass(engine, thread);
+	if (wait_goes_on(engine, thread))
+		return;
 	if (engine->window.away) {
-		thread_restore_mask(thread);
-		thread->mode = MODE_NATIVE;
-		thread_resume(thread, PTRACE_CONT);
+		go_natively(thread, MODE_NATIVE, PTRACE_CONT);
 		return;
 	}
 	if (thread->signal)
@@ -170,20 +182,16 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 			 1;
 	if (caught) {
 		/* Stops at the handler's first instruction */
-		thread_restore_mask(thread);
-		thread->mode = MODE_HANDLER;
-		thread_resume(thread, PTRACE_SINGLESTEP);
+		go_natively(thread, MODE_HANDLER, PTRACE_SINGLESTEP);
 		return;
 	}
 	if (call_was_interrupted(r)) {
-		thread_restore_mask(thread);
-		thread->mode = MODE_NATIVE;
 		/* This stop has used up the one that was asked for */
 		if (thread_must_park(engine)) {
 			ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 			thread->interrupted = true;
 		}
-		thread_resume(thread, PTRACE_SYSCALL);
+		go_natively(thread, MODE_NATIVE, PTRACE_SYSCALL);
 		return;
 	}
 	if (family_prepare(engine, thread))
@@ -212,9 +220,9 @@ void
 thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 {
 	const struct cache_block *block =
-		engine->parking ? NULL : thread_block(thread, pc);
+		thread_must_leave(engine) ? NULL : thread_block(thread, pc);
 
-	if (!block || thread_must_park(engine) || thread_must_wait(thread)) {
+	if (!block || thread_must_wait(thread)) {
 		thread_native(thread, pc);
 		remote_set(thread);
 		thread_go(engine, thread);
@@ -329,18 +337,23 @@ static int
 step_inside(struct cache_engine *engine, struct cache_thread *thread)
 {
 	siginfo_t info = { 0 };
-	int status, error;
+	int request = PTRACE_SINGLESTEP, status, error;
 
-	if (ptrace(PTRACE_SINGLESTEP, thread->tid, NULL, NULL))
-		return -errno;
-	error = remote_wait(thread, &status);
-	if (!error)
-		error = remote_get(thread);
-	if (error)
+	/* A stop that was asked for may come before the step, or between it
+	 * and its own stop, which would come at any time later */
+	do {
+		if (ptrace((enum __ptrace_request)request, thread->tid, NULL,
+			   NULL))
+			return -errno;
+		error = remote_wait(thread, &status);
+		if (error)
+			return error;
+		if (status >> 16 && thread_raised(thread))
+			request = PTRACE_CONT;
+	} while (remote_minds_stop(thread, status) || status >> 16);
+	error = remote_get(thread);
+	if (error || WSTOPSIG(status) == SIGTRAP)
 		return error;
-	if (remote_minds_stop(thread, status) || status >> 16 ||
-	    WSTOPSIG(status) == SIGTRAP)
-		return 0;
 	ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &info);
 	if (WSTOPSIG(status) == SIGSEGV &&
 	    records_in_guard(thread, (uint64_t)(uintptr_t)info.si_addr)) {

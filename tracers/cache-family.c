@@ -259,8 +259,7 @@ fork_process(struct cache_engine *engine, struct cache_thread *parent,
 	process->memory = parent->process->memory;
 	process->from_exec = parent->process->from_exec;
 	process->rseq_refused = parent->process->rseq_refused;
-	if (engine->window.away)
-		windows_keep_maps(process);
+	windows_inherit(engine, process, parent->process);
 	process->ignored = parent->process->ignored;
 }
 
@@ -362,9 +361,7 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 	if (!engine->orphaned)
 		target_initial_maps(&target);
 	records_event_put(engine);
-	process->n_mappings = 0;
-	if (engine->window.away)
-		windows_keep_maps(process);
+	windows_begin(engine, process);
 	thread->mode = MODE_CALL;
 	thread->in_call = true;
 	thread->call.number = SYS_execve;

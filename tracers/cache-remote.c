@@ -198,6 +198,57 @@ remote_call(struct cache_thread *thread, uint64_t gadget, long int number,
 	return error;
 }
 
+/* The kernel would not make an interrupted call again after calls of ours */
+static void
+restart_by_hand(struct cache_thread *thread)
+{
+	struct user_regs_struct *r = &thread->registers;
+
+	if (!call_was_interrupted(r))
+		return;
+	r->rax = (int64_t)r->rax == -516 ? SYS_restart_syscall : r->orig_rax;
+	r->rip -= 2;
+	r->orig_rax = (unsigned long long int)-1;
+	remote_set(thread);
+}
+
+void
+remote_prepare(struct cache_thread *thread)
+{
+	/* Else the signal says whether it is made again */
+	if (!thread->signal)
+		restart_by_hand(thread);
+	else
+		ptrace(PTRACE_GETSIGINFO, thread->tid, NULL, &thread->info);
+}
+
+/*
+ * A signal is delivered with what is told of it only out of a stop for a
+ * signal, and the one it came with is over when a call was made since.  A
+ * SIGSTOP gives another one, before any instruction; others wait meanwhile.
+ */
+void
+remote_finish(struct cache_thread *thread)
+{
+	uint64_t mask, all = ~UINT64_C(0);
+	int status;
+
+	if (!thread->signal || !thread->called)
+		return;
+	thread->called = false;
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
+	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all), &all))
+		return;
+	syscall(SYS_tgkill, thread->process->pid, thread->tid, SIGSTOP);
+	do
+		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) ||
+		    remote_wait(thread, &status))
+			return;
+	while (status >> 16 || WSTOPSIG(status) != SIGSTOP);
+	ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(mask), &mask);
+	ptrace(PTRACE_SETSIGINFO, thread->tid, NULL, &thread->info);
+}
+
 /* The vdso has one */
 static int
 vdso_line(void *context, const struct mapping_line *line)

@@ -61,6 +61,7 @@ call_undo_interruption(struct cache_thread *thread)
 	r->rip -= sizeof(code);
 	r->orig_rax = (unsigned long long int)-1;
 	remote_set(thread);
+	wait_interrupted(thread);
 }
 
 static bool

@@ -51,7 +51,7 @@ missed(struct cache_engine *engine, struct cache_thread *thread)
 	engine->counts.misses++;
 	r->rax = slot(thread, GS_RAX);
 	r->rcx = slot(thread, GS_RCX);
-	block = engine->parking ? NULL : thread_block(thread, pc);
+	block = thread_must_leave(engine) ? NULL : thread_block(thread, pc);
 	if (block)
 		link_indirect(space->code, block);
 	thread_on(engine, thread, pc);
@@ -200,6 +200,25 @@ forked(struct cache_engine *engine, struct cache_thread *thread, int event)
 	thread_resume(thread, PTRACE_SYSCALL);
 }
 
+/* The others left the cache without it */
+static bool
+comes_late(const struct cache_engine *engine, const struct cache_thread *thread)
+{
+	return engine->window.away &&
+	       (thread->mode == MODE_CACHE ||
+		(thread->mode == MODE_CALL && !thread->in_call));
+}
+
+static void
+leave_late(struct cache_engine *engine, struct cache_thread *thread)
+{
+	thread_park(engine, thread);
+	if (!thread->parked)
+		return;
+	thread->parked = false;
+	thread_go(engine, thread);
+}
+
 static void
 event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 	      int event, int number)
@@ -244,6 +263,8 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 			thread_park(engine, thread);
 		else if (thread->joining)
 			thread->ready = true;
+		else if (comes_late(engine, thread))
+			leave_late(engine, thread);
 		else
 			continue_as_it_was(engine, thread);
 	}
@@ -300,6 +321,8 @@ thread_stopped(struct cache_engine *engine, struct cache_thread *thread,
 		thread->interrupted = false;
 	if (remote_get(thread))
 		return;
+	if (number != CALL_STOP || thread->in_call)
+		wait_ended(thread);
 	if (event)
 		event_stopped(engine, thread, event, number);
 	else if (number == CALL_STOP)

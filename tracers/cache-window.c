@@ -5,29 +5,40 @@
  *
  *	on:  in the cache    off: native ("away")
  *
- * To change over all threads are called into their own state.  What became of
+ * To change over all threads are called into their own state.  One that is in
+ * the kernel for long comes late: it has a stop to come before it can run
+ * anything, and goes on by what is then (windows_pass).  What became of
  * mappings meanwhile is told from /proc/PID/maps, before and after, and so is
  * what of the translated code may have changed.
  */
 #include "tracers/cache-engine.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define GATHER_NS UINT64_C(50000000) /* one in vfork can't come */
-#define PAUSE_US  20
-#define RATE_NS	  UINT64_C(5000000) /* how long windows of --rate are */
-#define AGAIN_NS  1000000	    /* a signal just before waitpid is lost */
+#define GATHER_NS      UINT64_C(50000000) /* one in vfork can't come */
+#define GATHER_MOST_NS UINT64_C(2000000000)
+#define RATE_NS	       UINT64_C(5000000) /* how long windows of --rate are */
+#define AGAIN_NS       1000000 /* a signal just before waitpid is lost */
 
 bool
 thread_must_park(const struct cache_engine *engine)
 {
 	return engine->parking || engine->window.gathering;
+}
+
+bool
+thread_must_leave(const struct cache_engine *engine)
+{
+	return thread_must_park(engine) || engine->window.away;
 }
 
 static void
@@ -72,33 +83,63 @@ comes(const struct cache_thread *thread)
 	       thread->mode != MODE_LAUNCH && thread->mode != MODE_GONE;
 }
 
-/* All threads stopped in their own state, those that can */
+/* Interrupt those who are still to come; false: there are none */
+static bool
+call_in(struct cache_engine *engine)
+{
+	bool any = false;
+
+	for (struct cache_thread *t = engine->threads; t; t = t->next) {
+		if (!comes(t))
+			continue;
+		any = true;
+		if (t->interrupted || t->held)
+			continue;
+		t->interrupted = true;
+		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	}
+	return any;
+}
+
+/* Does one of them only wait for a processor, or for us?  Not those that sleep
+ * in the kernel, whatever comes: in vfork, or for a disk. */
+static bool
+any_on_its_way(const struct cache_engine *engine)
+{
+	char text[16];
+
+	for (const struct cache_thread *t = engine->threads; t; t = t->next) {
+		text[0] = 'X';
+		if (comes(t))
+			target_status(t->tid, "State", text, sizeof(text));
+		if (text[0] != 'D' && text[0] != 'Z' && text[0] != 'X')
+			return true;
+	}
+	return false;
+}
+
+/* All threads stopped in their own state, those that can.  Signals of the timer
+ * end waitpid. */
 static void
 gather(struct cache_engine *engine)
 {
 	uint64_t start = cache_now_ns();
-	bool all = false;
 	int status;
 
 	engine->window.gathering = true;
-	while (!all && cache_now_ns() - start < GATHER_NS) {
+	while (call_in(engine)) {
+		uint64_t past = cache_now_ns() - start;
 		pid_t tid;
 
-		all = true;
-		for (struct cache_thread *t = engine->threads; t; t = t->next) {
-			if (!comes(t))
-				continue;
-			all = false;
-			if (t->interrupted || t->held)
-				continue;
-			t->interrupted = true;
-			ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
-		}
-		tid = all ? 0 : waitpid(-1, &status, __WALL | WNOHANG);
+		if (past > GATHER_MOST_NS ||
+		    (past > GATHER_NS && !any_on_its_way(engine)))
+			break;
+		tid = waitpid(-1, &status, __WALL);
 		if (tid > 0)
 			trace_look(engine, tid, status);
-		else if (!all)
-			usleep(PAUSE_US);
+		else if (errno == ECHILD)
+			break;
+		trace_look_at_held(engine);
 	}
 	engine->window.gathering = false;
 }
@@ -140,11 +181,39 @@ keep_line(void *context, const struct mapping_line *line)
 	return 0;
 }
 
-void
-windows_keep_maps(struct cache_process *process)
+static void
+keep_maps(struct cache_process *process)
 {
+	process->away = true;
 	process->n_mappings = 0;
 	maps_each(process->pid, keep_line, process);
+}
+
+void
+windows_begin(struct cache_engine *engine, struct cache_process *process)
+{
+	process->away = false;
+	if (engine->window.away)
+		keep_maps(process);
+}
+
+void
+windows_inherit(struct cache_engine *engine, struct cache_process *process,
+		const struct cache_process *parent)
+{
+	size_t n = parent->n_mappings;
+
+	process->away = parent->away;
+	if (!parent->away || !n)
+		return;
+	guard_free(engine, process->mapping);
+	process->mapping =
+		guard_allocate(engine, (2 * n + 2) * sizeof(*process->mapping));
+	if (!process->mapping)
+		return;
+	memcpy(process->mapping, parent->mapping,
+	       n * sizeof(*process->mapping));
+	process->n_mappings = n;
 }
 
 /* What has become of the mappings of a process */
@@ -212,6 +281,46 @@ unmapped_up_to(struct change *change, uint64_t end)
 	change->done = end;
 }
 
+#define PRIVATE(entry) \
+	((entry) >> 62 && !((entry) >> 61 & 1)) /* here or swapped, no file's */
+#define ENTRIES 512
+
+/*
+ * Which code may be other code now, though its mapping is the same?  Of a
+ * file's private pages those that were written: they are the file's no more
+ * (Documentation/admin-guide/mm/pagemap.rst).
+ */
+static void
+code_changed(const struct cache_process *process,
+	     const struct mapping_line *line, uint64_t start, uint64_t end)
+{
+	uint64_t entry[ENTRIES];
+	char path[64];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)process->pid);
+	if (line->flags & MAP_FLAG_FILE && !(line->flags & MAP_FLAG_SHARED))
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && start < end) {
+		uint64_t n = (end - start) / 4096, i;
+
+		n = n < ENTRIES ? n : ENTRIES;
+		if (pread(fd, entry, n * 8, (off_t)(start / 4096 * 8)) !=
+		    (ssize_t)(n * 8))
+			break;
+		for (i = 0; i < n; i++)
+			if (PRIVATE(entry[i]))
+				protect_changed(process->shared,
+						start + i * 4096,
+						start + (i + 1) * 4096, true);
+		start += n * 4096;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (start < end)
+		protect_changed(process->shared, start, end, true);
+}
+
 static void
 compare(struct change *change, const struct cache_mapping *old,
 	const struct mapping_line *line, uint64_t end)
@@ -226,11 +335,10 @@ compare(struct change *change, const struct cache_mapping *old,
 		changed(change, EVENT_MAP, start, end, line);
 	else if (old->flags != line->flags)
 		changed(change, EVENT_PROTECT, start, end, line);
-	else if (anonymous && line->flags & MAP_FLAG_EXEC &&
-		 change->process->shared)
+	else if (line->flags & MAP_FLAG_EXEC && change->process->shared)
 		/* It may have been written anew, with its rights changed
 		 * there and back */
-		protect_changed(change->process->shared, start, end, true);
+		code_changed(change->process, line, start, end);
 }
 
 static int
@@ -261,14 +369,21 @@ compare_line(void *context, const struct mapping_line *line)
 	return 0;
 }
 
+/* One to make calls in */
 static struct cache_thread *
 one_of(const struct cache_engine *engine, const struct cache_process *process)
 {
-	struct cache_thread *thread = engine->threads;
+	struct cache_thread *found = NULL;
 
-	while (thread && (thread->process != process || !thread->parked))
-		thread = thread->next;
-	return thread;
+	for (struct cache_thread *t = engine->threads; t; t = t->next) {
+		if (t->process != process || !t->parked)
+			continue;
+		if (!t->signal && !call_was_interrupted(&t->registers))
+			return t;
+		if (!found || found->signal)
+			found = t;
+	}
+	return found;
 }
 
 static void
@@ -293,29 +408,55 @@ tell_changes(struct cache_engine *engine, struct cache_thread *thread)
 	engine->failed |= change.target.failed;
 }
 
+/* The kernel fails calls that write to what we withhold, and nobody looks at
+ * them now */
+static void
+give_back(struct cache_thread *thread)
+{
+	const struct cache_space *space = thread->process->shared;
+
+	if (!space || !space->n_protected)
+		return;
+	thread->called = false;
+	remote_prepare(thread);
+	protect_allow_all(thread);
+	remote_finish(thread);
+}
+
+void
+windows_pass(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct cache_process *process = thread->process;
+
+	if (process->away == engine->window.away || engine->orphaned)
+		return;
+	if (engine->window.away) {
+		process->from_exec &= process->rseq_refused;
+		give_back(thread);
+		keep_maps(process);
+		mark(engine, thread, "[not recorded from here on]");
+	} else {
+		process->away = false;
+		if (process->n_mappings)
+			tell_changes(engine, thread);
+		else if (process->shared)
+			protect_changed(process->shared, 0, UINT64_C(1) << 47,
+					true);
+		mark(engine, thread, "[recorded from here on]");
+	}
+}
+
 static void
 change_over(struct cache_engine *engine, bool away)
 {
 	gather(engine);
+	engine->window.away = away;
 	for (struct cache_process *p = engine->processes; p; p = p->next) {
 		struct cache_thread *thread = one_of(engine, p);
 
-		if (away)
-			p->from_exec &= p->rseq_refused;
-		if (!thread)
-			continue;
-		if (away) {
-			/* The kernel fails calls that write to them */
-			protect_allow_all(thread);
-			windows_keep_maps(p);
-			mark(engine, thread, "[not recorded from here on]");
-		} else {
-			if (p->n_mappings)
-				tell_changes(engine, thread);
-			mark(engine, thread, "[recorded from here on]");
-		}
+		if (thread)
+			windows_pass(engine, thread);
 	}
-	engine->window.away = away;
 	release(engine);
 }
 
