@@ -245,18 +245,19 @@ run_rows(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
 
 /*
  * The same where sizes can't change: the array is full of pages of one size,
- * uses are of that size, and sets are a power of two.
+ * uses are of that size, and sets are a power of two.  ways: the array's, a
+ * constant where it can be.
  */
 static ALWAYS_INLINE unsigned
 run_steady(struct tlb *tlb, const struct tlb_uses *uses, uint16_t *list,
-	   unsigned n, use_row_fn *use, unsigned kind, bool frames)
+	   unsigned n, use_row_fn *use, unsigned kind, unsigned ways,
+	   bool frames)
 {
 	const uint64_t *tag = uses->tag, *physical = uses->physical;
 	uint64_t *const tags = tlb->column.tag, *const frame =
 							tlb->column.frame;
 	const uint64_t mask = uses->mask, low = uses->low;
 	const uint64_t set_mask = tlb->set_mask;
-	const unsigned ways = tlb->ways;
 	const unsigned shift =
 		tlb->shift_of[code_of_tag((tag[*list] & mask) | low)];
 	unsigned missed = 0;
@@ -290,11 +291,14 @@ is_steady(const struct tlb *tlb, const struct tlb_uses *uses, unsigned j)
 					  const struct tlb_uses *uses,     \
 					  uint16_t *list, unsigned n)      \
 	{                                                                  \
-		return is_steady(tlb, uses, *list)                         \
+		if (!is_steady(tlb, uses, *list))                          \
+			return run_rows(tlb, uses, list, n, use, kind,     \
+					frames);                           \
+		return tlb->ways == (kind)                                 \
 			       ? run_steady(tlb, uses, list, n, use, kind, \
-					    frames)                        \
-			       : run_rows(tlb, uses, list, n, use, kind,   \
-					  frames);                         \
+					    kind, frames)                  \
+			       : run_steady(tlb, uses, list, n, use, kind, \
+					    tlb->ways, frames);            \
 	}
 RUN_ROWS(4, VECTORS, use_row, 4, false)
 RUN_ROWS(8, VECTORS, use_row, 8, false)
