@@ -37,22 +37,23 @@ extern VexControl VG_(clo_vex_control);
 #if __VALGRIND_MAJOR__ == 3 && __VALGRIND_MINOR__ == 19
 
 /* guest_generic_bb_to_IR.h, which is not installed */
-typedef struct {
-	UInt len;
-	enum {
-		Dis_StopHere = 0x10,
-		Dis_Continue
-	} whatNext;
-	enum {
-		Dis_HintNone = 0x20,
-		Dis_HintVerbose
-	} hint;
-	IRJumpKind jk_StopHere;
-} DisResult;
+enum {
+	NEXT_STOP = 0x10,
+	NEXT_CONTINUE,
+	HINT_NONE = 0x20,
+	HINT_VERBOSE
+};
 
-typedef DisResult disassemble_instruction(IRSB *, const UChar *, Long, Addr,
-					  VexArch, const VexArchInfo *,
-					  const VexAbiInfo *, VexEndness, Bool);
+struct disassembled {
+	UInt length, next, hint;
+	IRJumpKind stop_kind;
+};
+
+typedef struct disassembled disassemble_instruction(IRSB *, const UChar *, Long,
+						    Addr, VexArch,
+						    const VexArchInfo *,
+						    const VexAbiInfo *,
+						    VexEndness, Bool);
 typedef Bool chase_allowed(void *, Addr);
 typedef UInt self_check(void *, VexRegisterUpdates *, const VexGuestExtents *);
 typedef Bool preamble(void *, IRSB *);
@@ -76,12 +77,12 @@ static UInt block[2 + SUPERBLOCK_INSTRUCTIONS];
 static UInt blocks, instructions;
 static Bool verbose;
 
-static DisResult
+static struct disassembled
 disassemble_counted(IRSB *irsb, const UChar *code, Long delta, Addr pc,
 		    VexArch arch, const VexArchInfo *about,
 		    const VexAbiInfo *abi, VexEndness endness, Bool diagnose)
 {
-	DisResult result;
+	struct disassembled result;
 	UInt most;
 
 	/* A block after the first begins in an IRSB of its own. */
@@ -91,11 +92,11 @@ disassemble_counted(IRSB *irsb, const UChar *code, Long delta, Addr pc,
 	result = disassemble(irsb, code, delta, pc, arch, about, abi, endness,
 			     diagnose);
 	instructions++;
-	verbose |= result.hint == Dis_HintVerbose;
+	verbose |= result.hint == HINT_VERBOSE;
 	most = verbose ? BLOCK_INSTRUCTIONS_VERBOSE : BLOCK_INSTRUCTIONS;
-	if (++block[blocks - 1] >= most && result.whatNext == Dis_Continue) {
-		result.whatNext = Dis_StopHere;
-		result.jk_StopHere = Ijk_Boring;
+	if (++block[blocks - 1] >= most && result.next == NEXT_CONTINUE) {
+		result.next = NEXT_STOP;
+		result.stop_kind = Ijk_Boring;
 	}
 	return result;
 }
