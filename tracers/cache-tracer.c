@@ -142,11 +142,12 @@ note_counts(const struct cache_engine *engine)
 {
 	const struct cache_counts *c = &engine->counts;
 
-	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
+	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, asked %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
 	     (unsigned long long)c->stops, (unsigned long long)c->guards,
 	     (unsigned long long)c->misses, (unsigned long long)c->links,
-	     (unsigned long long)c->calls, (unsigned long long)c->signals,
-	     (unsigned long long)c->steps, (unsigned long long)c->emptied);
+	     (unsigned long long)c->asked, (unsigned long long)c->calls,
+	     (unsigned long long)c->signals, (unsigned long long)c->steps,
+	     (unsigned long long)c->emptied);
 }
 
 static void
