@@ -21,6 +21,9 @@
 	 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
 #define OPTIONS_FOLLOW (OPTIONS | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
 
+#define ROUNDS	     8 /* of work between looks at what the kernel tells */
+#define ORPHAN_TURNS 8 /* of the loop between looks for the recorder */
+
 uint64_t
 cache_now_ns(void)
 {
@@ -190,9 +193,6 @@ work_ahead(struct cache_engine *engine)
 		more = p->shared && ahead_go_on(p->shared->code);
 	return more;
 }
-
-#define ORPHAN_TURNS 8
-#define ROUNDS 8 /* of work between looks at what the kernel tells */
 
 /* What targets ask for comes first; false: it is time to sleep */
 static bool
