@@ -209,6 +209,42 @@ stops(void)
 	return wrong ? 1 : OK;
 }
 
+#define MANY	   34000
+#define MANY_BYTES (MANY * 16)
+
+static void
+write_many(unsigned char *many, int times)
+{
+	mprotect(many, MANY_BYTES, PROT_READ | PROT_WRITE);
+	for (int i = 0; i < MANY; i++)
+		write_code(many + 16 * i, times * i);
+	mprotect(many, MANY_BYTES, PROT_READ | PROT_EXEC);
+}
+
+static int
+call_many(unsigned char *many, int times)
+{
+	int wrong = 0;
+
+	for (int i = 0; i < MANY; i++)
+		wrong |= call_code(many + 16 * i) != times * i;
+	return wrong;
+}
+
+/* More targets of calls by pointer than any table holds at first */
+static int
+many_targets(void)
+{
+	unsigned char *many = mmap(NULL, MANY_BYTES, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int wrong;
+
+	write_many(many, 1);
+	wrong = call_many(many, 1) || call_many(many, 1);
+	write_many(many, 2);
+	return wrong || call_many(many, 2) ? 1 : OK;
+}
+
 static unsigned long table[4][1024];
 
 static void *
@@ -305,6 +341,8 @@ main(int argc, char **argv)
 		return stops();
 	if (!strcmp(what, "threads"))
 		return threads();
+	if (!strcmp(what, "many"))
+		return many_targets();
 	if (!strcmp(what, "busy") && argc > 2)
 		return busy(strtol(argv[2], NULL, 10));
 	return 2;

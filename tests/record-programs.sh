@@ -178,4 +178,21 @@ if works faults; then
 else
 	echo "faults does not work here: $(grep faults check.txt)"
 fi
+
+# Targets that nobody could foresee are asked for, without a stop each, where
+# there is another processor to answer on
+if works cache && [ "$(nproc)" -gt 1 ]; then
+	many=$(dirname "$target")/cache-target
+	for try in 1 2 3 4; do
+		"$PAGESCOPE" record -e cache --count --verbose -- "$many" many \
+			>out 2>err
+		status=$?
+		[ $status -eq 7 ] || complain "many: status $status: $(cat err)"
+		asked=$(sed -n 's/.*asked \([0-9]*\).*/\1/p' err)
+		[ "${asked:-0}" -gt 1000 ] && break
+		[ $try -lt 4 ] || complain "many: asked ${asked:-nothing}"
+	done
+else
+	echo "no questions: cache does not work here, or one processor"
+fi
 exit $failed

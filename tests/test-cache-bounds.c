@@ -114,6 +114,29 @@ check_verdict(const struct step_run *run, const char *mode)
 						: WTERMSIG(run->status));
 }
 
+/* The tables for indirect branches grow, also before the cache is emptied */
+static void
+test_more_targets_than_tables_hold(void **state)
+{
+	const struct tracer_setup large = { .kinds = ALL };
+	const struct tracer_setup small = { .kinds = ALL,
+					    .code_bytes = 3 << 20 };
+	char path[8192], many[] = "many";
+	char *argv[] = { program(path, "cache-target"), many, NULL };
+	struct step_run a, b;
+
+	(void)state;
+	assert_int_equal(step_run_setup(&a, "cache", argv, &large), 0);
+	assert_true(WIFEXITED(a.status));
+	assert_int_equal(WEXITSTATUS(a.status), 7);
+	assert_int_equal(step_run_setup(&b, "cache", argv, &small), 0);
+	assert_true(WIFEXITED(b.status));
+	assert_int_equal(WEXITSTATUS(b.status), 7);
+	check_same_data(&a, &b);
+	step_run_close(&a);
+	step_run_close(&b);
+}
+
 static size_t
 marks(const struct step_run *run)
 {
@@ -295,6 +318,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_cache_that_is_emptied_often),
+		cmocka_unit_test(test_more_targets_than_tables_hold),
 		cmocka_unit_test(test_threads_that_are_called_back),
 		cmocka_unit_test(test_windows_disturb_nobody),
 		cmocka_unit_test(test_waits_end_in_time),

@@ -9,9 +9,10 @@
 #include "analyzer/base.h"
 #include "tracers/cache-code.h"
 
-#define AT_ONCE	   40
-#define AFTERWARDS 100
-#define AT_A_TIME  2 /* between looks at what the target does */
+#define AT_ONCE	   20
+#define AFTERWARDS 60
+#define AFTER_ASK  30 /* a question costs less than a stop */
+#define AT_A_TIME  2  /* between looks at what the target does */
 
 void
 ahead_expect(struct cache_code *code, uint64_t pc, bool by_table)
@@ -56,9 +57,9 @@ make_some(struct cache_code *code, unsigned blocks)
 	return false;
 }
 
-/* A new list; of the old one only returns are kept. */
+/* A new list, of so many blocks; of the old one only returns are kept. */
 static void
-begin(struct cache_code *code)
+begin(struct cache_code *code, unsigned blocks)
 {
 	struct cache_ahead *ahead = &code->ahead;
 
@@ -69,7 +70,7 @@ begin(struct cache_code *code)
 	if (ahead->n_owed > 2 * AHEAD_SIZE)
 		ahead->n_owed -= AHEAD_SIZE;
 	ahead->n = ahead->done = 0;
-	ahead->left = AT_ONCE + AFTERWARDS;
+	ahead->left = blocks;
 }
 
 struct cache_block *
@@ -80,13 +81,25 @@ cache_code_translate(struct cache_code *code, uint64_t pc)
 	if (block)
 		return block;
 	code->running = false;
-	begin(code);
+	begin(code, AT_ONCE + AFTERWARDS);
 	if (cache_code_returns(code, code->caller))
 		ahead_expect(code, code->caller, true);
 	block = cache_code_make(code, pc);
 	if (block)
 		make_some(code, AT_ONCE);
 	return block;
+}
+
+struct cache_block *
+cache_code_ask(struct cache_code *code, uint64_t pc)
+{
+	struct cache_block *block = cache_code_find(code, pc);
+
+	if (block || !pc)
+		return block;
+	code->running = true;
+	begin(code, AFTER_ASK);
+	return cache_code_make(code, pc);
 }
 
 /* The last one that is owed is expected now; false: there is none */

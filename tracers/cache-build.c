@@ -15,23 +15,38 @@
 #include "tracers/cache-builder.h"
 #include "tracers/cache-layout.h"
 #include "tracers/cache-substitute.h"
+#include "tracers/wide.h"
 
 #define FETCH_INSTRUCTIONS 255
 #define PAGE		   UINT64_C(4096)
 #define WORDS_ROOM	   32 /* words of one instruction at most */
 #define CODE_ROOM	   (BLOCK_CODE_BYTES / 2)
+#define TOUCH_BYTES	   (64u << 10)
+#define TOUCH_BEFORE	   (8u << 10)
 
 int
 builder_open(struct builder **out)
 {
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	struct builder *builder = wide_open(sizeof(*builder));
+
+	if (!builder)
+		return -ENOMEM;
+	builder->memo = memo_open();
+	if (!builder->memo) {
+		builder_close(builder);
+		return -ENOMEM;
+	}
+	*out = builder;
+	return 0;
 }
 
 void
 builder_close(struct builder *builder)
 {
-	free(builder);
+	if (!builder)
+		return;
+	memo_close(builder->memo);
+	wide_close(builder, sizeof(*builder));
 }
 
 static bool
@@ -111,8 +126,9 @@ gather(struct builder *builder)
 			window_start = pc;
 		}
 		if (pc >= window_start + window_bytes ||
-		    cache_decode(one, pc, window + (pc - window_start),
-				 window_start + window_bytes - pc))
+		    memo_decode(builder->memo, one, pc,
+				window + (pc - window_start),
+				window_start + window_bytes - pc))
 			one->flow = FLOW_NATIVE;
 		if (one->flow == FLOW_NATIVE) {
 			one->touched.pc = pc;
@@ -282,12 +298,27 @@ emit_run(struct builder *builder)
 	return 0;
 }
 
+/* Some pages at a time: a fault for each would cost twice as much */
+static void
+touch(struct cache_arena *arena)
+{
+	if (arena->used + TOUCH_BEFORE <= arena->touched)
+		return;
+	if (arena->touched < arena->used)
+		arena->touched = arena->used & ~(size_t)(PAGE - 1);
+	if (arena->touched + TOUCH_BYTES > ARENA_BYTES)
+		return;
+	wide_touch(arena->memory + arena->touched, TOUCH_BYTES);
+	arena->touched += TOUCH_BYTES;
+}
+
 static void
 begin(struct builder *builder)
 {
 	struct cache_code *code = builder->code;
-	const struct cache_arena *arena = &code->arena[builder->arena];
+	struct cache_arena *arena = &code->arena[builder->arena];
 
+	touch(arena);
 	builder->emit = (struct emitter){
 		.start = arena->memory + arena->used,
 		.at = arena->memory + arena->used,

@@ -26,6 +26,7 @@ struct builder {
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
 	uint64_t pc;
+	struct cache_memo *memo; /* owned */
 	struct cache_instruction run[BLOCK_MAX];
 	unsigned n; /* instructions */
 	unsigned n_done;

@@ -5,11 +5,11 @@
 #include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "analyzer/fail.h"
 #include "tracers/cache-emit.h"
 #include "tracers/cache-layout.h"
+#include "tracers/wide.h"
 
 #define TARGETS_FIRST (1u << 16)
 #define PAGES_FIRST   (1u << 10)
@@ -22,20 +22,6 @@ struct cache_chunk {
 	struct cache_chunk *next;
 };
 
-/* Large pages: it is filled densely, and a fault for each small one costs as
- * much as a block */
-static void *
-map_room(size_t bytes)
-{
-	void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (room == MAP_FAILED)
-		return NULL;
-	madvise(room, bytes, MADV_HUGEPAGE);
-	return room;
-}
-
 void *
 cache_code_room(struct cache_code *code, size_t bytes)
 {
@@ -44,7 +30,7 @@ cache_code_room(struct cache_code *code, size_t bytes)
 
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (!chunk || code->chunk_used + bytes > CHUNK_BYTES) {
-		chunk = map_room(CHUNK_BYTES);
+		chunk = wide_open(CHUNK_BYTES);
 		if (!chunk)
 			return NULL;
 		chunk->next = code->chunks;
@@ -77,12 +63,12 @@ cache_code_open(struct cache_code **out,
 	code->n_outcomes = CALL_OUTCOME + 1;
 	code->pext = has_pext();
 	code->targets_size = TARGETS_FIRST;
-	code->target = calloc(code->targets_size, sizeof(*code->target));
+	code->target = wide_open(code->targets_size * sizeof(*code->target));
 	code->pages_size = PAGES_FIRST;
 	code->page = calloc(code->pages_size, sizeof(*code->page));
-	code->outcome = map_room(OUTCOMES_MAX * sizeof(*code->outcome));
-	code->meaning = map_room(OUTCOMES_MAX * sizeof(*code->meaning));
-	code->link = map_room(LINKS_MAX * sizeof(*code->link));
+	code->outcome = wide_open(OUTCOMES_MAX * sizeof(*code->outcome));
+	code->meaning = wide_open(OUTCOMES_MAX * sizeof(*code->meaning));
+	code->link = wide_open(LINKS_MAX * sizeof(*code->link));
 	if (!code->target || !code->page || !code->outcome || !code->link ||
 	    !code->meaning || builder_open(&code->builder)) {
 		cache_code_close(code);
@@ -101,18 +87,15 @@ cache_code_close(struct cache_code *code)
 		return;
 	for (struct cache_chunk *c = code->chunks; c; c = next) {
 		next = c->next;
-		munmap(c, CHUNK_BYTES);
+		wide_close(c, CHUNK_BYTES);
 	}
 	for (unsigned i = 0; i < code->n_arenas; i++)
 		free(code->arena[i].block);
-	if (code->outcome)
-		munmap(code->outcome, OUTCOMES_MAX * sizeof(*code->outcome));
-	if (code->meaning)
-		munmap(code->meaning, OUTCOMES_MAX * sizeof(*code->meaning));
-	if (code->link)
-		munmap(code->link, LINKS_MAX * sizeof(*code->link));
+	wide_close(code->outcome, OUTCOMES_MAX * sizeof(*code->outcome));
+	wide_close(code->meaning, OUTCOMES_MAX * sizeof(*code->meaning));
+	wide_close(code->link, LINKS_MAX * sizeof(*code->link));
 	builder_close(code->builder);
-	free(code->target);
+	wide_close(code->target, code->targets_size * sizeof(*code->target));
 	free(code->page);
 	free(code);
 }
@@ -143,14 +126,14 @@ targets_grow(struct cache_code *code)
 
 	if (2 * code->n_targets < code->targets_size)
 		return 0;
-	table = calloc(size, sizeof(*table));
+	table = wide_open(size * sizeof(*table));
 	if (!table)
 		return -ENOMEM;
 	for (size_t i = 0; i < code->targets_size; i++)
 		if (code->target[i].used)
 			*target_place(table, size, code->target[i].pc) =
 				code->target[i];
-	free(code->target);
+	wide_close(code->target, code->targets_size * sizeof(*table));
 	code->target = table;
 	code->targets_size = size;
 	return 0;

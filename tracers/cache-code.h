@@ -38,6 +38,7 @@ struct cache_arena {
 	uint8_t *memory;  /* the tracer's view */
 	uint64_t address; /* in the target */
 	size_t used;
+	size_t touched;		    /* so many bytes have their pages */
 	struct cache_block **block; /* owned; ascending */
 	size_t n_blocks, blocks_size;
 };
@@ -64,6 +65,8 @@ struct cache_code_methods {
 	/* A block was made from this page: see to it that the target can't
 	 * change it unnoticed.  false: not now. */
 	bool (*page)(void *context, uint64_t page);
+	/* The tables for indirect branches have grown. */
+	void (*grown)(void *context);
 	void *context;
 };
 
@@ -121,7 +124,9 @@ struct cache_code {
 	size_t n_pages, pages_size;
 	/* The tracer's view of the tables; see cache-layout.h */
 	uint64_t *table;
-	uint64_t *level2;
+	uint64_t *level2; /* all of them; the one in use begins at level2_at */
+	size_t level2_at; /* bytes */
+	unsigned table_bits, level2_bits;
 	uint32_t n_level2;
 	bool pext;		 /* else 16 bits of the pc */
 	bool data;		 /* loads and stores are wanted */
@@ -143,6 +148,8 @@ void cache_code_close(struct cache_code *code);
 /* The block at pc, translated if it is not there, and some that it leads to.
  * NULL: no memory, or not readable. */
 struct cache_block *cache_code_translate(struct cache_code *code, uint64_t pc);
+/* While threads of the target run: only this one.  NULL: not now. */
+struct cache_block *cache_code_ask(struct cache_code *code, uint64_t pc);
 /* Control may come to pc. */
 void ahead_expect(struct cache_code *code, uint64_t pc, bool by_table);
 /* Translate some more of what is expected, while the target runs; false: there
@@ -190,11 +197,13 @@ uint32_t link_add(struct cache_code *code, struct emitter *emit,
 void link_resolve(struct cache_code *code, uint32_t number);
 /* All that waited for this new block */
 void link_block(struct cache_code *code, struct cache_block *block);
-/* The exit whose stub's int3 was executed: rip is behind it.  NULL: none. */
-struct cache_link *link_at(struct cache_code *code, uint64_t rip);
+/* The exit whose stub begins at rip; that of this number.  NULL: none. */
+const struct cache_link *link_at(const struct cache_code *code, uint64_t rip);
+const struct cache_link *link_of(const struct cache_code *code,
+				 uint32_t number);
 /* Let indirect branches to this block find it. */
 int link_indirect(struct cache_code *code, struct cache_block *block);
-/* Fill the small table of a new cache. */
+/* Fill the tables of a new cache. */
 void link_tables(struct cache_code *code);
 /* Nothing of this code is to be found by them any more. */
 void link_forget(struct cache_code *code);

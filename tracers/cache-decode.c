@@ -2,7 +2,10 @@
 #include "tracers/cache-decode.h"
 #include "analyzer/base.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "tracers/wide.h"
 
 static uint16_t
 bit(int number)
@@ -194,6 +197,57 @@ cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 	registers_of(to);
 	to->special = is_special(&to->touched);
 	return 0;
+}
+
+#define MEMO_BITS 12
+
+struct cache_memo {
+	struct cache_instruction instruction[1 << MEMO_BITS];
+};
+
+struct cache_memo *
+memo_open(void)
+{
+	return wide_open(sizeof(struct cache_memo));
+}
+
+void
+memo_close(struct cache_memo *memo)
+{
+	wide_close(memo, sizeof(*memo));
+}
+
+static void
+copy(struct cache_instruction *to, const struct cache_instruction *from)
+{
+	unsigned n = from->decoded.operand_count;
+
+	memcpy(to, from,
+	       offsetof(struct cache_instruction, operand) +
+		       (n < OPERANDS_SURE ? OPERANDS_SURE : n) *
+			       sizeof(from->operand[0]));
+}
+
+int
+memo_decode(struct cache_memo *memo, struct cache_instruction *to, uint64_t pc,
+	    const uint8_t *bytes, size_t n_bytes)
+{
+	struct cache_instruction *kept =
+		&memo->instruction[(pc ^ pc >> MEMO_BITS) &
+				   ((1u << MEMO_BITS) - 1)];
+	const struct instruction *touched = &kept->touched;
+	int error;
+
+	if (touched->pc == pc && touched->length &&
+	    touched->length <= n_bytes &&
+	    !memcmp(touched->bytes, bytes, touched->length)) {
+		copy(to, kept);
+		return 0;
+	}
+	error = cache_decode(to, pc, bytes, n_bytes);
+	if (!error)
+		copy(kept, to);
+	return error;
 }
 
 #define STATUS_FLAGS                                              \

@@ -45,6 +45,14 @@ enum cache_flow {
 
 struct cache_instruction {
 	struct instruction touched; /* pc, bytes, length, operands */
+	uint8_t flow;		    /* enum cache_flow */
+	bool taken; /* a conditional branch whose target follows in the run */
+	uint64_t target;	/* of a direct branch */
+	uint16_t reads, writes; /* bits of general registers */
+	/* Its accesses follow from more than registers before it runs: they
+	 * are worked out by instruction_accesses() from stored values. */
+	bool special;
+	/* Last: most have two or three operands */
 	union {
 		struct decoded whole;
 		struct {
@@ -52,14 +60,21 @@ struct cache_instruction {
 			ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
 		};
 	};
-	uint8_t flow; /* enum cache_flow */
-	bool taken;   /* a conditional branch whose target follows in the run */
-	uint64_t target;	/* of a direct branch */
-	uint16_t reads, writes; /* bits of general registers */
-	/* Its accesses follow from more than registers before it runs: they
-	 * are worked out by instruction_accesses() from stored values. */
-	bool special;
 };
+
+/*
+ * Instructions that were decoded lately, for blocks overlap: of 860,000 that
+ * were decoded for the start of a Python two of three had been.  What is found
+ * depends on nothing but the pc and the bytes.
+ */
+struct cache_memo;
+
+/* NULL: no memory. */
+struct cache_memo *memo_open(void);
+void memo_close(struct cache_memo *memo);
+/* As cache_decode. */
+int memo_decode(struct cache_memo *memo, struct cache_instruction *to,
+		uint64_t pc, const uint8_t *bytes, size_t n_bytes);
 
 /* 0, or -EINVAL (unsaid): no instruction. */
 int cache_decode(struct cache_instruction *to, uint64_t pc,

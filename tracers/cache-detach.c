@@ -215,6 +215,7 @@ let_all_go(struct cache_engine *engine)
 
 	engine->leaving_ns = start;
 	engine->parking = true;
+	ask_sleep(engine);
 	guard_tick();
 	park_stopped(engine);
 	release_ready(engine);

@@ -38,6 +38,9 @@ begin_anew(const struct cache_code *old)
 	new->bytes_max = old->bytes_max;
 	new->table = old->table;
 	new->level2 = old->level2;
+	new->level2_at = old->level2_at;
+	new->table_bits = old->table_bits;
+	new->level2_bits = old->level2_bits;
 	new->n_arenas = old->n_arenas;
 	for (unsigned i = 0; i < old->n_arenas; i++)
 		new->arena[i] = (struct cache_arena){

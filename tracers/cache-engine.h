@@ -6,6 +6,7 @@
  *	cache-trace.c   the tracing thread: waits, and hands stops on
  *	cache-stop.c    what a stop means
  *	cache-enter.c   between the program's own state and the cache's
+ *	cache-ask.c     what running threads want translated
  *	cache-step.c    single-stepping: odd instructions, and whom it must be
  *	cache-call.c    system calls, made where they stand
  *	cache-inside.c  those made in the cache
@@ -33,6 +34,7 @@
 #include "analyzer/base.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/user.h>
 
@@ -195,6 +197,7 @@ struct cache_thread {
 	uint8_t *view;
 	uint64_t area_address;
 	unsigned buffer;
+	uint64_t taken[BUFFERS], taken_now; /* in which order they were */
 	uint64_t sent, cursor; /* in the current buffer; target's addresses */
 	uint64_t fs_base, gs_base; /* the program's */
 
@@ -221,9 +224,19 @@ struct cache_own {
 
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
+	uint64_t asked;
 	/* From the first thread's attaching to the last one's going on; from
 	 * the wish to leave to the unmapping, and to the last thread's leave */
 	uint64_t attach_ns, unmap_ns, detach_ns;
+};
+
+/* cache-ask.c */
+struct cache_asking {
+	bool possible, awake;
+	cpu_set_t processors;	/* ours */
+	bool away;		/* on some of them only */
+	unsigned vain;		/* questions, one after the other */
+	unsigned stops_without; /* to come */
 };
 
 struct cache_engine {
@@ -241,6 +254,7 @@ struct cache_engine {
 	bool refusal_said[REFUSALS];
 	unsigned long int options, own_filters; /* ptrace's; seccomp's */
 	struct cache_window window;
+	struct cache_asking ask;
 	uint64_t delivered;	      /* accesses */
 	struct event *event;	      /* to be put before the next one */
 	struct cache_segment segment; /* that event's */
@@ -353,6 +367,26 @@ void thread_native(struct cache_thread *thread, uint64_t pc);
 void thread_resume(struct cache_thread *thread, int request);
 void thread_strip_mask(struct cache_thread *thread);
 void thread_restore_mask(struct cache_thread *thread);
+
+/* cache-ask.c */
+void ask_open(struct cache_engine *engine);
+/* All that is asked for now; false: nothing. */
+bool ask_answer(struct cache_engine *engine);
+/* For some microseconds; false: nothing came. */
+bool ask_await(struct cache_engine *engine);
+/* From now on nobody looks at questions; or somebody does again. */
+void ask_sleep(struct cache_engine *engine);
+void ask_wake(struct cache_engine *engine);
+/* The thread goes into the cache. */
+void ask_enter(struct cache_engine *engine, struct cache_thread *thread);
+/* Its question is over: when it is stepped on it will stop. */
+void ask_end(struct cache_thread *thread);
+/* It has stopped for an answer, or to get none. */
+void ask_stopped(struct cache_engine *engine, struct cache_thread *thread);
+/* The pc that it has asked for. */
+uint64_t ask_wanted(const struct cache_thread *thread);
+/* By an indirect branch */
+bool ask_is_miss(const struct cache_thread *thread);
 
 /* cache-step.c */
 /* One instruction, natively. */

@@ -20,7 +20,6 @@
 #include "tracers/cache-stub.h"
 
 #define SETTLE_STEPS 2000
-#define INT3	     0xcc
 
 static uint64_t
 slot(const struct cache_thread *thread, unsigned at)
@@ -139,6 +138,7 @@ enter_block(struct cache_engine *engine, struct cache_thread *thread,
 	r->rip = block->code;
 	r->orig_rax = (unsigned long long int)-1;
 	thread_strip_mask(thread);
+	ask_enter(engine, thread);
 	thread->mode = MODE_CACHE;
 	thread->fetched = 0;
 	remote_set(thread);
@@ -230,6 +230,7 @@ thread_on(struct cache_engine *engine, struct cache_thread *thread, uint64_t pc)
 	}
 	thread->registers.rip = block->code;
 	thread->registers.orig_rax = (unsigned long long int)-1;
+	ask_enter(engine, thread);
 	remote_set(thread);
 	thread_resume(thread, PTRACE_CONT);
 }
@@ -271,27 +272,20 @@ place_at(const struct cache_block *block, uint64_t offset)
 	return k;
 }
 
-/* At an int3 that was not executed yet; true: settled */
+/* At an exit's stub, or the int3 that was not executed yet; true: settled */
 static bool
 settle_at_stub(struct cache_thread *thread, uint64_t rip)
 {
 	struct cache_code *code = thread->process->shared->code;
 	const struct cache_arena *arena = cache_code_arena(code, rip);
-	const uint8_t *trap = code->pext ? cache_stub_trap : cache_stub_trap16;
-	struct user_regs_struct *r = &thread->registers;
 	const struct cache_link *link;
-	uint64_t pc;
 
-	if (!arena || arena->memory[rip - arena->address] != INT3)
-		return false;
-	if (rip - arena->address == (uint64_t)(trap - cache_stub)) {
-		pc = r->rcx;
-		r->rax = slot(thread, GS_RAX);
-		r->rcx = slot(thread, GS_RCX);
-		thread_native(thread, pc);
+	if (arena &&
+	    rip - arena->address == (uint64_t)(cache_stub_trap - cache_stub)) {
+		thread_native(thread, ask_wanted(thread));
 		return true;
 	}
-	link = link_at(code, rip + 1);
+	link = link_at(code, rip);
 	if (!link)
 		return false;
 	thread_native(thread, link->target);
@@ -380,6 +374,7 @@ thread_settle(struct cache_engine *engine, struct cache_thread *thread)
 		lanes_tell(engine, thread, &lanes);
 		return remote_set(thread);
 	}
+	ask_end(thread);
 	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) ||
 	    ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(most), &most))
 		return -errno;

@@ -26,6 +26,19 @@
 #define GS_CALL	  80 /* its pc */
 #define GS_NEXT	  88 /* pc behind it */
 #define GS_RESUME 96 /* where the cache goes on */
+/* Of a question to the tracing side: cache-ask.c */
+#define GS_LINK	  104 /* an exit's number, or 0: GS_WANTED is a pc */
+#define GS_ASKED  108 /* one of ASKED_... */
+#define GS_WANTED 112
+#define GS_ANSWER 120 /* where to go on; 0: none yet */
+#define GS_TURNS  128 /* how often to look for an answer; 0: it sleeps */
+/* Of the larger table: its entries - 1.  Read before GS_LEVEL2, which is
+ * written before it. */
+#define GS_LEVEL2_MASK 136
+
+#define ASKED_NOT    0
+#define ASKED	     1
+#define ASKED_VAINLY 2
 
 /* What to do for a system call: enum call_class, by number; for numbers from
  * 512 on, by their second byte */
@@ -35,7 +48,8 @@
 #define CALLS_HIGH    256
 
 #define GS_TABLE     4096
-#define TABLE_BITS   19
+#define TABLE_FIRST  15 /* bits of the pc, at first */
+#define TABLE_BITS   19 /* at last */
 #define TABLE_BYTES  (8 << TABLE_BITS)
 #define GS_BUFFERS   (GS_TABLE + TABLE_BYTES)
 #define BUFFER_BYTES (3 << 20)
@@ -48,8 +62,11 @@
 #define CALL_OUTCOME 1
 #define CALL_WORDS   9
 
-/* The larger table: pc, checked entry, block; 32 bytes each, linear probing */
+/* The larger table: pc, checked entry, block; 32 bytes each, linear probing.  It
+ * grows, too: the larger ones stand behind the smaller. */
+#define LEVEL2_FIRST  13
 #define LEVEL2_BITS   19
+#define GROWTH_BITS   2
 #define LEVEL2_SLACK  4096 /* entries behind the last, for probing */
 #define LEVEL2_FACTOR (-0x61c8864f)
 #define LEVEL2_SHIFT  20

@@ -2,9 +2,9 @@
 /*
  * How blocks lead to each other.
  *
- * A direct exit is a jump, first to its own stub (int3 and the exit's number),
- * then, once the target is translated, to the target; in another arena, by a
- * trampoline.  All exits to a pc are in one chain, so that they are linked and
+ * A direct exit is a jump, first to its own stub (which tells the exit's number
+ * to cache-stub.S), then, once the target is translated, to the target; in
+ * another arena, by a trampoline.  All exits to a pc are in one chain, so that they are linked and
  * unlinked together.
  *
  * An indirect branch loads its target into rax and jumps through a table
@@ -22,11 +22,13 @@
 #include "tracers/cache-emit.h"
 #include "tracers/cache-layout.h"
 #include "tracers/cache-stub.h"
+#include "tracers/wide.h"
 
-#define INT3	   0xcc
-#define LEVEL2_N   (1u << LEVEL2_BITS)
 #define GONE	   1 /* the pc of a removed entry of the larger table */
 #define ENTRY_ROOM 128
+/* Of an exit's stub: movl $number, %gs:GS_LINK; jmp */
+#define NUMBER_AT  8
+#define STUB_BYTES 17
 
 uint64_t
 stub_address(const struct cache_code *code, const uint8_t *label)
@@ -111,8 +113,13 @@ link_add(struct cache_code *code, struct emitter *emit,
 	code->n_links++;
 	*link = *from;
 	link->stub = emit_here(emit);
-	emit_byte(emit, INT3);
+	emit_bytes(emit, "\x65\xc7\x04\x25", 4);
+	emit_word32(emit, GS_LINK);
 	emit_word32(emit, number);
+	emit_byte(emit, 0xe9);
+	emit->at += 4;
+	emit_relative(emit, emit->at - 4,
+		      arena_stub(&code->arena[link->arena], cache_stub_link));
 	emit_relative(emit, link->field, link->stub);
 	return number;
 }
@@ -148,19 +155,25 @@ link_block(struct cache_code *code, struct cache_block *block)
 		link_to(code, &code->link[i], block);
 }
 
-struct cache_link *
-link_at(struct cache_code *code, uint64_t rip)
+const struct cache_link *
+link_at(const struct cache_code *code, uint64_t rip)
 {
-	const struct cache_arena *arena = cache_code_arena(code, rip - 1);
+	const struct cache_arena *arena = cache_code_arena(code, rip);
+	const struct cache_link *link;
 	uint32_t number;
 
-	if (!arena || rip + 4 > arena->address + ARENA_BYTES)
+	if (!arena || rip + STUB_BYTES > arena->address + ARENA_BYTES)
 		return NULL;
-	memcpy(&number, arena->memory + (rip - arena->address), sizeof(number));
-	if (!number || number >= code->n_links ||
-	    code->link[number].stub != rip - 1)
-		return NULL;
-	return &code->link[number];
+	memcpy(&number, arena->memory + (rip - arena->address) + NUMBER_AT,
+	       sizeof(number));
+	link = link_of(code, number);
+	return link && link->stub == rip ? link : NULL;
+}
+
+const struct cache_link *
+link_of(const struct cache_code *code, uint32_t number)
+{
+	return number && number < code->n_links ? &code->link[number] : NULL;
 }
 
 static uint64_t
@@ -199,12 +212,19 @@ emit_checked(struct cache_code *code, const struct cache_block *block)
 	return (emit.address + 7) & ~UINT64_C(7);
 }
 
+static size_t
+level2_n(const struct cache_code *code)
+{
+	return (size_t)1 << code->level2_bits;
+}
+
 static uint64_t *
 level2_first(const struct cache_code *code, uint64_t pc)
 {
 	uint64_t product = pc * (uint64_t)(int64_t)LEVEL2_FACTOR;
 
-	return code->level2 + 4 * ((product >> LEVEL2_SHIFT) & (LEVEL2_N - 1));
+	return code->level2 + code->level2_at / 8 +
+	       4 * ((product >> LEVEL2_SHIFT) & (level2_n(code) - 1));
 }
 
 static uint64_t *
@@ -220,8 +240,67 @@ level2_place(const struct cache_code *code, uint64_t pc)
 static uint64_t *
 table_place(const struct cache_code *code, uint64_t pc)
 {
-	return &code->table[pc &
-			    (code->pext ? (1u << TABLE_BITS) - 1 : 0xffff)];
+	return &code->table[pc & (((uint64_t)1 << code->table_bits) - 1)];
+}
+
+/* Nothing is where nothing was put yet */
+static void
+table_fill(struct cache_code *code, size_t from)
+{
+	uint64_t miss = stub_address(code, miss_label(code));
+	size_t n = (size_t)1 << code->table_bits;
+
+	wide_touch(code->table + from, 8 * (n - from));
+	for (size_t i = from; i < n; i++)
+		code->table[i] = miss;
+}
+
+static size_t
+level2_bytes(const struct cache_code *code)
+{
+	return (level2_n(code) + LEVEL2_SLACK) * 32;
+}
+
+/* Threads that run may look into the old one meanwhile */
+static void
+level2_grow(struct cache_code *code)
+{
+	uint64_t *old = code->level2 + code->level2_at / 8;
+	size_t bytes = level2_bytes(code);
+
+	code->level2_at += bytes;
+	code->level2_bits += GROWTH_BITS;
+	wide_touch(code->level2 + code->level2_at / 8, level2_n(code) * 32);
+	code->n_level2 = 0;
+	for (size_t i = 0; i < bytes / 8; i += 4) {
+		if (old[i] <= GONE)
+			continue;
+		memcpy(level2_place(code, old[i]), old + i, 32);
+		code->n_level2++;
+	}
+}
+
+/*
+ * A page that is touched for the first time costs as much as the translation
+ * of some blocks, on both sides: so the tables are small at first, and dense.
+ */
+static void
+grow(struct cache_code *code)
+{
+	size_t n = code->n_level2, entries = (size_t)1 << code->table_bits;
+	bool grown = false;
+
+	if (code->level2_bits < LEVEL2_BITS && n > level2_n(code) / 4 * 3) {
+		level2_grow(code);
+		grown = true;
+	}
+	if (code->pext && code->table_bits < TABLE_BITS && n > entries / 4) {
+		code->table_bits += GROWTH_BITS;
+		table_fill(code, entries);
+		grown = true;
+	}
+	if (grown)
+		code->methods.grown(code->methods.context);
 }
 
 int
@@ -233,7 +312,9 @@ link_indirect(struct cache_code *code, struct cache_block *block)
 		return 0;
 	if (!block->checked)
 		block->checked = emit_checked(code, block);
-	if (!block->checked || code->n_level2 > LEVEL2_N / 2) {
+	grow(code);
+	if (!block->checked || (code->level2_bits == LEVEL2_BITS &&
+				code->n_level2 > level2_n(code) / 2)) {
 		code->full = true;
 		return -ENOSPC;
 	}
@@ -252,13 +333,11 @@ link_indirect(struct cache_code *code, struct cache_block *block)
 void
 link_forget(struct cache_code *code)
 {
-	uint64_t miss = stub_address(code, miss_label(code));
-
+	table_fill(code, 0);
 	for (const struct cache_block *block = code->blocks; block;
 	     block = block->next) {
 		if (!block->checked)
 			continue;
-		*table_place(code, block->pc) = miss;
 		for (uint64_t *entry = level2_first(code, block->pc); entry[0];
 		     entry += 4)
 			memset(entry, 0, 32);
@@ -268,10 +347,25 @@ link_forget(struct cache_code *code)
 void
 link_tables(struct cache_code *code)
 {
+	code->table_bits = code->pext ? TABLE_FIRST : 16;
+	code->level2_bits = LEVEL2_FIRST;
+	table_fill(code, 0);
+}
+
+/* It may also stand where it was put while the table was smaller */
+static void
+table_forget(struct cache_code *code, const struct cache_block *block)
+{
 	uint64_t miss = stub_address(code, miss_label(code));
 
-	for (size_t i = 0; i < (size_t)1 << TABLE_BITS; i++)
-		code->table[i] = miss;
+	for (unsigned bits = code->table_bits;
+	     bits >= (code->pext ? TABLE_FIRST : 16); bits -= GROWTH_BITS) {
+		uint64_t *entry =
+			&code->table[block->pc & (((uint64_t)1 << bits) - 1)];
+
+		if (*entry == block->checked && block->checked)
+			*entry = miss;
+	}
 }
 
 static bool
@@ -304,9 +398,7 @@ forget(struct cache_code *code, struct cache_block *block)
 	entry = level2_place(code, block->pc);
 	if (entry[0] == block->pc)
 		__atomic_store_n(&entry[0], GONE, __ATOMIC_RELEASE);
-	entry = table_place(code, block->pc);
-	if (*entry == block->checked && block->checked)
-		*entry = stub_address(code, miss_label(code));
+	table_forget(code, block);
 }
 
 static uint64_t

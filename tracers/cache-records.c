@@ -44,6 +44,26 @@ pending(const struct cache_thread *thread)
 	return &thread->process->shared->pending[thread->area][thread->buffer];
 }
 
+/* Rather one that was used already: what is touched for the first time costs
+ * several milliseconds for its pages */
+static unsigned
+next_buffer(const struct cache_thread *thread)
+{
+	const struct cache_space *space = thread->process->shared;
+	const unsigned *parts = space->pending[thread->area];
+	unsigned oldest = !thread->buffer;
+
+	for (unsigned i = 0; i < BUFFERS; i++) {
+		if (i == thread->buffer)
+			continue;
+		if (!__atomic_load_n(&parts[i], __ATOMIC_ACQUIRE))
+			return i;
+		if (thread->taken[i] < thread->taken[oldest])
+			oldest = i;
+	}
+	return oldest;
+}
+
 static void
 segment_begin(struct cache_segment *segment, const struct cache_thread *thread,
 	      enum cache_segment_kind kind)
@@ -91,7 +111,8 @@ records_next(struct cache_engine *engine, struct cache_thread *thread)
 	uint64_t rest = buffer_end(thread) - thread->cursor;
 
 	records_flush(engine, thread);
-	thread->buffer = (thread->buffer + 1) % BUFFERS;
+	thread->buffer = next_buffer(thread);
+	thread->taken[thread->buffer] = ++thread->taken_now;
 	queue_await(engine->queue, pending(thread), NULL);
 	thread->sent = thread->cursor = buffer_start(thread);
 	memcpy(seen_at(thread, thread->cursor), from, rest);
@@ -114,7 +135,7 @@ records_await_room(struct cache_engine *engine, struct cache_thread *thread)
 	bool room;
 
 	records_flush(engine, thread);
-	thread->buffer = (now + 1) % BUFFERS;
+	thread->buffer = next_buffer(thread);
 	room = queue_await(engine->queue, pending(thread), &engine->detaching);
 	thread->buffer = now;
 	return room && !engine->detaching;

@@ -27,9 +27,10 @@
 #include "analyzer/fail.h"
 #include "tracers/cache-stub.h"
 
-#define TABLE_AT     ((uint64_t)ARENAS_MAX * ARENA_BYTES)
-#define LEVEL2_AT    (TABLE_AT + TABLE_BYTES)
-#define LEVEL2_BYTES (((UINT64_C(1) << LEVEL2_BITS) + LEVEL2_SLACK) * 32)
+#define TABLE_AT  ((uint64_t)ARENAS_MAX * ARENA_BYTES)
+#define LEVEL2_AT (TABLE_AT + TABLE_BYTES)
+/* Of all larger tables: each is less than half of the next */
+#define LEVEL2_BYTES (((UINT64_C(2) << LEVEL2_BITS) + 8 * LEVEL2_SLACK) * 32)
 #define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
 #define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
 #define WINDOW_FIRST UINT64_C(0x100000000000)
@@ -345,6 +346,42 @@ read_code(void *context, uint64_t pc, void *to, size_t n_bytes)
 					    n_bytes - n);
 }
 
+static uint64_t
+area_offset(int area)
+{
+	return AREAS_AT + (uint64_t)area * AREA_BYTES;
+}
+
+static void
+set_slot(struct cache_space *space, int area, unsigned slot, uint64_t value)
+{
+	uint8_t *at = space->view + area_offset(area) + slot;
+
+	__atomic_store_n((uint64_t *)(void *)at, value, __ATOMIC_RELEASE);
+}
+
+static void
+set_tables(struct cache_space *space, int area)
+{
+	const struct cache_code *code = space->code;
+
+	set_slot(space, area, GS_MASK, (UINT64_C(1) << code->table_bits) - 1);
+	set_slot(space, area, GS_LEVEL2,
+		 space->window + LEVEL2_AT + code->level2_at);
+	set_slot(space, area, GS_LEVEL2_MASK,
+		 (UINT64_C(1) << code->level2_bits) - 1);
+}
+
+static void
+tables_grown(void *context)
+{
+	struct cache_space *space = context;
+
+	for (int i = 0; i < AREAS_MAX; i++)
+		if (space->area_used[i])
+			set_tables(space, i);
+}
+
 static int
 make_code(struct cache_space *space, struct cache_thread *thread)
 {
@@ -353,6 +390,7 @@ make_code(struct cache_space *space, struct cache_thread *thread)
 		.read = read_code,
 		.peek = peek,
 		.page = protect_page,
+		.grown = tables_grown,
 		.context = space,
 	};
 	struct cache_code *code;
@@ -480,12 +518,6 @@ space_close(void *what)
 	free(space);
 }
 
-static uint64_t
-area_offset(int area)
-{
-	return AREAS_AT + (uint64_t)area * AREA_BYTES;
-}
-
 static int
 find_area(struct cache_space *space)
 {
@@ -524,12 +556,6 @@ map_area(struct cache_space *space, struct cache_thread *thread, uint64_t at)
 	return error;
 }
 
-static void
-set_slot(struct cache_thread *thread, unsigned slot, uint64_t value)
-{
-	memcpy(thread->view + slot, &value, sizeof(value));
-}
-
 int
 space_join(struct cache_space *space, struct cache_thread *thread)
 {
@@ -551,8 +577,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->area_address = at;
 	thread->view = space->view + area_offset(area);
 	calls_set(thread->view, space->n_protected > 0);
-	set_slot(thread, GS_LEVEL2, space->window + LEVEL2_AT);
-	set_slot(thread, GS_MASK, (1u << TABLE_BITS) - 1);
+	set_tables(space, area);
 	records_begin(thread);
 	return 0;
 }

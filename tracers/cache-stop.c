@@ -8,7 +8,6 @@
  */
 #include "tracers/cache-engine.h"
 
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -17,43 +16,37 @@
 
 #define CALL_STOP (SIGTRAP | 0x80)
 
-static uint64_t
-slot(const struct cache_thread *thread, unsigned at)
-{
-	uint64_t value;
-
-	memcpy(&value, thread->view + at, sizeof(value));
-	return value;
-}
-
-/* rip is behind the int3 of the miss stub */
+/* rip is behind the int3 of those who ask */
 static bool
-is_miss(const struct cache_thread *thread)
+is_asking(const struct cache_thread *thread)
 {
-	struct cache_code *code = thread->process->shared->code;
 	uint64_t rip = thread->registers.rip;
-	const struct cache_arena *arena = cache_code_arena(code, rip);
-	const uint8_t *trap = code->pext ? cache_stub_trap : cache_stub_trap16;
+	const struct cache_arena *arena =
+		cache_code_arena(thread->process->shared->code, rip);
 
-	return arena &&
-	       rip - arena->address == (uint64_t)(trap - cache_stub) + 1;
+	return arena && rip - arena->address ==
+				(uint64_t)(cache_stub_trap - cache_stub) + 1;
 }
 
-/* An indirect branch to a pc that has no checked entry yet */
+/* An exit that is not linked, or an indirect branch to a pc that has no checked
+ * entry yet */
 static void
-missed(struct cache_engine *engine, struct cache_thread *thread)
+asked(struct cache_engine *engine, struct cache_thread *thread)
 {
-	struct cache_space *space = thread->process->shared;
-	struct user_regs_struct *r = &thread->registers;
+	uint64_t pc = ask_wanted(thread);
 	struct cache_block *block;
-	uint64_t pc = r->rcx;
 
-	engine->counts.misses++;
-	r->rax = slot(thread, GS_RAX);
-	r->rcx = slot(thread, GS_RCX);
-	block = thread_must_leave(engine) ? NULL : thread_block(thread, pc);
-	if (block)
-		link_indirect(space->code, block);
+	ask_stopped(engine, thread);
+	ask_wake(engine);
+	if (ask_is_miss(thread)) {
+		engine->counts.misses++;
+		block = thread_must_leave(engine) ? NULL
+						  : thread_block(thread, pc);
+		if (block)
+			link_indirect(thread->process->shared->code, block);
+	} else {
+		engine->counts.links++;
+	}
 	thread_on(engine, thread, pc);
 }
 
@@ -61,23 +54,15 @@ missed(struct cache_engine *engine, struct cache_thread *thread)
 static bool
 trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 {
-	struct cache_link *link;
-
 	thread->cursor = thread_cursor(thread);
 	if (call_asks(thread)) {
 		thread_native(thread, call_pc(thread));
 		call_begin(engine, thread);
 		return true;
 	}
-	if (is_miss(thread)) {
-		missed(engine, thread);
-		return true;
-	}
-	link = link_at(thread->process->shared->code, thread->registers.rip);
-	if (!link)
+	if (!is_asking(thread))
 		return false;
-	engine->counts.links++;
-	thread_on(engine, thread, link->target);
+	asked(engine, thread);
 	return true;
 }
 

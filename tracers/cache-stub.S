@@ -4,7 +4,7 @@
  * GS_TABLE to a block's checked entry, which comes here when it is not the
  * right one.  rax is the target; the program's rax and rcx are in the area.
  * Then the larger table knows the block (and the small one learns it), or the
- * recorder is asked by int3, with the target in rcx.
+ * recorder is asked.
  *
  * The flags must come back as they were: lahf keeps all but OF, which
  * `add $0x7f` sets again when seto had found it set.
@@ -14,8 +14,8 @@
 	.section .rodata
 	.balign 16
 	.globl cache_stub, cache_stub_end, cache_stub_call
-	.globl cache_stub_miss, cache_stub_trap
-	.globl cache_stub_miss16, cache_stub_trap16
+	.globl cache_stub_miss, cache_stub_miss16, cache_stub_link
+	.globl cache_stub_give_up, cache_stub_trap
 
 .macro miss small
 	mov	%rdx, %gs:GS_RDX
@@ -25,7 +25,7 @@
 	mov	%rax, %gs:GS_FLAGS
 	imul	$LEVEL2_FACTOR, %rcx, %rax
 	shr	$LEVEL2_SHIFT, %rax
-	and	$((1 << LEVEL2_BITS) - 1), %eax
+	and	%gs:GS_LEVEL2_MASK, %rax
 	shl	$5, %rax
 	add	%gs:GS_LEVEL2, %rax
 1:	mov	(%rax), %rdx
@@ -55,6 +55,9 @@
 	add	$0x7f, %al
 	sahf
 	mov	%gs:GS_RDX, %rdx
+	mov	%rcx, %gs:GS_WANTED
+	movl	$0, %gs:GS_LINK
+	jmp	cache_stub_wait
 .endm
 
 cache_stub:
@@ -64,12 +67,43 @@ cache_stub_call:
 	.balign 16, 0xcc
 cache_stub_miss:
 	miss	0
-cache_stub_trap:
-	int3
 	.balign 16, 0xcc
 cache_stub_miss16:
 	miss	1
-cache_stub_trap16:
+
+/*
+ * The recorder is asked where to go on, for GS_LINK or GS_WANTED.  While it is
+ * awake it looks at GS_ASKED, and an answer takes less than a microsecond
+ * longer than what there is to translate: a stop takes ten, and a hundred where
+ * it wakes another processor.  Else, or when no answer comes, int3 asks it.
+ * No flag is changed.
+ */
+	.balign 16, 0xcc
+cache_stub_link:
+	mov	%rcx, %gs:GS_RCX
+	mov	%rax, %gs:GS_RAX
+cache_stub_wait:
+	movq	$0, %gs:GS_ANSWER
+	mov	%gs:GS_TURNS, %rax
+	mov	%rax, %rcx
+	jrcxz	cache_stub_give_up
+	movl	$ASKED, %gs:GS_ASKED
+1:	mov	%gs:GS_ANSWER, %rcx
+	jrcxz	2f
+	mov	%rcx, %gs:GS_TARGET
+	mov	%gs:GS_RAX, %rax
+	mov	%gs:GS_RCX, %rcx
+	jmp	*%gs:GS_TARGET
+2:	pause
+	lea	-1(%rax), %rax
+	mov	%rax, %rcx
+	jrcxz	3f
+	jmp	1b
+3:	movl	$ASKED_VAINLY, %gs:GS_ASKED
+cache_stub_give_up:
+	mov	%gs:GS_RAX, %rax
+	mov	%gs:GS_RCX, %rcx
+cache_stub_trap:
 	int3
 
 /*

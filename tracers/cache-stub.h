@@ -5,11 +5,13 @@
 
 #include <stdint.h>
 
-/* The miss of an indirect branch; it ends in int3 at the label. */
 extern const uint8_t cache_stub[], cache_stub_end[];
 extern const uint8_t cache_stub_call[]; /* syscall; int3 */
+/* The miss of an indirect branch, and an exit that is not linked: they come to
+ * give_up, in the program's own state, and to int3 at `trap`. */
 extern const uint8_t cache_stub_miss[], cache_stub_miss16[];
-extern const uint8_t cache_stub_trap[], cache_stub_trap16[];
+extern const uint8_t cache_stub_link[];
+extern const uint8_t cache_stub_give_up[], cache_stub_trap[];
 /* A system call, in the order of their addresses; see the assembly. */
 extern const uint8_t cache_stub_enter[]; /* about to begin */
 extern const uint8_t cache_stub_saved[]; /* GS_CURSOR is the cursor ... */

@@ -21,6 +21,9 @@
 	 PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
 #define OPTIONS_FOLLOW (OPTIONS | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
 
+#define ROUNDS	     8 /* of work between looks at what the kernel tells */
+#define ORPHAN_TURNS 8 /* of the loop between looks for the recorder */
+
 uint64_t
 cache_now_ns(void)
 {
@@ -191,14 +194,31 @@ work_ahead(struct cache_engine *engine)
 	return more;
 }
 
+/* What targets ask for comes first; false: it is time to sleep */
+static bool
+work(struct cache_engine *engine)
+{
+	bool more = true;
+
+	for (unsigned i = 0; i < ROUNDS && more; i++)
+		more = ask_answer(engine) || work_ahead(engine);
+	if (!more)
+		more = ask_await(engine);
+	if (!more)
+		ask_sleep(engine);
+	return more;
+}
+
 void *
 trace_run(void *argument)
 {
 	struct cache_engine *engine = argument;
 	bool busy = false;
+	unsigned turn = 0;
 	int status;
 
 	queue_tracer(engine->queue, engine->recorder);
+	ask_open(engine);
 	attach(engine);
 	windows_open(engine);
 	while (!over(engine)) {
@@ -210,10 +230,14 @@ trace_run(void *argument)
 			break;
 		windows_look(engine);
 		empty_full(engine);
-		busy = tid > 0 || work_ahead(engine);
-		if (engine->detaching || guard_orphaned(engine))
+		busy = tid > 0 || work(engine);
+		/* Whoever ends it wakes us by a signal */
+		if (engine->detaching ||
+		    ((tid < 0 || ++turn % ORPHAN_TURNS == 0) &&
+		     guard_orphaned(engine)))
 			let_all_go(engine);
 	}
+	ask_sleep(engine);
 	/* After an error too */
 	if (engine->threads)
 		let_all_go(engine);

@@ -151,11 +151,12 @@ note_counts(const struct cache_engine *engine)
 {
 	const struct cache_counts *c = &engine->counts;
 
-	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
+	note("cache: stops %llu, full buffers %llu, misses %llu, links %llu, asked %llu, calls %llu, signals %llu, steps %llu, emptied %llu",
 	     (unsigned long long)c->stops, (unsigned long long)c->guards,
 	     (unsigned long long)c->misses, (unsigned long long)c->links,
-	     (unsigned long long)c->calls, (unsigned long long)c->signals,
-	     (unsigned long long)c->steps, (unsigned long long)c->emptied);
+	     (unsigned long long)c->asked, (unsigned long long)c->calls,
+	     (unsigned long long)c->signals, (unsigned long long)c->steps,
+	     (unsigned long long)c->emptied);
 	if (!engine->launched && c->attach_ns && c->detach_ns)
 		note("cache: attached in %.1f ms, let go in %.1f ms",
 		     (double)c->attach_ns / 1e6, (double)c->detach_ns / 1e6);

@@ -543,14 +543,23 @@ instruction_decode_whole(struct instruction *to, uint64_t pc,
 			 struct decoded *decoded)
 {
 	const ZydisDecodedInstruction *whole = &decoded->instruction;
+	ZydisDecoderContext context;
 	ZydisDecoder decoder;
 
+	/* ZydisDecoderDecodeFull would clear all ten operands */
 	if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
 					   ZYDIS_STACK_WIDTH_64)) ||
-	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n_bytes,
-						 &decoded->instruction,
-						 decoded->operand)))
+	    !ZYAN_SUCCESS(
+		    ZydisDecoderDecodeInstruction(&decoder, &context, bytes,
+						  n_bytes,
+						  &decoded->instruction)) ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder, &context,
+						     &decoded->instruction,
+						     decoded->operand,
+						     whole->operand_count)))
 		return -EINVAL;
+	for (unsigned i = whole->operand_count; i < OPERANDS_SURE; i++)
+		memset(&decoded->operand[i], 0, sizeof(decoded->operand[i]));
 	*to = (struct instruction){
 		.pc = pc,
 		.length = whole->length,

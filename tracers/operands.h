@@ -105,6 +105,9 @@ struct decoded {
 	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
 };
 
+/* So many of its operands may be looked at, whether it has them or not. */
+#define OPERANDS_SURE 3
+
 /* The same; what Zydis says of it is kept. */
 int instruction_decode_whole(struct instruction *instruction, uint64_t pc,
 			     const uint8_t *bytes, size_t n_bytes,

@@ -14,6 +14,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/step.h"
+#include "tracers/wide.h"
 
 struct entry {
 	struct instruction *instruction; /* owned; NULL: free slot */
@@ -62,7 +63,7 @@ static int
 entries_grow(struct code *code)
 {
 	size_t size = code->size ? 2 * code->size : SIZE_FIRST;
-	struct entry *table = calloc(size, sizeof(*table));
+	struct entry *table = wide_open(size * sizeof(*table));
 
 	if (!table)
 		return fail(ENOMEM, "step: no memory for instructions");
@@ -73,7 +74,7 @@ entries_grow(struct code *code)
 			*entry_at(table, size, from->image,
 				  from->instruction->pc) = *from;
 	}
-	free(code->entry);
+	wide_close(code->entry, code->size * sizeof(*table));
 	code->entry = table;
 	code->size = size;
 	return 0;
@@ -102,7 +103,7 @@ static int
 sites_grow(struct code *code)
 {
 	size_t size = code->sites_size ? 2 * code->sites_size : SIZE_FIRST;
-	struct site_entry *table = calloc(size, sizeof(*table));
+	struct site_entry *table = wide_open(size * sizeof(*table));
 
 	if (!table)
 		return fail(ENOMEM, "step: no memory for sites");
@@ -110,7 +111,7 @@ sites_grow(struct code *code)
 		if (code->site[i].used)
 			*site_at(table, size, &code->site[i].site) =
 				code->site[i];
-	free(code->site);
+	wide_close(code->site, code->sites_size * sizeof(*table));
 	code->site = table;
 	code->sites_size = size;
 	return 0;
@@ -139,8 +140,8 @@ code_close(struct code *code)
 		return;
 	for (size_t i = 0; i < code->size; i++)
 		free(code->entry[i].instruction);
-	free(code->entry);
-	free(code->site);
+	wide_close(code->entry, code->size * sizeof(*code->entry));
+	wide_close(code->site, code->sites_size * sizeof(*code->site));
 	free(code);
 }
 
