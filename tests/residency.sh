@@ -158,7 +158,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 
 # Beside an engine for accesses; a replay takes sizes and frames from there on
-if "$PAGESCOPE" record --residency 1 -o t.pst -- "$target" \
+if "$PAGESCOPE" record -e valgrind --residency 1 -o t.pst -- "$target" \
 	</dev/null >out 2>err; then
 	"$PAGESCOPE" dump --no-accesses t.pst >dump.txt
 	grep -q ' look ' dump.txt || complain 'beside valgrind: no look'

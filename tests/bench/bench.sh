@@ -107,6 +107,7 @@ make_data()
 		xargs cat 2>/dev/null | head -c 15000000 >"$work/15M" || true
 	head -c 1000000 "$work/15M" >"$work/1M"
 	head -c 60000 "$work/15M" >"$work/60K"
+	head -c 6000 "$work/15M" >"$work/6K" # lackey writes each line alone
 	cat >"$work/q.sql" <<-'EOF'
 	create table t(a integer primary key, b text, c int);
 	with recursive n(i) as (select 1 union all select i+1 from n
@@ -168,9 +169,9 @@ bench_record()
 		row "  peer: cachegrind (1 MB), of native" \
 			"$(ratio "$stored" "$native")" x -
 		stored=$(seconds sh -c "valgrind --tool=lackey --trace-mem=yes \
-			--log-file=/dev/null gzip -9 -c '$work/60K'")
-		native=$(seconds gzip -9 -c "$work/60K")
-		row "  peer: lackey (60 KB, to /dev/null), of native" \
+			--log-file=/dev/null gzip -9 -c '$work/6K'")
+		native=$(seconds gzip -9 -c "$work/6K")
+		row "  peer: lackey (6 KB, to /dev/null), of native" \
 			"$(ratio "$stored" "$native")" x -
 	fi
 }
@@ -232,14 +233,14 @@ bench_slow_engines()
 {
 	local cache step lackey
 	cache=$(seconds "$pagescope" record -e cache --count -- \
-		gzip -1 -c "$work/60K")
+		gzip -1 -c "$work/6K")
 	step=$(seconds "$pagescope" record -e step --count -- \
-		gzip -1 -c "$work/60K")
-	row "gzip -1 of 60 KB by the code cache" "$cache" s -
+		gzip -1 -c "$work/6K")
+	row "gzip -1 of 6 KB by the code cache" "$cache" s -
 	row "  by step, of that" "$(ratio "$step" "$cache")" x -
 	command -v valgrind >/dev/null || return 0
 	lackey=$(seconds sh -c "valgrind --tool=lackey --trace-mem=yes \
-		--log-file=/dev/null gzip -1 -c '$work/60K'")
+		--log-file=/dev/null gzip -1 -c '$work/6K'")
 	row "  by lackey, of that" "$(ratio "$lackey" "$cache")" x -
 }
 
