@@ -157,16 +157,17 @@ engine_of()
 {
 	"$PAGESCOPE" info "$1" | sed -n 's/^engines  *\([a-z]*\) .*/\1/p'
 }
-forbid=$programs/forbid-ptrace
-if "$forbid" true; then
-	status 0 "$forbid" "$PAGESCOPE" record -o f.pst -- true
+# (A sanitizer that looks for leaks traces as well.)
+forbid=(env ASAN_OPTIONS=detect_leaks=0 "$programs/forbid-ptrace")
+if "${forbid[@]}" true; then
+	status 0 "${forbid[@]}" "$PAGESCOPE" record -o f.pst -- true
 	[ "$(engine_of f.pst)" = valgrind ] ||
 		complain "without ptrace: $(engine_of f.pst)"
 	grep -q "cache engine can't run here (ptrace is not permitted" err ||
 		complain "without ptrace it is not said: $(cat err)"
-	status 125 "$forbid" "$PAGESCOPE" record -e cache --count -- true
+	status 125 "${forbid[@]}" "$PAGESCOPE" record -e cache --count -- true
 	grep -q 'cap-add=SYS_PTRACE' err || complain "no fix: $(cat err)"
-	"$forbid" "$PAGESCOPE" check | grep -q '^  cache  *no .*ptrace' ||
+	"${forbid[@]}" "$PAGESCOPE" check | grep -q '^  cache  *no .*ptrace' ||
 		complain "check does not see that ptrace is forbidden"
 fi
 if "$PAGESCOPE" check | grep -q '^  cache  *yes'; then
