@@ -92,7 +92,8 @@ spec_init(struct spec *spec, const char *text)
 		return fail(EUSAGE, "--machine %s: an empty label", text);
 	if (!*spec->name && !colon)
 		return fail(EUSAGE, "--machine \"%s\": names no machine", text);
-	return colon ? split_assignments(spec, colon) : 0;
+	return colon && (*colon || *spec->name) ? split_assignments(spec, colon)
+						: 0;
 }
 
 static bool
