@@ -174,9 +174,9 @@ say_why(struct comparison *all, size_t from, size_t to)
 		 "%s walks %s often (%s and %s walks), and a walk takes it %s "
 		 "cycles instead of %s.",
 		 all->machines.name[to],
-		 walks[1] == walks[0]  ? "as"
-		 : walks[1] < walks[0] ? "less"
-				       : "more",
+		 fabs(walks[1] - walks[0]) < 0.01 * walks[0] ? "as"
+		 : walks[1] < walks[0]			     ? "less"
+							     : "more",
 		 number_si(walks[1]).text, number_si(walks[0]).text,
 		 number_real(latency[1]).text, number_real(latency[0]).text);
 }
