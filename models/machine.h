@@ -43,6 +43,16 @@ extern const struct model_ops machine_model;
 int machine_configure(struct machine_config *config, const char *cpu,
 		      const char *path, char *const *sets);
 
+/* The same with names for messages, and with a layer above all others. */
+struct machine_layers {
+	const char *cpu, *path; /* or NULL */
+	char *const *sets;	/* or NULL */
+	const char *where;	/* "--machine zen4:seed=3": says cpu and own */
+	char *const *own;	/* assignments, or NULL */
+};
+int machine_configure_layers(struct machine_config *config,
+			     const struct machine_layers *layers);
+
 /* Is the whole a machine that can be built?  The same checks, in words that
  * name no file.  0 or -EINVAL (said). */
 int machine_check(const struct machine_config *config);
