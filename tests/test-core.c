@@ -324,7 +324,8 @@ heavy_batches_equal_plain_ones(void **state)
 		for (unsigned round = 0; round < 20; round++) {
 			struct world *worlds[] = { &heavy, &plain };
 
-			fill_heavy(&heavy, &random, k % MIXES, 1500);
+			fill_heavy(&heavy, &random, k % MIXES,
+				   k / 48 ? 15000 : 1500);
 			for (unsigned i = 0; i < 2; i++) {
 				core_switch(&worlds[i]->core, round / 7,
 					    worlds[i]->table[round / 7]);
