@@ -116,6 +116,8 @@ static const struct option_row pml5e_rows[] = {
 
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },
+	{ "machine", cores_rows, offsetof(struct machine_config, cores),
+	  "the machine as a whole" },
 	{ "tlb", asid_rows, IN_CORE(asid), "all TLBs" },
 	{ "tlb.l1d", l1d_rows, IN_CORE(tlb[CORE_L1D]), "first level, data" },
 	{ "tlb.l1d-2m", l1d_2m_rows, IN_CORE(tlb[CORE_L1D_2M]),

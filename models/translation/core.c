@@ -257,7 +257,7 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 	core->asid_space[core->asid] = space;
 }
 
-void
+bool
 core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		uint64_t length)
 {
@@ -265,15 +265,16 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 
 	while (core->asid_space[asid] != space)
 		if (++asid > TLB_ASID_MAX)
-			return;
+			return false;
 	core->counts.flushes++;
 	if (length == UINT64_MAX) {
 		flush_asid(core, asid);
-		return;
+		return true;
 	}
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_invalidate(&core->tlb[i], asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
+	return true;
 }
 
 static void

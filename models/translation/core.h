@@ -176,9 +176,15 @@ void core_switch(struct core *core, uint32_t space, struct table *table);
 int core_feed(struct core *core, const struct batch *batch, uint32_t from,
 	      uint32_t to);
 
-/* Stale translations; length UINT64_MAX: all of the space. */
-void core_invalidate(struct core *core, uint32_t space, uint64_t address,
+/* Stale translations; length UINT64_MAX: all of the space.  False: the core
+ * holds nothing of this space. */
+bool core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		     uint64_t length);
+
+/* Accesses fed to it. */
+uint64_t core_accesses(const struct core *core);
+/* Add what another core counted, but for sites.  0 or -ENOMEM (said). */
+int core_add(struct core *core, const struct core *other);
 
 /* accesses.*, tlb.*, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
 int core_finish(const struct core *core, const struct stream *stream,
