@@ -144,6 +144,7 @@ static const struct option_group machine_groups[] = {
 	{ "pwc.pml5e", pml5e_rows, IN_CORE(pwc[3]),
 	  "walk cache of level 5 entries" },
 	{ "walker", walker_rows, IN_CORE(walker), "the hardware walker" },
+	{ "walker", walk_queue_rows, IN_CORE(queue), "the hardware walker" },
 	{ "table", table_rows, offsetof(struct machine_config, table_kind),
 	  "the page table" },
 	{ "table", radix_rows, offsetof(struct machine_config, radix),

@@ -92,6 +92,7 @@ core_add(struct core *core, const struct core *other)
 		      "counts are of one type");
 	for (size_t i = 0; i < sizeof(core->counts) / sizeof(*to); i++)
 		to[i] += from[i];
+	walk_queue_add(&core->queue, &other->queue);
 	return walker_add(&core->walker, &other->walker);
 }
 
@@ -224,5 +225,7 @@ core_finish(const struct core *core, const struct stream *stream,
 		error = finish_sizes(core, result);
 	if (!error)
 		error = walker_finish(&core->walker, result);
+	if (!error)
+		error = walk_queue_finish(&core->queue, result);
 	return error ? error : site_table_finish(&core->sites, stream, result);
 }

@@ -136,6 +136,7 @@ turn_to(struct cores *cores, uint32_t next, uint64_t position)
 		cores->turn = next;
 	}
 	to->position = position;
+	to->elsewhere = position - core_accesses(to);
 	return to;
 }
 
