@@ -116,6 +116,8 @@ static const struct option_row pml5e_rows[] = {
 
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },
+	{ "machine", cores_rows, offsetof(struct machine_config, cores),
+	  "the machine as a whole" },
 	{ "tlb", asid_rows, IN_CORE(asid), "all TLBs" },
 	{ "tlb.l1d", l1d_rows, IN_CORE(tlb[CORE_L1D]), "first level, data" },
 	{ "tlb.l1d-2m", l1d_2m_rows, IN_CORE(tlb[CORE_L1D_2M]),
@@ -142,6 +144,7 @@ static const struct option_group machine_groups[] = {
 	{ "pwc.pml5e", pml5e_rows, IN_CORE(pwc[3]),
 	  "walk cache of level 5 entries" },
 	{ "walker", walker_rows, IN_CORE(walker), "the hardware walker" },
+	{ "walker", walk_queue_rows, IN_CORE(queue), "the hardware walker" },
 	{ "table", table_rows, offsetof(struct machine_config, table_kind),
 	  "the page table" },
 	{ "table", radix_rows, offsetof(struct machine_config, radix),

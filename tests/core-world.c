@@ -205,6 +205,7 @@ walkers_equal(const struct walker *a, const struct walker *b)
 }
 
 char lru[] = "lru", fifo[] = "fifo", random_name[] = "random", plru[] = "plru";
+char srrip[] = "srrip", clock_name[] = "clock", bip[] = "bip";
 
 struct core_config
 config_of(char *policy, unsigned shape)

@@ -37,7 +37,7 @@ struct world {
 	struct batch batch;
 };
 
-extern char lru[], fifo[], random_name[], plru[];
+extern char lru[], fifo[], random_name[], plru[], srrip[], clock_name[], bip[];
 
 void world_invalidate(struct world *world, uint32_t space, uint64_t address,
 		      uint64_t length);

@@ -121,6 +121,18 @@ site_of(struct core *core, uint32_t ref)
 	return &core->sites.count[SITE_INDEX(ref)];
 }
 
+static void
+add_waits(struct core *core, struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++)
+		if (misses->walked[i])
+			misses->cycles[i] += (uint32_t)
+				walk_queue_enter(&core->queue,
+						 misses->position[i] -
+							 core->elsewhere,
+						 misses->cycles[i]);
+}
+
 /* What each walk took, from what its references did. */
 static void
 add_costs(struct core *core)
@@ -149,6 +161,8 @@ add_costs(struct core *core)
 		misses->cycles[i] = (misses->walked[i] ? overhead : 0) +
 				    cost[pending->references[i]] - cost[0];
 	}
+	if (walk_queue_runs(&core->queue))
+		add_waits(core, misses);
 }
 
 void

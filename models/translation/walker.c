@@ -198,6 +198,27 @@ finish_levels(const struct walker *walker, struct result *result)
 }
 
 int
+walker_add(struct walker *walker, const struct walker *other)
+{
+	if (other->latency_max > walker->latency_max &&
+	    walker_grow(walker, other->latency_max - 1))
+		return -ENOMEM;
+	for (uint64_t i = 0; i < other->latency_max; i++)
+		walker->latency[i] += other->latency[i];
+	for (unsigned i = 0; i <= WALKER_NONE; i++)
+		for (unsigned place = 0; place < PLACES; place++)
+			walker->found[i][place] += other->found[i][place];
+	walker->walks += other->walks;
+	walker->references += other->references;
+	walker->cycles += other->cycles;
+	walker->faulted += other->faulted;
+	walker->faulted_references += other->faulted_references;
+	walker->faulted_cycles += other->faulted_cycles;
+	pwc_add(&walker->pwc, &other->pwc);
+	return 0;
+}
+
+int
 walker_finish(const struct walker *walker, struct result *result)
 {
 	const struct {
