@@ -15,6 +15,7 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/translation/explain.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -29,6 +30,7 @@ struct machine {
 	struct heatmap *heatmap;
 	struct looks *looks;
 	struct cores cores;
+	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -51,6 +53,8 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 	struct machine *machine = context;
 
 	machine->span_end = 0;
+	if (machine->explain)
+		explain_fault(machine->explain);
 	return paging_fault(machine->paging, space, address, kind, position,
 			    mapping);
 }
@@ -108,6 +112,8 @@ machine_missed(void *context, const struct core_misses *misses)
 	struct machine *machine = context;
 	uint32_t space = misses->space;
 
+	if (unlikely(machine->explain != NULL))
+		explain_missed(machine->explain, misses);
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
 	for (unsigned i = 0; i < misses->n_first; i++)
@@ -174,6 +180,9 @@ machine_feed(struct model *model, const struct batch *batch)
 
 	if (!table)
 		return -ENOMEM;
+	if (machine->explain)
+		table = explain_table(machine->explain, &machine->cores,
+				      batch->space, table);
 	error = cores_begin(&machine->cores, &pass, machine->stream, batch,
 			    table, machine->accesses);
 	if (!error)
@@ -256,6 +265,9 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_mappings(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
+	if (!error && machine->explain)
+		error = explain_finish(machine->explain, machine->stream,
+				       result);
 	return error ? error
 		     : heatmap_finish(machine->heatmap, machine->accesses,
 				      result);
@@ -272,6 +284,7 @@ machine_close(struct model *model)
 	paging_close(machine->paging);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
+	explain_close(machine->explain);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	free(machine->region);
@@ -343,6 +356,12 @@ machine_open(struct model **out, const void *config,
 	}
 	*out = &machine->model;
 	return 0;
+}
+
+int
+machine_explain(struct model *model, uint64_t n)
+{
+	return explain_open(&machine_of(model)->explain, n);
 }
 
 const struct model_ops machine_model = {

@@ -80,7 +80,7 @@ END
 refused 125 "ways.cfg:3: tlb.l1d.ways: 5" show --config ways.cfg
 refused 2 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
 refused 2 "power of two" show --set tlb.l2.replacement=plru
-refused 2 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
+refused 2 "allowed: lru, plru" show --set pwc.pde.replacement=lur
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish
