@@ -28,6 +28,7 @@ struct machine {
 	struct paging *paging;
 	struct heatmap *heatmap;
 	struct looks *looks;
+	struct tables_config tables;
 	struct core core;
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
@@ -285,13 +286,19 @@ static const struct model_methods machine_methods = {
 	.packed = true,
 };
 
-static const struct table_ops *
-find_table(const char *name)
+/* The core, and what the kind of the tables wants in it. */
+static int
+open_core(struct machine *machine, const struct core_config *config,
+	  const struct table_ops *ops, const struct table_with *with)
 {
-	for (size_t i = 0; table_registry[i]; i++)
-		if (!strcmp(table_registry[i]->name, name))
-			return table_registry[i];
-	return NULL;
+	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct walker *walker = &machine->core.walker;
+	int error =
+		core_init(&machine->core, config, &kernel, machine->hierarchy);
+
+	if (!error && ops->aside_open)
+		error = ops->aside_open(&walker->aside, with, config->seed);
+	return error;
 }
 
 static int
@@ -300,9 +307,14 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	const struct table_ops *ops = table_find(config->table_kind);
+	struct table_with with = { .config = &machine->tables,
+				   .kinds = &machine->tables.own };
 	int error;
 
+	machine->tables = config->tables;
+	if (!config->tables.memory.cached)
+		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
 	core.seed = (uint64_t)config->seed;
 	error = frames_open(&machine->frames, &config->frames);
@@ -314,12 +326,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = looks_open(&machine->looks);
 	if (!error)
 		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames,
-				    find_table(config->table_kind),
-				    &config->radix, &listener);
-	return error ? error
-		     : core_init(&machine->core, &core, &kernel,
-				 machine->hierarchy);
+				    machine->stream, machine->frames, ops,
+				    &with, &listener);
+	return error ? error : open_core(machine, &core, ops, &with);
 }
 
 static int
