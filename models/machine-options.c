@@ -148,6 +148,8 @@ static const struct option_group machine_groups[] = {
 	{ "table", table_memory_rows, IN_TABLES(memory),
 	  "the page table, of any kind" },
 	{ "table", radix_rows, IN_TABLES(own.radix), "the radix page table" },
+	{ "table.hashed", hashed_rows, IN_TABLES(own.hashed),
+	  "hashed page tables" },
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),

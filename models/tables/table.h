@@ -13,7 +13,7 @@
 #include "models/memory/frames.h"
 #include "models/tables/table-memory.h"
 
-#define TABLE_REFERENCES_MAX 512
+#define TABLE_REFERENCES_MAX 1000
 #define TABLE_LEVELS_MAX     5
 
 /*
