@@ -166,23 +166,24 @@ check_caches(const struct layers *layers, const struct hierarchy_config *config)
 static int
 check_table(const struct layers *layers, const struct machine_config *config)
 {
-	const char *names[16];
+	const char *kind = config->table_kind ? config->table_kind : "";
+	const struct table_ops *ops = table_find(kind);
+	const char *field = "kind";
 	char text[256];
-	size_t n = 0;
 
-	while (table_registry[n] && n < ARRAY_SIZE(names)) {
-		if (config->table_kind &&
-		    !strcmp(table_registry[n]->name, config->table_kind))
+	if (ops) {
+		if (!ops->wrong ||
+		    !ops->wrong(&config->tables, &config->tables.own, &field,
+				text, sizeof(text)))
 			return 0;
-		names[n] = table_registry[n]->name;
-		n++;
+		return wrong(layers, "table", field, text);
 	}
-	snprintf(text, sizeof(text), "\"%s\"; allowed:",
-		 config->table_kind ? config->table_kind : "");
-	for (size_t i = 0; i < n; i++) {
+	snprintf(text, sizeof(text), "\"%s\"; allowed:", kind);
+	for (size_t i = 0; table_registry[i]; i++) {
 		size_t length = strlen(text);
 
-		snprintf(text + length, sizeof(text) - length, " %s", names[i]);
+		snprintf(text + length, sizeof(text) - length, " %s",
+			 table_registry[i]->name);
 	}
 	return wrong(layers, "table", "kind", text);
 }

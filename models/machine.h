@@ -14,14 +14,14 @@
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
 #include "models/paging/paging.h"
-#include "models/tables/radix.h"
+#include "models/tables/tables.h"
 #include "models/translation/cores.h"
 
 struct machine_config {
 	char *about; /* owned: one line on what it stands for */
 	int64_t seed;
 	char *table_kind; /* owned: of the table registry */
-	struct radix_config radix;
+	struct tables_config tables;
 	struct cores_config cores;
 	struct core_config core;
 	struct hierarchy_config hierarchy;
