@@ -43,10 +43,14 @@ static void
 say_read(struct text *text, const struct row *row, uint64_t walk)
 {
 	(void)walk;
-	fprintf(text->file, "    level %llu: %s at %s%s%s%s",
-		(unsigned long long)row->level, level_name(row->level),
-		row->address, *row->note ? " (" : "", row->note,
-		*row->note ? ")" : "");
+	if (row->level)
+		fprintf(text->file,
+			"    level %llu: ", (unsigned long long)row->level);
+	else
+		fputs("    ", text->file);
+	fprintf(text->file, "%s at %s%s%s%s",
+		row->level ? level_name(row->level) : "entry", row->address,
+		*row->note ? " (" : "", row->note, *row->note ? ")" : "");
 	if (row->costs)
 		fprintf(text->file, ": in %s, %s", row->found,
 			number_of(row->cycles, "cycle").text);

@@ -111,6 +111,7 @@ same zen4 --cpu zen4 --set walker.overhead=7
 same data --cpu skylake-sp --set cache.data=yes
 same large --cpu skylake-sp --set pages.policy=thp
 same uncached --set cache.walks=none
+same hashed --set table.kind=hashed
 same wait --set walker.cycles-per-access=2
 
 "$PAGESCOPE" replay mix.pst -m textbook -m zen4 --explain-walks 1 -o two.json

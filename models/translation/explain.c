@@ -19,10 +19,14 @@ struct told {
 	unsigned from, top; /* levels; top 0: no walk caches apply */
 	uint8_t asked;	    /* a bit for each walk cache there is */
 	bool faulted, settled;
+	size_t first; /* its reads are explain->read[first], ... */
 	unsigned n;
-	struct table_reference reference[TABLE_REFERENCES_MAX];
-	uint8_t place[TABLE_REFERENCES_MAX];
-	uint32_t latency[TABLE_REFERENCES_MAX];
+};
+
+struct read {
+	struct table_reference reference;
+	uint8_t place;
+	uint32_t latency;
 };
 
 /* What a miss came to: steps [first, first + n). */
@@ -45,6 +49,8 @@ struct explain {
 	uint32_t spaces;
 	struct told *step; /* owned */
 	size_t n_steps, room;
+	struct read *read; /* owned */
+	size_t n_reads, read_room;
 	size_t open;	   /* steps from here on are of no walk yet */
 	struct walk *walk; /* owned: [most] */
 	size_t n, most;
@@ -82,6 +88,27 @@ step_add(struct explain *explain)
 	return &explain->step[explain->n_steps++];
 }
 
+static struct read *
+reads_add(struct explain *explain, unsigned n)
+{
+	size_t room = explain->read_room ? explain->read_room : 64;
+	struct read *more;
+
+	while (room < explain->n_reads + n)
+		room *= 2;
+	if (room != explain->read_room) {
+		more = reallocarray(explain->read, room, sizeof(*more));
+		if (!more) {
+			explain->failed = true;
+			return NULL;
+		}
+		explain->read = more;
+		explain->read_room = room;
+	}
+	explain->n_reads += n;
+	return explain->read + explain->n_reads - n;
+}
+
 /* Which walk caches are there, by level. */
 static uint8_t
 caches_of(const struct core *core, unsigned top)
@@ -101,8 +128,9 @@ write_down(struct explain *explain, uint64_t address, unsigned from,
 	   const struct mapping *mapping)
 {
 	struct told *step = is_done(explain) ? NULL : step_add(explain);
+	struct read *read = step ? reads_add(explain, n) : NULL;
 
-	if (!step)
+	if (!read)
 		return;
 	step->address = address;
 	step->mapping = *mapping;
@@ -110,19 +138,9 @@ write_down(struct explain *explain, uint64_t address, unsigned from,
 	step->top = top;
 	step->asked = caches_of(core_now(explain), top);
 	step->n = n;
-	memcpy(step->reference, references, n * sizeof(*references));
-}
-
-static unsigned
-proxy_walk(struct table *table, uint64_t address,
-	   struct table_reference *references, struct mapping *mapping)
-{
-	struct proxy *proxy = (struct proxy *)table;
-	unsigned n = proxy->real->ops->walk(proxy->real, address, references,
-					    mapping);
-
-	write_down(proxy->explain, address, 0, 0, references, n, mapping);
-	return n;
+	step->first = (size_t)(read - explain->read);
+	for (unsigned i = 0; i < n; i++)
+		read[i] = (struct read){ .reference = references[i] };
 }
 
 static unsigned
@@ -130,9 +148,12 @@ proxy_walk_from(struct table *table, uint64_t address, unsigned level,
 		struct table_reference *references, struct mapping *mapping)
 {
 	struct proxy *proxy = (struct proxy *)table;
-	unsigned n = proxy->real->ops->walk_from(proxy->real, address, level,
-						 references, mapping);
+	unsigned n;
 
+	proxy->real->aside = table->aside;
+	proxy->real->asid = table->asid;
+	n = proxy->real->ops->walk_from(proxy->real, address, level, references,
+					mapping);
 	write_down(proxy->explain, address, level, table->levels, references, n,
 		   mapping);
 	return n;
@@ -141,7 +162,6 @@ proxy_walk_from(struct table *table, uint64_t address, unsigned level,
 /* Without `look`, so that a core walks one by one. */
 static const struct table_ops proxy_ops = {
 	.name = "explained",
-	.walk = proxy_walk,
 	.walk_from = proxy_walk_from,
 };
 
@@ -171,6 +191,7 @@ explain_close(struct explain *explain)
 		free(explain->proxy[i]);
 	free(explain->proxy);
 	free(explain->step);
+	free(explain->read);
 	free(explain->walk);
 	free(explain);
 }
@@ -222,19 +243,21 @@ explain_fault(struct explain *explain)
 
 /* The places of one step's references, which are next in the queue. */
 static void
-step_settle(struct told *step, const struct core *core, unsigned *at)
+step_settle(struct explain *explain, struct told *step, const struct core *core,
+	    unsigned *at)
 {
 	const struct hierarchy_queue *queue = &core->pending->queue;
+	struct read *read = explain->read + step->first;
 
-	for (unsigned i = 0; i < step->n; i++) {
+	for (unsigned i = 0; i < step->n; i++, read++) {
 		while (*at < queue->n && queue->use[*at] != USE_WALK)
 			++*at;
 		if (!core->flat && *at >= queue->n)
 			return;
-		step->place[i] = core->flat ? (uint8_t)PLACE_MEMORY
-					    : queue->place[(*at)++];
-		step->latency[i] =
-			hierarchy_walk_latency(core->hierarchy, step->place[i]);
+		read->place = core->flat ? (uint8_t)PLACE_MEMORY
+					 : queue->place[(*at)++];
+		read->latency =
+			hierarchy_walk_latency(core->hierarchy, read->place);
 	}
 	step->settled = true;
 }
@@ -250,7 +273,7 @@ explain_missed(struct explain *explain, const struct core_misses *misses)
 	core = core_now(explain);
 	for (size_t i = explain->open; i < explain->n_steps; i++)
 		if (!explain->step[i].settled)
-			step_settle(&explain->step[i], core, &at);
+			step_settle(explain, &explain->step[i], core, &at);
 	for (unsigned i = 0; i < misses->n && !is_done(explain); i++) {
 		struct walk *walk = &explain->walk[explain->n];
 		size_t end = explain->open;
@@ -346,53 +369,73 @@ put_asked(struct writer *writer, const struct told *step)
 	}
 }
 
-/* Which of its table's entries it is, where tables are those of x86 */
-static bool
-index_of(const struct told *step, unsigned i, char *note, size_t bytes)
+/* Which of its table's entries it is, where tables are those of x86; whose
+ * table it is; and whether it does not wait for the one before. */
+static void
+note_read(const struct told *step, const struct read *read, char *note,
+	  size_t bytes)
 {
-	uint64_t at = step->reference[i].address >> 3 & 511;
-	unsigned level = step->reference[i].level;
+	uint64_t at = read->reference.address >> 3 & 511;
+	unsigned level = read->reference.level & (TABLE_HOST - 1);
+	bool host = read->reference.level & TABLE_HOST;
+	bool beside = read->reference.level & TABLE_BESIDE;
+	int n = 0;
 
-	if (!level || level > TABLE_LEVELS_MAX ||
-	    at != (step->address >> pwc_shift(level) & 511))
-		return false;
-	snprintf(note, bytes, "entry %u of its table", (unsigned)at);
-	return true;
+	*note = '\0';
+	if (!host && level && level <= TABLE_LEVELS_MAX &&
+	    at == (step->address >> pwc_shift(level) & 511))
+		n = snprintf(note, bytes, "entry %u of its table",
+			     (unsigned)at);
+	snprintf(note + n, bytes - (size_t)n, "%s%s%s",
+		 host ? "of the host" : "", host && beside ? ", " : "",
+		 beside ? "beside the one before" : "");
 }
 
+/* Returns what they cost: the slowest of those beside each other counts. */
 static uint32_t
 put_reads(struct writer *writer, const struct told *step)
 {
 	static const char *const places[PLACES] = { "L1", "L2", "L3",
 						    "memory" };
-	uint32_t sum = 0;
-	char note[48];
+	const struct read *read = writer->explain->read + step->first;
+	uint32_t sum = 0, slowest = 0;
+	char note[64];
 
-	for (unsigned i = 0; i < step->n; i++) {
-		bool index = index_of(step, i, note, sizeof(note));
+	for (unsigned i = 0; i < step->n; i++, read++) {
+		unsigned level = read->reference.level;
 
+		note_read(step, read, note, sizeof(note));
 		put(writer,
 		    &(struct row){
 			    .step = "read",
-			    .level = step->reference[i].level,
-			    .address = &step->reference[i].address,
-			    .found = step->settled ? places[step->place[i]]
-						   : NULL,
-			    .cycles = step->settled ? &step->latency[i] : NULL,
-			    .note = index ? note : NULL });
-		sum += step->latency[i];
+			    .level = level & (TABLE_HOST - 1),
+			    .address = &read->reference.address,
+			    .found = step->settled ? places[read->place] : NULL,
+			    .cycles = step->settled ? &read->latency : NULL,
+			    .note = *note ? note : NULL });
+		if (!(level & TABLE_BESIDE)) {
+			sum += slowest;
+			slowest = 0;
+		}
+		slowest = read->latency > slowest ? read->latency : slowest;
 	}
-	return sum;
+	return sum + slowest;
 }
 
-/* All that it read but the last entry points to tables. */
+/* All of its own table that it read, but the last entry, points to tables. */
 static void
 put_kept(struct writer *writer, const struct told *step)
 {
-	for (unsigned i = 0; i + 1 < step->n; i++) {
-		unsigned level = step->reference[i].level;
+	const struct read *read = writer->explain->read + step->first;
+	unsigned last = step->n;
 
-		if (level < PWC_LOWEST || !(step->asked >> level & 1))
+	while (last && read[last - 1].reference.level >= TABLE_HOST)
+		last--;
+	for (unsigned i = 0; i + 1 < last; i++) {
+		unsigned level = read[i].reference.level;
+
+		if (level < PWC_LOWEST || level > PWC_HIGHEST ||
+		    !(step->asked >> level & 1))
 			continue;
 		put(writer,
 		    &(struct row){ .step = "keep",
