@@ -214,10 +214,10 @@ rank(const void *left, const void *right)
 {
 	const struct ranked *a = left, *b = right;
 
-	if (a->count.walks != b->count.walks)
-		return a->count.walks < b->count.walks ? 1 : -1;
 	if (a->count.cycles != b->count.cycles)
 		return a->count.cycles < b->count.cycles ? 1 : -1;
+	if (a->count.walks != b->count.walks)
+		return a->count.walks < b->count.walks ? 1 : -1;
 	return strcmp(a->name, b->name);
 }
 
@@ -228,8 +228,9 @@ finish_mappings(const struct machine *machine, struct result *result)
 					       "walk_cycles:cycles", NULL };
 	uint32_t regions = paging_regions(machine->paging), n = 0;
 	struct ranked *ranked;
-	int error = result_table(result, "mappings",
-				 "page walks by what is mapped there", columns);
+	int error = result_table(
+		result, "mappings",
+		"page walks by what is mapped there, by their cycles", columns);
 
 	if (error)
 		return error;
