@@ -184,7 +184,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 		return FAULT_CLASSES;
 	if (page.kind == LARGE_THP && !write && paging->zero_page)
 		return zero_large(paging, space, &page);
-	if (owner_take(paging, page.shift, &frame) < 0)
+	if (owner_take(paging, page.shift, page.start, &frame) < 0)
 		/* Fragmented memory: THPs give way to small pages. */
 		return page.kind == LARGE_THP ? FAULT_CLASSES
 					      : paging_no_memory(paging);
@@ -209,7 +209,7 @@ large_collapse(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, LARGE_SHIFT, &frame) < 0)
+	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
 	vma_prepare(paging, space, vma);
 	space->deposited++;
@@ -258,7 +258,7 @@ copy_whole(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, page->shift, &frame) < 0)
+	if (owner_take(paging, page->shift, page->start, &frame) < 0)
 		return paging_no_memory(paging);
 	page->state = PAGE_OWNED;
 	error = large_map(paging, space, page, frame, true);

@@ -111,10 +111,13 @@ entry_at(const struct node *node, unsigned i)
 	return node->physical + i * sizeof(node->entry[0]);
 }
 
-/* A table for entry i, of this level, of its parent (NULL: the root). */
+/*
+ * A table for entry i, of this level, of its parent (NULL: the root), where an
+ * address is translated.
+ */
 static struct node *
 node_open(struct radix *radix, const struct node *parent, unsigned i,
-	  unsigned level)
+	  unsigned level, uint64_t address)
 {
 	void *memory;
 	struct node *node;
@@ -122,7 +125,10 @@ node_open(struct radix *radix, const struct node *parent, unsigned i,
 	if (posix_memalign(&memory, 64, sizeof(*node)))
 		return NULL;
 	node = memset(memory, 0, sizeof(*node));
-	if (frames_take(radix->frames, 12, &node->physical)) {
+	if (frames_take_table(radix->frames, level - 1,
+			      address >> level_shift(level)
+						 << level_shift(level),
+			      &node->physical)) {
 		free(node);
 		return NULL;
 	}
@@ -173,7 +179,7 @@ radix_open(struct table **out, const void *config, struct frames *frames)
 	radix->table.ops = &radix_table;
 	radix->frames = frames;
 	radix->table.levels = (unsigned)c->levels;
-	radix->root = node_open(radix, NULL, 0, 0);
+	radix->root = node_open(radix, NULL, 0, radix->table.levels + 1, 0);
 	if (!radix->root) {
 		free(radix);
 		return fail(ENOMEM, "radix table: no memory for its root");
@@ -475,11 +481,12 @@ radix_walk(struct table *table, uint64_t address,
 
 /* Turn a leaf of this level into a table of 512 leaves.  0 or -ENOMEM. */
 static int
-split(struct radix *radix, struct node *parent, unsigned at, unsigned level)
+split(struct radix *radix, struct node *parent, unsigned at, unsigned level,
+      uint64_t address)
 {
 	uint64_t *entry = &parent->entry[at];
 	uint64_t step = UINT64_C(1) << level_shift(level - 1);
-	struct node *node = node_open(radix, parent, at, level);
+	struct node *node = node_open(radix, parent, at, level, address);
 
 	if (!node)
 		return -ENOMEM;
@@ -512,13 +519,15 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 
 		entry = &node->entry[i];
 		if (!*entry) {
-			struct node *next = node_open(radix, node, i, level);
+			struct node *next =
+				node_open(radix, node, i, level, address);
 
 			if (!next)
 				return no_memory(address);
 			*entry = (uint64_t)(uintptr_t)next;
 			node->used++;
-		} else if (*entry & LEAF && split(radix, node, i, level)) {
+		} else if (*entry & LEAF &&
+			   split(radix, node, i, level, address)) {
 			return no_memory(address);
 		}
 		node = child(*entry);
@@ -576,7 +585,8 @@ unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 		/* A page that is only partly unmapped is split; where memory
 		 * is full it goes as a whole. */
 		if (*entry & LEAF &&
-		    (whole || split(unmap->radix, node, (unsigned)i, level))) {
+		    (whole ||
+		     split(unmap->radix, node, (unsigned)i, level, start))) {
 			drop_leaf(unmap, node, (unsigned)i, level, start);
 			continue;
 		}
