@@ -249,7 +249,9 @@ split(struct paging *paging, struct address_space *space,
 	return 0;
 }
 
-/* Copy it whole: a what-if or hugetlb page, or the huge zero page. */
+/* Copy it whole: a what-if or hugetlb page, or the huge zero page, which is
+ * split where memory is too fragmented (mm/huge_memory.c,
+ * do_huge_pmd_wp_page). */
 static int
 copy_whole(struct paging *paging, struct address_space *space,
 	   struct large_page *page, const struct mapping *old)
@@ -258,8 +260,12 @@ copy_whole(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, page->shift, page->start, &frame) < 0)
-		return paging_no_memory(paging);
+	if (owner_take(paging, page->shift, page->start, &frame) < 0) {
+		if (!borrowed || page->kind != LARGE_THP)
+			return paging_no_memory(paging);
+		error = split(paging, space, page);
+		return error ? error : FAULT_CLASSES;
+	}
 	page->state = PAGE_OWNED;
 	error = large_map(paging, space, page, frame, true);
 	if (error)
