@@ -115,8 +115,10 @@ static int
 wrong(const struct layers *layers, const char *part, const char *field,
       const char *allowed)
 {
-	static const char *const siblings[] = { "entries", "size", "ways",
-						"line", "replacement" };
+	static const char *const siblings[] = { "entries",     "size",
+						"ways",	       "line",
+						"replacement", "start",
+						"order",       "buddyinfo" };
 	char option[128], where[512], sibling[128];
 
 	snprintf(option, sizeof(option), "%s.%s", part, field);
@@ -164,6 +166,17 @@ check_caches(const struct layers *layers, const struct hierarchy_config *config)
 }
 
 static int
+check_frames(const struct layers *layers, const struct frames_config *config)
+{
+	const char *field;
+	char text[256];
+
+	return frames_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, "memory", field, text)
+		       : 0;
+}
+
+static int
 check_table(const struct layers *layers, const struct machine_config *config)
 {
 	const char *kind = config->table_kind ? config->table_kind : "";
@@ -204,6 +217,8 @@ check(const struct layers *layers, const struct machine_config *config)
 	}
 	if (!error)
 		error = check_caches(layers, &config->hierarchy);
+	if (!error)
+		error = check_frames(layers, &config->frames);
 	return error ? error : check_table(layers, config);
 }
 

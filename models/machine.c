@@ -261,6 +261,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = hierarchy_finish(machine->hierarchy, result);
 	if (!error)
+		error = frames_finish(machine->frames, result);
+	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
 	if (!error)

@@ -110,7 +110,9 @@ bool paging_is_alive(const struct paging *paging);
 int paging_no_memory(const struct paging *paging);
 
 /* owner.c: an anonymous frame has one owner unless fork shared it. */
-int owner_take(struct paging *paging, unsigned shift, uint64_t *frame);
+/* address: virtual, or a place in a file. */
+int owner_take(struct paging *paging, unsigned shift, uint64_t address,
+	       uint64_t *frame);
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
