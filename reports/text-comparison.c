@@ -41,6 +41,8 @@ static const struct measure {
 	{ "  90 % at most", "walk.latency.p90", FORM_COUNT },
 	{ "  99 % at most", "walk.latency.p99", FORM_COUNT },
 	{ "  longest", "walk.latency.max", FORM_COUNT },
+	{ "remote walk references", "numa.walk.remote", FORM_COUNT },
+	{ "remote data references", "numa.data.remote", FORM_COUNT },
 	{ "minor faults", "fault.minor", FORM_COUNT },
 	{ "major faults", "fault.major", FORM_COUNT },
 	{ "page tables, most", "table.bytes.peak", FORM_BYTES },

@@ -32,6 +32,8 @@ void text_translation(struct text *text);
 void text_walks(struct text *text);
 /* The first walks, step by step; nothing where nobody asked. */
 void text_explain(struct text *text);
+/* References a walk, reach, cores, nodes, colours: what there is of them. */
+void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
 /* Functions, mappings, sites. */

@@ -84,6 +84,7 @@ sed "s|\"-9\", \"corpus of texts.tar\"|\"a\\\\nb\", \"it's\"|" "$dir/full.json" 
 	complain "a command of lines: $(head -n 2 "$dir/out")"
 
 "$PAGESCOPE" report --format csv "$dir/machines.json" | same report-machines.csv
+"$PAGESCOPE" report -m radix "$dir/machines.json" | same report-machine.txt
 "$PAGESCOPE" report --top 2 "$full" | sed -n '/^Functions/,/^$/p' | same report-top.txt
 "$PAGESCOPE" report --format csv "$dir/blind.json" | same report-values.csv
 "$PAGESCOPE" report --format csv --table functions "$full" | same report-functions.csv
