@@ -8,6 +8,14 @@
 #include "tests/core-world.h"
 #include "tests/forgo-vectors.h"
 
+static const struct hierarchy_config small_caches = {
+	.l1d = { 4 << 10, 4, 64, 4, CACHE_LRU },
+	.l1i = { 4 << 10, 8, 64, 4, CACHE_LRU },
+	.l2 = { 32 << 10, 8, 64, 14, CACHE_LRU },
+	.l3 = { 88 << 10, 11, 64, 50, CACHE_LRU },
+	.memory = { .latency = 250 },
+};
+
 static void
 fill_batch(struct world *world, uint64_t *random)
 {
@@ -29,6 +37,21 @@ fill_batch(struct world *world, uint64_t *random)
 		batch_access(batch,
 			     region << 40 | page << (region ? 17 : 12) | offset,
 			     world->site[site]);
+	}
+}
+
+/* Many pages beside each other, in no order. */
+static void
+fill_near(struct world *world, uint64_t *random)
+{
+	struct batch *batch = &world->batch;
+
+	batch_reset(batch);
+	for (unsigned i = 0; i < BATCH; i++) {
+		uint64_t x = next_random(random);
+
+		batch_access(batch, (x >> 8) % 400 << 12 | (x >> 20 & 0xff0),
+			     world->site[x >> 56 & 4]);
 	}
 }
 
@@ -138,6 +161,57 @@ core_equals_its_twin(void **state)
 	}
 }
 
+/* Entries of several pages, in either level and both. */
+static void
+grouped_arrays_equal_their_twin(void **state)
+{
+	static const struct {
+		int64_t sector[2], coalesce[2]; /* by level */
+	} kinds[] = {
+		{ { 1, 8 }, { 1, 1 } }, { { 1, 1 }, { 1, 8 } },
+		{ { 4, 1 }, { 1, 4 } }, { { 1, 2 }, { 8, 1 } },
+		{ { 1, 1 }, { 4, 8 } }, { { 16, 64 }, { 1, 1 } },
+	};
+
+	(void)state;
+	for (unsigned k = 0; k < 3 * ARRAY_SIZE(kinds); k++) {
+		struct core_config config = config_of(lru, k % 3);
+		uint64_t random = 815 + k;
+		static struct world real, slow;
+
+		for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+			bool second = i >= CORE_L1_ARRAYS;
+
+			config.tlb[i].sector = kinds[k / 3].sector[second];
+			config.tlb[i].coalesce = kinds[k / 3].coalesce[second];
+		}
+		config.data_cached = true; /* frames tell */
+		world_open_with(&real, &config, &small_caches, false);
+		world_open_with(&slow, &config, &small_caches, true);
+		real.turmoil = slow.turmoil = true;
+		for (unsigned round = 0; round < 60; round++) {
+			uint32_t space = (uint32_t)(round / 3 % SPACES);
+			uint64_t from = next_random(&random) % 40 << 12;
+			uint64_t length = 4096 << next_random(&random) % 12;
+
+			if (round & 1)
+				fill_near(&real, &random);
+			else
+				fill_batch(&real, &random);
+			core_switch(&real.core, space, real.table[space]);
+			assert_int_equal(core_feed(&real.core, &real.batch, 0,
+						   BATCH),
+					 0);
+			twin_feed(&slow, &real.batch, space);
+			world_invalidate(&real, space, from, length);
+			world_invalidate(&slow, space, from, length);
+		}
+		twin_agrees(&real, &slow);
+		world_close(&real);
+		world_close(&slow);
+	}
+}
+
 /* With hints, without, and cut into other batches: the same counts. */
 static void
 hot_loop_equals_the_plain_one(void **state)
@@ -192,14 +266,6 @@ hot_loop_equals_the_plain_one(void **state)
 		world_close(&data);
 	}
 }
-
-static const struct hierarchy_config small_caches = {
-	.l1d = { 4 << 10, 4, 64, 4, CACHE_LRU },
-	.l1i = { 4 << 10, 8, 64, 4, CACHE_LRU },
-	.l2 = { 32 << 10, 8, 64, 14, CACHE_LRU },
-	.l3 = { 88 << 10, 11, 64, 50, CACHE_LRU },
-	.memory = { .latency = 250 },
-};
 
 enum mix {
 	MIX_DATA, /* of 4K pages */
@@ -503,6 +569,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(core_equals_its_twin),
+		cmocka_unit_test(grouped_arrays_equal_their_twin),
 		cmocka_unit_test(hot_loop_equals_the_plain_one),
 		cmocka_unit_test(heavy_batches_equal_their_twin),
 		cmocka_unit_test(heavy_batches_equal_plain_ones),

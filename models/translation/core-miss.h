@@ -50,6 +50,8 @@ struct core_page {
 	uint32_t ref;
 	enum core_side side;
 	bool write;
+	/* of cores with grouped arrays: pages known to lie in a row with it */
+	uint64_t run_first, run_last;
 	/* out */
 	bool found;	   /* else the program was denied the access */
 	uint64_t physical; /* of address */

@@ -158,6 +158,19 @@ first_level_lone(const struct core *core)
 	return true;
 }
 
+/* Which parts are there that not all loops know? */
+static void
+find_oddities(struct core *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+		bool grouped = core->tlb[i].group != NULL;
+
+		core->grouped |= grouped;
+		core->plain |= grouped && i < CORE_L1_ARRAYS;
+	}
+	core->odd = core->grouped;
+}
+
 /* How references are cut: without a first-level cache, in 64 bytes. */
 static unsigned
 line_shift(const struct cache *cache)
@@ -203,6 +216,7 @@ core_init(struct core *core, const struct core_config *config,
 		core->tlb[i].sizes_changed = &core->sizes_changed;
 	build_levels(core);
 	core->steps.lone = first_level_lone(core);
+	find_oddities(core);
 	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
 	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
 	for (uint32_t i = 0; i <= TLB_ASID_MAX; i++)
@@ -393,7 +407,8 @@ core_set_heavy(struct core *core, bool heavy)
 void
 core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
-	core_set_heavy(core, !core->plain && core->table->ops->look &&
+	core_set_heavy(core, !core->plain && !core->odd &&
+				     core->table->ops->look &&
 				     core_walks(core) - walks_before >
 					     accesses / HEAVY);
 }

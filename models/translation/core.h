@@ -15,6 +15,9 @@
  * - An access that crosses pages looks up each of them, in ascending order.
  * - A write to a page that is cached as read-only is a miss at each level, and
  *   drops that entry.
+ * - Arrays whose entries are for several pages (tlb-group.h) get from a walk also
+ *   those pages that the line of page-table entries it ended in has beside this
+ *   one: with frames in a row, the same rights, and walked to before.
  * - Only the ASIDs in use are remembered; a space that needs a new one takes
  *   the one given out longest ago, whose entries are flushed (Linux's way).
  */
@@ -26,7 +29,7 @@
 #include "models/tables/table.h"
 #include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
-#include "models/translation/tlb.h"
+#include "models/translation/tlb-group.h"
 #include "models/translation/walk-queue.h"
 #include "models/translation/walker.h"
 
@@ -144,6 +147,8 @@ struct core {
 	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
+	bool odd;     /* it has parts that phases know nothing of */
+	bool grouped; /* of these: arrays as in tlb-group.h */
 	bool flat;    /* all references of walks cost the same, and of no other
 		    * kind are any: they are counted where they are made */
 	bool vectors; /* the host has what core-phases.c wants */
