@@ -74,7 +74,7 @@ world_fault(void *context, uint32_t space, uint64_t address,
 		world_invalidate(world, space, world->taken_away, 4096);
 	world_invalidate(world, space, start, UINT64_C(1) << shift);
 	/* some are not in a row with those beside them */
-	*mapping = (struct mapping){ .frame = row << 42 | start,
+	*mapping = (struct mapping){ .frame = row << 42 | (start << 17 >> 17),
 				     .shift = (uint8_t)shift,
 				     .writable = kind == SITE_STORE ||
 						 kind == SITE_MODIFY };

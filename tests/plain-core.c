@@ -58,6 +58,7 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 				  ? (unsigned)caches->levels.walks
 				  : PLACE_MEMORY;
 	plain->data_cached = config->data_cached;
+	plain->globals = config->asid.global;
 }
 
 void
@@ -106,6 +107,13 @@ refer(struct plain_core *plain, uint64_t physical, unsigned first, bool fetch,
 	}
 	*latency = plain->memory_latency;
 	return PLACE_MEMORY;
+}
+
+/* Whose the TLBs say that a page is: global ones are of no space. */
+static uint32_t
+owner_of(const struct plain_core *plain, uint32_t space, uint64_t address)
+{
+	return plain->globals && address >> 63 ? UINT32_MAX : space;
 }
 
 /* Pages of that size that one entry may have. */
@@ -347,12 +355,14 @@ void
 plain_core_invalidate(struct plain_core *plain, uint32_t space, uint64_t from,
 		      uint64_t last)
 {
+	uint32_t owner = owner_of(plain, space, from);
+
 	for (unsigned i = 0; i < 3; i++) {
-		forget(&plain->l1[0][i], space, from, last);
-		forget(&plain->l1[1][i], space, from, last);
+		forget(&plain->l1[0][i], owner, from, last);
+		forget(&plain->l1[1][i], owner, from, last);
 	}
-	forget(&plain->l2[0], space, from, last);
-	forget(&plain->l2[1], space, from, last);
+	forget(&plain->l2[0], owner, from, last);
+	forget(&plain->l2[1], owner, from, last);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		forget(&plain->pwc[i], space, from, last);
 }
@@ -452,9 +462,12 @@ miss(struct plain_core *plain, struct table *table,
 	 * pieces that came from there give way to the page */
 	for (unsigned i = 0; mapping.shift == 30 && i < 3; i++)
 		if (plain->l1[side][0].sizes & 4)
-			forget(&plain->l1[side][i], space, address >> 30 << 30,
+			forget(&plain->l1[side][i],
+			       owner_of(plain, space, address),
+			       address >> 30 << 30,
 			       address >> 30 << 30 | ((1 << 30) - 1));
 	read_line(plain, table, address, &mapping);
+	space = owner_of(plain, space, address);
 	enter(plain, plain->l2, 2, space, address, mapping.shift,
 	      !mapping.writable);
 	enter(plain, plain->l1[side], 3, space, address, mapping.shift,
@@ -468,18 +481,19 @@ translate(struct plain_core *plain, struct table *table,
 {
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
 	unsigned side = kind == SITE_FETCH, shift;
+	uint32_t owner = owner_of(plain, space, address);
 	bool readonly = false;
 
-	if (ask(plain, plain->l1[side], 3, space, address, write, &readonly))
+	if (ask(plain, plain->l1[side], 3, owner, address, write, &readonly))
 		return;
 	plain->l1_misses[side]++;
-	shift = ask(plain, plain->l2, 2, space, address, write, &readonly);
+	shift = ask(plain, plain->l2, 2, owner, address, write, &readonly);
 	if (!shift) {
 		miss(plain, table, kernel, space, address, kind);
 		return;
 	}
 	plain->l2_hits[side]++;
-	enter(plain, plain->l1[side], 3, space, address, shift, readonly);
+	enter(plain, plain->l1[side], 3, owner, address, shift, readonly);
 }
 
 void

@@ -42,15 +42,16 @@ static NOINLINE uint32_t
 find_grouped(const struct core *core, const struct core_probe *probe,
 	     const struct core_page *page)
 {
+	uint64_t asid = core_asid(core, page->address);
 	struct tlb *tlb = probe->tlb;
 	uint32_t slot;
 
 	if (probe->code)
 		return tlb_find(tlb,
 				tlb_key(page->address, probe->shift,
-					probe->code, core->asid),
+					probe->code, asid),
 				probe->shift);
-	slot = tlb_group_find(tlb, page->address, core->asid);
+	slot = tlb_group_find(tlb, page->address, asid);
 	if (slot != TLB_NO_SLOT && page->write &&
 	    tlb_group_readonly(tlb, slot, page->address)) {
 		tlb_group_drop(tlb, slot, page->address);
@@ -63,6 +64,8 @@ static ALWAYS_INLINE struct place
 level_find(const struct core *core, const struct core_level *level,
 	   const struct core_page *page)
 {
+	const uint64_t asid = core_asid(core, page->address);
+
 	for (unsigned i = 0; i < level->n_active; i++) {
 		const struct core_probe *probe = &level->active[i];
 		struct tlb *tlb = probe->tlb;
@@ -72,7 +75,7 @@ level_find(const struct core *core, const struct core_level *level,
 			       ? find_grouped(core, probe, page)
 			       : tlb_find(tlb,
 					  tlb_key(page->address, probe->shift,
-						  probe->code, core->asid),
+						  probe->code, asid),
 					  probe->shift);
 		if (slot == TLB_NO_SLOT)
 			continue;
@@ -91,8 +94,16 @@ drop_pieces(const struct core *core, const struct core_level *level,
 	    uint64_t address, unsigned shift)
 {
 	for (unsigned i = 0; i < level->n; i++)
-		tlb_invalidate(level->probe[i].tlb, core->asid,
+		tlb_invalidate(level->probe[i].tlb, core_asid(core, address),
 			       address >> shift << shift, UINT64_C(1) << shift);
+}
+
+/* An entry of a first level serves all spaces if it is global. */
+static void
+cover_global(struct tlb *tlb, uint32_t slot)
+{
+	if ((tlb->column.tag[slot] & TLB_ASID_MASK) == TLB_ASID_GLOBAL)
+		tlb->column.cover[slot] &= ~TLB_ASID_MASK;
 }
 
 static NOINLINE uint32_t
@@ -102,7 +113,7 @@ fill_grouped(const struct core *core, const struct core_page *page,
 	const struct tlb_group_page one = {
 		.address = page->address,
 		.frame = page->physical & PAGE_MASK,
-		.asid = core->asid,
+		.asid = core_asid(core, page->address),
 		.first = page->run_first,
 		.last = page->run_last,
 		.readonly = readonly,
@@ -112,7 +123,7 @@ fill_grouped(const struct core *core, const struct core_page *page,
 
 	if (!piece)
 		return tlb_group_fill(tlb, &one, now);
-	slot = tlb_fill(tlb, tlb_key(page->address, shift, piece, core->asid),
+	slot = tlb_fill(tlb, tlb_key(page->address, shift, piece, one.asid),
 			shift, now);
 	tlb_group_clear(tlb, slot);
 	tlb->column.tag[slot] |= readonly ? TLB_READONLY : 0;
@@ -142,9 +153,12 @@ level_fill(const struct core *core, const struct core_level *level,
 			fill_grouped(core, page, tlb, piece, readonly, now);
 		return place;
 	}
-	place.slot =
-		tlb_fill(tlb, tlb_key(page->address, shift, piece, core->asid),
-			 shift, now);
+	place.slot = tlb_fill(tlb,
+			      tlb_key(page->address, shift, piece,
+				      core_asid(core, page->address)),
+			      shift, now);
+	if (unlikely(core->globals) && tlb->column.cover)
+		cover_global(tlb, place.slot);
 	tlb->column.tag[place.slot] |= readonly ? TLB_READONLY : 0;
 	tlb->column.frame[place.slot] = page->physical >> shift << shift;
 	return place;

@@ -79,6 +79,14 @@ struct core_phases *core_phases_open(void);
 int core_feed_phases(struct core *core, const struct batch *batch,
 		     uint32_t from, uint32_t to);
 
+/* Of the entries that an address may be in. */
+static ALWAYS_INLINE uint64_t
+core_asid(const struct core *core, uint64_t address)
+{
+	return unlikely(core->globals) && address >> 63 ? TLB_ASID_GLOBAL
+							: core->asid;
+}
+
 static ALWAYS_INLINE enum core_side
 core_side_of(uint32_t ref)
 {

@@ -44,6 +44,7 @@ struct replacement_ops;
 #define TLB_SIZE_SHIFT	8
 #define TLB_ASID_MASK	UINT64_C(0xff)
 #define TLB_ASID_MAX	254 /* 255 marks a free slot: no key ever equals it */
+#define TLB_ASID_GLOBAL 254 /* asids are less */
 #define TLB_FREE	UINT64_MAX
 #define TLB_ENTRIES_MAX 65535
 
