@@ -28,6 +28,7 @@ struct machine {
 	struct paging *paging;
 	struct heatmap *heatmap;
 	struct looks *looks;
+	struct tables_config tables;
 	struct cores cores;
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
@@ -250,6 +251,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = hierarchy_finish(machine->hierarchy, result);
 	if (!error)
+		error = frames_finish(machine->frames, result);
+	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
 	if (!error)
@@ -285,13 +288,21 @@ static const struct model_methods machine_methods = {
 	.packed = true,
 };
 
-static const struct table_ops *
-find_table(const char *name)
+/* The cores, and what the kind of the tables wants in each. */
+static int
+open_cores(struct machine *machine, const struct machine_config *config,
+	   const struct core_config *core, const struct table_ops *ops,
+	   const struct table_with *with)
 {
-	for (size_t i = 0; table_registry[i]; i++)
-		if (!strcmp(table_registry[i]->name, name))
-			return table_registry[i];
-	return NULL;
+	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct cores *cores = &machine->cores;
+	int error = cores_init(cores, &config->cores, core, &kernel,
+			       machine->hierarchy);
+
+	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
+		error = ops->aside_open(&cores->core[i].walker.aside, with,
+					core->seed + i);
+	return error;
 }
 
 static int
@@ -300,9 +311,14 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	const struct table_ops *ops = table_find(config->table_kind);
+	struct table_with with = { .config = &machine->tables,
+				   .kinds = &machine->tables.own };
 	int error;
 
+	machine->tables = config->tables;
+	if (!config->tables.memory.cached)
+		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
 	core.seed = (uint64_t)config->seed;
 	error = frames_open(&machine->frames, &config->frames);
@@ -314,12 +330,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = looks_open(&machine->looks);
 	if (!error)
 		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames,
-				    find_table(config->table_kind),
-				    &config->radix, &listener);
-	return error ? error
-		     : cores_init(&machine->cores, &config->cores, &core,
-				  &kernel, machine->hierarchy);
+				    machine->stream, machine->frames, ops,
+				    &with, &listener);
+	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 
 static int

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "models/tables/radix.h"
+#include "models/tables/tables.h"
 #include "tests/plain-core.h"
 
 #define SPACES 5u

@@ -62,7 +62,8 @@ crowd_open(struct crowd *crowd, const struct cores_config *cores)
 	struct core_config config = config_of(lru, 0);
 	struct hierarchy_config caches = { .memory = { .latency = 100 } };
 	struct frames_config memory = { .size_bytes = 0 };
-	struct radix_config radix = { .levels = 4 };
+	static const struct tables_config tables = { .own.radix.levels = 4 };
+	struct table_with with = { .config = &tables, .kinds = &tables.own };
 	struct core_kernel kernel = { crowd, crowd_fault, crowd_missed };
 	struct site load = { .pc = 1, .size = 8, .kind = SITE_LOAD };
 	struct site store = { .pc = 2, .size = 8, .kind = SITE_STORE };
@@ -78,10 +79,9 @@ crowd_open(struct crowd *crowd, const struct cores_config *cores)
 	assert_int_equal(batch_init(&crowd->batch), 0);
 	assert_int_equal(frames_open(&crowd->frames, &memory), 0);
 	assert_int_equal(hierarchy_open(&crowd->hierarchy, &caches), 0);
+	with.frames = crowd->frames;
 	for (unsigned i = 0; i < SPACES; i++)
-		assert_int_equal(radix_table.open(&crowd->table[i], &radix,
-						  crowd->frames),
-				 0);
+		assert_int_equal(radix_table.open(&crowd->table[i], &with), 0);
 	config.asid.asids = 3;
 	assert_int_equal(cores_init(&crowd->cores, cores, &config, &kernel,
 				    crowd->hierarchy),

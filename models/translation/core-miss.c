@@ -261,8 +261,8 @@ core_settle(struct core *core)
 		site->walks += walked;
 		site->cycles += misses->cycles[i];
 		if (!core->flat &&
-		    unlikely(walker_count(&core->walker, misses->cycles[i],
-					  walked)))
+		    unlikely(walker_count(&core->walker, pending->references[i],
+					  misses->cycles[i], walked)))
 			core->error = -ENOMEM;
 	}
 	misses->space = core->space;
@@ -281,7 +281,7 @@ count_untranslated(struct core *core, const struct core_page *page)
 	struct core_misses *misses = &core->pending->misses;
 
 	core_settle(core);
-	core_add_miss(core, page, true, 0);
+	core_add_miss(core, page, true, 0, 0);
 	misses->cycles[0] = 0;
 	misses->space = core->space;
 	site->l1_misses++;
@@ -301,13 +301,14 @@ fault(struct core *core, const struct core_page *page,
 	unsigned i = pending->n_faulted;
 
 	pending->faulted_reference[i] = (uint16_t)pending->queue.n;
-	pending->faulted_references[i] = (uint8_t)n;
+	pending->faulted_references[i] = (uint16_t)n;
 	pending->n_faulted += !core->flat;
 	core_queue_walk(core, references, n);
 	walker_fault(&core->walker, n);
 	if (core->flat)
 		core->walker.faulted_cycles +=
-			walker_flat_cost(&core->walker, n) -
+			walker_flat_cost(&core->walker,
+					 walker_steps(references, n)) -
 			core->walker.overhead;
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
@@ -413,7 +414,7 @@ l2_hit(struct core *core, struct core_page *page, const struct place *at)
 
 	core->counts.l2_hits[page->side][at->code]++;
 	core->counts.l2_cycles += at->array->latency;
-	core_add_miss(core, page, false, 0);
+	core_add_miss(core, page, false, 0, 0);
 	page->found = true;
 	page->physical = physical_at(at, page->address);
 	tlb_touch(at->array, at->slot, core->l2_now);
@@ -433,7 +434,7 @@ lookup_l2(struct core *core, struct core_page *page)
 	struct mapping mapping;
 	unsigned n;
 
-	core_make_room(core, 1, 2 * TABLE_REFERENCES_MAX);
+	core_make_room(core, 1, 2 * core->table->most);
 	core->counts.l1_misses[page->side]++;
 	core->l2_now++;
 	if (at.array) {

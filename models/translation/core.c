@@ -255,12 +255,12 @@ flush_asid(struct core *core, uint64_t asid)
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_flush_asid(&core->tlb[i], asid);
 	pwc_flush_asid(&core->walker.pwc, asid);
+	aside_flush_asid(&core->walker.aside, asid);
 }
 
-void
-core_switch(struct core *core, uint32_t space, struct table *table)
+static void
+take_space(struct core *core, uint32_t space)
 {
-	core->table = table;
 	if (core->space == space)
 		return;
 	core->counts.switches += core->space != SPACE_NONE;
@@ -280,6 +280,15 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 	if (core->asid_space[core->asid] != SPACE_NONE)
 		flush_asid(core, core->asid);
 	core->asid_space[core->asid] = space;
+}
+
+void
+core_switch(struct core *core, uint32_t space, struct table *table)
+{
+	core->table = table;
+	take_space(core, space);
+	table->aside = &core->walker.aside;
+	table->asid = core->asid;
 }
 
 static void
@@ -309,6 +318,7 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 	}
 	invalidate_arrays(core, asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
+	aside_invalidate(&core->walker.aside, asid, address, length);
 	return true;
 }
 
