@@ -161,6 +161,38 @@ check_frames(const struct layers *layers, const struct frames_config *config)
 }
 
 static int
+check_palette(const struct layers *layers, const struct machine_config *config)
+{
+	const char *field;
+	char text[256];
+
+	return palette_config_wrong(&config->frames.palette,
+				    machine_colours(config), &field, text,
+				    sizeof(text))
+		       ? wrong(layers, "memory", field, text)
+		       : 0;
+}
+
+static int
+check_numa(const struct layers *layers, const struct numa_config *config)
+{
+	const char *field;
+	char text[512];
+
+	return numa_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, "numa", field, text)
+		       : 0;
+}
+
+uint64_t
+machine_colours(const struct machine_config *config)
+{
+	return cache_colours(config->frames.palette.cache
+				     ? &config->hierarchy.l3
+				     : &config->hierarchy.l2);
+}
+
+static int
 check_table(const struct layers *layers, const struct machine_config *config)
 {
 	const char *names[16];
@@ -202,6 +234,10 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_caches(layers, &config->hierarchy);
 	if (!error)
 		error = check_frames(layers, &config->frames);
+	if (!error)
+		error = check_palette(layers, config);
+	if (!error)
+		error = check_numa(layers, &config->numa);
 	return error ? error : check_table(layers, config);
 }
 

@@ -15,6 +15,7 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/memory/numa-copies.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -23,6 +24,7 @@ struct region_count {
 struct machine {
 	struct model model;
 	const struct stream *stream; /* borrowed */
+	struct numa *numa;	     /* NULL: one node */
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
@@ -152,6 +154,8 @@ feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
 	       batch->event[*event].position <= position) {
 		const struct event *next = &batch->event[(*event)++];
 
+		if (machine->numa && next->type == EVENT_SWITCH)
+			numa_switch(machine->numa, batch->thread, next->value);
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next,
@@ -175,6 +179,9 @@ machine_feed(struct model *model, const struct batch *batch)
 	if (!table)
 		return -ENOMEM;
 	core_switch(&machine->core, batch->space, table);
+	frames_run(machine->frames, batch->space);
+	if (machine->numa)
+		numa_run(machine->numa, batch->thread, machine->accesses);
 	error = core_pass_begin(&machine->core, &pass, machine->stream, batch);
 	if (!error)
 		error = feed_events(machine, batch, &event, 0);
@@ -191,6 +198,8 @@ machine_feed(struct model *model, const struct batch *batch)
 	if (!error)
 		error = feed_events(machine, batch, &event, batch->n);
 	machine->accesses += batch->n;
+	if (machine->numa)
+		frames_move_tables(machine->frames);
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
 
@@ -251,6 +260,12 @@ machine_finish(struct model *model, struct result *result)
 		error = hierarchy_finish(machine->hierarchy, result);
 	if (!error)
 		error = frames_finish(machine->frames, result);
+	if (machine->numa && machine->numa->copies)
+		numa_copies_written(machine->numa,
+				    paging_entries_written(machine->paging));
+	if (!error)
+		error = numa_finish(machine->numa, machine->core.data_cached,
+				    result);
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
@@ -276,6 +291,7 @@ machine_close(struct model *model)
 	looks_close(machine->looks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
+	numa_close(machine->numa);
 	free(machine->region);
 	free(machine);
 }
@@ -300,6 +316,7 @@ static int
 open_parts(struct machine *machine, const struct machine_config *config)
 {
 	struct hierarchy_config hierarchy = config->hierarchy;
+	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
 	struct core_kernel kernel = { machine, machine_fault, machine_missed };
@@ -307,7 +324,12 @@ open_parts(struct machine *machine, const struct machine_config *config)
 
 	hierarchy.seed = (uint64_t)config->seed;
 	core.seed = (uint64_t)config->seed;
-	error = frames_open(&machine->frames, &config->frames);
+	frames.colours = machine_colours(config);
+	error = numa_open(&machine->numa, &config->numa,
+			  (uint64_t)config->hierarchy.memory.latency);
+	hierarchy.numa = frames.numa = machine->numa;
+	if (!error)
+		error = frames_open(&machine->frames, &frames);
 	if (!error)
 		error = hierarchy_open(&machine->hierarchy, &hierarchy);
 	if (!error)

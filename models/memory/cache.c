@@ -125,6 +125,18 @@ cache_config_wrong(const struct cache_config *config, const char **field,
 	return 0;
 }
 
+uint64_t
+cache_colours(const struct cache_config *config)
+{
+	uint64_t line = (uint64_t)config->line_bytes;
+	uint64_t ways = config->ways ? (uint64_t)config->ways
+				     : config->size_bytes / line;
+
+	return config->size_bytes && config->size_bytes % (ways * 4096) == 0
+		       ? config->size_bytes / ways / 4096
+		       : 0;
+}
+
 /* Fills in the geometry; 0 or -EINVAL (said). */
 static int
 cache_shape(struct cache *cache, const struct cache_config *config,

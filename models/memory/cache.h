@@ -63,6 +63,10 @@ struct cache {
 int cache_config_wrong(const struct cache_config *config, const char **field,
 		       char *text, size_t bytes);
 
+/* Colours of pages of 4K: sets * line / 4K; 0: that is no whole number, or it is
+ * no cache. */
+uint64_t cache_colours(const struct cache_config *config);
+
 /* name ("cache.l2") is for messages.  0, -EINVAL or -ENOMEM (said).  With
  * size_bytes 0: 0 and cache_exists is false. */
 int cache_init(struct cache *cache, const struct cache_config *config,

@@ -9,6 +9,7 @@
 #include "models/memory/hierarchy.h"
 
 #include "analyzer/fail.h"
+#include "models/memory/numa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,7 @@ hierarchy_open(struct hierarchy **out, const struct hierarchy_config *config)
 	hierarchy->inclusive =
 		config->levels.inclusive && config->l3.size_bytes;
 	hierarchy->walks_at = walk_places[config->levels.walks];
+	hierarchy->numa = config->numa;
 	*out = hierarchy;
 	return 0;
 }
@@ -142,6 +144,9 @@ hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
 	}
 	hierarchy->accesses[PLACE_MEMORY][use]++;
 	*place = PLACE_MEMORY;
+	/* Of walks the walker knows more, and counts them. */
+	if (unlikely(hierarchy->numa) && use != USE_WALK)
+		return numa_reach_data(hierarchy->numa, physical);
 	return hierarchy->memory_latency;
 }
 
@@ -235,6 +240,17 @@ run_each(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 	}
 }
 
+/* References of data that went to memory, of more than one node. */
+static NOINLINE void
+reach_nodes(struct hierarchy *hierarchy, const struct hierarchy_queue *queue,
+	    const uint16_t *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (queue->use[list[i]] != USE_WALK)
+			numa_reach_data(hierarchy->numa,
+					queue->physical[list[i]]);
+}
+
 void
 hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 {
@@ -252,6 +268,8 @@ hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 	count_uses(queue, list, n, hierarchy->accesses[PLACE_MEMORY]);
 	for (unsigned i = 0; i < n; i++)
 		queue->place[list[i]] = PLACE_MEMORY;
+	if (unlikely(hierarchy->numa))
+		reach_nodes(hierarchy, queue, list, n);
 }
 
 static int

@@ -48,13 +48,17 @@ struct memory_config {
 };
 extern const struct option_row memory_rows[];
 
+struct numa;
+
 struct hierarchy_config {
 	struct cache_config l1d, l1i; /* cache_rows */
 	struct cache_config l2;	      /* cache_l2_rows */
 	struct cache_config l3;	      /* cache_l3_rows */
 	struct levels_config levels;  /* levels_rows */
 	struct memory_config memory;  /* memory_rows */
-	uint64_t seed;		      /* of random replacement; no row */
+	/* no rows */
+	uint64_t seed;	   /* of random replacement */
+	struct numa *numa; /* borrowed; NULL: one node of memory */
 };
 
 /* The eight fields that hierarchy_access needs, and the counts. */
@@ -63,6 +67,7 @@ struct hierarchy {
 	unsigned memory_latency;
 	bool inclusive;
 	enum hierarchy_place walks_at; /* the first that they look into */
+	struct numa *numa; /* borrowed; NULL: all memory costs the same */
 	/* references that came to a level, and those it did not have */
 	uint64_t accesses[PLACES][USES];
 	uint64_t misses[PLACES][USES];
@@ -124,17 +129,20 @@ struct hierarchy_queue {
  */
 void hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue);
 
-/* All references of walks go to memory? */
+/* All references of walks go to memory, and cost the same? */
 static inline bool
 hierarchy_walks_uncached(const struct hierarchy *hierarchy)
 {
+	if (hierarchy->numa)
+		return false;
 	return hierarchy->walks_at == PLACE_MEMORY ||
 	       !((cache_exists(&hierarchy->l1d) &&
 		  hierarchy->walks_at == PLACE_L1) ||
 		 cache_exists(&hierarchy->l2) || cache_exists(&hierarchy->l3));
 }
 
-/* What a reference costs that a walk finds there. */
+/* What a reference costs that a walk finds there; of memory: see numa.h where
+ * there is more than one node. */
 static inline unsigned
 hierarchy_walk_latency(const struct hierarchy *hierarchy,
 		       enum hierarchy_place place)

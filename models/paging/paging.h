@@ -138,6 +138,9 @@ uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
 
+/* Entries of pages that were written to tables so far. */
+uint64_t paging_entries_written(const struct paging *paging);
+
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without
  * populated pages and forbidden accesses), fault.major (absent: warm files),

@@ -8,6 +8,9 @@
 
 #include <assert.h>
 
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
+
 static void
 activate(struct core_level *level)
 {
@@ -133,6 +136,10 @@ add_costs(struct core *core)
 		return;
 	pending->cost[0] = 0;
 	if (pending->queue.n) {
+		struct numa *numa = core->hierarchy->numa;
+
+		if (unlikely(numa) && numa->redirects)
+			numa_redirect(numa, &pending->queue);
 		hierarchy_run(core->hierarchy, &pending->queue);
 		walker_charge(&core->walker, &pending->queue, pending->cost);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/memory/numa.h"
 
 const struct option_row walker_rows[] = {
 	{ .name = "overhead",
@@ -65,6 +66,28 @@ walker_grow(struct walker *walker, uint64_t cycles)
 	return 0;
 }
 
+/* walker_charge where memory has more than one node. */
+static NOINLINE void
+charge_nodes(struct walker *walker, const struct hierarchy_queue *queue,
+	     uint32_t *cost)
+{
+	struct hierarchy *hierarchy = walker->hierarchy;
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < queue->n; i++) {
+		unsigned level = queue->mark[i], place = queue->place[i];
+
+		walker->found[level][place]++;
+		cost[i] = sum;
+		if (place != PLACE_MEMORY)
+			sum += hierarchy_walk_latency(hierarchy, place);
+		else if (queue->use[i] == USE_WALK)
+			sum += numa_reach_walk(hierarchy->numa,
+					       queue->physical[i], level);
+	}
+	cost[queue->n] = sum;
+}
+
 void
 walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	      uint32_t *cost)
@@ -73,6 +96,10 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	uint32_t found[2][WALKER_NONE + 1][PLACES] = { { { 0 } } };
 	uint32_t latency[PLACES], sum = 0;
 
+	if (unlikely(walker->hierarchy->numa)) {
+		charge_nodes(walker, queue, cost);
+		return;
+	}
 	for (unsigned place = 0; place < PLACES; place++)
 		latency[place] =
 			hierarchy_walk_latency(walker->hierarchy, place);
@@ -94,9 +121,11 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 static uint64_t
 found_cycles(const struct walker *walker, unsigned level)
 {
-	uint64_t sum = 0;
+	const struct numa *numa = walker->hierarchy->numa;
+	unsigned places = numa ? PLACE_MEMORY : PLACES;
+	uint64_t sum = numa ? numa->level[level].cycles : 0;
 
-	for (unsigned place = 0; place < PLACES; place++)
+	for (unsigned place = 0; place < places; place++)
 		sum += walker->found[level][place] *
 		       hierarchy_walk_latency(walker->hierarchy, place);
 	return sum;
