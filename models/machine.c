@@ -16,6 +16,7 @@
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
 #include "models/memory/numa-copies.h"
+#include "models/memory/numa-hints.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -28,6 +29,8 @@ struct machine {
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
+	struct numa_hints *hints; /* NULL: pages stay */
+	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
 	struct looks *looks;
 	struct core core;
@@ -104,6 +107,88 @@ machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
 	machine->region[region].cycles += cycles;
 }
 
+/* Walks that are hinting faults; what is to be moved waits for the end of the
+ * batch. */
+static NOINLINE void
+look_for_hints(struct machine *machine, const struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++) {
+		struct paging_page page;
+
+		if (misses->walked[i] &&
+		    numa_hints_pending(machine->hints, misses->space,
+				       misses->address[i] & ~UINT64_C(4095)) &&
+		    paging_page(machine->paging, misses->space,
+				misses->address[i], &page) &&
+		    numa_hints_walk(machine->hints, misses->space, page.start,
+				    numa_node_of(machine->numa, page.frame),
+				    machine->thread))
+			machine->no_memory = true;
+	}
+}
+
+struct marks {
+	struct machine *machine;
+	uint32_t space;
+};
+
+static void
+machine_mark(void *context, uint64_t start, uint64_t bytes)
+{
+	const struct marks *marks = context;
+
+	if (numa_hints_mark(marks->machine->hints, marks->space, start, bytes))
+		marks->machine->no_memory = true;
+}
+
+/* Scan, if it is time to. */
+static int
+scan_for_hints(struct machine *machine, const struct batch *batch)
+{
+	struct marks marks = { machine, batch->space };
+	struct paging_scan scan = { .context = &marks, .mark = machine_mark };
+	uint64_t *cursor;
+	int error;
+
+	scan.bytes =
+		numa_hints_due(machine->hints, batch->space, batch->time_ns,
+			       paging_resident_bytes(machine->paging), &cursor);
+	if (!scan.bytes)
+		return 0;
+	error = paging_scan(machine->paging, batch->space, &scan, cursor);
+	numa_hints_scanned(machine->hints, batch->space);
+	return error;
+}
+
+static int
+move_pages(struct machine *machine)
+{
+	struct numa_move move;
+
+	while (numa_hints_move(machine->hints, &move)) {
+		int moved = paging_move(machine->paging, move.space,
+					move.address, move.node);
+
+		if (moved < 0)
+			return moved;
+		numa_hints_moved(machine->hints, moved);
+	}
+	return 0;
+}
+
+static int
+run_nodes(struct machine *machine, const struct batch *batch)
+{
+	if (!machine->numa)
+		return 0;
+	machine->thread = batch->thread;
+	numa_run(machine->numa, batch->thread, machine->accesses);
+	frames_move_tables(machine->frames);
+	if (!machine->hints)
+		return 0;
+	return move_pages(machine) ? -ENOMEM : scan_for_hints(machine, batch);
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
@@ -112,6 +197,8 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
+	if (unlikely(machine->hints))
+		look_for_hints(machine, misses);
 	for (unsigned i = 0; i < misses->n_first; i++)
 		paging_touch(machine->paging, space,
 			     misses->address[misses->first[i]]);
@@ -180,9 +267,10 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	core_switch(&machine->core, batch->space, table);
 	frames_run(machine->frames, batch->space);
-	if (machine->numa)
-		numa_run(machine->numa, batch->thread, machine->accesses);
-	error = core_pass_begin(&machine->core, &pass, machine->stream, batch);
+	error = run_nodes(machine, batch);
+	if (!error)
+		error = core_pass_begin(&machine->core, &pass, machine->stream,
+					batch);
 	if (!error)
 		error = feed_events(machine, batch, &event, 0);
 	while (!error && from < batch->n) {
@@ -198,8 +286,6 @@ machine_feed(struct model *model, const struct batch *batch)
 	if (!error)
 		error = feed_events(machine, batch, &event, batch->n);
 	machine->accesses += batch->n;
-	if (machine->numa)
-		frames_move_tables(machine->frames);
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
 
@@ -266,6 +352,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = numa_finish(machine->numa, machine->core.data_cached,
 				    result);
+	if (!error && machine->hints)
+		error = numa_hints_finish(machine->hints, result);
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
@@ -291,6 +379,7 @@ machine_close(struct model *model)
 	looks_close(machine->looks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
+	numa_hints_close(machine->hints);
 	numa_close(machine->numa);
 	free(machine->region);
 	free(machine);
@@ -328,6 +417,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (!error && machine->numa &&
+	    machine->numa->config.data == NUMA_MIGRATE)
+		error = numa_hints_open(&machine->hints, machine->numa);
 	if (!error)
 		error = frames_open(&machine->frames, &frames);
 	if (!error)

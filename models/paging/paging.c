@@ -290,6 +290,12 @@ paging_minor(const struct paging *paging, bool populated)
 }
 
 uint64_t
+paging_resident_bytes(const struct paging *paging)
+{
+	return paging->resident_bytes;
+}
+
+uint64_t
 paging_entries_written(const struct paging *paging)
 {
 	return paging->entries_written;
