@@ -115,6 +115,17 @@ wrong(const struct layers *layers, const char *part, const char *field,
 		    where, option, allowed);
 }
 
+/* The same where the whole name of the option is known. */
+static int
+wrong_option(const struct layers *layers, const char *option, const char *text)
+{
+	char where[512];
+
+	find_origin(layers, option, where, sizeof(where));
+	return fail(strncmp(where, "--set ", 6) ? EINVAL : EUSAGE, "%s%s: %s",
+		    where, option, text);
+}
+
 static int
 check_tlb(const struct layers *layers, const struct tlb_config *config,
 	  const char *part)
@@ -146,7 +157,9 @@ check_caches(const struct layers *layers, const struct hierarchy_config *config)
 		if (cache_config_wrong(all[i].cache, &field, text,
 				       sizeof(text)))
 			return wrong(layers, all[i].part, field, text);
-	return 0;
+	return hierarchy_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong_option(layers, field, text)
+		       : 0;
 }
 
 static int

@@ -15,6 +15,7 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/memory/attributes.h"
 #include "models/memory/numa-copies.h"
 #include "models/memory/numa-hints.h"
 
@@ -24,8 +25,9 @@ struct region_count {
 
 struct machine {
 	struct model model;
-	const struct stream *stream; /* borrowed */
-	struct numa *numa;	     /* NULL: one node */
+	const struct stream *stream;   /* borrowed */
+	struct numa *numa;	       /* NULL: one node */
+	struct attributes *attributes; /* NULL: all memory is cached */
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
@@ -91,6 +93,17 @@ region_at(struct machine *machine, uint32_t space, uint64_t address)
 		paging_region_span(machine->paging, space, address,
 				   &machine->span_start, &machine->span_end);
 	return machine->span_region;
+}
+
+/* Of the memory at an address of the running space. */
+static int
+machine_memory_type(void *context, uint64_t address)
+{
+	struct machine *machine = context;
+	uint32_t region = region_at(machine, machine->core.space, address);
+
+	return (int)attributes_of(machine->attributes, address, region,
+				  paging_region_name(machine->paging, region));
 }
 
 /* Add walks to what is mapped there. */
@@ -336,6 +349,12 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+static bool
+is_table(const void *context, uint64_t physical)
+{
+	return frames_is_table(context, physical);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
@@ -343,7 +362,12 @@ machine_finish(struct model *model, struct result *result)
 	int error = core_finish(&machine->core, machine->stream, result);
 
 	if (!error)
-		error = hierarchy_finish(machine->hierarchy, result);
+		error = hierarchy_finish(machine->hierarchy,
+					 frames_colours(machine->frames),
+					 result);
+	if (!error)
+		error = hierarchy_finish_tables(machine->hierarchy, is_table,
+						machine->frames, result);
 	if (!error)
 		error = frames_finish(machine->frames, result);
 	if (machine->numa && machine->numa->copies)
@@ -381,6 +405,7 @@ machine_close(struct model *model)
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
 	numa_close(machine->numa);
+	attributes_close(machine->attributes);
 	free(machine->region);
 	free(machine);
 }
@@ -413,10 +438,19 @@ open_parts(struct machine *machine, const struct machine_config *config)
 
 	hierarchy.seed = (uint64_t)config->seed;
 	core.seed = (uint64_t)config->seed;
+	hierarchy.colours = machine_colours(config);
+	hierarchy.mapped_l3 = config->frames.palette.cache;
 	frames.colours = machine_colours(config);
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (!error)
+		error = attributes_open(&machine->attributes,
+					config->hierarchy.memory.attributes);
+	if (machine->attributes)
+		hierarchy.types =
+			(struct hierarchy_types){ machine,
+						  machine_memory_type };
 	if (!error && machine->numa &&
 	    machine->numa->config.data == NUMA_MIGRATE)
 		error = numa_hints_open(&machine->hints, machine->numa);

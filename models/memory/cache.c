@@ -644,6 +644,25 @@ cache_holds(const struct cache *cache, uint64_t line)
 		      cache->ways, line) < cache->ways;
 }
 
+void
+cache_each(const struct cache *cache,
+	   void (*visit)(void *context, uint64_t line), void *context)
+{
+	for (uint64_t set = 0; set < cache->sets; set++)
+		for (unsigned way = 0; way < cache->ways; way++) {
+			uint64_t line =
+				cache->tag
+					? line_of(cache, set,
+						  cache->tag
+							  [set * CACHE_NARROW_WAYS +
+							   way])
+					: cache->line[set * cache->ways + way];
+
+			if (line != CACHE_NO_LINE)
+				visit(context, line);
+		}
+}
+
 static bool
 narrow_drop(struct cache *cache, struct place place)
 {

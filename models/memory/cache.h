@@ -117,6 +117,9 @@ unsigned cache_run(struct cache *cache, const uint64_t *physical,
 		   uint16_t *list, unsigned n);
 /* Is it there?  Changes nothing. */
 bool cache_holds(const struct cache *cache, uint64_t line);
+/* Call visit for each line that is there, in no order that means anything. */
+void cache_each(const struct cache *cache,
+		void (*visit)(void *context, uint64_t line), void *context);
 /* Forget a line; true if it was there. */
 bool cache_drop(struct cache *cache, uint64_t line);
 

@@ -30,6 +30,8 @@ struct bank {
 	uint64_t first[POOL_ORDERS]; /* free blocks when the run began */
 	uint64_t low[POOL_ORDERS];   /* ... when most was in use */
 	uint64_t low_pages;	     /* in use then */
+	uint64_t *table; /* owned: a bit for each page that is a table's */
+	uint64_t table_words;
 };
 
 struct frames {
@@ -319,6 +321,7 @@ frames_close(struct frames *frames)
 		return;
 	for (unsigned i = 0; frames->bank && i < frames->nodes; i++) {
 		palette_close(frames->bank[i].palette);
+		free(frames->bank[i].table);
 		if (frames->bank[i].pool)
 			frames->bank[i].pool->ops->close(frames->bank[i].pool);
 	}
@@ -340,6 +343,31 @@ struct want {
 	uint64_t page; /* virtual page number, or PALETTE_NO_PAGE */
 };
 
+/* Without memory it is not told. */
+static void
+note_table(struct bank *bank, uint64_t page, bool table)
+{
+	uint64_t word = page / 64, bit = UINT64_C(1) << page % 64;
+
+	if (word >= bank->table_words) {
+		uint64_t words = 2 * word + 64, *grown;
+
+		if (!table)
+			return;
+		grown = reallocarray(bank->table, words, sizeof(*grown));
+		if (!grown)
+			return;
+		memset(grown + bank->table_words, 0,
+		       (words - bank->table_words) * sizeof(*grown));
+		bank->table = grown;
+		bank->table_words = words;
+	}
+	if (table)
+		bank->table[word] |= bit;
+	else
+		bank->table[word] &= ~bit;
+}
+
 static void
 count_taken(struct frames *frames, struct bank *bank, uint64_t page,
 	    uint64_t pages, bool table)
@@ -348,6 +376,8 @@ count_taken(struct frames *frames, struct bank *bank, uint64_t page,
 
 	frames->used_pages += pages;
 	bank->used_pages += pages;
+	for (uint64_t i = 0; i < pages; i++)
+		note_table(bank, page + i, table);
 	if (frames->peak_pages < frames->used_pages)
 		frames->peak_pages = frames->used_pages;
 	if (frames->colour && pages == 1)
@@ -597,6 +627,18 @@ uint64_t
 frames_peak(const struct frames *frames)
 {
 	return frames->peak_pages << 12;
+}
+
+bool
+frames_is_table(const struct frames *frames, uint64_t address)
+{
+	const struct bank *bank =
+		&frames->bank[frames->numa ? numa_node_of(frames->numa, address)
+					   : 0];
+	uint64_t page = (address - bank->base) >> 12;
+
+	return page / 64 < bank->table_words &&
+	       bank->table[page / 64] >> page % 64 & 1;
 }
 
 const uint64_t *

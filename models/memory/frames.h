@@ -97,6 +97,9 @@ int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
 /* Where tables move to who walks them: do what numa_copies_wish wants. */
 void frames_move_tables(struct frames *frames);
 
+/* Is the page at this address one of a table, or was it, and is not data? */
+bool frames_is_table(const struct frames *frames, uint64_t address);
+
 /* Pages of 4K given out so far of each colour: [colours]; NULL: none are
  * counted. */
 const uint64_t *frames_colours(const struct frames *frames);

@@ -321,6 +321,25 @@ lookup_page(struct core *core, struct core_page *page)
 	return 0;
 }
 
+void
+core_reference_detailed(struct core *core, uint64_t physical, uint64_t address,
+			uint64_t bytes, uint32_t ref)
+{
+	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
+
+	bytes += !bytes;
+	while (bytes) {
+		uint64_t here = step - (physical & (step - 1));
+
+		here = here < bytes ? here : bytes;
+		hierarchy_access_detailed(core->hierarchy, physical, address,
+					  (unsigned)here, core_use_of(ref));
+		physical += here;
+		address += here;
+		bytes -= here;
+	}
+}
+
 /* The data of a page that was looked up. */
 static ALWAYS_INLINE void
 refer(struct core *core, const struct core_page *page, uint64_t bytes)
@@ -330,7 +349,12 @@ refer(struct core *core, const struct core_page *page, uint64_t bytes)
 		core_settle(core);
 	if (!core->data_cached || !page->found)
 		return;
-	core_reference(core, page->physical, bytes, page->ref, core->heavy);
+	if (unlikely(core->hierarchy->details))
+		core_reference_detailed(core, page->physical, page->address,
+					bytes, page->ref);
+	else
+		core_reference(core, page->physical, bytes, page->ref,
+			       core->heavy);
 }
 
 /*
