@@ -158,14 +158,20 @@ attributes_close(struct attributes *attributes)
 	free(attributes);
 }
 
+/* "[heap]" is a name, not one of four letters. */
+static bool
+fits(const char *pattern, const char *name)
+{
+	return !strcmp(pattern, name) || fnmatch(pattern, name, 0) == 0;
+}
+
 static size_t
 entry_of_name(const struct attributes *attributes, const char *name)
 {
 	size_t i = 0;
 
-	while (i < attributes->n &&
-	       (!name || !attributes->entry[i].name ||
-		fnmatch(attributes->entry[i].name, name, 0) != 0))
+	while (i < attributes->n && (!name || !attributes->entry[i].name ||
+				     !fits(attributes->entry[i].name, name)))
 		i++;
 	return i;
 }

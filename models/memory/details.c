@@ -117,20 +117,20 @@ count_colour(struct details *details, uint64_t physical,
 	count->conflicts += kind == CLASSIFY_CONFLICT;
 }
 
-/* One level is asked; true: there.  top: it is the first. */
+/* One level is asked; true: there.  top: it is the first.  What left it goes
+ * into *evicted. */
 static bool
-look(struct details *details, struct detailed *at, unsigned place, bool top,
-     const struct details_reference *reference)
+look(struct details *details, struct detailed *at, bool top,
+     const struct details_reference *reference, uint64_t *evicted)
 {
 	uint64_t key = key_of(at, reference->physical, reference->virtual);
-	uint64_t evicted = CACHE_NO_LINE;
 	enum classify_kind kind = CLASSIFY_HIT;
 	bool hit;
 
 	if (at->exclusive && !top)
 		hit = cache_drop(at->cache, key);
 	else
-		hit = cache_use(at->cache, key, &evicted);
+		hit = cache_use(at->cache, key, evicted);
 	if (at->pages > 1) {
 		details->mismatched += page_of(at, reference->virtual) !=
 				       page_of(at, reference->physical);
@@ -144,12 +144,21 @@ look(struct details *details, struct detailed *at, unsigned place, bool top,
 				    hit);
 	if (details->map && at == &details->cache[details->mapped])
 		count_colour(details, reference->physical, kind, hit);
-	if (evicted != CACHE_NO_LINE) {
-		if (place == PLACE_L3 && details->hierarchy->inclusive)
-			hierarchy_drop_above(details->hierarchy, evicted);
-		pass_down(details, place, physical_of(at, evicted));
-	}
 	return hit;
+}
+
+/* What left the levels that were asked, once all were. */
+static void
+place_victims(struct details *details, struct detailed *const *level,
+	      const uint64_t *evicted)
+{
+	for (unsigned i = PLACE_L1; i <= PLACE_L3; i++) {
+		if (evicted[i] == CACHE_NO_LINE)
+			continue;
+		if (i == PLACE_L3 && details->hierarchy->inclusive)
+			hierarchy_drop_above(details->hierarchy, evicted[i]);
+		pass_down(details, i, physical_of(level[i], evicted[i]));
+	}
 }
 
 static unsigned
@@ -206,8 +215,9 @@ details_access(struct details *details,
 		&details->cache[DETAILED_L2],
 		&details->cache[DETAILED_L3],
 	};
+	uint64_t evicted[] = { CACHE_NO_LINE, CACHE_NO_LINE, CACHE_NO_LINE };
 	unsigned first = use == USE_WALK ? hierarchy->walks_at : PLACE_L1;
-	unsigned cycles;
+	unsigned cycles, found = PLACE_MEMORY;
 	bool top = true;
 
 	if (details->types.context && use != USE_WALK &&
@@ -219,14 +229,18 @@ details_access(struct details *details,
 		if (!cache_exists(at->cache))
 			continue;
 		hierarchy->accesses[i][use]++;
-		if (look(details, at, i, top, reference)) {
-			*place = (enum hierarchy_place)i;
-			return at->cache->latency;
+		if (look(details, at, top, reference, &evicted[i])) {
+			found = i;
+			break;
 		}
 		hierarchy->misses[i][use]++;
 		top = false;
 	}
-	return go_out(details, reference, place);
+	place_victims(details, level, evicted);
+	if (found == PLACE_MEMORY)
+		return go_out(details, reference, place);
+	*place = (enum hierarchy_place)found;
+	return level[found]->cache->latency;
 }
 
 void
