@@ -61,7 +61,8 @@ table_node(struct world *world, unsigned level)
 {
 	uint64_t address;
 
-	assert_int_equal(frames_take_table(world->frames, level, 0, &address),
+	assert_int_equal(frames_take_table(world->frames, 12, level, 0,
+					   &address),
 			 0);
 	return numa_node_of(world->numa, address);
 }
@@ -218,7 +219,7 @@ test_replicas(void **state)
 
 	(void)state;
 	used = frames_used(world.frames);
-	assert_int_equal(frames_take_table(world.frames, 1, 0, &page), 0);
+	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
 	assert_int_equal(frames_used(world.frames) - used, 4 * 4096);
 	queue.n = 2;
 	for (unsigned node = 0; node < 4; node++) {
@@ -248,7 +249,7 @@ test_tables_move(void **state)
 	uint64_t page, used;
 
 	(void)state;
-	assert_int_equal(frames_take_table(world.frames, 1, 0, &page), 0);
+	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
 	used = frames_used(world.frames);
 	queue.n = 1;
 	queue.use[0] = USE_WALK;

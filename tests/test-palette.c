@@ -137,7 +137,7 @@ test_partitions(void **state)
 			error = random_below(&random, 8)
 					? frames_take_data(frames, 12, 0,
 							   &address)
-					: frames_take_table(frames, 1, 0,
+					: frames_take_table(frames, 12, 1, 0,
 							    &address);
 			if (error)
 				break;

@@ -463,100 +463,11 @@ frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
 	return take_data(frames, shift, virtual >> 12, address);
 }
 
-static const struct want table_want = { 12, POOL_UNMOVABLE, PALETTE_NO_PAGE };
-
-/* The copies of a table page, or the one that may move. */
-static int
-take_copies(struct frames *frames, uint64_t page)
-{
-	struct numa *numa = frames->numa;
-	unsigned first = numa_node_of(numa, page), n = 0;
-	uint64_t address[TOPOLOGY_NODES];
-
-	if (numa->config.tables == TABLES_MIGRATE) {
-		address[0] = page;
-	} else {
-		for (; n < numa->nodes; n++) {
-			address[n] = page;
-			if (n != first &&
-			    bank_take(frames, &frames->bank[n], &table_want,
-				      &address[n]) < 0)
-				goto give;
-		}
-	}
-	if (!numa_copies_add(numa, page, address))
-		return 0;
-give:
-	while (n--)
-		if (address[n] != page)
-			frames_give(frames, 12, address[n]);
-	return -ENOMEM;
-}
-
-int
-frames_take_table(struct frames *frames, unsigned level, uint64_t virtual,
-		  uint64_t *address)
-{
-	struct numa *numa = frames->numa;
-	unsigned node = numa ? numa_place_table(numa, level) : 0;
-	int error = take(frames, node, &table_want, address);
-
-	(void)virtual;
-	if (!error && numa && numa->redirects) {
-		error = take_copies(frames, *address);
-		if (error)
-			frames_give(frames, 12, *address);
-	}
-	return error;
-}
-
-int
-frames_take_on(struct frames *frames, unsigned shift, unsigned node,
-	       uint64_t *address)
-{
-	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
-
-	return bank_take(frames, &frames->bank[node], &want, address);
-}
-
-bool
-frames_recorded(const struct frames *frames)
-{
-	return frames->recorded;
-}
-
-bool
-frames_is(uint64_t address, uint64_t physical)
-{
-	return address - FRAMES_BASE == physical;
-}
-
 static struct bank *
 bank_of(struct frames *frames, uint64_t address)
 {
 	return &frames->bank[frames->numa ? numa_node_of(frames->numa, address)
 					  : 0];
-}
-
-int
-frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
-	       uint64_t *address)
-{
-	uint64_t pages = UINT64_C(1) << (shift - 12);
-	struct bank *bank;
-	uint64_t page;
-	int error;
-
-	*address = FRAMES_BASE + physical;
-	if (frames->numa &&
-	    numa_node_of(frames->numa, *address) >= frames->nodes)
-		return -ENOSPC;
-	bank = bank_of(frames, *address);
-	page = (*address - bank->base) >> 12;
-	error = bank->pool->ops->take_at(bank->pool, page, pages);
-	if (!error)
-		count_taken(frames, bank, page, pages, false);
-	return error;
 }
 
 /* Before anything is given back: is this what the node looks like when most is
@@ -587,18 +498,138 @@ give(struct frames *frames, unsigned shift, uint64_t address)
 	frames->used_pages -= pages;
 }
 
+static struct want
+table_want(unsigned shift)
+{
+	return (struct want){ shift, POOL_UNMOVABLE, PALETTE_NO_PAGE };
+}
+
+/* Runs like that at address on all nodes, and its pages become copies. */
+static int
+take_copies(struct frames *frames, unsigned shift, uint64_t address)
+{
+	struct numa *numa = frames->numa;
+	const struct want want = table_want(shift);
+	unsigned first = numa_node_of(numa, address), n = 0;
+	bool moves = numa->config.tables == TABLES_MIGRATE;
+	uint64_t runs[TOPOLOGY_NODES];
+
+	for (; n < (moves ? 1 : numa->nodes); n++) {
+		runs[n] = address;
+		if (!moves && n != first &&
+		    bank_take(frames, &frames->bank[n], &want, &runs[n]) < 0)
+			break;
+	}
+	if (moves || n == numa->nodes) {
+		uint64_t pages = UINT64_C(1) << (shift - 12), page = 0;
+
+		for (; page < pages; page++) {
+			uint64_t all[TOPOLOGY_NODES];
+
+			for (unsigned i = 0; i < n; i++)
+				all[i] = runs[i] + (page << 12);
+			if (numa_copies_add(numa, address + (page << 12), all) <
+			    0)
+				break;
+		}
+		if (page == pages)
+			return 0;
+		while (page--)
+			(void)numa_copies_remove(numa, address + (page << 12),
+						 (uint64_t[TOPOLOGY_NODES]){
+							 0 });
+	}
+	while (n--)
+		if (runs[n] != address)
+			give(frames, shift, runs[n]);
+	return -ENOMEM;
+}
+
+int
+frames_take_table(struct frames *frames, unsigned shift, unsigned level,
+		  uint64_t virtual, uint64_t *address)
+{
+	const struct want want = table_want(shift);
+	struct numa *numa = frames->numa;
+	unsigned node = numa ? numa_place_table(numa, level) : 0;
+	int error = take(frames, node, &want, address);
+
+	(void)virtual;
+	if (!error && numa && numa->redirects) {
+		error = take_copies(frames, shift, *address);
+		if (error)
+			give(frames, shift, *address);
+	}
+	return error;
+}
+
+int
+frames_take_on(struct frames *frames, unsigned shift, unsigned node,
+	       uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
+
+	return bank_take(frames, &frames->bank[node], &want, address);
+}
+
+bool
+frames_recorded(const struct frames *frames)
+{
+	return frames->recorded;
+}
+
+bool
+frames_is(uint64_t address, uint64_t physical)
+{
+	return address - FRAMES_BASE == physical;
+}
+
+int
+frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
+	       uint64_t *address)
+{
+	uint64_t pages = UINT64_C(1) << (shift - 12);
+	struct bank *bank;
+	uint64_t page;
+	int error;
+
+	*address = FRAMES_BASE + physical;
+	if (frames->numa &&
+	    numa_node_of(frames->numa, *address) >= frames->nodes)
+		return -ENOSPC;
+	bank = bank_of(frames, *address);
+	page = (*address - bank->base) >> 12;
+	error = bank->pool->ops->take_at(bank->pool, page, pages);
+	if (!error)
+		count_taken(frames, bank, page, pages, false);
+	return error;
+}
+
+/* Pages of a table that have copies, or are elsewhere. */
+static void
+give_copies(struct frames *frames, unsigned shift, uint64_t address)
+{
+	uint64_t end = address + (UINT64_C(1) << shift);
+
+	for (uint64_t page = address; page < end; page += 4096) {
+		uint64_t copy[TOPOLOGY_NODES];
+		unsigned n = numa_copies_remove(frames->numa, page, copy);
+
+		if (!n)
+			give(frames, 12, page);
+		while (n--)
+			give(frames, 12, copy[n]);
+	}
+}
+
 void
 frames_give(struct frames *frames, unsigned shift, uint64_t address)
 {
-	uint64_t copy[TOPOLOGY_NODES];
-	unsigned n = frames->numa && frames->numa->redirects && shift == 12
-			     ? numa_copies_remove(frames->numa, address, copy)
-			     : 0;
-
-	if (!n)
+	if (frames->numa && frames->numa->redirects && shift < 30 &&
+	    frames_is_table(frames, address))
+		give_copies(frames, shift, address);
+	else
 		give(frames, shift, address);
-	while (n--)
-		give(frames, shift, copy[n]);
 }
 
 void
@@ -609,7 +640,9 @@ frames_move_tables(struct frames *frames)
 	while (numa_copies_wish(frames->numa, &wish)) {
 		uint64_t address;
 
-		if (bank_take(frames, &frames->bank[wish.node], &table_want,
+		const struct want want = table_want(12);
+
+		if (bank_take(frames, &frames->bank[wish.node], &want,
 			      &address) < 0)
 			continue;
 		numa_copies_moved(frames->numa, wish.page, address);

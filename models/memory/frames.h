@@ -72,10 +72,10 @@ int frames_take(struct frames *frames, unsigned shift, uint64_t *address);
 /* ... for data at this virtual address (of a file: at this place in it). */
 int frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
 		     uint64_t *address);
-/* ... a page for entries of this level (1 the last; 0: of no level) of a table,
+/* ... for entries of this level (1 the last; 0: of no level) of a table,
  * the first of which translates this virtual address. */
-int frames_take_table(struct frames *frames, unsigned level, uint64_t virtual,
-		      uint64_t *address);
+int frames_take_table(struct frames *frames, unsigned shift, unsigned level,
+		      uint64_t virtual, uint64_t *address);
 /* The same for the run that is this physical memory.  -EBUSY: some of it is
  * taken; -ENOSPC: there is no such memory; -ENOMEM. */
 int frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,

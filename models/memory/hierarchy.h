@@ -58,6 +58,7 @@ struct levels_config {
 	bool classify;	/* tell conflict from capacity misses */
 	bool virtual;	/* L1 is indexed by virtual addresses */
 	int synonyms;	/* 0: dropped, 1: kept */
+#define HIERARCHY_WALKS_NONE 2
 };
 extern const struct option_row levels_rows[];
 
@@ -136,11 +137,12 @@ int hierarchy_config_wrong(const struct hierarchy_config *config,
 int hierarchy_open(struct hierarchy **out,
 		   const struct hierarchy_config *config);
 void hierarchy_close(struct hierarchy *hierarchy);
-/* Of core number i; borrowed. */
+/* Of core number i; borrowed.  Where it was opened for fewer, they have the
+ * first together. */
 static inline struct hierarchy *
 hierarchy_of_core(const struct hierarchy *hierarchy, unsigned i)
 {
-	return hierarchy->core[i];
+	return hierarchy->core[i < hierarchy->cores ? i : 0];
 }
 
 /* A line left the L3: what is of it in the upper caches of its cores goes too. */

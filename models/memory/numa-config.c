@@ -23,7 +23,8 @@ static const char *const tables[] = {
 	"migrate",
 	NULL,
 };
-static const char *const threads[] = { "node", "spread", "recorded", NULL };
+static const char *const threads[] = { "node", "spread", "recorded", "core",
+				       NULL };
 
 const struct option_row numa_rows[] = {
 	{ .name = "nodes",
@@ -78,7 +79,8 @@ const struct option_row numa_rows[] = {
 	  .fallback = "node",
 	  .choices = threads,
 	  .help = "Where threads run: all on numa.node, one node after the "
-		  "other, or on the node of the recorded core" },
+		  "other, on the node of the recorded core, or of the machine's "
+		  "core (machine.cores), which nodes have in equal parts" },
 	{ .name = "node",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct numa_config, node),

@@ -200,6 +200,21 @@ numa_run(struct numa *numa, uint32_t thread, uint64_t accesses)
 	numa->node = (unsigned)((home + moved) % numa->nodes);
 }
 
+void
+numa_run_core(struct numa *numa, uint32_t core, uint32_t cores,
+	      uint64_t accesses)
+{
+	const struct topology *topology = numa->topology;
+	uint64_t moved =
+		numa->config.move ? accesses / (uint64_t)numa->config.move : 0;
+	uint64_t home = core < topology->cores
+				? topology->node_of_core[core]
+				: (uint64_t)core * numa->nodes / cores;
+
+	if (numa->config.threads == THREADS_CORE)
+		numa->node = (unsigned)((home + moved) % numa->nodes);
+}
+
 /* Of the n pages that the weights add up to, whose is this one? */
 static unsigned
 weighted_node(const struct numa *numa, uint64_t n)

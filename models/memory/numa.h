@@ -15,7 +15,7 @@
 #include "analyzer/result.h"
 #include "models/memory/topology.h"
 
-#define NUMA_LEVELS	    8 /* walker marks: 0 .. 5, 7 */
+#define NUMA_LEVELS	    32 /* marks of references (walker.h) */
 #define NUMA_LOCAL_DISTANCE 10
 #define NUMA_NONE	    UINT32_MAX
 
@@ -42,6 +42,7 @@ enum numa_threads {
 	THREADS_NODE,	  /* all on numa.node */
 	THREADS_SPREAD,	  /* thread n on node n mod nodes */
 	THREADS_RECORDED, /* on that of the core recorded (EVENT_SWITCH) */
+	THREADS_CORE,	  /* on that of the machine's core (machine.cores) */
 };
 
 struct numa_config {
@@ -101,6 +102,10 @@ void numa_close(struct numa *numa);
 
 /* The accesses to come, after so many, are of this thread. */
 void numa_run(struct numa *numa, uint32_t thread, uint64_t accesses);
+/* They are made by this core of the machine's so many; of interest where
+ * numa.threads=core. */
+void numa_run_core(struct numa *numa, uint32_t core, uint32_t cores,
+		   uint64_t accesses);
 /* A thread runs on this core of the recording host from now on. */
 void numa_switch(struct numa *numa, uint32_t thread, uint64_t core);
 

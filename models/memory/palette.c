@@ -10,6 +10,7 @@
 #include "models/memory/palette.h"
 
 #include "analyzer/fail.h"
+#include "models/memory/pool.h"
 #include "models/memory/random.h"
 
 #include <stdio.h>
@@ -209,7 +210,7 @@ choose(struct palette *palette, uint64_t page_number)
 }
 
 int
-palette_take(struct palette *palette, enum pool_type type, uint32_t space,
+palette_take(struct palette *palette, int type, uint32_t space,
 	     uint64_t page_number, uint64_t *page)
 {
 	bool partition = palette->config.colour == PALETTE_PARTITION;
@@ -226,7 +227,7 @@ palette_take(struct palette *palette, enum pool_type type, uint32_t space,
 		colour = choose(palette, page_number);
 	}
 	stack = &palette->stack[colour];
-	while (!stack->n && !refill(palette, type))
+	while (!stack->n && !refill(palette, (enum pool_type)type))
 		;
 	if (!stack->n) {
 		stack = stack_near(palette, colour, first, n);

@@ -12,7 +12,8 @@
 #define MODELS_MEMORY_PALETTE_H
 
 #include "analyzer/option.h"
-#include "models/memory/pool.h"
+
+struct pool;
 
 enum palette_colour {
 	PALETTE_NONE,	   /* as the free pages come */
@@ -43,8 +44,9 @@ int palette_open(struct palette **out, const struct palette_config *config,
 		 uint64_t seed);
 void palette_close(struct palette *palette);
 
-/* A page of 4K for this virtual page (tables: none of their own) of a space. */
-int palette_take(struct palette *palette, enum pool_type type, uint32_t space,
+/* A page of 4K for this virtual page (tables: none of their own) of a space;
+ * type: enum pool_type. */
+int palette_take(struct palette *palette, int type, uint32_t space,
 		 uint64_t page_number, uint64_t *page);
 /* A page of 4K, from here or from a larger run of the pool, is free. */
 int palette_give(struct palette *palette, uint64_t page);

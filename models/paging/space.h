@@ -60,7 +60,8 @@ struct paging {
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
-	const void *table_config;
+	struct table_with table_with; /* but for the space */
+	void *table_shared;	      /* the tables' own */
 	struct paging_listener listener;
 
 	struct address_space **space; /* owned, by number; NULL: not yet */
@@ -92,7 +93,7 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
-	struct timeline *fault_line, *foot_line; /* owned */
+	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 };
 
 /* paging.c */
