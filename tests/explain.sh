@@ -112,6 +112,7 @@ same data --cpu skylake-sp --set cache.data=yes
 same large --cpu skylake-sp --set pages.policy=thp
 same uncached --set cache.walks=none
 same hashed --set table.kind=hashed
+same nodes --set numa.nodes=2 --set numa.tables=interleave
 same wait --set walker.cycles-per-access=2
 
 "$PAGESCOPE" replay mix.pst -m textbook -m zen4 --explain-walks 1 -o two.json
