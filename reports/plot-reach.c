@@ -154,7 +154,7 @@ reach_draw(const struct result *result, FILE *script)
 		"set logscale y 2\n"
 		"set yrange [%.17g:%.17g]\n"
 		"set xrange [-0.6:%.1f]\n" PLOT_YLABEL(
-			"memory covered") "set xlabel 'TLB array'.gap\n",
+			"memory covered, at most") "set xlabel 'TLB array'.gap\n",
 		least / 4, 4 * most, (double)arrays.n - 0.4);
 	byte_tics(script, least / 4, 4 * most);
 	fputs("plot ", script);
