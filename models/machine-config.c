@@ -152,13 +152,14 @@ check_table(const struct layers *layers, const struct machine_config *config)
 {
 	const char *kind = config->table_kind ? config->table_kind : "";
 	const struct table_ops *ops = table_find(kind);
+	struct tables_config tables = config->tables;
 	const char *field = "kind";
 	char text[256];
 
+	tables.memory_bytes = config->frames.size_bytes;
 	if (ops) {
-		if (!ops->wrong ||
-		    !ops->wrong(&config->tables, &config->tables.own, &field,
-				text, sizeof(text)))
+		if (!ops->wrong || !ops->wrong(&tables, &tables.own, &field,
+					       text, sizeof(text)))
 			return 0;
 		return wrong(layers, "table", field, text);
 	}

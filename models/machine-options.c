@@ -150,6 +150,8 @@ static const struct option_group machine_groups[] = {
 	{ "table", radix_rows, IN_TABLES(own.radix), "the radix page table" },
 	{ "table.hashed", hashed_rows, IN_TABLES(own.hashed),
 	  "hashed page tables" },
+	{ "table.inverted", inverted_rows, IN_TABLES(own.inverted),
+	  "the inverted page table" },
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),

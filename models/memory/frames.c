@@ -349,6 +349,21 @@ frames_recorded(const struct frames *frames)
 	return frames->recorded;
 }
 
+uint64_t
+frames_number(uint64_t address)
+{
+	return (address - FRAMES_BASE) >> 12;
+}
+
+uint64_t
+frames_total(const struct frames *frames)
+{
+	return frames->blocks_max == BLOCKS_UNBOUNDED
+		       ? 0
+		       : (uint64_t)(frames->blocks_max - 1) * BLOCK_PAGES +
+				 frames->pages_last;
+}
+
 bool
 frames_is(uint64_t address, uint64_t physical)
 {

@@ -30,6 +30,7 @@ struct leaves_ops {
 		      uint64_t entry);
 	/* One that is. */
 	void (*remove)(struct leaves *leaves, uint64_t address, unsigned code);
+	bool by_frame; /* where an entry lies depends on its frame */
 };
 
 /* The first member of each such kind. */

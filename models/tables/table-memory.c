@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "models/tables/tables.h"
 
@@ -178,6 +179,23 @@ table_memory_give(struct table_memory *memory, unsigned shift,
 		give_part(memory, physical);
 	else
 		give_frame(memory, shift, physical);
+}
+
+void *
+table_array(size_t n, size_t bytes)
+{
+	const size_t large = (size_t)1 << RUN_SHIFT;
+	size_t all = n * bytes;
+	void *array;
+
+	if (all / bytes != n)
+		return NULL;
+	if (all < 2 * large)
+		return calloc(n, bytes);
+	if (posix_memalign(&array, large, all))
+		return NULL;
+	(void)madvise(array, all, MADV_HUGEPAGE);
+	return memset(array, 0, all);
 }
 
 int

@@ -5,6 +5,7 @@
 #define MODELS_TABLES_TABLES_H
 
 #include "models/tables/hashed.h"
+#include "models/tables/inverted.h"
 #include "models/tables/radix.h"
 #include "models/tables/table.h"
 
@@ -12,14 +13,17 @@
 struct kinds_config {
 	struct radix_config radix;
 	struct hashed_config hashed;
+	struct inverted_config inverted;
 };
 
 struct tables_config {
 	struct kinds_config own; /* of the machine, or of its guest */
 	struct table_memory_config memory;
+	uint64_t memory_bytes; /* memory.size; no option of its own */
 };
 
 extern const struct table_ops hashed_table;
+extern const struct table_ops inverted_table;
 
 /* The kind of this name, or NULL. */
 const struct table_ops *table_find(const char *name);
