@@ -152,6 +152,8 @@ static const struct option_group machine_groups[] = {
 	  "hashed page tables" },
 	{ "table.inverted", inverted_rows, IN_TABLES(own.inverted),
 	  "the inverted page table" },
+	{ "table.cuckoo", cuckoo_rows, IN_TABLES(own.cuckoo),
+	  "elastic cuckoo page tables" },
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),

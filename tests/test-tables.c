@@ -76,6 +76,8 @@ struct kind {
 
 #define HASHED(...) .ops = &hashed_table, .config.own.hashed = { __VA_ARGS__ }
 
+#define CUCKOO(...) .ops = &cuckoo_table, .config.own.cuckoo = { __VA_ARGS__ }
+
 static const struct kind kinds[] = {
 	{ .name = "radix", .ops = &radix_table, .config.own.radix.levels = 4 },
 	{ .name = "radix in 2M frames",
@@ -94,6 +96,10 @@ static const struct kind kinds[] = {
 	{ .name = "inverted",
 	  .ops = &inverted_table,
 	  .config.own.inverted = { .anchors = 0.25 } },
+	/* ways, pages, entries, load, evictions, moves, CWCs, beside */
+	{ .name = "cuckoo", CUCKOO(3, 8, 128, 0.6, 32, 4, 16, 2, true) },
+	{ .name = "cuckoo, full", CUCKOO(4, 1, 2, 0.95, 100, 1, 0, 0, false) },
+	{ .name = "cuckoo, 2 ways", CUCKOO(2, 4, 2, 0.4, 5, 9, 4, 0, true) },
 };
 
 /* What a page is. */
@@ -259,6 +265,7 @@ walks_ahead_are_walks(void **state)
 
 		open_table(&f, kinds[k].ops, &kinds[k].config);
 		walks.room = f.table->most + 50;
+		f.table->aside = NULL; /* what it knows, each walk changes */
 		for (unsigned i = 0; i < N; i++) {
 			unsigned shift = i % 25 == 3   ? 21
 					 : i % 50 == 7 ? 30

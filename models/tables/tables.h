@@ -4,6 +4,7 @@
 #ifndef MODELS_TABLES_TABLES_H
 #define MODELS_TABLES_TABLES_H
 
+#include "models/tables/cuckoo.h"
 #include "models/tables/hashed.h"
 #include "models/tables/inverted.h"
 #include "models/tables/radix.h"
@@ -14,6 +15,7 @@ struct kinds_config {
 	struct radix_config radix;
 	struct hashed_config hashed;
 	struct inverted_config inverted;
+	struct cuckoo_config cuckoo;
 };
 
 struct tables_config {
@@ -23,6 +25,7 @@ struct tables_config {
 };
 
 extern const struct table_ops hashed_table;
+extern const struct table_ops cuckoo_table;
 extern const struct table_ops inverted_table;
 
 /* The kind of this name, or NULL. */

@@ -35,7 +35,7 @@ count_levels(const struct wide *wide, unsigned n)
 	struct walker *walker = &wide->core->walker;
 	const uint8_t *level = wide->phases->level;
 
-	if (!wide->core->table->levels && !walker->beside) {
+	if (!wide->core->table->levels && !walker->aside.beside) {
 		walker_count_flat(walker, 0, n);
 		return;
 	}
@@ -153,7 +153,7 @@ core_phases_walk_wide(struct core_phases *phases, struct core *core)
 	struct wide wide = {
 		.phases = phases,
 		.core = core,
-		.beside = core->walker.beside,
+		.beside = core->walker.aside.beside,
 		.walks = {
 			.address = phases->address,
 			.looks = { phases->page, phases->at },
