@@ -50,14 +50,17 @@ enum {
 	CWC_1G,
 };
 
+/* Tags lie apart from pages: the host's caches hold all tags, and what is found
+ * is one line more. */
 struct array {
-	uint64_t *slot; /* owned: stride words each */
+	uint64_t *key;	/* owned; 0: free */
+	uint64_t *word; /* owned: `pages` words each */
 	unsigned shift; /* log2 of its slots */
 	struct table_extent memory;
 };
 
 struct way {
-	struct array now, next; /* next.slot: NULL: it is not in resizing */
+	struct array now, next; /* next.key: NULL: it is not in resizing */
 	uint64_t moved;		/* slots of `now` that went to `next` */
 };
 
@@ -72,7 +75,7 @@ struct cuckoo {
 	struct leaves leaves;
 	struct part part[LEAF_SIZES];
 	struct table_extent cwt[2];
-	unsigned ways, pages, stride, entry_bytes, first_shift;
+	unsigned ways, pages, pages_shift, entry_bytes, first_shift;
 	unsigned evictions, moves;
 	double load;
 	bool beside;
@@ -177,8 +180,7 @@ key_of(const struct part *part, uint64_t address)
 static unsigned
 word_of(const struct cuckoo *cuckoo, uint64_t address, unsigned code)
 {
-	return 1 + ((unsigned)(address >> LEAF_SHIFT(code)) &
-		    (cuckoo->pages - 1));
+	return (unsigned)(address >> LEAF_SHIFT(code)) & (cuckoo->pages - 1);
 }
 
 /* What is well mixed, mixed anew for each way. */
@@ -206,15 +208,27 @@ place_in(const struct way *way, uint64_t hash, uint64_t *slot)
 	return &way->next;
 }
 
-static ALWAYS_INLINE uint64_t *
-entry_in(const struct cuckoo *cuckoo, const struct part *part, uint64_t hash,
-	 unsigned way)
+/* A slot: its tag, and the words of its pages. */
+struct spot {
+	uint64_t *key, *word; /* NULL: there is none */
+};
+
+static ALWAYS_INLINE struct spot
+spot_at(const struct cuckoo *cuckoo, const struct array *array, uint64_t slot)
+{
+	return (struct spot){ array->key + slot,
+			      array->word + (slot << cuckoo->pages_shift) };
+}
+
+static ALWAYS_INLINE struct spot
+spot_in(const struct cuckoo *cuckoo, const struct part *part, uint64_t hash,
+	unsigned way)
 {
 	uint64_t slot;
 	const struct array *array = place_in(&part->way[way],
 					     way_hash(hash, way), &slot);
 
-	return array->slot + slot * cuckoo->stride;
+	return spot_at(cuckoo, array, slot);
 }
 
 static ALWAYS_INLINE uint64_t
@@ -228,28 +242,29 @@ physical_in(const struct cuckoo *cuckoo, const struct part *part, uint64_t hash,
 	return table_extent_at(&array->memory, slot * cuckoo->entry_bytes);
 }
 
-/* The entry of a key and its way, or NULL. */
-static uint64_t *
+/* The entry of a key and its way, if there is one. */
+static struct spot
 find_entry(const struct cuckoo *cuckoo, const struct part *part, uint64_t key,
 	   unsigned *way)
 {
 	uint64_t hash = leaves_hash(key);
 
 	for (*way = 0; *way < cuckoo->ways; ++*way) {
-		uint64_t *entry = entry_in(cuckoo, part, hash, *way);
+		struct spot spot = spot_in(cuckoo, part, hash, *way);
 
-		if (entry[0] == key)
-			return entry;
+		if (*spot.key == key)
+			return spot;
 	}
-	return NULL;
+	return (struct spot){ NULL, NULL };
 }
 
 static void
 array_close(struct cuckoo *cuckoo, struct array *array)
 {
 	table_extent_give(&array->memory, &cuckoo->leaves.table.memory);
-	free(array->slot);
-	*array = (struct array){ .slot = NULL };
+	free(array->key);
+	free(array->word);
+	*array = (struct array){ .key = NULL };
 }
 
 /* 0 or -ENOMEM (said). */
@@ -259,15 +274,17 @@ array_open(struct cuckoo *cuckoo, struct array *array, unsigned shift)
 	uint64_t slots = UINT64_C(1) << shift;
 
 	array->shift = shift;
-	array->slot = shift > SLOTS_MAX
-			      ? NULL
-			      : table_array(slots, cuckoo->stride * 8);
-	if (array->slot &&
+	if (shift <= SLOTS_MAX) {
+		array->key = table_array(slots, 8);
+		array->word = table_array(slots, cuckoo->pages * 8);
+	}
+	if (array->key && array->word &&
 	    !table_extent_take(&array->memory, &cuckoo->leaves.table.memory,
 			       slots * cuckoo->entry_bytes))
 		return 0;
-	free(array->slot);
-	array->slot = NULL;
+	free(array->key);
+	free(array->word);
+	*array = (struct array){ .key = NULL };
 	return fail(ENOMEM, "cuckoo table: no memory for %lu slots",
 		    (unsigned long)slots);
 }
@@ -300,22 +317,23 @@ move_slots(struct cuckoo *cuckoo, struct way *way, unsigned w, uint64_t n)
 	uint64_t end = UINT64_C(1) << way->now.shift;
 
 	for (; n && way->moved < end; n--, way->moved++) {
-		uint64_t *entry = way->now.slot + way->moved * cuckoo->stride;
-		uint64_t to;
+		struct spot from = spot_at(cuckoo, &way->now, way->moved), to;
+		uint64_t hash;
 
-		if (!entry[0])
+		if (!*from.key)
 			continue;
-		to = way_hash(leaves_hash(entry[0]), w) &
-		     ((UINT64_C(1) << way->next.shift) - 1);
-		memcpy(way->next.slot + to * cuckoo->stride, entry,
-		       cuckoo->stride * 8);
+		hash = way_hash(leaves_hash(*from.key), w);
+		to = spot_at(cuckoo, &way->next,
+			     hash & ((UINT64_C(1) << way->next.shift) - 1));
+		*to.key = *from.key;
+		memcpy(to.word, from.word, cuckoo->pages * 8);
 		cuckoo->leaves.table.counts.moves++;
 	}
 	if (way->moved < end)
 		return;
 	array_close(cuckoo, &way->now);
 	way->now = way->next;
-	way->next = (struct array){ .slot = NULL };
+	way->next = (struct array){ .key = NULL };
 	way->moved = 0;
 }
 
@@ -327,7 +345,7 @@ begin_resizing(struct cuckoo *cuckoo, struct part *part)
 	unsigned least = 0;
 
 	for (unsigned i = 0; i < cuckoo->ways; i++) {
-		if (part->way[i].next.slot)
+		if (part->way[i].next.key)
 			return i;
 		if (part->way[i].now.shift < part->way[least].now.shift)
 			least = i;
@@ -340,38 +358,46 @@ begin_resizing(struct cuckoo *cuckoo, struct part *part)
 	return least;
 }
 
-/* Put a whole entry in, evicting others; what is left over at last, in entry.
- * True: nothing. */
+/* A whole entry. */
+struct entry {
+	uint64_t key, word[PAGES_MAX];
+};
+
+/* Put one in, evicting others; what is left over at last, in entry.  True:
+ * nothing. */
 static bool
-put(struct cuckoo *cuckoo, struct part *part, uint64_t *entry)
+put(struct cuckoo *cuckoo, struct part *part, struct entry *entry)
 {
 	unsigned last = WAYS_MAX;
 
 	for (unsigned i = 0; i <= cuckoo->evictions; i++) {
-		uint64_t hash = leaves_hash(entry[0]);
-		uint64_t other[1 + PAGES_MAX], *at;
+		uint64_t hash = leaves_hash(entry->key);
+		struct entry other;
+		struct spot at;
 		unsigned way = (unsigned)random_below(
 			&cuckoo->random,
 			last < WAYS_MAX ? cuckoo->ways - 1 : cuckoo->ways);
 
 		/* not back to where it was */
 		way += way >= last;
-		at = entry_in(cuckoo, part, hash, way);
-		memcpy(other, at, cuckoo->stride * 8);
-		memcpy(at, entry, cuckoo->stride * 8);
+		at = spot_in(cuckoo, part, hash, way);
+		other.key = *at.key;
+		memcpy(other.word, at.word, cuckoo->pages * 8);
+		*at.key = entry->key;
+		memcpy(at.word, entry->word, cuckoo->pages * 8);
 		cuckoo->hint[hash >> (64 - HINT_BITS)] = (uint8_t)way;
-		if (!other[0])
+		if (!other.key)
 			return true;
 		cuckoo->evicted++;
 		cuckoo->leaves.table.counts.moves++;
-		memcpy(entry, other, cuckoo->stride * 8);
+		*entry = other;
 		last = way;
 	}
 	return false;
 }
 
 static int
-put_for_sure(struct cuckoo *cuckoo, struct part *part, uint64_t *entry)
+put_for_sure(struct cuckoo *cuckoo, struct part *part, struct entry *entry)
 {
 	while (!put(cuckoo, part, entry)) {
 		unsigned way = begin_resizing(cuckoo, part);
@@ -391,11 +417,11 @@ cuckoo_find(struct leaves *leaves, uint64_t address, unsigned code)
 	const struct cuckoo *cuckoo = (struct cuckoo *)leaves;
 	const struct part *part = &cuckoo->part[code];
 	unsigned way;
-	uint64_t *entry =
-		find_entry(cuckoo, part, key_of(part, address), &way);
+	uint64_t *word =
+		find_entry(cuckoo, part, key_of(part, address), &way).word;
 
-	entry = entry ? entry + word_of(cuckoo, address, code) : NULL;
-	return entry && *entry ? entry : NULL;
+	word = word ? word + word_of(cuckoo, address, code) : NULL;
+	return word && *word ? word : NULL;
 }
 
 static int
@@ -405,7 +431,8 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	struct cuckoo *cuckoo = (struct cuckoo *)leaves;
 	struct part *part = &cuckoo->part[code];
 	uint64_t key = key_of(part, address);
-	uint64_t fresh[1 + PAGES_MAX] = { key }, *entry;
+	struct entry fresh = { .key = key };
+	struct spot spot;
 	unsigned way = 0;
 	int error = 0;
 
@@ -413,9 +440,9 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 		error = part_open(cuckoo, part);
 	if (error)
 		return error;
-	entry = find_entry(cuckoo, part, key, &way);
-	if (entry) {
-		entry[word_of(cuckoo, address, code)] = word;
+	spot = find_entry(cuckoo, part, key, &way);
+	if (spot.word) {
+		spot.word[word_of(cuckoo, address, code)] = word;
 		return 0;
 	}
 	if ((double)part->n + 1 > cuckoo->load * (double)part->slots)
@@ -423,10 +450,10 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	if (way == WAYS_MAX)
 		return -ENOMEM;
 	for (unsigned i = 0; i < cuckoo->ways; i++)
-		if (part->way[i].next.slot)
+		if (part->way[i].next.key)
 			move_slots(cuckoo, &part->way[i], i, cuckoo->moves);
-	fresh[word_of(cuckoo, address, code)] = word;
-	return put_for_sure(cuckoo, part, fresh);
+	fresh.word[word_of(cuckoo, address, code)] = word;
+	return put_for_sure(cuckoo, part, &fresh);
 }
 
 static void
@@ -434,16 +461,17 @@ cuckoo_remove(struct leaves *leaves, uint64_t address, unsigned code)
 {
 	struct cuckoo *cuckoo = (struct cuckoo *)leaves;
 	struct part *part = &cuckoo->part[code];
-	uint64_t any = 0, *entry;
+	struct spot spot;
+	uint64_t any = 0;
 	unsigned way;
 
-	entry = find_entry(cuckoo, part, key_of(part, address), &way);
-	entry[word_of(cuckoo, address, code)] = 0;
-	for (unsigned i = 1; i <= cuckoo->pages; i++)
-		any |= entry[i];
+	spot = find_entry(cuckoo, part, key_of(part, address), &way);
+	spot.word[word_of(cuckoo, address, code)] = 0;
+	for (unsigned i = 0; i < cuckoo->pages; i++)
+		any |= spot.word[i];
 	if (any)
 		return;
-	entry[0] = 0;
+	*spot.key = 0;
 	part->n--;
 }
 
@@ -488,13 +516,13 @@ list_large(const struct cuckoo *cuckoo, uint64_t address, unsigned code,
 	   struct list *list)
 {
 	const struct part *part = &cuckoo->part[code];
-	uint64_t key = key_of(part, address), *entry;
+	uint64_t key = key_of(part, address), *word;
 	unsigned way;
 
 	if (!cuckoo->leaves.present[code].n)
 		return false;
-	entry = find_entry(cuckoo, part, key, &way);
-	if (!entry || !entry[word_of(cuckoo, address, code)])
+	word = find_entry(cuckoo, part, key, &way).word;
+	if (!word || !word[word_of(cuckoo, address, code)])
 		return false;
 	list_add(list, physical_in(cuckoo, part, leaves_hash(key), way), 0);
 	return true;
@@ -628,15 +656,15 @@ static NOINLINE bool
 look_further(struct cuckoo *cuckoo, uint64_t address, uint64_t *page, void **at)
 {
 	unsigned code, way;
-	uint64_t *word = leaves_find(&cuckoo->leaves, address, &code), *entry;
-	const struct part *part = &cuckoo->part[code < LEAF_SIZES ? code : 0];
-	uint64_t key = key_of(part, address);
+	uint64_t *word = leaves_find(&cuckoo->leaves, address, &code);
 
 	if (!word)
 		return false;
 	if (!code) {
-		entry = find_entry(cuckoo, part, key, &way);
-		cuckoo->hint[leaves_hash(entry[0]) >> (64 - HINT_BITS)] =
+		uint64_t key = key_of(&cuckoo->part[0], address);
+
+		(void)find_entry(cuckoo, &cuckoo->part[0], key, &way);
+		cuckoo->hint[leaves_hash(key) >> (64 - HINT_BITS)] =
 			(uint8_t)way;
 	}
 	*page = leaves_page(*word, code);
@@ -645,13 +673,13 @@ look_further(struct cuckoo *cuckoo, uint64_t address, uint64_t *page, void **at)
 }
 
 /* The slot of a 4K page's entry in the way where one of its hash was last. */
-static ALWAYS_INLINE uint64_t *
+static ALWAYS_INLINE struct spot
 guess(const struct cuckoo *cuckoo, uint64_t key)
 {
 	uint64_t hash = leaves_hash(key);
 
-	return entry_in(cuckoo, &cuckoo->part[0], hash,
-			cuckoo->hint[hash >> (64 - HINT_BITS)]);
+	return spot_in(cuckoo, &cuckoo->part[0], hash,
+		       cuckoo->hint[hash >> (64 - HINT_BITS)]);
 }
 
 static unsigned
@@ -662,10 +690,10 @@ cuckoo_look(struct table *table, const uint64_t *address, unsigned n,
 
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t key = key_of(&cuckoo->part[0], address[i]);
-		uint64_t *entry = guess(cuckoo, key), *word;
+		struct spot spot = guess(cuckoo, key);
+		uint64_t *word = spot.word + word_of(cuckoo, address[i], 0);
 
-		word = entry + word_of(cuckoo, address[i], 0);
-		if (unlikely(entry[0] != key || !*word)) {
+		if (unlikely(*spot.key != key || !*word)) {
 			if (!look_further(cuckoo, address[i], &looks->page[i],
 					  &looks->at[i]))
 				return i;
@@ -683,11 +711,10 @@ cuckoo_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 	const struct cuckoo *cuckoo = (const struct cuckoo *)table;
 
 	for (unsigned i = 0; i < n; i++) {
-		const uint64_t *entry = guess(
+		const struct spot spot = guess(
 			cuckoo, key_of(&cuckoo->part[0], address[i]));
 
-		__builtin_prefetch(entry);
-		__builtin_prefetch(entry + word_of(cuckoo, address[i], 0));
+		__builtin_prefetch(spot.word + word_of(cuckoo, address[i], 0));
 	}
 }
 
@@ -733,7 +760,8 @@ cuckoo_walk_looked(struct table *table, struct table_walks *walks)
 		walks->references[j] = (uint16_t)list.n;
 		all.n += list.n;
 
-		if (unlikely(leaves_touch(walks->looks.at[j])))
+		if (unlikely(leaves_first(walks, j) &&
+			     leaves_touch(walks->looks.at[j])))
 			walks->first[walks->n_first++] = (uint16_t)j;
 	}
 	return all.n;
@@ -794,7 +822,7 @@ cuckoo_open(struct table **out, const struct table_with *with)
 	cuckoo->leaves.table.most = most_of(config);
 	cuckoo->ways = (unsigned)config->ways;
 	cuckoo->pages = (unsigned)config->pages;
-	cuckoo->stride = 1 + cuckoo->pages;
+	cuckoo->pages_shift = (unsigned)__builtin_ctz(cuckoo->pages);
 	cuckoo->entry_bytes = bytes_of(cuckoo->pages);
 	cuckoo->first_shift =
 		(unsigned)__builtin_ctzll((uint64_t)config->entries);

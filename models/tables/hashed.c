@@ -830,7 +830,7 @@ hashed_walk_looked(struct table *table, struct table_walks *walks)
 		unsigned code = TABLE_CODE(walks->looks.page[j]);
 
 		entry += word_of(hashed, walks->address[j], code);
-		if (unlikely(leaves_touch(entry)))
+		if (unlikely(leaves_first(walks, j) && leaves_touch(entry)))
 			walks->first[walks->n_first++] = (uint16_t)j;
 	}
 	return all;

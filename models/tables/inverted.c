@@ -399,7 +399,8 @@ inverted_walk_looked(struct table *table, struct table_walks *walks)
 		unsigned j = walks->list[k];
 		struct entry *entry = walks->looks.at[j];
 
-		if (unlikely(leaves_touch(&entry->word)))
+		if (unlikely(leaves_first(walks, j) &&
+			     leaves_touch(&entry->word)))
 			walks->first[walks->n_first++] = (uint16_t)j;
 	}
 	return all;

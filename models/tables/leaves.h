@@ -107,6 +107,14 @@ leaves_touch(uint64_t *entry)
 	return true;
 }
 
+/* May it be that number j was never walked to?  What was looked for says so
+ * without a look at the entry. */
+static ALWAYS_INLINE bool
+leaves_first(const struct table_walks *walks, unsigned j)
+{
+	return !(walks->looks.page[j] & LEAF_ACCESSED);
+}
+
 /* Full avalanche: what tables hash by. */
 static ALWAYS_INLINE uint64_t
 leaves_hash(uint64_t x)
