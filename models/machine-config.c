@@ -187,6 +187,12 @@ check(const struct layers *layers, const struct machine_config *config)
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);
 	}
+	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
+		snprintf(part, sizeof(part), "table.nested.%s",
+			 nested_names[i]);
+		error = check_tlb(layers, &config->tables.nested_array[i],
+				  part);
+	}
 	if (!error)
 		error = check_caches(layers, &config->hierarchy);
 	return error ? error : check_table(layers, config);

@@ -594,8 +594,10 @@ list_walk(const struct cuckoo *cuckoo, uint64_t address, bool known_2m,
 }
 
 static unsigned
-most_of(const struct cuckoo_config *config)
+most_of(const struct kinds_config *kinds)
 {
+	const struct cuckoo_config *config = &kinds->cuckoo;
+
 	return LEAF_SIZES * (unsigned)config->ways + 2;
 }
 
@@ -819,7 +821,7 @@ cuckoo_open(struct table **out, const struct table_with *with)
 		return fail(ENOMEM, "cuckoo table: no memory");
 	table_init(&cuckoo->leaves.table, &cuckoo_table, with);
 	cuckoo->leaves.ops = &cuckoo_leaves;
-	cuckoo->leaves.table.most = most_of(config);
+	cuckoo->leaves.table.most = most_of(with->kinds);
 	cuckoo->ways = (unsigned)config->ways;
 	cuckoo->pages = (unsigned)config->pages;
 	cuckoo->pages_shift = (unsigned)__builtin_ctz(cuckoo->pages);
@@ -908,5 +910,6 @@ const struct table_ops cuckoo_table = {
 	.values = cuckoo_values,
 	.count = cuckoo_count,
 	.aside_open = cuckoo_aside_open,
+	.most = most_of,
 	.wrong = cuckoo_wrong,
 };

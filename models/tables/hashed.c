@@ -869,8 +869,10 @@ inverse_of(uint64_t odd)
 
 /* The most references of a walk: each entry's, and one in its other line. */
 static unsigned
-most_of(const struct hashed_config *config)
+most_of(const struct kinds_config *kinds)
 {
+	const struct hashed_config *config = &kinds->hashed;
+
 	return LEAF_SIZES * ((unsigned)config->probes + 1) + 1;
 }
 
@@ -885,7 +887,7 @@ hashed_open(struct table **out, const struct table_with *with)
 		return fail(ENOMEM, "hashed table: no memory");
 	table_init(&hashed->leaves.table, &hashed_table, with);
 	hashed->leaves.ops = &hashed_leaves;
-	hashed->leaves.table.most = most_of(config);
+	hashed->leaves.table.most = most_of(with->kinds);
 	hashed->chained = config->collisions == HASHED_CHAINED;
 	hashed->apart = hashed->chained && config->heads == HASHED_APART;
 	hashed->large_first = config->order == HASHED_LARGE_FIRST;
@@ -967,5 +969,6 @@ const struct table_ops hashed_table = {
 	.map = leaves_map,
 	.unmap = leaves_unmap,
 	.bytes = hashed_bytes,
+	.most = most_of,
 	.wrong = hashed_wrong,
 };

@@ -39,6 +39,18 @@ table_find(const char *name)
 }
 
 void
+tables_resolve(struct tables_config *config)
+{
+	struct nested_config *nested = &config->nested;
+	struct shadow_config *shadow = &config->shadow;
+
+	nested->guest_ops = nested->guest ? table_find(nested->guest) : NULL;
+	nested->host_ops = nested->host ? table_find(nested->host) : NULL;
+	shadow->guest_ops = shadow->guest ? table_find(shadow->guest) : NULL;
+	shadow->shadow_ops = shadow->shadow ? table_find(shadow->shadow) : NULL;
+}
+
+void
 table_init(struct table *table, const struct table_ops *ops,
 	   const struct table_with *with)
 {
