@@ -301,11 +301,11 @@ machine_feed(struct model *model, const struct batch *batch)
 
 	if (!table)
 		return -ENOMEM;
+	frames_run(machine->frames, batch->space);
+	error = run_nodes(machine, batch);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
-	frames_run(machine->frames, batch->space);
-	error = run_nodes(machine, batch);
 	if (!error)
 		error = cores_begin(&machine->cores, &pass, machine->stream,
 				    batch, table, machine->accesses);
@@ -478,6 +478,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	int error;
 
 	machine->tables = config->tables;
+	tables_resolve(&machine->tables);
+	machine->tables.memory_bytes = config->frames.size_bytes;
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
