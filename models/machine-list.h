@@ -18,7 +18,7 @@
 
 #include "models/machine.h"
 
-#define MACHINES_MAX 256
+#define MACHINES_MAX RESULT_MACHINES_MAX
 
 struct machine_choice {
 	char *name; /* owned: the label, or else what was asked for */

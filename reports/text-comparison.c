@@ -52,7 +52,8 @@ static const struct measure {
 struct comparison {
 	struct text *text;
 	struct machines machines;
-	char label[256][12]; /* above the columns, where names are too long */
+	char label[RESULT_MACHINES_MAX]
+		  [12]; /* above the columns, where names are too long */
 	bool labelled;
 };
 
@@ -186,7 +187,7 @@ say_why(struct comparison *all, size_t from, size_t to)
 static void
 say_costs(struct comparison *all)
 {
-	double cycles[256];
+	double cycles[RESULT_MACHINES_MAX];
 	size_t least = 0, most = 0, n = all->machines.n;
 
 	for (size_t i = 0; i < n; i++) {
