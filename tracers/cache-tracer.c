@@ -46,12 +46,15 @@ fill(struct source *source, struct batch *batch)
 {
 	struct cache_engine *engine = of_source(source);
 	struct cache_segment *segment;
+	bool done = false;
 	int result, error = 0;
 
 	for (;;) {
 		bool empty = !batch->n_steps && !batch->n_events;
 
 		segment = queue_first(engine->queue, empty ? WAIT_MS : 0);
+		if (!segment || done)
+			expander_waits(engine->expander, !segment);
 		if (!segment) {
 			if (!empty)
 				return 1;
@@ -71,6 +74,7 @@ fill(struct source *source, struct batch *batch)
 		if (result)
 			return 1;
 		queue_done(engine->queue);
+		done = true;
 	}
 }
 
