@@ -161,6 +161,8 @@ note_counts(const struct cache_engine *engine)
 	     (unsigned long long)c->asked, (unsigned long long)c->calls,
 	     (unsigned long long)c->signals, (unsigned long long)c->steps,
 	     (unsigned long long)c->emptied);
+	note("cache: the tracing thread worked for %.3f s",
+	     (double)c->work_ns / 1e9);
 	if (!engine->launched && c->attach_ns && c->detach_ns)
 		note("cache: attached in %.1f ms, let go in %.1f ms",
 		     (double)c->attach_ns / 1e6, (double)c->detach_ns / 1e6);
