@@ -328,6 +328,8 @@ void space_unmap(struct cache_space *space, struct cache_thread *thread);
 void space_close(void *space);
 
 /* cache-records.c */
+/* How long a buffer of this area is */
+uint64_t records_bytes(int area);
 void records_begin(struct cache_thread *thread);
 /* Hand over what is there up to the cursor. */
 void records_flush(struct cache_engine *engine, struct cache_thread *thread);
