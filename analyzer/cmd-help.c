@@ -117,8 +117,7 @@ gather(struct entries *entries)
 			    model_registry[i]->options);
 	for (i = 0; table_registry[i]; i++)
 		entries_add(&entries[OF_TABLES], table_registry[i]->name,
-			    table_registry[i]->help,
-			    table_registry[i]->options);
+			    table_registry[i]->help, NULL);
 	for (i = 0; generate_pattern(i); i++)
 		entries_add(&entries[OF_PATTERNS], generate_pattern(i)->name,
 			    generate_pattern(i)->help, NULL);

@@ -7,6 +7,7 @@
 
 #define IN_CORE(field)	 offsetof(struct machine_config, core.field)
 #define IN_CACHES(field) offsetof(struct machine_config, hierarchy.field)
+#define IN_TABLES(field) offsetof(struct machine_config, tables.field)
 #define L1_ENTRIES_MAX	 8192
 #define L2_ENTRIES_MAX	 TLB_ENTRIES_MAX
 
@@ -32,7 +33,7 @@ static const struct option_row table_rows[] = {
 	  .offset = 0,
 	  .fallback = "radix",
 	  .argument = "KIND",
-	  .help = "organisation of the page table: radix" },
+	  .help = "organisation of the page table" },
 	{ NULL },
 };
 
@@ -116,6 +117,8 @@ static const struct option_row pml5e_rows[] = {
 
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },
+	{ "machine", cores_rows, offsetof(struct machine_config, cores),
+	  "the machine as a whole" },
 	{ "tlb", asid_rows, IN_CORE(asid), "all TLBs" },
 	{ "tlb.l1d", l1d_rows, IN_CORE(tlb[CORE_L1D]), "first level, data" },
 	{ "tlb.l1d-2m", l1d_2m_rows, IN_CORE(tlb[CORE_L1D_2M]),
@@ -142,10 +145,14 @@ static const struct option_group machine_groups[] = {
 	{ "pwc.pml5e", pml5e_rows, IN_CORE(pwc[3]),
 	  "walk cache of level 5 entries" },
 	{ "walker", walker_rows, IN_CORE(walker), "the hardware walker" },
+	{ "walker", walk_queue_rows, IN_CORE(queue), "the hardware walker" },
 	{ "table", table_rows, offsetof(struct machine_config, table_kind),
 	  "the page table" },
-	{ "table", radix_rows, offsetof(struct machine_config, radix),
-	  "the radix page table" },
+	{ "table", table_memory_rows, IN_TABLES(memory),
+	  "the page table, of any kind" },
+	{ "table", radix_rows, IN_TABLES(own.radix), "the radix page table" },
+	{ "table.hashed", hashed_rows, IN_TABLES(own.hashed),
+	  "hashed page tables" },
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A machine as a model: wires the parts together, feeds batches to its core
+ * A machine as a model: wires the parts together, feeds batches to its cores
  * between events, and gathers what the parts counted.
  *
- *	batch -> accesses -> core -> walker -> table, hierarchy
+ *	batch -> accesses -> a core -> walker -> table, hierarchy
  *	      \                  \-> fault -> paging -> table, frames
- *	       \-> events ------------------> paging -> invalidate -> core
+ *	       \-> events ------------------> paging -> invalidate -> all cores
  */
 #include "models/machine.h"
 
@@ -28,7 +28,8 @@ struct machine {
 	struct paging *paging;
 	struct heatmap *heatmap;
 	struct looks *looks;
-	struct core core;
+	struct tables_config tables;
+	struct cores cores;
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -138,13 +139,15 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 {
 	struct machine *machine = context;
 
-	core_invalidate(&machine->core, space, address, length);
+	cores_invalidate(&machine->cores, space, address, length);
 }
 
 static int
-feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
+feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 	    uint32_t position)
 {
+	const struct batch *batch = pass->batch;
+	uint64_t run = machine->accesses + position;
 	int error = 0;
 
 	machine->span_end = 0;
@@ -154,8 +157,9 @@ feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
 
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
-			error = paging_event(machine->paging, batch, next,
-					     machine->accesses + position);
+			error = paging_event(machine->paging, batch, next, run);
+		if (!error)
+			error = cores_event(&machine->cores, pass, next, run);
 	}
 	return error;
 }
@@ -166,30 +170,27 @@ machine_feed(struct model *model, const struct batch *batch)
 	struct machine *machine = machine_of(model);
 	uint32_t from = 0, event = 0;
 	struct core_pass pass;
-	struct table *table;
-	int error = site_table_update(&machine->core.sites, machine->stream);
+	struct table *table = paging_table(machine->paging, batch->space);
+	int error;
 
-	if (error)
-		return error;
-	table = paging_table(machine->paging, batch->space);
 	if (!table)
 		return -ENOMEM;
-	core_switch(&machine->core, batch->space, table);
-	error = core_pass_begin(&machine->core, &pass, machine->stream, batch);
+	error = cores_begin(&machine->cores, &pass, machine->stream, batch,
+			    table, machine->accesses);
 	if (!error)
-		error = feed_events(machine, batch, &event, 0);
+		error = feed_events(machine, &pass, &event, 0);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = core_pass_feed(&machine->core, &pass, to);
+		error = cores_feed(&machine->cores, &pass, to);
 		if (!error)
-			error = feed_events(machine, batch, &event, to);
+			error = feed_events(machine, &pass, &event, to);
 		from = to;
 	}
 	if (!error)
-		error = feed_events(machine, batch, &event, batch->n);
+		error = feed_events(machine, &pass, &event, batch->n);
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
@@ -245,10 +246,12 @@ static int
 machine_finish(struct model *model, struct result *result)
 {
 	struct machine *machine = machine_of(model);
-	int error = core_finish(&machine->core, machine->stream, result);
+	int error = cores_finish(&machine->cores, machine->stream, result);
 
 	if (!error)
 		error = hierarchy_finish(machine->hierarchy, result);
+	if (!error)
+		error = frames_finish(machine->frames, result);
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
@@ -268,7 +271,7 @@ machine_close(struct model *model)
 
 	if (!model)
 		return;
-	core_fini(&machine->core);
+	cores_fini(&machine->cores);
 	paging_close(machine->paging);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
@@ -285,13 +288,21 @@ static const struct model_methods machine_methods = {
 	.packed = true,
 };
 
-static const struct table_ops *
-find_table(const char *name)
+/* The cores, and what the kind of the tables wants in each. */
+static int
+open_cores(struct machine *machine, const struct machine_config *config,
+	   const struct core_config *core, const struct table_ops *ops,
+	   const struct table_with *with)
 {
-	for (size_t i = 0; table_registry[i]; i++)
-		if (!strcmp(table_registry[i]->name, name))
-			return table_registry[i];
-	return NULL;
+	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct cores *cores = &machine->cores;
+	int error = cores_init(cores, &config->cores, core, &kernel,
+			       machine->hierarchy);
+
+	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
+		error = ops->aside_open(&cores->core[i].walker.aside, with,
+					core->seed + i);
+	return error;
 }
 
 static int
@@ -300,9 +311,14 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	const struct table_ops *ops = table_find(config->table_kind);
+	struct table_with with = { .config = &machine->tables,
+				   .kinds = &machine->tables.own };
 	int error;
 
+	machine->tables = config->tables;
+	if (!config->tables.memory.cached)
+		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
 	core.seed = (uint64_t)config->seed;
 	error = frames_open(&machine->frames, &config->frames);
@@ -314,12 +330,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = looks_open(&machine->looks);
 	if (!error)
 		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames,
-				    find_table(config->table_kind),
-				    &config->radix, &listener);
-	return error ? error
-		     : core_init(&machine->core, &core, &kernel,
-				 machine->hierarchy);
+				    machine->stream, machine->frames, ops,
+				    &with, &listener);
+	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 
 static int

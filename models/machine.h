@@ -14,14 +14,15 @@
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
 #include "models/paging/paging.h"
-#include "models/tables/radix.h"
-#include "models/translation/core.h"
+#include "models/tables/tables.h"
+#include "models/translation/cores.h"
 
 struct machine_config {
 	char *about; /* owned: one line on what it stands for */
 	int64_t seed;
 	char *table_kind; /* owned: of the table registry */
-	struct radix_config radix;
+	struct tables_config tables;
+	struct cores_config cores;
 	struct core_config core;
 	struct hierarchy_config hierarchy;
 	struct frames_config frames;
@@ -42,6 +43,16 @@ extern const struct model_ops machine_model;
  */
 int machine_configure(struct machine_config *config, const char *cpu,
 		      const char *path, char *const *sets);
+
+/* The same with names for messages, and with a layer above all others. */
+struct machine_layers {
+	const char *cpu, *path; /* or NULL */
+	char *const *sets;	/* or NULL */
+	const char *where;	/* "--machine zen4:seed=3": says cpu and own */
+	char *const *own;	/* assignments, or NULL */
+};
+int machine_configure_layers(struct machine_config *config,
+			     const struct machine_layers *layers);
 
 /* Is the whole a machine that can be built?  The same checks, in words that
  * name no file.  0 or -EINVAL (said). */

@@ -34,6 +34,8 @@ void text_walks(struct text *text);
 void text_paging(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
+/* Several machines side by side: a whole report. */
+void text_comparison(struct text *text);
 /* What samples tell; nothing where there are none. */
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */

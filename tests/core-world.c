@@ -129,7 +129,8 @@ world_open_with(struct world *world, const struct core_config *config,
 		const struct hierarchy_config *caches, bool twin)
 {
 	struct frames_config memory = { .size_bytes = 0 };
-	struct radix_config radix = { .levels = 4 };
+	static const struct tables_config tables = { .own.radix.levels = 4 };
+	struct table_with with = { .config = &tables, .kinds = &tables.own };
 	struct core_kernel kernel = { world, world_fault, world_missed };
 
 	*world = (struct world){ .faults = 0 };
@@ -137,10 +138,9 @@ world_open_with(struct world *world, const struct core_config *config,
 	assert_int_equal(batch_init(&world->batch), 0);
 	assert_int_equal(frames_open(&world->frames, &memory), 0);
 	assert_int_equal(hierarchy_open(&world->hierarchy, caches), 0);
+	with.frames = world->frames;
 	for (unsigned i = 0; i < SPACES; i++)
-		assert_int_equal(radix_table.open(&world->table[i], &radix,
-						  world->frames),
-				 0);
+		assert_int_equal(radix_table.open(&world->table[i], &with), 0);
 	assert_int_equal(core_init(&world->core, config, &kernel,
 				   world->hierarchy),
 			 0);
@@ -205,6 +205,7 @@ walkers_equal(const struct walker *a, const struct walker *b)
 }
 
 char lru[] = "lru", fifo[] = "fifo", random_name[] = "random", plru[] = "plru";
+char srrip[] = "srrip", clock_name[] = "clock", bip[] = "bip";
 
 struct core_config
 config_of(char *policy, unsigned shape)

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "models/tables/radix.h"
+#include "models/tables/tables.h"
 #include "tests/plain-core.h"
 
 #define SPACES 5u
@@ -37,7 +37,7 @@ struct world {
 	struct batch batch;
 };
 
-extern char lru[], fifo[], random_name[], plru[];
+extern char lru[], fifo[], random_name[], plru[], srrip[], clock_name[], bip[];
 
 void world_invalidate(struct world *world, uint32_t space, uint64_t address,
 		      uint64_t length);

@@ -22,12 +22,11 @@ struct plain {
 };
 
 static int
-plain_open(struct table **out, const void *config, struct frames *frames)
+plain_open(struct table **out, const struct table_with *with)
 {
 	struct plain *plain = calloc(1, sizeof(*plain));
 
-	(void)config;
-	(void)frames;
+	(void)with;
 	if (!plain)
 		return -ENOMEM;
 	plain->table.ops = &plain_table;

@@ -142,11 +142,11 @@ core_equals_its_twin(void **state)
 static void
 hot_loop_equals_the_plain_one(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name };
+	char *const policies[] = { lru, fifo, random_name, srrip, clock_name };
 	static struct world hot, plain, data;
 
 	(void)state;
-	for (unsigned k = 0; k < 9; k++) {
+	for (unsigned k = 0; k < 15; k++) {
 		struct core_config config = config_of(policies[k / 3], k % 3);
 		uint64_t random = 99 + k;
 
@@ -293,19 +293,21 @@ heavy_batches_equal_their_twin(void **state)
 static void
 heavy_batches_equal_plain_ones(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name, plru };
+	char *const policies[] = { lru, fifo,  random_name, plru,
+				   bip, srrip, clock_name,  lru };
 	static struct world heavy, plain;
 
 	(void)state;
-	for (unsigned k = 0; k < 48; k++) {
+	for (unsigned k = 0; k < 96; k++) {
 		struct core_config config =
-			config_of(policies[k % 4], k / 4 % 2);
+			config_of(policies[k % 4 + k / 48 * 4], k / 4 % 2);
 		struct hierarchy_config caches =
 			k % 7 == 3 ? no_caches : small_caches;
 		uint64_t random = 4242 + k;
 
 		if (k % 4 == 3 && config.tlb[CORE_L2].ways == 12)
 			config.tlb[CORE_L2].ways = 8;
+		config.pwc[0].ways = k / 48 ? 0 : 4; /* uses in a row */
 		config.data_cached = k / 8 & 1;
 		caches.l1d.replacement = k / 6 % 4 ? CACHE_PLRU : CACHE_LRU;
 		caches.l2.replacement = k / 6 % 4;
@@ -314,7 +316,7 @@ heavy_batches_equal_plain_ones(void **state)
 		caches.levels.walks = k % 5 % 3;
 		config.walker.overhead = 3 * (k & 1);
 		world_open_with(&heavy, &config, &caches, false);
-		if (k / 24)
+		if (k / 24 & 1)
 			forgo_vectors(&heavy.core, k & 2);
 		config.plain = true;
 		world_open_with(&plain, &config, &caches, false);
@@ -322,7 +324,8 @@ heavy_batches_equal_plain_ones(void **state)
 		for (unsigned round = 0; round < 20; round++) {
 			struct world *worlds[] = { &heavy, &plain };
 
-			fill_heavy(&heavy, &random, k % MIXES, 1500);
+			fill_heavy(&heavy, &random, k % MIXES,
+				   k / 48 ? 15000 : 1500);
 			for (unsigned i = 0; i < 2; i++) {
 				core_switch(&worlds[i]->core, round / 7,
 					    worlds[i]->table[round / 7]);

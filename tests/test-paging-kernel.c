@@ -11,7 +11,7 @@
 #include "analyzer/host.h"
 #include "models/memory/random.h"
 #include "models/paging/paging.h"
-#include "models/tables/radix.h"
+#include "models/tables/tables.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -342,7 +342,9 @@ static void
 model_open(struct model *model, int policy)
 {
 	static const struct frames_config frames;
-	static const struct radix_config radix = { 4 };
+	static const struct tables_config tables = { .own.radix.levels = 4 };
+	static const struct table_with with = { .config = &tables,
+						.kinds = &tables.own };
 	struct paging_config config = { policy, 65536,
 					host_has_zero_page() ? ZERO_PAGE_YES
 							     : ZERO_PAGE_NO };
@@ -365,7 +367,7 @@ model_open(struct model *model, int policy)
 		stream_file_add(model->stream, &file[i], &number);
 	assert_int_equal(frames_open(&model->frames, &frames), 0);
 	assert_int_equal(paging_open(&model->paging, &config, model->stream,
-				     model->frames, &radix_table, &radix, NULL),
+				     model->frames, &radix_table, &with, NULL),
 			 0);
 }
 

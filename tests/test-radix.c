@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The radix table: table pages counted in closed form, references, splits. */
-#include "models/tables/radix.h"
+#include "models/tables/tables.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +20,13 @@ static void
 open_table(struct fixture *fixture, int64_t levels)
 {
 	struct frames_config memory = { .size_bytes = 0 };
-	struct radix_config config = { .levels = levels };
+	static struct tables_config config;
+	struct table_with with = { .config = &config, .kinds = &config.own };
 
+	config.own.radix.levels = levels;
 	assert_int_equal(frames_open(&fixture->frames, &memory), 0);
-	assert_int_equal(radix_table.open(&fixture->table, &config,
-					  fixture->frames),
-			 0);
+	with.frames = fixture->frames;
+	assert_int_equal(radix_table.open(&fixture->table, &with), 0);
 }
 
 static void
@@ -169,12 +170,19 @@ walks_ahead_are_walks(void **state)
 		N = 64
 	};
 	uint64_t address[N], page[N], reference[N * TABLE_LEVELS_MAX + 1];
-	uint8_t from[N], level[N * TABLE_LEVELS_MAX + 1], references[N];
-	uint16_t list[N], first[N];
+	uint8_t from[N], level[N * TABLE_LEVELS_MAX + 1];
+	uint16_t list[N], first[N], references[N];
 	void *at[N];
 	struct table_walks walks = {
-		address,   { page, at }, from,	     list,  N,
-		reference, level,	 references, first, 0
+		.address = address,
+		.looks = { page, at },
+		.from = from,
+		.list = list,
+		.n = N,
+		.reference = reference,
+		.level = level,
+		.references = references,
+		.first = first,
 	};
 	struct fixture f;
 	unsigned all = 0;
@@ -355,13 +363,15 @@ static void
 full_memory_is_said(void **state)
 {
 	struct frames_config memory = { .size_bytes = 3 * 4096 };
-	struct radix_config config = { .levels = 4 };
+	struct tables_config config = { .own.radix.levels = 4 };
+	struct table_with with = { .config = &config, .kinds = &config.own };
 	struct mapping mapping = { .frame = 4096, .shift = 12 };
 	struct fixture f;
 
 	(void)state;
 	assert_int_equal(frames_open(&f.frames, &memory), 0);
-	assert_int_equal(radix_table.open(&f.table, &config, f.frames), 0);
+	with.frames = f.frames;
+	assert_int_equal(radix_table.open(&f.table, &with), 0);
 	assert_int_equal(radix_table.map(f.table, 0, &mapping), -ENOMEM);
 	close_table(&f);
 }

@@ -1,52 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Free frames as a bitmap: 2 MiB blocks of 512 bits (0.13 bytes a page), and
- * two sets over the blocks: those with any free frame, and those all free.
- * That is what a buddy allocator's lists of order 0 and 9 would answer; 1 GiB
- * runs are counted blocks.
+ * Who gets which frame.  Each node has its pool of free pages:
  *
- *	address = FRAMES_BASE + (block * 512 + bit) * 4096
- *
- * Blocks come into being as they are needed (ascending), or in a range that
- * doubles when half of it is taken (random, unbounded).
+ *	address = FRAMES_BASE + node * span + page * 4096
  */
 #include "models/memory/frames.h"
 
 #include "analyzer/fail.h"
-#include "models/memory/bittree.h"
-#include "models/memory/random.h"
+#include "models/memory/buddyinfo.h"
+#include "models/memory/pool.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES_BASE	 (UINT64_C(1) << 30)
-#define BLOCK_SHIFT	 21
-#define BLOCK_PAGES	 512
-#define BLOCK_WORDS	 (BLOCK_PAGES / 64)
-#define GIGA_BLOCKS	 512
-#define BLOCKS_UNBOUNDED ((UINT64_C(1) << 23) - 512) /* below 2^44: cache.c */
-#define BLOCKS_FIRST	 64
-#define RANDOM_BLOCKS	 (UINT64_C(1) << 13) /* 16 GiB to begin with */
-
-struct block {
-	uint64_t free[BLOCK_WORDS];
-};
+/* Addresses stay below 2^44: cache.c */
+#define PAGES_MOST  ((UINT64_C(1) << 32) - (UINT64_C(1) << 18))
+#define LARGE_ORDER 9
 
 struct frames {
-	struct block *block; /* owned */
-	size_t blocks;
-	size_t blocks_max;   /* the last one may be partial: pages_last */
-	unsigned pages_last; /* 1 .. 512 */
-	struct bittree some, whole;
-	uint16_t *whole_in_giga; /* owned: all free blocks of each GiB */
-	size_t gigas;
-	bool random, recorded;
-	uint64_t state;
+	struct pool *pool; /* owned */
+	bool recorded;
 	uint64_t used_pages, peak_pages;
+	uint64_t first[POOL_ORDERS]; /* free blocks when the run began */
+	uint64_t low[POOL_ORDERS];   /* ... when most was in use */
+	uint64_t low_pages;	     /* in use then */
 };
 
-static const char *const orders[] = { "ascending", "random", "recorded", NULL };
+static const char *const orders[] = { "ascending", "random", "recorded",
+				      "buddy", NULL };
+static const char *const starts[] = { "fresh", "aged", "file", NULL };
+static const char *const lists[] = { "lifo", "lowest", NULL };
 
 const struct option_row frames_rows[] = {
 	{ .name = "size",
@@ -61,146 +46,175 @@ const struct option_row frames_rows[] = {
 	  .fallback = "ascending",
 	  .choices = orders,
 	  .help = "Which free frame is taken first; recorded: the real one, "
-		  "from where the trace shows it (record --residency)" },
+		  "from where the trace shows it (record --residency); buddy: "
+		  "as Linux's allocator does" },
 	{ .name = "seed",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct frames_config, seed),
 	  .fallback = "1",
-	  .help = "Seed of the random order" },
+	  .help = "Seed of the random order, colours and start states" },
+	{ .name = "start",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct frames_config, start),
+	  .fallback = "fresh",
+	  .choices = starts,
+	  .help = "What is free at the start, with order buddy: all, what a "
+		  "seeded history left, or what memory.buddyinfo counts" },
+	{ .name = "aged",
+	  .type = OPTION_REAL,
+	  .offset = offsetof(struct frames_config, aged),
+	  .fallback = "0.5",
+	  .max = 0.99,
+	  .help = "Share of memory that is in use when start is aged" },
+	{ .name = "buddyinfo",
+	  .type = OPTION_STRING,
+	  .offset = offsetof(struct frames_config, buddyinfo),
+	  .argument = "FILE",
+	  .help = "A copy of /proc/buddyinfo or /proc/pagetypeinfo, for start "
+		  "file; memory.size 0 is twice what is free there" },
+	{ .name = "lists",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct frames_config, lists),
+	  .fallback = "lifo",
+	  .choices = lists,
+	  .help = "Which block of an order leaves first, with order buddy: the "
+		  "one given back last (Linux) or the lowest" },
+	{ .name = "ungrouped",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct frames_config, ungrouped),
+	  .fallback = "no",
+	  .help = "Order buddy does not keep page tables apart from data" },
 	{ 0 },
 };
 
-static void
-block_now_whole(struct frames *frames, size_t block)
-{
-	bittree_add(&frames->whole, block);
-	frames->whole_in_giga[block / GIGA_BLOCKS]++;
-}
-
-static void
-block_not_whole(struct frames *frames, size_t block)
-{
-	if (!bittree_has(&frames->whole, block))
-		return;
-	bittree_remove(&frames->whole, block);
-	frames->whole_in_giga[block / GIGA_BLOCKS]--;
-}
-
-static unsigned
-block_pages(const struct frames *frames, size_t block)
-{
-	return block + 1 == frames->blocks_max ? frames->pages_last
-					       : BLOCK_PAGES;
-}
-
-static unsigned
-block_free_pages(const struct block *block)
-{
-	int n = 0;
-
-	for (unsigned i = 0; i < BLOCK_WORDS; i++)
-		n += __builtin_popcountll(block->free[i]);
-	return (unsigned)n;
-}
-
-static bool
-block_has_free(const struct block *block)
-{
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < BLOCK_WORDS; i++)
-		any |= block->free[i];
-	return any;
-}
-
-/* A block that just came into being. */
-static void
-block_create(struct frames *frames, size_t number)
-{
-	struct block *block = &frames->block[number];
-	unsigned pages = block_pages(frames, number);
-
-	memset(block, 0, sizeof(*block));
-	for (unsigned i = 0; i < pages; i++)
-		block->free[i / 64] |= UINT64_C(1) << i % 64;
-	bittree_add(&frames->some, number);
-	if (pages == BLOCK_PAGES)
-		block_now_whole(frames, number);
-}
-
-/* Twice the blocks.  0 or -ENOMEM: also when all there may be are there. */
 static int
-frames_grow(struct frames *frames, size_t wanted)
+wrong_start(const struct frames_config *config, const char **field, char *text,
+	    size_t bytes)
 {
-	size_t blocks =
-		wanted < frames->blocks_max ? wanted : frames->blocks_max;
-	size_t gigas = (blocks + GIGA_BLOCKS - 1) / GIGA_BLOCKS;
-	struct block *block;
-	uint16_t *count;
-
-	if (blocks <= frames->blocks)
-		return -ENOMEM;
-	block = reallocarray(frames->block, blocks, sizeof(*block));
-	if (!block)
-		return -ENOMEM;
-	frames->block = block;
-	count = reallocarray(frames->whole_in_giga, gigas, sizeof(*count));
-	if (!count)
-		return -ENOMEM;
-	frames->whole_in_giga = count;
-	memset(count + frames->gigas, 0,
-	       (gigas - frames->gigas) * sizeof(*count));
-	frames->gigas = gigas;
-	if (bittree_grow(&frames->some, blocks) < 0 ||
-	    bittree_grow(&frames->whole, blocks) < 0)
-		return -ENOMEM;
-	for (size_t i = frames->blocks; i < blocks; i++)
-		block_create(frames, i);
-	frames->blocks = blocks;
+	*field = "start";
+	if (config->start != BUDDY_FRESH && config->order != FRAMES_BUDDY)
+		return snprintf(text, bytes,
+				"%s needs memory.order=buddy, not %s",
+				starts[config->start], orders[config->order]);
+	if (config->start == BUDDY_AGED && !config->size_bytes)
+		return snprintf(text, bytes,
+				"aged needs a memory.size of 4M to 15T, not 0");
+	if (config->start == BUDDY_FILE && !config->buddyinfo)
+		return snprintf(text, bytes,
+				"file needs memory.buddyinfo=FILE");
+	*field = "buddyinfo";
+	if (config->buddyinfo && config->start != BUDDY_FILE)
+		return snprintf(text, bytes,
+				"\"%s\" is for memory.start=file, not %s",
+				config->buddyinfo, starts[config->start]);
 	return 0;
+}
+
+int
+frames_config_wrong(const struct frames_config *config, const char **field,
+		    char *text, size_t bytes)
+{
+	*field = "size";
+	if (config->size_bytes && config->size_bytes < 4096)
+		return snprintf(text, bytes, "%ju bytes are less than a page",
+				(uintmax_t)config->size_bytes);
+	return wrong_start(config, field, text, bytes);
+}
+
+/* The start state of a file.  Sets pages where they are not given. */
+static int
+read_start(struct buddy_config *buddy, const struct frames_config *config)
+{
+	struct buddyinfo *info = malloc(sizeof(*info));
+	uint64_t needed, free_pages = 0;
+	int error;
+
+	if (!info)
+		return fail(ENOMEM, "memory.buddyinfo: out of memory");
+	error = buddyinfo_read(info, config->buddyinfo);
+	for (unsigned node = 0; !error && node < info->nodes; node++)
+		for (unsigned type = 0; type < POOL_TYPES; type++)
+			for (unsigned order = 0; order < POOL_ORDERS; order++)
+				buddy->blocks[type][order] +=
+					info->blocks[node][type][order];
+	free(info);
+	if (error)
+		return error;
+	for (unsigned type = 0; type < POOL_TYPES; type++)
+		free_pages += buddyinfo_pages(buddy->blocks[type]);
+	needed = buddy_chunks_needed(buddy->blocks) << (POOL_ORDERS - 1);
+	if (buddy->pages == POOL_PAGES_UNBOUNDED) {
+		buddy->pages =
+			2 * free_pages > needed ? 2 * free_pages : needed;
+		buddy->pages = (buddy->pages + 1024) & ~UINT64_C(1023);
+	}
+	if (buddy->pages >> (POOL_ORDERS - 1) << (POOL_ORDERS - 1) < needed)
+		return fail(EINVAL,
+			    "memory.size: %ju bytes; the free blocks of %s "
+			    "need at least %ju",
+			    (uintmax_t)buddy->pages << 12, config->buddyinfo,
+			    (uintmax_t)needed << 12);
+	return 0;
+}
+
+static int
+open_buddy(struct pool **pool, const struct frames_config *config,
+	   uint64_t pages, uint64_t most, uint64_t seed)
+{
+	struct buddy_config buddy = {
+		.pages = pages,
+		.most = most,
+		.lists = config->lists,
+		.start = config->start,
+		.grouping = !config->ungrouped,
+		.aged = config->aged,
+		.seed = seed,
+	};
+	int error =
+		config->start == BUDDY_FILE ? read_start(&buddy, config) : 0;
+
+	if (!error && buddy.pages != POOL_PAGES_UNBOUNDED && buddy.pages > most)
+		return fail(EINVAL, "memory.size: more than %ju bytes",
+			    (uintmax_t)most << 12);
+	return error ? error : pool_buddy_open(pool, &buddy);
+}
+
+static int
+open_pool(struct pool **pool, const struct frames_config *config)
+{
+	uint64_t pages = config->size_bytes ? config->size_bytes >> 12
+					    : POOL_PAGES_UNBOUNDED;
+	uint64_t seed = (uint64_t)config->seed;
+
+	return config->order == FRAMES_BUDDY
+		       ? open_buddy(pool, config, pages, PAGES_MOST, seed)
+		       : pool_bitmap_open(pool, pages, PAGES_MOST,
+					  config->order == FRAMES_RANDOM, seed);
 }
 
 int
 frames_open(struct frames **out, const struct frames_config *config)
 {
-	struct frames *frames = calloc(1, sizeof(*frames));
-	uint64_t pages = config->size_bytes >> 12;
-	size_t first;
-	int error = -ENOMEM;
+	struct frames *frames;
+	const char *field;
+	char text[256];
+	int error;
 
+	if (frames_config_wrong(config, &field, text, sizeof(text)))
+		return fail(EINVAL, "memory.%s: %s", field, text);
+	frames = calloc(1, sizeof(*frames));
 	if (!frames)
 		return fail(ENOMEM, "frames: out of memory");
-	if (config->size_bytes && !pages) {
-		error = fail(EINVAL,
-			     "memory.size: %ju bytes are less than a page",
-			     (uintmax_t)config->size_bytes);
-		goto free_frames;
-	}
-	frames->blocks_max = BLOCKS_UNBOUNDED;
-	frames->pages_last = BLOCK_PAGES;
-	if (pages && pages < BLOCKS_UNBOUNDED * BLOCK_PAGES) {
-		frames->blocks_max = (pages + BLOCK_PAGES - 1) / BLOCK_PAGES;
-		frames->pages_last = (unsigned)((pages - 1) % BLOCK_PAGES) + 1;
-	}
-	frames->random = config->order == FRAMES_RANDOM;
 	frames->recorded = config->order == FRAMES_RECORDED;
-	frames->state = (uint64_t)config->seed;
-	first = !frames->random	     ? BLOCKS_FIRST
-		: config->size_bytes ? frames->blocks_max
-				     : RANDOM_BLOCKS;
-	if (frames_grow(frames, first) < 0) {
-		error = fail(ENOMEM, "memory.size: out of memory for its map");
-		goto close_frames;
+	error = open_pool(&frames->pool, config);
+	if (error) {
+		frames_close(frames);
+		return error;
 	}
+	if (frames->pool->ops->blocks)
+		frames->pool->ops->blocks(frames->pool, frames->first);
 	*out = frames;
 	return 0;
-
-close_frames:
-	frames_close(frames);
-	return error;
-free_frames:
-	free(frames);
-	return error;
 }
 
 void
@@ -208,139 +222,54 @@ frames_close(struct frames *frames)
 {
 	if (!frames)
 		return;
-	free(frames->block);
-	free(frames->whole_in_giga);
-	bittree_fini(&frames->some);
-	bittree_fini(&frames->whole);
+	if (frames->pool)
+		frames->pool->ops->close(frames->pool);
 	free(frames);
 }
 
-static bool
-page_is_free(const struct frames *frames, uint64_t page)
-{
-	return frames->block[page / BLOCK_PAGES]
-			       .free[page % BLOCK_PAGES / 64] >>
-		       page % 64 &
-	       1;
-}
-
 static void
-page_take(struct frames *frames, uint64_t page)
+count_taken(struct frames *frames, unsigned shift)
 {
-	size_t number = page / BLOCK_PAGES;
-	struct block *block = &frames->block[number];
-
-	block->free[page % BLOCK_PAGES / 64] &= ~(UINT64_C(1) << page % 64);
-	block_not_whole(frames, number);
-	if (!block_has_free(block))
-		bittree_remove(&frames->some, number);
-}
-
-/* The first member at or after a drawn place, round the end. */
-static size_t
-draw_block(struct frames *frames, const struct bittree *tree)
-{
-	size_t number = BITTREE_NONE;
-
-	if (frames->random)
-		number = bittree_next(tree, random_below(&frames->state,
-							 frames->blocks));
-	return number == BITTREE_NONE ? bittree_next(tree, 0) : number;
-}
-
-static bool
-find_page(struct frames *frames, uint64_t *page)
-{
-	size_t number;
-	const struct block *block;
-	unsigned word = 0;
-
-	/* Even draws while memory is not crowded; then the next free one. */
-	for (int tries = 0; frames->random && tries < 16; tries++) {
-		*page = random_below(&frames->state,
-				     (uint64_t)frames->blocks * BLOCK_PAGES);
-		if (page_is_free(frames, *page))
-			return true;
-	}
-	number = draw_block(frames, &frames->some);
-	if (number == BITTREE_NONE)
-		return false;
-	block = &frames->block[number];
-	while (!block->free[word])
-		word++;
-	*page = (uint64_t)number * BLOCK_PAGES + word * 64 +
-		(unsigned)__builtin_ctzll(block->free[word]);
-	return true;
-}
-
-static bool
-find_block(struct frames *frames, uint64_t *page)
-{
-	size_t number = draw_block(frames, &frames->whole);
-
-	*page = (uint64_t)number * BLOCK_PAGES;
-	return number != BITTREE_NONE;
-}
-
-static bool
-find_giga(struct frames *frames, uint64_t *page)
-{
-	size_t start = 0;
-
-	if (frames->random)
-		start = random_below(&frames->state, frames->gigas);
-	for (size_t i = 0; i < frames->gigas; i++) {
-		size_t giga = (start + i) % frames->gigas;
-
-		if (frames->whole_in_giga[giga] == GIGA_BLOCKS) {
-			*page = (uint64_t)giga * GIGA_BLOCKS * BLOCK_PAGES;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A page, or whole blocks; free, and no longer. */
-static void
-run_take(struct frames *frames, uint64_t page, uint64_t pages)
-{
-	if (pages == 1)
-		page_take(frames, page);
-	for (uint64_t i = 0; pages > 1 && i < pages; i += BLOCK_PAGES) {
-		size_t number = (page + i) / BLOCK_PAGES;
-
-		memset(&frames->block[number], 0, sizeof(struct block));
-		block_not_whole(frames, number);
-		bittree_remove(&frames->some, number);
-	}
-	frames->used_pages += pages;
+	frames->used_pages += UINT64_C(1) << (shift - 12);
 	if (frames->peak_pages < frames->used_pages)
 		frames->peak_pages = frames->used_pages;
+}
+
+static int
+take(struct frames *frames, unsigned shift, enum pool_type type,
+     uint64_t *address)
+{
+	uint64_t page;
+	int error = frames->pool->ops->take(frames->pool, shift, type, &page);
+
+	if (error)
+		return error;
+	count_taken(frames, shift);
+	*address = FRAMES_BASE + (page << 12);
+	return 0;
 }
 
 int
 frames_take(struct frames *frames, unsigned shift, uint64_t *address)
 {
-	bool (*find)(struct frames *, uint64_t *) = shift == 12	  ? find_page
-						    : shift == 21 ? find_block
-								  : find_giga;
-	uint64_t page, pages = UINT64_C(1) << (shift - 12);
+	return take(frames, shift, POOL_MOVABLE, address);
+}
 
-	assert(shift == 12 || shift == 21 || shift == 30);
-	if (frames->random &&
-	    frames->used_pages * 2 > frames->blocks * BLOCK_PAGES)
-		(void)frames_grow(frames, frames->blocks * 2);
-	while (!find(frames, &page)) {
-		size_t wanted = frames->blocks * 2;
+int
+frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
+		 uint64_t *address)
+{
+	(void)virtual;
+	return take(frames, shift, POOL_MOVABLE, address);
+}
 
-		if (shift == 30 && wanted < frames->gigas * 2 * GIGA_BLOCKS)
-			wanted = frames->gigas * 2 * GIGA_BLOCKS;
-		if (frames_grow(frames, wanted) < 0)
-			return -ENOMEM;
-	}
-	run_take(frames, page, pages);
-	*address = FRAMES_BASE + (page << 12);
-	return 0;
+int
+frames_take_table(struct frames *frames, unsigned shift, unsigned level,
+		  uint64_t virtual, uint64_t *address)
+{
+	(void)level;
+	(void)virtual;
+	return take(frames, shift, POOL_UNMOVABLE, address);
 }
 
 bool
@@ -359,39 +288,37 @@ int
 frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 	       uint64_t *address)
 {
-	uint64_t page = physical >> 12, pages = UINT64_C(1) << (shift - 12);
-	size_t last = (size_t)((page + pages - 1) / BLOCK_PAGES);
+	int error = frames->pool->ops->take_at(frames->pool, physical >> 12,
+					       UINT64_C(1) << (shift - 12));
 
-	if (last >= frames->blocks_max ||
-	    (page + pages - 1) % BLOCK_PAGES >= block_pages(frames, last))
-		return -ENOSPC;
-	if (last >= frames->blocks && frames_grow(frames, last + 1) < 0)
-		return -ENOMEM;
-	for (uint64_t i = page; i < page + pages; i++)
-		if (!page_is_free(frames, i))
-			return -EBUSY;
-	run_take(frames, page, pages);
+	if (error)
+		return error;
+	count_taken(frames, shift);
 	*address = FRAMES_BASE + physical;
 	return 0;
+}
+
+/* Before anything is given back: is this what the run looks like when most is
+ * in use? */
+static void
+note_peak(struct frames *frames)
+{
+	const struct pool *pool = frames->pool;
+
+	if (!pool->ops->blocks || frames->used_pages <= frames->low_pages)
+		return;
+	frames->low_pages = frames->used_pages;
+	pool->ops->blocks(pool, frames->low);
 }
 
 void
 frames_give(struct frames *frames, unsigned shift, uint64_t address)
 {
-	uint64_t first = (address - FRAMES_BASE) >> 12;
 	uint64_t pages = UINT64_C(1) << (shift - 12);
 
-	for (uint64_t page = first; page < first + pages; page++) {
-		size_t number = page / BLOCK_PAGES;
-		struct block *block = &frames->block[number];
-
-		assert(number < frames->blocks && !page_is_free(frames, page));
-		block->free[page % BLOCK_PAGES / 64] |= UINT64_C(1)
-							<< page % 64;
-		bittree_add(&frames->some, number);
-		if (block_free_pages(block) == BLOCK_PAGES)
-			block_now_whole(frames, number);
-	}
+	note_peak(frames);
+	frames->pool->ops->give(frames->pool, (address - FRAMES_BASE) >> 12,
+				pages);
 	frames->used_pages -= pages;
 }
 
@@ -405,4 +332,65 @@ uint64_t
 frames_peak(const struct frames *frames)
 {
 	return frames->peak_pages << 12;
+}
+
+static const uint64_t *
+blocks_at_peak(const struct frames *frames, uint64_t *now)
+{
+	frames->pool->ops->blocks(frames->pool, now);
+	return frames->used_pages > frames->low_pages ? now : frames->low;
+}
+
+static int
+put_table(const struct frames *frames, struct result *result,
+	  const uint64_t *peak, const uint64_t *now)
+{
+	static const char *const columns[] = {
+		"order:",    "start:blocks",   "peak:blocks", "end:blocks",
+		"unusable:", "fragmentation:", NULL,
+	};
+	int error = result_table(result, "frames.free",
+				 "free blocks of 2^order pages: at the start, "
+				 "when most was in use, and at the end; and of "
+				 "the second the kernel's indices",
+				 columns);
+
+	for (unsigned i = 0; i < POOL_ORDERS && !error; i++)
+		error = result_row(result, "frames.free", "uuuudd", (uint64_t)i,
+				   frames->first[i], peak[i], now[i],
+				   (double)buddyinfo_unusable(peak, i) / 1000,
+				   (double)buddyinfo_fragmentation(peak, i) /
+					   1000);
+	return error;
+}
+
+int
+frames_finish(const struct frames *frames, struct result *result)
+{
+	const struct pool *pool = frames->pool;
+	uint64_t now[POOL_ORDERS];
+	const uint64_t *peak;
+	int error;
+
+	if (!pool->ops->blocks)
+		return 0;
+	peak = blocks_at_peak(frames, now);
+	error = result_count(result, "frames.begun", pool->ops->begun(pool),
+			     "pages");
+	if (!error)
+		error = result_count(result, "frames.free.pages",
+				     buddyinfo_pages(peak), "pages");
+	if (!error)
+		error = result_real(result, "frames.unusable.2m",
+				    (double)buddyinfo_unusable(peak,
+							       LARGE_ORDER) /
+					    1000,
+				    "");
+	if (!error)
+		error = result_real(
+			result, "frames.fragmentation.2m",
+			(double)buddyinfo_fragmentation(peak, LARGE_ORDER) /
+				1000,
+			"");
+	return error ? error : put_table(frames, result, peak, now);
 }

@@ -39,6 +39,7 @@ enum hierarchy_use {
 struct levels_config {
 	bool inclusive; /* a line leaving L3 leaves L1 and L2 too */
 	int walks;	/* walk references enter at 0: L1d, 1: L2, 2: memory */
+#define HIERARCHY_WALKS_NONE 2
 };
 extern const struct option_row levels_rows[];
 

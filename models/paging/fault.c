@@ -83,7 +83,8 @@ map_own(const struct fault *fault, enum fault_class class)
 	int error;
 
 	vma_prepare(fault->paging, fault->space, fault->vma);
-	if (owner_take(fault->paging, PAGE_SHIFT, &mapping.frame) < 0)
+	if (owner_take(fault->paging, PAGE_SHIFT, fault->address,
+		       &mapping.frame) < 0)
 		return paging_no_memory(fault->paging);
 	error = page_map(fault->paging, fault->space, fault->address, &mapping,
 			 PAGE_OWNED);

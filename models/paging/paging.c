@@ -44,6 +44,10 @@ static const char *const class_names[FAULT_CLASSES] = {
 	"file", "shared", "stack",    "unmapped",
 };
 
+static const struct timeline_series table_series[] = {
+	{ "bytes", "bytes", TIMELINE_GAUGE },
+};
+
 static const struct timeline_series foot_series[] = {
 	{ "resident", "bytes", TIMELINE_GAUGE },
 	{ "tables", "bytes", TIMELINE_GAUGE },
@@ -71,6 +75,9 @@ timelines_open(struct paging *paging)
 	if (!error)
 		error = timeline_open(&paging->foot_line, foot_series,
 				      ARRAY_SIZE(foot_series), 0);
+	if (!error)
+		error = timeline_open(&paging->table_line, table_series,
+				      ARRAY_SIZE(table_series), 0);
 	return error;
 }
 
@@ -88,7 +95,7 @@ recorded_zero_page(const struct stream *stream)
 int
 paging_open(struct paging **out, const struct paging_config *config,
 	    const struct stream *stream, struct frames *frames,
-	    const struct table_ops *table_ops, const void *table_config,
+	    const struct table_ops *table_ops, const struct table_with *tables,
 	    const struct paging_listener *listener)
 {
 	struct paging *paging = calloc(1, sizeof(*paging));
@@ -109,7 +116,10 @@ paging_open(struct paging **out, const struct paging_config *config,
 				    : config->zero_page == ZERO_PAGE_YES;
 	paging->frames = frames;
 	paging->table_ops = table_ops;
-	paging->table_config = table_config;
+	if (tables)
+		paging->table_with = *tables;
+	paging->table_with.frames = frames;
+	paging->table_with.shared = &paging->table_shared;
 	if (listener)
 		paging->listener = *listener;
 	error = timelines_open(paging);
@@ -154,6 +164,7 @@ paging_close(struct paging *paging)
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
+	timeline_close(paging->table_line);
 	free(paging);
 }
 
@@ -165,8 +176,8 @@ space_open(struct paging *paging, uint32_t number, struct address_space **out)
 
 	if (!space)
 		return paging_no_memory(paging);
-	error = paging->table_ops->open(&space->table, paging->table_config,
-					paging->frames);
+	paging->table_with.space = number;
+	error = paging->table_ops->open(&space->table, &paging->table_with);
 	if (error) {
 		free(space);
 		return error;
@@ -247,6 +258,7 @@ space_account(struct paging *paging, struct address_space *space)
 		paging->table_peak = paging->table_bytes;
 	timeline_set(paging->foot_line, 0, paging->now, paging->resident_bytes);
 	timeline_set(paging->foot_line, 1, paging->now, paging->table_bytes);
+	timeline_set(paging->table_line, 0, paging->now, paging->table_bytes);
 }
 
 void
@@ -332,6 +344,55 @@ put_recorded(const struct paging *paging, struct result *result)
 	return error;
 }
 
+/* Is there one beside the tables that are counted? */
+static bool
+has_root(const struct paging *paging)
+{
+	for (size_t i = 0; i < paging->spaces; i++)
+		if (paging->space[i])
+			return paging->space[i]->table->levels;
+	return false;
+}
+
+/* Entries written, and what the kind counts. */
+static int
+put_table_counts(const struct paging *paging, struct result *result)
+{
+	const struct table_value *value = paging->table_ops->values;
+	uint64_t own[TABLE_VALUES_MAX] = { 0 };
+	struct table_counts sum = { 0 };
+	int error;
+
+	for (size_t i = 0; i < paging->spaces; i++) {
+		const struct table *table =
+			paging->space[i] ? paging->space[i]->table : NULL;
+
+		if (!table)
+			continue;
+		sum.map_writes += table->counts.map_writes;
+		sum.unmap_writes += table->counts.unmap_writes;
+		sum.moves += table->counts.moves;
+		sum.resizes += table->counts.resizes;
+		if (value)
+			paging->table_ops->count(table, own);
+	}
+	error = result_count(result, "table.map.writes", sum.map_writes,
+			     "entries");
+	if (!error)
+		error = result_count(result, "table.unmap.writes",
+				     sum.unmap_writes, "entries");
+	if (!error)
+		error = result_count(result, "table.moves", sum.moves,
+				     "entries");
+	if (!error)
+		error = result_count(result, "table.resizes", sum.resizes,
+				     "resizes");
+	for (size_t i = 0; !error && value && value[i].name; i++)
+		error = result_count(result, value[i].name, own[i],
+				     value[i].unit);
+	return error;
+}
+
 /* Pages of the tables, and of their roots, which bytes leave out as the
  * kernel's VmPTE does. */
 static int
@@ -341,9 +402,10 @@ put_table_pages(const struct paging *paging, struct result *result,
 	uint64_t pages = tables / PAGE_BYTES;
 
 	if (ended)
-		pages += tables > 0;
+		pages += tables > 0 && has_root(paging);
 	for (size_t i = 0; !ended && i < paging->spaces; i++)
-		pages += paging->space[i] && paging->space[i]->table_bytes;
+		pages += paging->space[i] && paging->space[i]->table_bytes &&
+			 has_root(paging);
 	return result_count(result, "table.pages", pages, "pages");
 }
 
@@ -361,6 +423,8 @@ put_footprint(const struct paging *paging, struct result *result)
 				     paging->table_peak, "bytes");
 	if (!error)
 		error = put_table_pages(paging, result, tables, ended);
+	if (!error)
+		error = put_table_counts(paging, result);
 	if (!error && paging->large_pages)
 		error = result_absent(result, "footprint.pages",
 				      "large pages hide which 4K pages are "
@@ -450,6 +514,10 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = timeline_finish(paging->foot_line, accesses, result,
 					"footprint.time",
 					"Memory in use over the run");
+	if (!error)
+		error = timeline_finish(paging->table_line, accesses, result,
+					"table.time",
+					"Page-table bytes over the run");
 	if (!error)
 		error = put_resident(paging, result);
 	if (!error)

@@ -77,12 +77,14 @@ struct paging_listener {
 };
 
 /*
- * frames: for data pages; table_config: of table_ops->options; listener (may
- * be NULL) is copied.  0, -ENOMEM (said).
+ * frames: for data pages; tables: what tables are opened with, but for frames
+ * and space (NULL: nothing); listener (may be NULL) is copied.  0, -ENOMEM
+ * (said).
  */
 int paging_open(struct paging **out, const struct paging_config *config,
 		const struct stream *stream, struct frames *frames,
-		const struct table_ops *table_ops, const void *table_config,
+		const struct table_ops *table_ops,
+		const struct table_with *tables,
 		const struct paging_listener *listener);
 void paging_close(struct paging *paging);
 
@@ -143,8 +145,10 @@ uint64_t paging_minor(const struct paging *paging, bool populated);
  * populated pages and forbidden accesses), fault.major (absent: warm files),
  * fault.CLASS, fault.populated (by mlock, MAP_POPULATE: getrusage counts
  * them), fault.protection, fault.recorded.minor and .major (the kernel's own,
- * if recorded), table.bytes and .peak, footprint.pages and .bytes and
- * .bytes.peak; tables faults.time, footprint.time and faults.mappings.
+ * if recorded), table.bytes and .peak, table.map.writes, table.unmap.writes,
+ * table.moves, table.resizes and what the kind counts, footprint.pages and .bytes and
+ * .bytes.peak; tables faults.time, footprint.time, table.time and
+ * faults.mappings.
  */
 int paging_finish(struct paging *paging, uint64_t accesses,
 		  struct result *result);

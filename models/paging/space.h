@@ -60,7 +60,8 @@ struct paging {
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
-	const void *table_config;
+	struct table_with table_with; /* but for the space */
+	void *table_shared;	      /* the tables' own */
 	struct paging_listener listener;
 
 	struct address_space **space; /* owned, by number; NULL: not yet */
@@ -91,7 +92,7 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
-	struct timeline *fault_line, *foot_line; /* owned */
+	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 };
 
 /* paging.c */
@@ -109,7 +110,9 @@ bool paging_is_alive(const struct paging *paging);
 int paging_no_memory(const struct paging *paging);
 
 /* owner.c: an anonymous frame has one owner unless fork shared it. */
-int owner_take(struct paging *paging, unsigned shift, uint64_t *frame);
+/* address: virtual, or a place in a file. */
+int owner_take(struct paging *paging, unsigned shift, uint64_t address,
+	       uint64_t *frame);
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The x86-64 radix table: 4 or 5 levels of 512 entries, leaves of 4K, 2M and
- * 1G (Intel SDM volume 3, chapter 4.5).
+ * The radix table of x86-64 (Intel SDM volume 3, chapter 4.5), AArch64 with a
+ * granule of 4K, and RISC-V (Sv39, Sv48, Sv57): 3 to 5 levels of 512 entries,
+ * leaves of 4K, 2M and 1G.  Upper levels may be merged into a larger root
+ * (flat.c).
  *
  *	entry: 0                      not present
  *	       pointer to struct node the next table (a multiple of 64)
@@ -10,13 +12,13 @@
  * Table pages are frames of the modelled memory like any other, so that the
  * lines in which a walk's entries lie are the real ones.
  */
-#include "models/tables/table.h"
+#include "models/tables/tables.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/fail.h"
-#include "models/tables/radix.h"
+#include "models/tables/radix-shape.h"
 
 #define ENTRIES 512u
 
@@ -27,11 +29,11 @@
 #define FLAGS	 UINT64_C(0xfff)
 
 struct node {
-	uint64_t entry[ENTRIES];
 	uint64_t physical;
 	uint64_t above[TABLE_LEVELS_MAX +
 		       1]; /* by level: the entries on the way */
 	uint32_t used;
+	uint64_t entry[]; /* 512; of the root as many as its bits say */
 };
 
 /*
@@ -48,9 +50,9 @@ struct recent {
 
 struct radix {
 	struct table table;
-	struct frames *frames; /* borrowed */
 	struct node *root;
-	uint64_t nodes; /* without the root */
+	unsigned root_bits; /* 9, or what levels are merged into it */
+	uint64_t nodes;	    /* without the root */
 	struct recent recent[RECENT];
 };
 
@@ -59,20 +61,13 @@ const struct option_row radix_rows[] = {
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct radix_config, levels),
 	  .fallback = "4",
-	  .min = 4,
+	  .min = 3,
 	  .max = 5,
 	  .unit = "levels",
-	  .help = "levels of a radix table" },
+	  .help = "levels of a radix table: 3 Sv39; 4 x86-64, AArch64 with 48 "
+		  "bits, Sv48; 5 LA57, Sv57" },
 	{ NULL },
 };
-
-static const struct option_group radix_groups[] = {
-	{ "table", radix_rows, 0, "the page table" },
-	{ NULL },
-};
-
-static const struct option_tree radix_options = { radix_groups,
-						  sizeof(struct radix_config) };
 
 static struct radix *
 radix_of(struct table *table)
@@ -93,6 +88,15 @@ index_at(uint64_t address, unsigned level)
 	return (unsigned)(address >> level_shift(level)) & (ENTRIES - 1);
 }
 
+/* The same for any level of this table. */
+static unsigned
+index_in(const struct radix *radix, uint64_t address, unsigned level)
+{
+	unsigned bits = level == radix->table.levels ? radix->root_bits : 9;
+
+	return (unsigned)(address >> level_shift(level)) & ((1u << bits) - 1);
+}
+
 static bool
 is_table(uint64_t entry)
 {
@@ -111,24 +115,33 @@ entry_at(const struct node *node, unsigned i)
 	return node->physical + i * sizeof(node->entry[0]);
 }
 
-/* A table for entry i, of this level, of its parent (NULL: the root). */
+/*
+ * A table for entry i, of this level, of its parent (NULL: the root, and as if
+ * of a level above it), where an address is translated.
+ */
 static struct node *
 node_open(struct radix *radix, const struct node *parent, unsigned i,
-	  unsigned level)
+	  unsigned level, uint64_t address)
 {
+	unsigned bits = parent ? 9 : radix->root_bits;
+	size_t bytes = sizeof(struct node) + (sizeof(uint64_t) << bits);
 	void *memory;
 	struct node *node;
 
-	if (posix_memalign(&memory, 64, sizeof(*node)))
+	if (posix_memalign(&memory, 64, bytes))
 		return NULL;
-	node = memset(memory, 0, sizeof(*node));
-	if (frames_take(radix->frames, 12, &node->physical)) {
+	node = memset(memory, 0, bytes);
+	if (table_memory_take(&radix->table.memory, bits + 3, level - 1,
+			      address >> level_shift(level)
+						 << level_shift(level),
+			      &node->physical)) {
 		free(node);
 		return NULL;
 	}
 	if (parent) {
 		memcpy(node->above, parent->above, sizeof(node->above));
 		node->above[level] = entry_at(parent, i);
+		radix->table.counts.map_writes++;
 	}
 	radix->nodes++;
 	return node;
@@ -145,12 +158,14 @@ forget_recent(struct radix *radix)
 static void
 node_close(struct radix *radix, struct node *node, unsigned level)
 {
-	for (unsigned i = 0; level > 1 && i < ENTRIES; i++)
+	unsigned bits = node == radix->root ? radix->root_bits : 9;
+
+	for (unsigned i = 0; level > 1 && i < 1u << bits; i++)
 		if (is_table(node->entry[i]))
 			node_close(radix, child(node->entry[i]), level - 1);
 	if (level == 1)
 		forget_recent(radix);
-	frames_give(radix->frames, 12, node->physical);
+	table_memory_give(&radix->table.memory, bits + 3, node->physical);
 	radix->nodes--;
 	free(node);
 }
@@ -162,18 +177,19 @@ no_memory(uint64_t address)
 		    (unsigned long)address);
 }
 
-static int
-radix_open(struct table **out, const void *config, struct frames *frames)
+int
+radix_open_shape(struct table **out, const struct table_ops *ops,
+		 const struct table_with *with, unsigned levels,
+		 unsigned root_bits)
 {
-	const struct radix_config *c = config;
 	struct radix *radix = calloc(1, sizeof(*radix));
 
 	if (!radix)
-		return -ENOMEM;
-	radix->table.ops = &radix_table;
-	radix->frames = frames;
-	radix->table.levels = (unsigned)c->levels;
-	radix->root = node_open(radix, NULL, 0, 0);
+		return fail(ENOMEM, "radix table: no memory");
+	table_init(&radix->table, ops, with);
+	radix->table.levels = radix->table.most = levels;
+	radix->root_bits = root_bits;
+	radix->root = node_open(radix, NULL, 0, levels + 1, 0);
 	if (!radix->root) {
 		free(radix);
 		return fail(ENOMEM, "radix table: no memory for its root");
@@ -184,7 +200,14 @@ radix_open(struct table **out, const void *config, struct frames *frames)
 	return 0;
 }
 
-static void
+static int
+radix_open(struct table **out, const struct table_with *with)
+{
+	return radix_open_shape(out, &radix_table, with,
+				(unsigned)with->kinds->radix.levels, 9);
+}
+
+void
 radix_close(struct table *table)
 {
 	struct radix *radix = radix_of(table);
@@ -192,6 +215,7 @@ radix_close(struct table *table)
 	if (!table)
 		return;
 	node_close(radix, radix->root, radix->table.levels);
+	table_memory_fini(&table->memory);
 	free(radix);
 }
 
@@ -199,7 +223,8 @@ radix_close(struct table *table)
 static bool
 canonical(const struct radix *radix, uint64_t address)
 {
-	unsigned unused = 64 - (level_shift(radix->table.levels) + 9);
+	unsigned unused =
+		64 - (level_shift(radix->table.levels) + radix->root_bits);
 
 	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
@@ -230,7 +255,7 @@ find_end(struct radix *radix, uint64_t address)
 		return end;
 	for (;; end.level--) {
 		end.node = node;
-		end.i = index_at(address, end.level);
+		end.i = index_in(radix, address, end.level);
 		if (!is_table(node->entry[end.i]))
 			return end;
 		node = child(node->entry[end.i]);
@@ -264,7 +289,7 @@ list_references(const struct end *end, unsigned from,
 	return n;
 }
 
-static unsigned
+unsigned
 radix_walk_from(struct table *table, uint64_t address, unsigned from,
 		struct table_reference *references, struct mapping *mapping)
 {
@@ -299,13 +324,14 @@ look_anew(struct radix *radix, uint64_t address, uint64_t *page, void **at)
 
 	if (!end.node || !end.node->entry[end.i])
 		return false;
-	*page = end.node->entry[end.i] | (uint64_t)(end.level - 1)
-						 << TABLE_CODE_SHIFT;
+	*page = end.node->entry[end.i] |
+		(uint64_t)(end.level - 1) << TABLE_CODE_SHIFT |
+		(uint64_t)(end.level - 1) << TABLE_LEAF_SHIFT;
 	*at = end.node;
 	return true;
 }
 
-static unsigned
+unsigned
 radix_look(struct table *table, const uint64_t *address, unsigned n,
 	   const struct table_looks *looks)
 {
@@ -331,7 +357,7 @@ radix_look(struct table *table, const uint64_t *address, unsigned n,
 	return n;
 }
 
-static void
+void
 radix_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 {
 	const struct radix *radix = (const struct radix *)table;
@@ -407,7 +433,7 @@ touch_looked(struct table_walks *walks)
 	walks->n_first = n_first;
 }
 
-static unsigned
+unsigned
 radix_walk_looked(struct table *table, struct table_walks *walks)
 {
 	const uint64_t *address = walks->address, *page = walks->looks.page;
@@ -415,7 +441,8 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 	const uint16_t *list = walks->list;
 	const uint8_t *from = walks->from;
 	uint64_t *reference = walks->reference;
-	uint8_t *levels = walks->level, *references = walks->references;
+	uint8_t *levels = walks->level;
+	uint16_t *references = walks->references;
 	unsigned all = 0, n_first = 0, n_walks = walks->n;
 
 	(void)table;
@@ -439,7 +466,7 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 		} else {
 			n = walk_one(walks, j, all);
 		}
-		references[j] = (uint8_t)n;
+		references[j] = (uint16_t)n;
 		all += n;
 	}
 	walks->n_first = n_first;
@@ -455,7 +482,7 @@ recent_node(const struct radix *radix, uint64_t address)
 	return likely(recent->region == address >> 21) ? recent->node : NULL;
 }
 
-static unsigned
+unsigned
 radix_walk(struct table *table, uint64_t address,
 	   struct table_reference *references, struct mapping *mapping)
 {
@@ -475,22 +502,24 @@ radix_walk(struct table *table, uint64_t address,
 
 /* Turn a leaf of this level into a table of 512 leaves.  0 or -ENOMEM. */
 static int
-split(struct radix *radix, struct node *parent, unsigned at, unsigned level)
+split(struct radix *radix, struct node *parent, unsigned at, unsigned level,
+      uint64_t address)
 {
 	uint64_t *entry = &parent->entry[at];
 	uint64_t step = UINT64_C(1) << level_shift(level - 1);
-	struct node *node = node_open(radix, parent, at, level);
+	struct node *node = node_open(radix, parent, at, level, address);
 
 	if (!node)
 		return -ENOMEM;
 	for (unsigned i = 0; i < ENTRIES; i++)
 		node->entry[i] = *entry + i * step;
 	node->used = ENTRIES;
+	radix->table.counts.map_writes += ENTRIES;
 	*entry = (uint64_t)(uintptr_t)node;
 	return 0;
 }
 
-static int
+int
 radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 {
 	struct radix *radix = radix_of(table);
@@ -508,22 +537,25 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 			    "levels",
 			    (unsigned long)address, radix->table.levels);
 	for (; level_shift(level) > mapping->shift; level--) {
-		unsigned i = index_at(address, level);
+		unsigned i = index_in(radix, address, level);
 
 		entry = &node->entry[i];
 		if (!*entry) {
-			struct node *next = node_open(radix, node, i, level);
+			struct node *next =
+				node_open(radix, node, i, level, address);
 
 			if (!next)
 				return no_memory(address);
 			*entry = (uint64_t)(uintptr_t)next;
 			node->used++;
-		} else if (*entry & LEAF && split(radix, node, i, level)) {
+		} else if (*entry & LEAF &&
+			   split(radix, node, i, level, address)) {
 			return no_memory(address);
 		}
 		node = child(*entry);
 	}
-	entry = &node->entry[index_at(address, level)];
+	entry = &node->entry[index_in(radix, address, level)];
+	radix->table.counts.map_writes++;
 	if (is_table(*entry))
 		node_close(radix, child(*entry), level - 1);
 	else if (!*entry)
@@ -551,6 +583,7 @@ drop_leaf(const struct unmap *unmap, struct node *node, unsigned i,
 	leaf_mapping(node->entry[i], level, &mapping);
 	node->entry[i] = 0;
 	node->used--;
+	unmap->radix->table.counts.unmap_writes++;
 	if (unmap->gone)
 		unmap->gone(unmap->context, address, &mapping);
 }
@@ -563,8 +596,11 @@ unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 	unsigned shift = level_shift(level);
 	uint64_t span = UINT64_C(1) << shift;
 	uint64_t first = unmap->from > base ? (unmap->from - base) >> shift : 0;
+	uint64_t entries = node == unmap->radix->root
+				   ? UINT64_C(1) << unmap->radix->root_bits
+				   : ENTRIES;
 
-	for (uint64_t i = first; i < ENTRIES; i++) {
+	for (uint64_t i = first; i < entries; i++) {
 		uint64_t start = base + i * span, end = start + (span - 1);
 		bool whole = start >= unmap->from && end <= unmap->last;
 		uint64_t *entry = &node->entry[i];
@@ -576,7 +612,8 @@ unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 		/* A page that is only partly unmapped is split; where memory
 		 * is full it goes as a whole. */
 		if (*entry & LEAF &&
-		    (whole || split(unmap->radix, node, (unsigned)i, level))) {
+		    (whole ||
+		     split(unmap->radix, node, (unsigned)i, level, start))) {
 			drop_leaf(unmap, node, (unsigned)i, level, start);
 			continue;
 		}
@@ -585,11 +622,12 @@ unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 			node_close(unmap->radix, child(*entry), level - 1);
 			*entry = 0;
 			node->used--;
+			unmap->radix->table.counts.unmap_writes++;
 		}
 	}
 }
 
-static void
+void
 radix_unmap(struct table *table, uint64_t address, uint64_t length,
 	    bool free_tables,
 	    void (*gone)(void *context, uint64_t address,
@@ -597,7 +635,7 @@ radix_unmap(struct table *table, uint64_t address, uint64_t length,
 	    void *context)
 {
 	struct radix *radix = radix_of(table);
-	unsigned bits = level_shift(radix->table.levels) + 9;
+	unsigned bits = level_shift(radix->table.levels) + radix->root_bits;
 	/* The sign-extended upper half lies in the upper half of the root. */
 	uint64_t high = address & ~((UINT64_C(1) << bits) - 1);
 	struct unmap unmap = { radix,	    address, address + (length - 1),
@@ -610,7 +648,7 @@ radix_unmap(struct table *table, uint64_t address, uint64_t length,
 	unmap_node(&unmap, radix->root, radix->table.levels, high);
 }
 
-static uint64_t
+uint64_t
 radix_bytes(const struct table *table)
 {
 	return ((const struct radix *)table)->nodes * 4096;
@@ -618,16 +656,8 @@ radix_bytes(const struct table *table)
 
 const struct table_ops radix_table = {
 	.name = "radix",
-	.help = "x86-64: 4 or 5 levels, 4K, 2M and 1G pages",
-	.options = &radix_options,
+	.help = "x86-64, AArch64 (4K granule), RISC-V: 3 to 5 levels, 4K, 2M "
+		"and 1G pages",
 	.open = radix_open,
-	.close = radix_close,
-	.walk = radix_walk,
-	.walk_from = radix_walk_from,
-	.look = radix_look,
-	.walk_looked = radix_walk_looked,
-	.prefetch = radix_prefetch,
-	.map = radix_map,
-	.unmap = radix_unmap,
-	.bytes = radix_bytes,
+	RADIX_METHODS,
 };

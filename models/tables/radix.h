@@ -8,7 +8,7 @@
 struct table_ops;
 
 struct radix_config {
-	int64_t levels; /* 4 or 5 */
+	int64_t levels; /* 3 to 5 */
 };
 
 extern const struct option_row radix_rows[];

@@ -121,6 +121,18 @@ site_of(struct core *core, uint32_t ref)
 	return &core->sites.count[SITE_INDEX(ref)];
 }
 
+static void
+add_waits(struct core *core, struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++)
+		if (misses->walked[i])
+			misses->cycles[i] += (uint32_t)
+				walk_queue_enter(&core->queue,
+						 misses->position[i] -
+							 core->elsewhere,
+						 misses->cycles[i]);
+}
+
 /* What each walk took, from what its references did. */
 static void
 add_costs(struct core *core)
@@ -149,6 +161,8 @@ add_costs(struct core *core)
 		misses->cycles[i] = (misses->walked[i] ? overhead : 0) +
 				    cost[pending->references[i]] - cost[0];
 	}
+	if (walk_queue_runs(&core->queue))
+		add_waits(core, misses);
 }
 
 void
@@ -166,8 +180,8 @@ core_settle(struct core *core)
 		site->walks += walked;
 		site->cycles += misses->cycles[i];
 		if (!core->flat &&
-		    unlikely(walker_count(&core->walker, misses->cycles[i],
-					  walked)))
+		    unlikely(walker_count(&core->walker, pending->references[i],
+					  misses->cycles[i], walked)))
 			core->error = -ENOMEM;
 	}
 	misses->space = core->space;
@@ -186,7 +200,7 @@ count_untranslated(struct core *core, const struct core_page *page)
 	struct core_misses *misses = &core->pending->misses;
 
 	core_settle(core);
-	core_add_miss(core, page, true, 0);
+	core_add_miss(core, page, true, 0, 0);
 	misses->cycles[0] = 0;
 	misses->space = core->space;
 	site->l1_misses++;
@@ -206,13 +220,14 @@ fault(struct core *core, const struct core_page *page,
 	unsigned i = pending->n_faulted;
 
 	pending->faulted_reference[i] = (uint16_t)pending->queue.n;
-	pending->faulted_references[i] = (uint8_t)n;
+	pending->faulted_references[i] = (uint16_t)n;
 	pending->n_faulted += !core->flat;
 	core_queue_walk(core, references, n);
 	walker_fault(&core->walker, n);
 	if (core->flat)
 		core->walker.faulted_cycles +=
-			walker_flat_cost(&core->walker, n) -
+			walker_flat_cost(&core->walker,
+					 walker_steps(references, n)) -
 			core->walker.overhead;
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
@@ -263,7 +278,7 @@ l2_hit(struct core *core, struct core_page *page, const struct place *at)
 
 	core->counts.l2_hits[page->side][at->code]++;
 	core->counts.l2_cycles += at->array->latency;
-	core_add_miss(core, page, false, 0);
+	core_add_miss(core, page, false, 0, 0);
 	page->found = true;
 	page->physical = physical_at(at, page->address);
 	tlb_touch(at->array, at->slot, core->l2_now);
@@ -281,7 +296,7 @@ lookup_l2(struct core *core, struct core_page *page)
 	struct mapping mapping;
 	unsigned n;
 
-	core_make_room(core, 1, 2 * TABLE_REFERENCES_MAX);
+	core_make_room(core, 1, 2 * core->table->most);
 	core->counts.l1_misses[page->side]++;
 	core->l2_now++;
 	if (at.array) {

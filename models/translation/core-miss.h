@@ -27,11 +27,11 @@ struct core_pending {
 	struct core_misses misses;
 	/* by miss: of its walk, where in the queue */
 	uint16_t reference[CORE_PENDING];
-	uint8_t references[CORE_PENDING];
+	uint16_t references[CORE_PENDING];
 	/* walks that ended in faults: as above */
 	unsigned n_faulted;
 	uint16_t faulted_reference[CORE_PENDING + 1];
-	uint8_t faulted_references[CORE_PENDING + 1];
+	uint16_t faulted_references[CORE_PENDING + 1];
 	struct hierarchy_queue queue;
 	uint32_t cost[HIERARCHY_QUEUE + 1]; /* scratch: of all before */
 };
@@ -120,10 +120,11 @@ core_add_first(struct core *core, unsigned miss)
 	misses->first[misses->n_first++] = (uint16_t)miss;
 }
 
-/* Its number; references: of its walk, which are next in the queue. */
+/* Its number; references: of its walk, which are next in the queue; steps: how
+ * many of them one after the other. */
 static ALWAYS_INLINE unsigned
 core_add_miss(struct core *core, const struct core_page *page, bool walked,
-	      unsigned references)
+	      unsigned references, unsigned steps)
 {
 	struct core_pending *pending = core->pending;
 	struct core_misses *misses = &pending->misses;
@@ -133,10 +134,9 @@ core_add_miss(struct core *core, const struct core_page *page, bool walked,
 	misses->position[i] = page->position;
 	misses->site[i] = page->ref;
 	misses->walked[i] = walked;
-	misses->cycles[i] =
-		walked ? walker_flat_cost(&core->walker, references) : 0;
+	misses->cycles[i] = walked ? walker_flat_cost(&core->walker, steps) : 0;
 	pending->reference[i] = (uint16_t)pending->queue.n;
-	pending->references[i] = (uint8_t)references;
+	pending->references[i] = (uint16_t)references;
 	return i;
 }
 
@@ -152,20 +152,22 @@ core_queue_walk(struct core *core, const struct table_reference *references,
 {
 	for (unsigned i = 0; i < n; i++)
 		if (core->flat)
-			walker_count_flat(&core->walker, references[i].level,
+			walker_count_flat(&core->walker,
+					  references[i].level & ~TABLE_BESIDE,
 					  1);
 		else
 			core_queue(core, references[i].address, USE_WALK,
 				   references[i].level);
 }
 
-/* A walk of n references is known to cost so much. */
+/* Walks, n of so many references and steps, are known to cost so much. */
 static ALWAYS_INLINE void
-core_count_walks(struct core *core, unsigned references, unsigned n)
+core_count_walks(struct core *core, unsigned references, unsigned steps,
+		 unsigned n)
 {
-	uint32_t cost = walker_flat_cost(&core->walker, references);
+	uint32_t cost = walker_flat_cost(&core->walker, steps);
 
-	if (unlikely(walker_count(&core->walker, cost, n)))
+	if (unlikely(walker_count(&core->walker, references, cost, n)))
 		core->error = -ENOMEM;
 }
 
@@ -175,13 +177,14 @@ core_add_walk(struct core *core, const struct core_page *page,
 	      const struct table_reference *references, unsigned n,
 	      const struct mapping *mapping)
 {
-	unsigned miss = core_add_miss(core, page, true, n);
+	unsigned steps = core->walker.beside ? walker_steps(references, n) : n;
+	unsigned miss = core_add_miss(core, page, true, n, steps);
 
 	if (unlikely(!mapping->accessed))
 		core_add_first(core, miss);
 	core->walker.references += n;
 	if (core->flat)
-		core_count_walks(core, n, 1);
+		core_count_walks(core, n, steps, 1);
 	core_queue_walk(core, references, n);
 }
 

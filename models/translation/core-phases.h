@@ -8,7 +8,7 @@
 
 #include "models/translation/core-miss.h"
 
-#define CHUNK	256u
+#define CHUNK	TABLE_LOOKS_MAX
 #define CLASSES (CORE_SIDES * TLB_SIZES)
 
 /* What accesses of a side to pages of a size have in common. */
@@ -47,12 +47,16 @@ struct core_phases {
 	/* level its walk begins at; 0: no walk; how many begin there or above */
 	uint8_t from[CHUNK];
 	unsigned n_from[TABLE_LEVELS_MAX + 2];
-	uint8_t references[CHUNK]; /* 0: no walk */
+	uint16_t references[CHUNK]; /* 0: no walk */
 	/* of all walks, where data comes between them in the queue */
 	uint64_t reference[CHUNK * TABLE_LEVELS_MAX + 1];
 	uint8_t level[CHUNK * TABLE_LEVELS_MAX + 1];
 };
 
+/* From which level does each walk read?  0: there is no walk. */
+void core_phases_ask(struct core_phases *phases, struct core *core);
+/* Walks of tables whose walks may have any number of references. */
+void core_phases_walk_wide(struct core_phases *phases, struct core *core);
 /* The walk caches, the walks and what is to be counted of all that missed. */
 void core_phases_walk(struct core_phases *phases, struct core *core);
 

@@ -443,6 +443,14 @@ core_pass_begin(struct core *core, struct core_pass *pass,
 	return 0;
 }
 
+void
+core_pass_move(struct core *core, struct core_pass *pass)
+{
+	if (pass->stepwise)
+		core_set_heavy(core, false);
+	pass->walks = core_walks(core);
+}
+
 /* The first step that is not all before `to`. */
 static uint32_t
 steps_before(const struct core_steps *steps, const struct core_pass *pass,

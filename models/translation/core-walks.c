@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "models/translation/replacement.h"
+
 /*
  * One level of the walk caches: those that missed the ones below.  A walk that
  * ends at this level or above finds nothing here and leaves nothing.
@@ -24,7 +26,7 @@ run_above_leaves(struct core_phases *phases, struct tlb *tlb,
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned j = list[i];
-		bool above = TABLE_CODE(phases->page[j]) + 1 < level;
+		bool above = TABLE_LEAF(phases->page[j]) + 1 < level;
 
 		phases->flag[j] = !above;
 		phases->part[m] = (uint16_t)j;
@@ -38,7 +40,7 @@ run_above_leaves(struct core_phases *phases, struct tlb *tlb,
 
 /*
  * Of an array of one set: leave out uses of what was used just before, which find
- * it and change nothing, whatever the policy.
+ * it and change nothing, but where the policy counts hits.
  */
 static unsigned
 skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
@@ -56,11 +58,12 @@ skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
 	return kept;
 }
 
-/* Are all pages of the chunk of 4K? */
+/* Do all walks of the chunk end at the last level? */
 static bool
-all_small(const struct core_phases *phases)
+all_small(const struct core_phases *phases, const struct core *core)
 {
-	return !(phases->classes & ~(1u << CORE_FETCH * TLB_SIZES | 1));
+	return !(phases->classes & ~(1u << CORE_FETCH * TLB_SIZES | 1)) &&
+	       !core->table->apart;
 }
 
 static unsigned
@@ -78,10 +81,12 @@ run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 
 	if (!tlb->entries)
 		return n;
-	if (unlikely(!all_small(phases))) {
+	if (unlikely(!all_small(phases, core))) {
 		m = run_above_leaves(phases, tlb, &uses, level, list, n);
 	} else {
-		m = tlb->sets == 1 ? skip_repeats(&uses, list, n) : n;
+		m = tlb->sets == 1 && !tlb->replacement->counts_hits
+			    ? skip_repeats(&uses, list, n)
+			    : n;
 		m = tlb_run(tlb, &uses, list, m);
 	}
 	pwc->lookups[level - PWC_LOWEST] += n;
@@ -89,9 +94,9 @@ run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 	return m;
 }
 
-/* From which level does each walk read?  Below those that missed. */
-static void
-run_walk_caches(struct core_phases *phases, struct core *core)
+/* Each walk reads from below the walk caches that missed on. */
+void
+core_phases_ask(struct core_phases *phases, struct core *core)
 {
 	unsigned top = core->table->levels, n = phases->n_walks;
 	unsigned highest = top < PWC_HIGHEST ? top : PWC_HIGHEST;
@@ -144,7 +149,7 @@ walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
 {
 	unsigned n;
 
-	memset(phases->references, 0, phases->n);
+	memset(phases->references, 0, phases->n * sizeof(*phases->references));
 	n = make_walks(phases, core, reference, level);
 	core->walker.references += n;
 	return n;
@@ -212,7 +217,7 @@ count_flat(struct core_phases *phases, struct core *core)
 			break;
 		walker->references += n_from[level];
 		walker_count_flat(walker, level, n_from[level]);
-		core_count_walks(core, level,
+		core_count_walks(core, level, level,
 				 n_from[level] - n_from[level + 1]);
 	}
 }
@@ -225,9 +230,9 @@ count_flat_large(struct core_phases *phases, struct core *core)
 		unsigned j = phases->walks[i], from = phases->from[j];
 		unsigned n = from - TABLE_CODE(phases->page[j]);
 
-		phases->references[j] = (uint8_t)n;
+		phases->references[j] = (uint16_t)n;
 		core->walker.references += n;
-		core_count_walks(core, n, 1);
+		core_count_walks(core, n, n, 1);
 		for (; n; n--)
 			walker_count_flat(&core->walker, from--, 1);
 	}
@@ -239,7 +244,6 @@ queue_flat(struct core_phases *phases, struct core *core)
 {
 	struct core_misses *misses = &core->pending->misses;
 	uint64_t position = core->position + (phases->first - phases->fed);
-	const uint8_t *references = phases->from;
 	const uint64_t *address = phases->address;
 	const uint32_t *site = phases->site;
 	const uint16_t *missed = phases->missed;
@@ -250,16 +254,18 @@ queue_flat(struct core_phases *phases, struct core *core)
 	m = misses->n;
 	for (unsigned n = 1; n <= TABLE_LEVELS_MAX; n++)
 		cost[n] = walker_flat_cost(&core->walker, n);
-	if (likely(all_small(phases))) {
+	if (likely(all_small(phases, core))) {
+		for (unsigned j = 0; j < phases->n; j++)
+			phases->references[j] = phases->from[j];
 		count_flat(phases, core);
 	} else {
-		memset(phases->references, 0, phases->n);
+		memset(phases->references, 0,
+		       phases->n * sizeof(*phases->references));
 		count_flat_large(phases, core);
-		references = phases->references;
 	}
 	make_walks(phases, core, NULL, NULL);
 	for (unsigned i = 0; i < phases->n_missed; i++, m++) {
-		unsigned j = missed[i], n = references[j];
+		unsigned j = missed[i], n = phases->references[j];
 
 		misses->address[m] = address[j];
 		misses->position[m] = position + j;
@@ -287,7 +293,7 @@ queue_miss(struct core_phases *phases, struct core *core, unsigned j,
 	unsigned n = phases->references[j];
 
 	core_make_room(core, 1, TABLE_LEVELS_MAX);
-	core_add_miss(core, &page, phases->from[j] != 0, n);
+	core_add_miss(core, &page, phases->from[j] != 0, n, n);
 	for (unsigned i = at; i < at + n; i++)
 		core_queue(core, phases->reference[i], USE_WALK,
 			   phases->level[i]);
@@ -325,7 +331,11 @@ queue_data(struct core_phases *phases, struct core *core)
 void
 core_phases_walk(struct core_phases *phases, struct core *core)
 {
-	run_walk_caches(phases, core);
+	if (core->table->most > TABLE_LEVELS_MAX) {
+		core_phases_walk_wide(phases, core);
+		return;
+	}
+	core_phases_ask(phases, core);
 	if (core->data_cached)
 		queue_data(phases, core);
 	else if (core->flat)

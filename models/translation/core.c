@@ -176,6 +176,7 @@ core_init(struct core *core, const struct core_config *config,
 			       .data_cached = config->data_cached,
 			       .plain = config->plain,
 			       .flat = !config->data_cached &&
+				       config->queue.cycles_per_access <= 0 &&
 				       hierarchy_walks_uncached(hierarchy),
 			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
@@ -192,6 +193,8 @@ core_init(struct core *core, const struct core_config *config,
 	if (!error)
 		error = walker_init(&core->walker, &config->walker, config->pwc,
 				    hierarchy, config->seed + CORE_ARRAYS);
+	if (!error)
+		error = walk_queue_init(&core->queue, &config->queue);
 	if (error) {
 		core_fini(core);
 		return error;
@@ -213,6 +216,7 @@ core_fini(struct core *core)
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_fini(&core->tlb[i]);
 	walker_fini(&core->walker);
+	walk_queue_fini(&core->queue);
 	site_table_fini(&core->sites);
 	core_steps_fini(&core->steps);
 	tlb_columns_fini(&core->l1_column);
@@ -230,12 +234,12 @@ flush_asid(struct core *core, uint64_t asid)
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_flush_asid(&core->tlb[i], asid);
 	pwc_flush_asid(&core->walker.pwc, asid);
+	aside_flush_asid(&core->walker.aside, asid);
 }
 
-void
-core_switch(struct core *core, uint32_t space, struct table *table)
+static void
+take_space(struct core *core, uint32_t space)
 {
-	core->table = table;
 	if (core->space == space)
 		return;
 	core->counts.switches += core->space != SPACE_NONE;
@@ -258,6 +262,15 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 }
 
 void
+core_switch(struct core *core, uint32_t space, struct table *table)
+{
+	core->table = table;
+	take_space(core, space);
+	table->aside = &core->walker.aside;
+	table->asid = core->asid;
+}
+
+bool
 core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		uint64_t length)
 {
@@ -265,15 +278,17 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 
 	while (core->asid_space[asid] != space)
 		if (++asid > TLB_ASID_MAX)
-			return;
+			return false;
 	core->counts.flushes++;
 	if (length == UINT64_MAX) {
 		flush_asid(core, asid);
-		return;
+		return true;
 	}
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_invalidate(&core->tlb[i], asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
+	aside_invalidate(&core->walker.aside, asid, address, length);
+	return true;
 }
 
 static void

@@ -27,6 +27,7 @@
 #include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
 #include "models/translation/tlb.h"
+#include "models/translation/walk-queue.h"
 #include "models/translation/walker.h"
 
 enum core_array {
@@ -61,6 +62,7 @@ struct core_config {
 	struct tlb_config tlb[CORE_ARRAYS];
 	struct tlb_config pwc[PWC_LEVELS];
 	struct walker_config walker;
+	struct walk_queue_config queue;
 	struct asid_config asid;
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
@@ -133,6 +135,7 @@ struct core {
 	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
 	struct walker walker;
+	struct walk_queue queue;
 	struct hierarchy *hierarchy; /* borrowed */
 	struct core_kernel kernel;
 	struct site_table sites;
@@ -155,8 +158,9 @@ struct core {
 	uint32_t n_asids, next_asid;
 	uint32_t asid_space[TLB_ASID_MAX + 1];
 
-	uint64_t position; /* accesses fed before this call */
-	uint64_t now;	   /* added to a position: the stamp of its use */
+	uint64_t position;  /* accesses of the run before this call */
+	uint64_t elsewhere; /* of these, those that other cores made */
+	uint64_t now;	    /* added to a position: the stamp of its use */
 	uint64_t l2_now;
 	struct core_counts counts;
 };
@@ -176,9 +180,15 @@ void core_switch(struct core *core, uint32_t space, struct table *table);
 int core_feed(struct core *core, const struct batch *batch, uint32_t from,
 	      uint32_t to);
 
-/* Stale translations; length UINT64_MAX: all of the space. */
-void core_invalidate(struct core *core, uint32_t space, uint64_t address,
+/* Stale translations; length UINT64_MAX: all of the space.  False: the core
+ * holds nothing of this space. */
+bool core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		     uint64_t length);
+
+/* Accesses fed to it. */
+uint64_t core_accesses(const struct core *core);
+/* Add what another core counted, but for sites.  0 or -ENOMEM (said). */
+int core_add(struct core *core, const struct core *other);
 
 /* accesses.*, tlb.*, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
 int core_finish(const struct core *core, const struct stream *stream,

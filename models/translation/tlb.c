@@ -38,6 +38,17 @@ ways_of(const struct tlb_config *config)
 							       : config->ways;
 }
 
+static int
+unknown_policy(const char *name, char *text, size_t bytes)
+{
+	int n = snprintf(text, bytes, "\"%s\"; allowed", name ? name : "");
+
+	for (size_t i = 0; replacement_registry[i] && n < (int)bytes; i++)
+		n += snprintf(text + n, bytes - (size_t)n, "%s %s",
+			      i ? "," : ":", replacement_registry[i]->name);
+	return n;
+}
+
 int
 tlb_config_wrong(const struct tlb_config *config, const char **field,
 		 char *text, size_t bytes)
@@ -48,9 +59,7 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 
 	*field = "replacement";
 	if (!ops)
-		return snprintf(text, bytes,
-				"\"%s\"; allowed: lru, fifo, random, plru",
-				config->replacement ? config->replacement : "");
+		return unknown_policy(config->replacement, text, bytes);
 	*field = "entries";
 	if (config->entries < 0 || config->entries > TLB_ENTRIES_MAX)
 		return snprintf(text, bytes, "%" PRId64 "; allowed: 0 to %d",
@@ -193,6 +202,17 @@ init_index(struct tlb *tlb)
 	return tlb->next && tlb->head ? 0 : -ENOMEM;
 }
 
+static int
+init_policy(struct tlb *tlb)
+{
+	tlb->filled = calloc(tlb->entries, sizeof(*tlb->filled));
+	if (tlb->replacement->ranked)
+		return tlb->filled ? 0 : -ENOMEM;
+	tlb->of_set = calloc(tlb->sets, sizeof(*tlb->of_set));
+	tlb->state = calloc(tlb->entries, sizeof(*tlb->state));
+	return tlb->filled && tlb->of_set && tlb->state ? 0 : -ENOMEM;
+}
+
 int
 tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	 const struct tlb_columns *columns, size_t first, uint64_t seed)
@@ -216,11 +236,10 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	if (!(tlb->sets & (tlb->sets - 1)))
 		tlb->set_mask = tlb->sets - 1;
 	tlb->groups = (tlb->ways + TLB_GROUP - 1) / TLB_GROUP;
-	tlb->filled = calloc(tlb->entries, sizeof(*tlb->filled));
 	tlb->bound =
 		calloc((size_t)tlb->sets * tlb->groups, sizeof(*tlb->bound));
 	if (init_columns(tlb, columns, first) || init_index(tlb) ||
-	    !tlb->filled || !tlb->bound) {
+	    init_policy(tlb) || !tlb->bound) {
 		tlb_fini(tlb);
 		return -ENOMEM;
 	}
@@ -239,6 +258,8 @@ tlb_fini(struct tlb *tlb)
 	if (tlb->owns_columns)
 		tlb_columns_fini(&tlb->column);
 	free(tlb->filled);
+	free(tlb->of_set);
+	free(tlb->state);
 	free(tlb->bound);
 	free(tlb->print);
 	free(tlb->log.use);
@@ -572,6 +593,8 @@ tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	tlb->column.stamp[slot] = now;
 	if (tlb->logged)
 		tlb_log_add(tlb, slot, now);
+	if (tlb->replacement->placed)
+		tlb->replacement->placed(tlb, slot);
 	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;
 }

@@ -76,6 +76,8 @@ struct tlb_config {
  * ended by { NULL }.
  */
 extern const char *const tlb_size_choices[];
+/* Names all policies; generated from REPLACEMENTS in Makefile.am. */
+extern const char replacement_help[];
 
 #define TLB_ROW(field_, ...)                                               \
 	{                                                                  \
@@ -90,8 +92,7 @@ extern const char *const tlb_size_choices[];
 			.max = TLB_ENTRIES_MAX, .unit = "ways",                     \
 			.help = "entries a set, a divisor of entries; 0: one set"), \
 		TLB_ROW(replacement, .type = OPTION_STRING, .fallback = "lru",      \
-			.argument = "POLICY",                                       \
-			.help = "who leaves a full set: lru, fifo, random, plru")
+			.argument = "POLICY", .help = replacement_help)
 #define TLB_ROW_SIZES(sizes_)                                     \
 	TLB_ROW(sizes, .type = OPTION_CHOICE, .fallback = sizes_, \
 		.choices = tlb_size_choices, .help = "page sizes it holds")
@@ -134,7 +135,11 @@ struct tlb {
 	uint32_t groups;
 	uint16_t *head, *next; /* or NULL */
 	unsigned hash_shift;
+	/* of the policy: see replacement.h; state, of_set: NULL if it is LRU */
 	uint64_t random;
+	uint64_t *of_set; /* [sets] */
+	uint8_t *state;	  /* [entries] */
+	uint32_t select;
 	const struct replacement_ops *replacement;
 	bool owns_columns; /* always ranked, if it can be */
 	bool simple;	   /* LRU of scanned sets */

@@ -41,6 +41,7 @@ void
 walker_fini(struct walker *walker)
 {
 	pwc_fini(&walker->pwc);
+	aside_fini(&walker->aside);
 	free(walker->latency);
 	walker->latency = NULL;
 }
@@ -66,6 +67,42 @@ walker_grow(struct walker *walker, uint64_t cycles)
 }
 
 void
+walker_fill(struct walker *walker, uint64_t address, uint64_t asid,
+	    const struct table_reference *references, unsigned n)
+{
+	unsigned last = n;
+
+	while (last && references[last - 1].level >= TABLE_HOST)
+		last--;
+	for (unsigned i = 0; i + 1 < last; i++)
+		pwc_fill(&walker->pwc, address, asid, references[i].level);
+}
+
+/* The same where some are made at the same time: of each such step the
+ * slowest counts. */
+static void
+charge_steps(struct walker *walker, const struct hierarchy_queue *queue,
+	     uint32_t *cost)
+{
+	uint32_t sum = 0, step = 0;
+
+	for (unsigned i = 0; i < queue->n; i++) {
+		unsigned mark = queue->mark[i], place = queue->place[i];
+		uint32_t latency =
+			hierarchy_walk_latency(walker->hierarchy, place);
+
+		walker->found[mark & ~TABLE_BESIDE][place]++;
+		if (!(mark & TABLE_BESIDE)) {
+			sum += step;
+			step = 0;
+		}
+		cost[i] = mark & TABLE_BESIDE ? cost[i - 1] : sum;
+		step = step > latency ? step : latency;
+	}
+	cost[queue->n] = sum + step;
+}
+
+void
 walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	      uint32_t *cost)
 {
@@ -73,6 +110,10 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	uint32_t found[2][WALKER_NONE + 1][PLACES] = { { { 0 } } };
 	uint32_t latency[PLACES], sum = 0;
 
+	if (walker->beside) {
+		charge_steps(walker, queue, cost);
+		return;
+	}
 	for (unsigned place = 0; place < PLACES; place++)
 		latency[place] =
 			hierarchy_walk_latency(walker->hierarchy, place);
@@ -166,8 +207,10 @@ finish_latency(const struct walker *walker, struct result *result)
 				   "references");
 }
 
+/* Marks [first, end) are levels from 0 on. */
 static int
-finish_levels(const struct walker *walker, struct result *result)
+finish_levels(const struct walker *walker, struct result *result,
+	      const char *table, const char *help, unsigned first, unsigned end)
 {
 	static const char *const columns[] = {
 		"level:",	 "references:references",
@@ -175,26 +218,61 @@ finish_levels(const struct walker *walker, struct result *result)
 		"l3:references", "memory:references",
 		"cycles:cycles", NULL
 	};
-	int error =
-		result_table(result, "walk.levels",
-			     "references of walks (with those that faulted) "
-			     "by table level, 1 the last, and by where the "
-			     "entry was found",
-			     columns);
+	int error = result_table(result, table, help, columns);
 
-	for (unsigned i = 0; !error && i < WALKER_LEVELS; i++) {
+	for (unsigned i = first; !error && i < end; i++) {
 		const uint64_t *found = walker->found[i];
 		uint64_t all = found[PLACE_L1] + found[PLACE_L2] +
 			       found[PLACE_L3] + found[PLACE_MEMORY];
 
 		if (all)
-			error = result_row(result, "walk.levels", "uuuuuuu",
-					   (uint64_t)i, all, found[PLACE_L1],
-					   found[PLACE_L2], found[PLACE_L3],
-					   found[PLACE_MEMORY],
+			error = result_row(result, table, "uuuuuuu",
+					   (uint64_t)(i - first), all,
+					   found[PLACE_L1], found[PLACE_L2],
+					   found[PLACE_L3], found[PLACE_MEMORY],
 					   found_cycles(walker, i));
 	}
 	return error;
+}
+
+static int
+finish_references(const struct walker *walker, struct result *result)
+{
+	static const char *const columns[] = { "references:references",
+					       "walks:walks", NULL };
+	int error =
+		result_table(result, "walk.references.histogram",
+			     "walks by how many entries they read", columns);
+
+	for (uint64_t i = 0; !error && i <= TABLE_REFERENCES_MAX; i++)
+		if (walker->by_references[i])
+			error = result_row(result, "walk.references.histogram",
+					   "uu", i, walker->by_references[i]);
+	return error;
+}
+
+int
+walker_add(struct walker *walker, const struct walker *other)
+{
+	if (other->latency_max > walker->latency_max &&
+	    walker_grow(walker, other->latency_max - 1))
+		return -ENOMEM;
+	for (uint64_t i = 0; i < other->latency_max; i++)
+		walker->latency[i] += other->latency[i];
+	for (unsigned i = 0; i <= WALKER_NONE; i++)
+		for (unsigned place = 0; place < PLACES; place++)
+			walker->found[i][place] += other->found[i][place];
+	walker->walks += other->walks;
+	walker->references += other->references;
+	walker->cycles += other->cycles;
+	walker->faulted += other->faulted;
+	walker->faulted_references += other->faulted_references;
+	walker->faulted_cycles += other->faulted_cycles;
+	for (unsigned i = 0; i <= TABLE_REFERENCES_MAX; i++)
+		walker->by_references[i] += other->by_references[i];
+	pwc_add(&walker->pwc, &other->pwc);
+	aside_count(&walker->aside, &other->aside);
+	return 0;
 }
 
 int
@@ -213,6 +291,7 @@ walker_finish(const struct walker *walker, struct result *result)
 		  "references" },
 		{ "walk.faulted.cycles", walker->faulted_cycles, "cycles" },
 	};
+	bool host = false;
 	int error = 0;
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(counts); i++)
@@ -221,6 +300,25 @@ walker_finish(const struct walker *walker, struct result *result)
 	if (!error)
 		error = finish_latency(walker, result);
 	if (!error)
-		error = finish_levels(walker, result);
-	return error ? error : pwc_finish(&walker->pwc, result);
+		error = finish_levels(
+			walker, result, "walk.levels",
+			"references of walks (with those that faulted) "
+			"by table level, 1 the last, and by where the "
+			"entry was found",
+			0, TABLE_HOST);
+	for (unsigned i = TABLE_HOST; !error && i < WALKER_LEVELS; i++)
+		if (found_cycles(walker, i))
+			host = true;
+	if (!error && host)
+		error = finish_levels(
+			walker, result, "walk.levels.host",
+			"references of walks to the host's table by "
+			"its level, 1 the last, and by where the entry "
+			"was found",
+			TABLE_HOST, WALKER_LEVELS);
+	if (!error)
+		error = finish_references(walker, result);
+	if (!error)
+		error = pwc_finish(&walker->pwc, result);
+	return error ? error : aside_finish(&walker->aside, result);
 }

@@ -13,10 +13,12 @@
 
 #include "models/memory/hierarchy.h"
 #include "models/tables/table.h"
+#include "models/translation/aside.h"
 #include "models/translation/pwc.h"
 
-#define WALKER_LEVELS 6u /* 0: tables without levels; 1 .. 5 */
-#define WALKER_NONE   7u
+/* 0: tables without levels; 1 .. 5; those of a host from TABLE_HOST on */
+#define WALKER_LEVELS TABLE_MARKS
+#define WALKER_NONE   TABLE_MARKS
 
 struct walker_config {
 	int64_t overhead; /* cycles of each walk beside its references */
@@ -26,8 +28,10 @@ extern const struct option_row walker_rows[];
 
 struct walker {
 	struct pwc pwc;
+	struct aside aside;
 	struct hierarchy *hierarchy; /* borrowed */
 	uint64_t overhead;
+	bool beside; /* references of a walk may be made at the same time */
 
 	uint64_t walks, references, cycles;
 	uint64_t faulted, faulted_references, faulted_cycles;
@@ -35,6 +39,8 @@ struct walker {
 	uint64_t found[WALKER_NONE + 1][PLACES];
 	uint64_t *latency; /* owned: [latency_max] walks by their cycles */
 	uint64_t latency_max;
+	/* walks by their references */
+	uint64_t by_references[TABLE_REFERENCES_MAX + 1];
 };
 
 /* pwc_config: [PWC_LEVELS].  0 or -ENOMEM. */
@@ -42,6 +48,11 @@ int walker_init(struct walker *walker, const struct walker_config *config,
 		const struct tlb_config *pwc_config,
 		struct hierarchy *hierarchy, uint64_t seed);
 void walker_fini(struct walker *walker);
+
+/* Fill walk caches after a walk whose references are not all its own table's:
+ * with the guest's, but the last. */
+void walker_fill(struct walker *walker, uint64_t address, uint64_t asid,
+		 const struct table_reference *references, unsigned n);
 
 /*
  * A walk comes in two halves, so that the references of many can go through
@@ -57,13 +68,29 @@ walker_find(struct walker *walker, struct table *table, uint64_t address,
 	unsigned cached, n, levels = table->levels;
 
 	if (!levels)
-		return table->ops->walk(table, address, references, mapping);
+		return table->ops->walk_from(table, address, 0, references,
+					     mapping);
 	cached = pwc_find(&walker->pwc, address, asid, levels);
 	n = table->ops->walk_from(table, address, cached ? cached - 1 : levels,
 				  references, mapping);
+	if (table->most > TABLE_LEVELS_MAX) {
+		walker_fill(walker, address, asid, references, n);
+		return n;
+	}
 	for (unsigned i = 0; i + 1 < n; i++)
 		pwc_fill(&walker->pwc, address, asid, references[i].level);
 	return n;
+}
+
+/* How many of these come one after the other. */
+static ALWAYS_INLINE unsigned
+walker_steps(const struct table_reference *references, unsigned n)
+{
+	unsigned steps = n;
+
+	for (unsigned i = 0; i < n; i++)
+		steps -= references[i].level >= TABLE_BESIDE;
+	return steps;
 }
 
 /* A walk of n references ended in a fault; what they cost is to be added. */
@@ -85,7 +112,7 @@ void walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 		   uint32_t *cost);
 /*
  * Where all references of walks go to memory, both halves are one: what a walk
- * of n references costs, and that so many references to a level were made.
+ * of n steps costs, and that so many references to a level were made.
  */
 static ALWAYS_INLINE uint32_t
 walker_flat_cost(const struct walker *walker, unsigned n)
@@ -102,11 +129,13 @@ walker_count_flat(struct walker *walker, unsigned level, unsigned n)
 
 /* 0 or -ENOMEM (said). */
 int walker_grow(struct walker *walker, uint64_t cycles);
-/* n walks, each of so many cycles. */
+/* n walks, each of so many references and cycles. */
 static ALWAYS_INLINE int
-walker_count(struct walker *walker, unsigned cycles, unsigned n)
+walker_count(struct walker *walker, unsigned references, unsigned cycles,
+	     unsigned n)
 {
 	walker->walks += n;
+	walker->by_references[references] += n;
 	walker->cycles += (uint64_t)n * cycles;
 	if (unlikely(cycles >= walker->latency_max) &&
 	    walker_grow(walker, cycles))
@@ -115,7 +144,11 @@ walker_count(struct walker *walker, unsigned cycles, unsigned n)
 	return 0;
 }
 
-/* walk.* values, tables walk.latency and walk.levels, and pwc.* */
+/* Add what another walker and its walk caches counted.  0 or -ENOMEM (said). */
+int walker_add(struct walker *walker, const struct walker *other);
+
+/* walk.* values, tables walk.latency, walk.levels and
+ * walk.references.histogram, and pwc.* */
 int walker_finish(const struct walker *walker, struct result *result);
 
 #endif

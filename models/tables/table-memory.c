@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where page tables lie; see table-memory.h. */
+#include "models/tables/table-memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/tables/tables.h"
+
+#define RUN_SHIFT 21
+#define RUN_PAGES 512
+
+static const char *const frame_choices[] = { "4k", "2m", NULL };
+
+const struct option_row table_memory_rows[] = {
+	{ .name = "frames",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct table_memory_config, frames),
+	  .fallback = "4k",
+	  .choices = frame_choices,
+	  .help = "frames that hold table pages; 2m: 512 pages in each" },
+	{ .name = "cached",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct table_memory_config, cached),
+	  .fallback = "yes",
+	  .help = "caches hold page tables; no: each reference of a walk goes "
+		  "to memory, as with cache.walks=none" },
+	{ NULL },
+};
+
+const struct table_ops *
+table_find(const char *name)
+{
+	for (size_t i = 0; table_registry[i]; i++)
+		if (!strcmp(table_registry[i]->name, name))
+			return table_registry[i];
+	return NULL;
+}
+
+void
+table_init(struct table *table, const struct table_ops *ops,
+	   const struct table_with *with)
+{
+	table->ops = ops;
+	table_memory_init(&table->memory, &with->config->memory, with->frames,
+			  with->space);
+}
+
+void
+table_memory_init(struct table_memory *memory,
+		  const struct table_memory_config *config,
+		  struct frames *frames, uint32_t space)
+{
+	*memory = (struct table_memory){ .frames = frames,
+					 .space = space,
+					 .large = config->frames ==
+						  TABLE_FRAMES_2M };
+}
+
+void
+table_memory_fini(struct table_memory *memory)
+{
+	free(memory->run);
+	memory->run = NULL;
+}
+
+/* All frames of tables, of whatever kind, are asked for here. */
+static int
+take_frame(struct table_memory *memory, unsigned shift, unsigned level,
+	   uint64_t virtual, uint64_t *physical)
+{
+	int error = frames_take_table(memory->frames, shift, level, virtual,
+				      physical);
+
+	if (!error)
+		memory->frame_bytes += UINT64_C(1) << shift;
+	return error;
+}
+
+static void
+give_frame(struct table_memory *memory, unsigned shift, uint64_t physical)
+{
+	frames_give(memory->frames, shift, physical);
+	memory->frame_bytes -= UINT64_C(1) << shift;
+}
+
+static int
+add_run(struct table_memory *memory, unsigned level, uint64_t virtual)
+{
+	struct table_run *run = &memory->run[memory->runs];
+
+	if (memory->runs == memory->room) {
+		size_t room = memory->room ? 2 * memory->room : 8;
+
+		run = reallocarray(memory->run, room, sizeof(*run));
+		if (!run)
+			return -ENOMEM;
+		memory->run = run;
+		memory->room = room;
+		run += memory->runs;
+	}
+	memset(run, 0, sizeof(*run));
+	if (take_frame(memory, RUN_SHIFT, level, virtual, &run->physical))
+		return -ENOMEM;
+	memory->runs++;
+	return 0;
+}
+
+/* A free page of a run: its number, or RUN_PAGES. */
+static unsigned
+free_page(const struct table_run *run)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(run->used); i++)
+		if (~run->used[i])
+			return i * 64 +
+			       (unsigned)__builtin_ctzll(~run->used[i]);
+	return RUN_PAGES;
+}
+
+static int
+take_part(struct table_memory *memory, unsigned level, uint64_t virtual,
+	  uint64_t *physical)
+{
+	struct table_run *run;
+	unsigned page;
+
+	while (memory->first < memory->runs &&
+	       free_page(&memory->run[memory->first]) == RUN_PAGES)
+		memory->first++;
+	if (memory->first == memory->runs && add_run(memory, level, virtual))
+		return -ENOMEM;
+	run = &memory->run[memory->first];
+	page = free_page(run);
+	run->used[page / 64] |= UINT64_C(1) << page % 64;
+	*physical = run->physical + page * UINT64_C(4096);
+	return 0;
+}
+
+static void
+give_part(struct table_memory *memory, uint64_t physical)
+{
+	uint64_t page = physical >> 12 & (RUN_PAGES - 1);
+	struct table_run *run = memory->run;
+	uint64_t any = 0;
+
+	while (run->physical != physical >> RUN_SHIFT << RUN_SHIFT)
+		run++;
+	run->used[page / 64] &= ~(UINT64_C(1) << page % 64);
+	if ((size_t)(run - memory->run) < memory->first)
+		memory->first = (size_t)(run - memory->run);
+	for (unsigned i = 0; i < ARRAY_SIZE(run->used); i++)
+		any |= run->used[i];
+	if (any)
+		return;
+	give_frame(memory, RUN_SHIFT, run->physical);
+	*run = memory->run[--memory->runs];
+	/* what came in its place may be full: it is asked when it is its turn */
+}
+
+int
+table_memory_take(struct table_memory *memory, unsigned shift, unsigned level,
+		  uint64_t virtual, uint64_t *physical)
+{
+	int error =
+		memory->large && shift == 12
+			? take_part(memory, level, virtual, physical)
+			: take_frame(memory, shift, level, virtual, physical);
+
+	if (!error)
+		memory->bytes += UINT64_C(1) << shift;
+	return error;
+}
+
+void
+table_memory_give(struct table_memory *memory, unsigned shift,
+		  uint64_t physical)
+{
+	memory->bytes -= UINT64_C(1) << shift;
+	if (memory->large && shift == 12)
+		give_part(memory, physical);
+	else
+		give_frame(memory, shift, physical);
+}
+
+int
+table_extent_take(struct table_extent *extent, struct table_memory *memory,
+		  uint64_t bytes)
+{
+	unsigned shift = bytes < UINT64_C(1) << RUN_SHIFT ? 12 : RUN_SHIFT;
+	uint64_t run_bytes = UINT64_C(1) << shift;
+	size_t runs = (size_t)((bytes + run_bytes - 1) >> shift);
+
+	*extent = (struct table_extent){ .shift = shift,
+					 .bytes = runs * run_bytes };
+	extent->run = calloc(runs + 1, sizeof(*extent->run));
+	if (!extent->run)
+		return -ENOMEM;
+	for (; extent->runs < runs; extent->runs++)
+		if (table_memory_take(memory, shift, 0, 0,
+				      &extent->run[extent->runs])) {
+			table_extent_give(extent, memory);
+			return -ENOMEM;
+		}
+	return 0;
+}
+
+void
+table_extent_give(struct table_extent *extent, struct table_memory *memory)
+{
+	for (size_t i = 0; i < extent->runs; i++)
+		table_memory_give(memory, extent->shift, extent->run[i]);
+	free(extent->run);
+	*extent = (struct table_extent){ .runs = 0 };
+}
