@@ -5,7 +5,7 @@
  * the stream does not depend on how code was cut into superblocks.
  *
  * In the arena: the pc, minus the pc, [the pc that a call pushes], the code,
- * side exits, stubs.
+ * side exits; at its end, backwards, the stubs of all blocks.
  */
 #include "analyzer/base.h"
 
@@ -322,7 +322,7 @@ begin(struct builder *builder)
 	builder->emit = (struct emitter){
 		.start = arena->memory + arena->used,
 		.at = arena->memory + arena->used,
-		.end = arena->memory + ARENA_BYTES,
+		.end = arena->memory + ARENA_BYTES - arena->stubs,
 		.address = arena->address + arena->used,
 	};
 	emit_align(&builder->emit, 16);

@@ -347,5 +347,5 @@ leave_rest(struct builder *builder)
 		jump_to(builder, side->target);
 	}
 	for (unsigned i = 0; i < builder->n_links; i++)
-		link_add(builder->code, &builder->emit, &builder->link[i]);
+		link_add(builder->code, &builder->link[i]);
 }
