@@ -13,6 +13,7 @@
 #include "analyzer/option.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
+#include "models/memory/numa.h"
 #include "models/paging/paging.h"
 #include "models/tables/tables.h"
 #include "models/translation/cores.h"
@@ -27,10 +28,15 @@ struct machine_config {
 	struct hierarchy_config hierarchy;
 	struct frames_config frames;
 	struct paging_config paging;
+	struct numa_config numa;
 };
 
 extern const struct option_tree machine_options;
 extern const struct model_ops machine_model;
+
+/* Of an open machine that was not fed yet: explain its first n walks, in the
+ * table walks.explained.  0 or -ENOMEM (said). */
+int machine_explain(struct model *model, uint64_t n);
 
 /* The machine of the defaults alone, as results and --cpu name it */
 #define MACHINE_DEFAULT "default"
@@ -57,6 +63,9 @@ int machine_configure_layers(struct machine_config *config,
 /* Is the whole a machine that can be built?  The same checks, in words that
  * name no file.  0 or -EINVAL (said). */
 int machine_check(const struct machine_config *config);
+
+/* Of the cache that memory.colour-cache names; 0: it has none. */
+uint64_t machine_colours(const struct machine_config *config);
 
 /* Names of all presets, sorted: *names is to be freed with its strings by
  * preset_names_free.  0, -ENOENT (said: where it looked), -ENOMEM. */
