@@ -66,6 +66,10 @@ int core_resolve(struct core *core, struct core_page *page,
 		 struct table_reference *references, unsigned n,
 		 struct mapping *mapping);
 
+/* Does an array of the second level have it? */
+bool core_second_has(const struct core *core, enum core_side side,
+		     uint64_t address);
+
 /*
  * An access that the hint did not answer.  i: its place in the batch, which is
  * fed from `from` on.  0 or the error.

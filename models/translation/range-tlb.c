@@ -74,8 +74,8 @@ range_tlb_find(struct range_tlb *tlb, uint32_t asid, uint64_t address,
 		if (!holds(range, asid, page) || (write && !range->writable))
 			continue;
 		range->stamp = ++tlb->now;
-		*physical = range->frame + (address - (range->first
-						       << PAGE_SHIFT));
+		*physical =
+			range->frame + (address - (range->first << PAGE_SHIFT));
 		*readonly = !range->writable;
 		tlb->hits++;
 		return true;
@@ -138,8 +138,8 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
 	uint64_t page = down ? range->first - 1 : range->last + 1;
-	uint64_t frame = range->frame +
-			 ((page - range->first) << PAGE_SHIFT), first, last;
+	uint64_t frame = range->frame + ((page - range->first) << PAGE_SHIFT);
+	uint64_t first, last;
 	size_t at = seek(tlb, range->owner, page);
 	struct mapping mapping;
 
@@ -162,8 +162,7 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 		if (!mapping.shift || mapping.writable != range->writable)
 			return false;
 		pages = UINT64_C(1) << (mapping.shift - PAGE_SHIFT);
-		if (mapping.frame +
-			    ((page & (pages - 1)) << PAGE_SHIFT) !=
+		if (mapping.frame + ((page & (pages - 1)) << PAGE_SHIFT) !=
 		    frame)
 			return false;
 		first = page & ~(pages - 1);
@@ -213,9 +212,14 @@ range_tlb_walk(struct range_tlb *tlb, struct table *table, uint32_t space,
 			       .frame = mapping->frame,
 			       .writable = mapping->writable,
 			       .owner = space };
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping told;
 	size_t from, to;
 
 	tlb->walks++;
+	table->ops->walk(table, address, references, &told);
+	if (told.frame != mapping->frame)
+		return 0; /* under a guest's table it does not tell */
 	while (take_in(tlb, table, &range, true))
 		;
 	while (take_in(tlb, table, &range, false))
@@ -250,8 +254,8 @@ range_tlb_forget(struct range_tlb *tlb, uint32_t space, uint64_t address,
 		 uint64_t length)
 {
 	uint64_t from = length == UINT64_MAX ? 0 : address >> PAGE_SHIFT;
-	uint64_t last = length == UINT64_MAX ? UINT64_MAX
-					     : end_of(address, length);
+	uint64_t last =
+		length == UINT64_MAX ? UINT64_MAX : end_of(address, length);
 	size_t at = seek(tlb, space, from);
 
 	while (at < tlb->n_known && tlb->known[at].owner == space &&

@@ -47,7 +47,8 @@ struct range_tlb {
 };
 
 /* 0 or -ENOMEM (said). */
-int range_tlb_init(struct range_tlb *tlb, const struct range_tlb_config *config);
+int range_tlb_init(struct range_tlb *tlb,
+		   const struct range_tlb_config *config);
 void range_tlb_fini(struct range_tlb *tlb);
 
 /* Has a range the page, with this right?  *physical: of the address. */
