@@ -131,6 +131,17 @@ wrong(const struct layers *layers, const char *part, const char *field,
 		    where, option, allowed);
 }
 
+/* The same where the whole name of the option is known. */
+static int
+wrong_option(const struct layers *layers, const char *option, const char *text)
+{
+	char where[512];
+
+	find_origin(layers, option, where, sizeof(where));
+	return fail(strncmp(where, "--set ", 6) ? EINVAL : EUSAGE, "%s%s: %s",
+		    where, option, text);
+}
+
 static int
 check_tlb(const struct layers *layers, const struct tlb_config *config,
 	  const char *part)
@@ -162,7 +173,9 @@ check_caches(const struct layers *layers, const struct hierarchy_config *config)
 		if (cache_config_wrong(all[i].cache, &field, text,
 				       sizeof(text)))
 			return wrong(layers, all[i].part, field, text);
-	return 0;
+	return hierarchy_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong_option(layers, field, text)
+		       : 0;
 }
 
 static int
@@ -174,6 +187,38 @@ check_frames(const struct layers *layers, const struct frames_config *config)
 	return frames_config_wrong(config, &field, text, sizeof(text))
 		       ? wrong(layers, "memory", field, text)
 		       : 0;
+}
+
+static int
+check_palette(const struct layers *layers, const struct machine_config *config)
+{
+	const char *field;
+	char text[256];
+
+	return palette_config_wrong(&config->frames.palette,
+				    machine_colours(config), &field, text,
+				    sizeof(text))
+		       ? wrong(layers, "memory", field, text)
+		       : 0;
+}
+
+static int
+check_numa(const struct layers *layers, const struct numa_config *config)
+{
+	const char *field;
+	char text[512];
+
+	return numa_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, "numa", field, text)
+		       : 0;
+}
+
+uint64_t
+machine_colours(const struct machine_config *config)
+{
+	return cache_colours(config->frames.palette.cache
+				     ? &config->hierarchy.l3
+				     : &config->hierarchy.l2);
 }
 
 static int
@@ -219,6 +264,10 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_caches(layers, &config->hierarchy);
 	if (!error)
 		error = check_frames(layers, &config->frames);
+	if (!error)
+		error = check_palette(layers, config);
+	if (!error)
+		error = check_numa(layers, &config->numa);
 	return error ? error : check_table(layers, config);
 }
 

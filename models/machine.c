@@ -15,6 +15,9 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/memory/attributes.h"
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa-hints.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -22,10 +25,14 @@ struct region_count {
 
 struct machine {
 	struct model model;
-	const struct stream *stream; /* borrowed */
+	const struct stream *stream;   /* borrowed */
+	struct numa *numa;	       /* NULL: one node */
+	struct attributes *attributes; /* NULL: all memory is cached */
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
+	struct numa_hints *hints; /* NULL: pages stay */
+	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
 	struct looks *looks;
 	struct tables_config tables;
@@ -89,6 +96,20 @@ region_at(struct machine *machine, uint32_t space, uint64_t address)
 	return machine->span_region;
 }
 
+/* Of the memory at an address of the running space. */
+static int
+machine_memory_type(void *context, uint64_t address)
+{
+	struct machine *machine = context;
+	uint32_t region =
+		region_at(machine,
+			  machine->cores.core[machine->cores.turn].space,
+			  address);
+
+	return (int)attributes_of(machine->attributes, address, region,
+				  paging_region_name(machine->paging, region));
+}
+
 /* Add walks to what is mapped there. */
 static void
 machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
@@ -103,6 +124,97 @@ machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
 	machine->region[region].cycles += cycles;
 }
 
+/* Walks that are hinting faults; what is to be moved waits for the end of the
+ * batch. */
+static NOINLINE void
+look_for_hints(struct machine *machine, const struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++) {
+		struct paging_page page;
+
+		if (misses->walked[i] &&
+		    numa_hints_pending(machine->hints, misses->space,
+				       misses->address[i] & ~UINT64_C(4095)) &&
+		    paging_page(machine->paging, misses->space,
+				misses->address[i], &page) &&
+		    numa_hints_walk(machine->hints, misses->space, page.start,
+				    numa_node_of(machine->numa, page.frame),
+				    machine->thread))
+			machine->no_memory = true;
+	}
+}
+
+struct marks {
+	struct machine *machine;
+	uint32_t space;
+};
+
+static void
+machine_mark(void *context, uint64_t start, uint64_t bytes)
+{
+	const struct marks *marks = context;
+
+	if (numa_hints_mark(marks->machine->hints, marks->space, start, bytes))
+		marks->machine->no_memory = true;
+}
+
+/* Scan, if it is time to. */
+static int
+scan_for_hints(struct machine *machine, const struct batch *batch)
+{
+	struct marks marks = { machine, batch->space };
+	struct paging_scan scan = { .context = &marks, .mark = machine_mark };
+	uint64_t *cursor;
+	int error;
+
+	scan.bytes =
+		numa_hints_due(machine->hints, batch->space, batch->time_ns,
+			       paging_resident_bytes(machine->paging), &cursor);
+	if (!scan.bytes)
+		return 0;
+	error = paging_scan(machine->paging, batch->space, &scan, cursor);
+	numa_hints_scanned(machine->hints, batch->space);
+	return error;
+}
+
+static int
+move_pages(struct machine *machine)
+{
+	struct numa_move move;
+
+	while (numa_hints_move(machine->hints, &move)) {
+		int moved = paging_move(machine->paging, move.space,
+					move.address, move.node);
+
+		if (moved < 0)
+			return moved;
+		numa_hints_moved(machine->hints, moved);
+	}
+	return 0;
+}
+
+static int
+run_nodes(struct machine *machine, const struct batch *batch)
+{
+	if (!machine->numa)
+		return 0;
+	machine->thread = batch->thread;
+	numa_run(machine->numa, batch->thread, machine->accesses);
+	frames_move_tables(machine->frames);
+	if (!machine->hints)
+		return 0;
+	return move_pages(machine) ? -ENOMEM : scan_for_hints(machine, batch);
+}
+
+/* Whose turn it is decides where it runs, if it is asked. */
+static void
+run_core(struct machine *machine)
+{
+	if (machine->numa)
+		numa_run_core(machine->numa, machine->cores.turn,
+			      machine->cores.n, machine->accesses);
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
@@ -111,6 +223,8 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
+	if (unlikely(machine->hints))
+		look_for_hints(machine, misses);
 	for (unsigned i = 0; i < misses->n_first; i++)
 		paging_touch(machine->paging, space,
 			     misses->address[misses->first[i]]);
@@ -155,11 +269,17 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 	       batch->event[*event].position <= position) {
 		const struct event *next = &batch->event[(*event)++];
 
+		if (machine->numa && next->type == EVENT_SWITCH)
+			numa_switch(machine->numa, batch->thread, next->value);
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
 		if (!error)
 			error = cores_event(&machine->cores, pass, next, run);
+		if (machine->numa && next->type == EVENT_SWITCH) {
+			numa_run(machine->numa, batch->thread, run);
+			run_core(machine);
+		}
 	}
 	return error;
 }
@@ -175,8 +295,12 @@ machine_feed(struct model *model, const struct batch *batch)
 
 	if (!table)
 		return -ENOMEM;
-	error = cores_begin(&machine->cores, &pass, machine->stream, batch,
-			    table, machine->accesses);
+	frames_run(machine->frames, batch->space);
+	error = run_nodes(machine, batch);
+	if (!error)
+		error = cores_begin(&machine->cores, &pass, machine->stream,
+				    batch, table, machine->accesses);
+	run_core(machine);
 	if (!error)
 		error = feed_events(machine, &pass, &event, 0);
 	while (!error && from < batch->n) {
@@ -242,6 +366,12 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+static bool
+is_table(const void *context, uint64_t physical)
+{
+	return frames_is_table(context, physical);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
@@ -249,9 +379,22 @@ machine_finish(struct model *model, struct result *result)
 	int error = cores_finish(&machine->cores, machine->stream, result);
 
 	if (!error)
-		error = hierarchy_finish(machine->hierarchy, result);
+		error = hierarchy_finish(machine->hierarchy,
+					 frames_colours(machine->frames),
+					 result);
+	if (!error)
+		error = hierarchy_finish_tables(machine->hierarchy, is_table,
+						machine->frames, result);
 	if (!error)
 		error = frames_finish(machine->frames, result);
+	if (machine->numa && machine->numa->copies)
+		numa_copies_written(machine->numa,
+				    paging_entries_written(machine->paging));
+	if (!error)
+		error = numa_finish(machine->numa,
+				    machine->cores.core[0].data_cached, result);
+	if (!error && machine->hints)
+		error = numa_hints_finish(machine->hints, result);
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
@@ -277,6 +420,9 @@ machine_close(struct model *model)
 	looks_close(machine->looks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
+	numa_hints_close(machine->hints);
+	numa_close(machine->numa);
+	attributes_close(machine->attributes);
 	free(machine->region);
 	free(machine);
 }
@@ -309,6 +455,7 @@ static int
 open_parts(struct machine *machine, const struct machine_config *config)
 {
 	struct hierarchy_config hierarchy = config->hierarchy;
+	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
 	const struct table_ops *ops = table_find(config->table_kind);
@@ -320,8 +467,26 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
+	hierarchy.cores = (unsigned)config->cores.cores;
 	core.seed = (uint64_t)config->seed;
-	error = frames_open(&machine->frames, &config->frames);
+	hierarchy.colours = machine_colours(config);
+	hierarchy.mapped_l3 = config->frames.palette.cache;
+	frames.colours = machine_colours(config);
+	error = numa_open(&machine->numa, &config->numa,
+			  (uint64_t)config->hierarchy.memory.latency);
+	hierarchy.numa = frames.numa = machine->numa;
+	if (!error)
+		error = attributes_open(&machine->attributes,
+					config->hierarchy.memory.attributes);
+	if (machine->attributes)
+		hierarchy.types =
+			(struct hierarchy_types){ machine,
+						  machine_memory_type };
+	if (!error && machine->numa &&
+	    machine->numa->config.data == NUMA_MIGRATE)
+		error = numa_hints_open(&machine->hints, machine->numa);
+	if (!error)
+		error = frames_open(&machine->frames, &frames);
 	if (!error)
 		error = hierarchy_open(&machine->hierarchy, &hierarchy);
 	if (!error)

@@ -13,6 +13,7 @@
 #include "analyzer/option.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
+#include "models/memory/numa.h"
 #include "models/paging/paging.h"
 #include "models/tables/tables.h"
 #include "models/translation/cores.h"
@@ -27,6 +28,7 @@ struct machine_config {
 	struct hierarchy_config hierarchy;
 	struct frames_config frames;
 	struct paging_config paging;
+	struct numa_config numa;
 };
 
 extern const struct option_tree machine_options;
@@ -57,6 +59,9 @@ int machine_configure_layers(struct machine_config *config,
 /* Is the whole a machine that can be built?  The same checks, in words that
  * name no file.  0 or -EINVAL (said). */
 int machine_check(const struct machine_config *config);
+
+/* Of the cache that memory.colour-cache names; 0: it has none. */
+uint64_t machine_colours(const struct machine_config *config);
 
 /* Names of all presets, sorted: *names is to be freed with its strings by
  * preset_names_free.  0, -ENOENT (said: where it looked), -ENOMEM. */

@@ -8,6 +8,8 @@
 
 #include "analyzer/fail.h"
 #include "models/memory/buddyinfo.h"
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
 #include "models/memory/pool.h"
 
 #include <assert.h>
@@ -19,13 +21,28 @@
 #define PAGES_MOST  ((UINT64_C(1) << 32) - (UINT64_C(1) << 18))
 #define LARGE_ORDER 9
 
-struct frames {
-	struct pool *pool; /* owned */
-	bool recorded;
-	uint64_t used_pages, peak_pages;
+/* The memory of a node. */
+struct bank {
+	struct pool *pool;	 /* owned */
+	struct palette *palette; /* owned; NULL: no colours */
+	uint64_t base;		 /* address of its first page */
+	uint64_t used_pages;
 	uint64_t first[POOL_ORDERS]; /* free blocks when the run began */
 	uint64_t low[POOL_ORDERS];   /* ... when most was in use */
 	uint64_t low_pages;	     /* in use then */
+	uint64_t *table; /* owned: a bit for each page that is a table's */
+	uint64_t table_words;
+};
+
+struct frames {
+	struct bank *bank; /* owned */
+	unsigned nodes;
+	struct numa *numa; /* borrowed; NULL: one node */
+	bool recorded;
+	uint32_t space;
+	uint64_t used_pages, peak_pages;
+	uint64_t *colour; /* owned: [colours] pages given; or NULL */
+	uint64_t colours;
 };
 
 static const char *const orders[] = { "ascending", "random", "recorded",
@@ -123,7 +140,8 @@ frames_config_wrong(const struct frames_config *config, const char **field,
 
 /* The start state of a file.  Sets pages where they are not given. */
 static int
-read_start(struct buddy_config *buddy, const struct frames_config *config)
+read_start(struct buddy_config *buddy, const struct frames_config *config,
+	   unsigned first, unsigned nodes)
 {
 	struct buddyinfo *info = malloc(sizeof(*info));
 	uint64_t needed, free_pages = 0;
@@ -132,7 +150,13 @@ read_start(struct buddy_config *buddy, const struct frames_config *config)
 	if (!info)
 		return fail(ENOMEM, "memory.buddyinfo: out of memory");
 	error = buddyinfo_read(info, config->buddyinfo);
-	for (unsigned node = 0; !error && node < info->nodes; node++)
+	if (!error && first >= info->nodes)
+		error = fail(EINVAL,
+			     "memory.buddyinfo: %s has %u nodes, the machine "
+			     "more",
+			     config->buddyinfo, info->nodes);
+	for (unsigned node = first;
+	     !error && node < info->nodes && node - first < nodes; node++)
 		for (unsigned type = 0; type < POOL_TYPES; type++)
 			for (unsigned order = 0; order < POOL_ORDERS; order++)
 				buddy->blocks[type][order] +=
@@ -159,7 +183,7 @@ read_start(struct buddy_config *buddy, const struct frames_config *config)
 
 static int
 open_buddy(struct pool **pool, const struct frames_config *config,
-	   uint64_t pages, uint64_t most, uint64_t seed)
+	   uint64_t pages, uint64_t most, unsigned node)
 {
 	struct buddy_config buddy = {
 		.pages = pages,
@@ -168,10 +192,14 @@ open_buddy(struct pool **pool, const struct frames_config *config,
 		.start = config->start,
 		.grouping = !config->ungrouped,
 		.aged = config->aged,
-		.seed = seed,
+		.seed = (uint64_t)config->seed + node,
 	};
-	int error =
-		config->start == BUDDY_FILE ? read_start(&buddy, config) : 0;
+	/* One node has all that the file has. */
+	unsigned nodes =
+		config->numa && config->numa->nodes > 1 ? 1 : BUDDYINFO_NODES;
+	int error = config->start == BUDDY_FILE
+			    ? read_start(&buddy, config, node, nodes)
+			    : 0;
 
 	if (!error && buddy.pages != POOL_PAGES_UNBOUNDED && buddy.pages > most)
 		return fail(EINVAL, "memory.size: more than %ju bytes",
@@ -180,16 +208,76 @@ open_buddy(struct pool **pool, const struct frames_config *config,
 }
 
 static int
-open_pool(struct pool **pool, const struct frames_config *config)
+open_pool(struct pool **pool, const struct frames_config *config,
+	  uint64_t pages, uint64_t most, unsigned node)
 {
-	uint64_t pages = config->size_bytes ? config->size_bytes >> 12
-					    : POOL_PAGES_UNBOUNDED;
-	uint64_t seed = (uint64_t)config->seed;
-
 	return config->order == FRAMES_BUDDY
-		       ? open_buddy(pool, config, pages, PAGES_MOST, seed)
-		       : pool_bitmap_open(pool, pages, PAGES_MOST,
-					  config->order == FRAMES_RANDOM, seed);
+		       ? open_buddy(pool, config, pages, most, node)
+		       : pool_bitmap_open(pool, pages, most,
+					  config->order == FRAMES_RANDOM,
+					  (uint64_t)config->seed + node);
+}
+
+/* log2 of the pages from the start of one node to that of the next. */
+static int
+span_of(const struct frames *frames, uint64_t pages, unsigned *span)
+{
+	if (pages == POOL_PAGES_UNBOUNDED) {
+		*span = 31;
+		while ((uint64_t)frames->nodes << *span > PAGES_MOST)
+			--*span;
+		return 0;
+	}
+	*span = 18;
+	while (UINT64_C(1) << *span < pages)
+		++*span;
+	return (uint64_t)frames->nodes << *span <= PAGES_MOST
+		       ? 0
+		       : fail(EINVAL,
+			      "memory.size: %u nodes of %ju bytes are more than "
+			      "44 bits of address",
+			      frames->nodes, (uintmax_t)pages << 12);
+}
+
+static int
+open_bank(struct frames *frames, const struct frames_config *config,
+	  unsigned node, uint64_t pages, uint64_t most)
+{
+	struct bank *bank = &frames->bank[node];
+	uint64_t seed = (uint64_t)config->seed + node;
+	int error = open_pool(&bank->pool, config, pages, most, node);
+
+	if (!error && config->palette.colour != PALETTE_NONE)
+		error = palette_open(&bank->palette, &config->palette,
+				     bank->pool, config->colours,
+				     bank->base >> 12, seed);
+	if (!error && bank->pool->ops->blocks)
+		bank->pool->ops->blocks(bank->pool, bank->first);
+	return error;
+}
+
+static int
+open_banks(struct frames *frames, const struct frames_config *config)
+{
+	uint64_t pages = config->size_bytes
+				 ? (config->size_bytes >> 12) / frames->nodes
+				 : POOL_PAGES_UNBOUNDED;
+	uint64_t most = PAGES_MOST;
+	unsigned span = 0;
+	int error = 0;
+
+	if (frames->nodes > 1) {
+		error = span_of(frames, pages, &span);
+		most = UINT64_C(1) << span;
+	}
+	for (unsigned node = 0; !error && node < frames->nodes; node++) {
+		frames->bank[node].base =
+			FRAMES_BASE + ((uint64_t)node << span << 12);
+		error = open_bank(frames, config, node, pages, most);
+	}
+	if (frames->numa)
+		frames->numa->shift = frames->nodes > 1 ? span + 12 : 63;
+	return error;
 }
 
 int
@@ -198,21 +286,30 @@ frames_open(struct frames **out, const struct frames_config *config)
 	struct frames *frames;
 	const char *field;
 	char text[256];
-	int error;
+	int error = -ENOMEM;
 
-	if (frames_config_wrong(config, &field, text, sizeof(text)))
+	if (frames_config_wrong(config, &field, text, sizeof(text)) ||
+	    palette_config_wrong(&config->palette, config->colours, &field,
+				 text, sizeof(text)))
 		return fail(EINVAL, "memory.%s: %s", field, text);
 	frames = calloc(1, sizeof(*frames));
 	if (!frames)
 		return fail(ENOMEM, "frames: out of memory");
+	frames->numa = config->numa;
+	frames->nodes = config->numa ? config->numa->nodes : 1;
 	frames->recorded = config->order == FRAMES_RECORDED;
-	error = open_pool(&frames->pool, config);
+	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
+	frames->colours = config->colours;
+	if (config->colours)
+		frames->colour = calloc(config->colours, sizeof(uint64_t));
+	if (!frames->bank || (config->colours && !frames->colour))
+		error = fail(ENOMEM, "frames: out of memory");
+	else
+		error = open_banks(frames, config);
 	if (error) {
 		frames_close(frames);
 		return error;
 	}
-	if (frames->pool->ops->blocks)
-		frames->pool->ops->blocks(frames->pool, frames->first);
 	*out = frames;
 	return 0;
 }
@@ -222,54 +319,257 @@ frames_close(struct frames *frames)
 {
 	if (!frames)
 		return;
-	if (frames->pool)
-		frames->pool->ops->close(frames->pool);
+	for (unsigned i = 0; frames->bank && i < frames->nodes; i++) {
+		palette_close(frames->bank[i].palette);
+		free(frames->bank[i].table);
+		if (frames->bank[i].pool)
+			frames->bank[i].pool->ops->close(frames->bank[i].pool);
+	}
+	free(frames->bank);
+	free(frames->colour);
 	free(frames);
 }
 
-static void
-count_taken(struct frames *frames, unsigned shift)
+void
+frames_run(struct frames *frames, uint32_t space)
 {
-	frames->used_pages += UINT64_C(1) << (shift - 12);
+	frames->space = space;
+}
+
+/* Who a frame is for. */
+struct want {
+	unsigned shift;
+	enum pool_type type;
+	uint64_t page; /* virtual page number, or PALETTE_NO_PAGE */
+};
+
+/* Without memory it is not told. */
+static void
+note_table(struct bank *bank, uint64_t page, bool table)
+{
+	uint64_t word = page / 64, bit = UINT64_C(1) << page % 64;
+
+	if (word >= bank->table_words) {
+		uint64_t words = 2 * word + 64, *grown;
+
+		if (!table)
+			return;
+		grown = reallocarray(bank->table, words, sizeof(*grown));
+		if (!grown)
+			return;
+		memset(grown + bank->table_words, 0,
+		       (words - bank->table_words) * sizeof(*grown));
+		bank->table = grown;
+		bank->table_words = words;
+	}
+	if (table)
+		bank->table[word] |= bit;
+	else
+		bank->table[word] &= ~bit;
+}
+
+static void
+count_taken(struct frames *frames, struct bank *bank, uint64_t page,
+	    uint64_t pages, bool table)
+{
+	struct numa *numa = frames->numa;
+
+	frames->used_pages += pages;
+	bank->used_pages += pages;
+	for (uint64_t i = 0; i < pages; i++)
+		note_table(bank, page + i, table);
 	if (frames->peak_pages < frames->used_pages)
 		frames->peak_pages = frames->used_pages;
+	if (frames->colour && pages == 1)
+		frames->colour[((bank->base >> 12) + page) % frames->colours]++;
+	if (numa)
+		(table ? numa->table_pages
+		       : numa->pages)[bank - frames->bank] += pages;
 }
 
 static int
-take(struct frames *frames, unsigned shift, enum pool_type type,
-     uint64_t *address)
+bank_take(struct frames *frames, struct bank *bank, const struct want *want,
+	  uint64_t *address)
 {
+	const struct pool_ops *ops = bank->pool->ops;
 	uint64_t page;
-	int error = frames->pool->ops->take(frames->pool, shift, type, &page);
+	int error;
 
+	if (bank->palette && want->shift == 12) {
+		error = palette_take(bank->palette, want->type, frames->space,
+				     want->page, &page);
+	} else {
+		error = ops->take(bank->pool, want->shift, want->type, &page);
+		if (error && bank->palette) {
+			palette_drain(bank->palette);
+			error = ops->take(bank->pool, want->shift, want->type,
+					  &page);
+		}
+	}
 	if (error)
 		return error;
-	count_taken(frames, shift);
-	*address = FRAMES_BASE + (page << 12);
+	count_taken(frames, bank, page, UINT64_C(1) << (want->shift - 12),
+		    want->type == POOL_UNMOVABLE);
+	*address = bank->base + (page << 12);
 	return 0;
+}
+
+/* On the node wanted, or where else it may be. */
+static int
+take(struct frames *frames, unsigned node, const struct want *want,
+     uint64_t *address)
+{
+	bool table = want->type == POOL_UNMOVABLE;
+
+	if (!frames->numa)
+		return bank_take(frames, frames->bank, want, address);
+	for (unsigned i = 0;; i++) {
+		unsigned there = numa_try(frames->numa, node, i, table);
+
+		if (there == NUMA_NONE)
+			return -ENOMEM;
+		if (bank_take(frames, &frames->bank[there], want, address) < 0)
+			continue;
+		if (!table)
+			frames->numa->data_node = there;
+		return 0;
+	}
+}
+
+static int
+take_data(struct frames *frames, unsigned shift, uint64_t page,
+	  uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, page };
+	unsigned node =
+		!frames->numa ? 0
+		: page == PALETTE_NO_PAGE
+			? frames->numa->node
+			: numa_place_data(frames->numa, page << 12, shift);
+
+	return take(frames, node, &want, address);
 }
 
 int
 frames_take(struct frames *frames, unsigned shift, uint64_t *address)
 {
-	return take(frames, shift, POOL_MOVABLE, address);
+	return take_data(frames, shift, PALETTE_NO_PAGE, address);
 }
 
 int
 frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
 		 uint64_t *address)
 {
-	(void)virtual;
-	return take(frames, shift, POOL_MOVABLE, address);
+	return take_data(frames, shift, virtual >> 12, address);
+}
+
+static struct bank *
+bank_of(struct frames *frames, uint64_t address)
+{
+	return &frames->bank[frames->numa ? numa_node_of(frames->numa, address)
+					  : 0];
+}
+
+/* Before anything is given back: is this what the node looks like when most is
+ * in use? */
+static void
+note_peak(struct bank *bank)
+{
+	const struct pool *pool = bank->pool;
+
+	if (!pool->ops->blocks || bank->used_pages <= bank->low_pages)
+		return;
+	bank->low_pages = bank->used_pages;
+	pool->ops->blocks(pool, bank->low);
+}
+
+static void
+give(struct frames *frames, unsigned shift, uint64_t address)
+{
+	struct bank *bank = bank_of(frames, address);
+	uint64_t page = (address - bank->base) >> 12;
+	uint64_t pages = UINT64_C(1) << (shift - 12);
+
+	note_peak(bank);
+	/* Without memory to note its colour it goes back to the pool. */
+	if (!bank->palette || pages > 1 || palette_give(bank->palette, page))
+		bank->pool->ops->give(bank->pool, page, pages);
+	bank->used_pages -= pages;
+	frames->used_pages -= pages;
+}
+
+static struct want
+table_want(unsigned shift)
+{
+	return (struct want){ shift, POOL_UNMOVABLE, PALETTE_NO_PAGE };
+}
+
+/* Runs like that at address on all nodes, and its pages become copies. */
+static int
+take_copies(struct frames *frames, unsigned shift, uint64_t address)
+{
+	struct numa *numa = frames->numa;
+	const struct want want = table_want(shift);
+	unsigned first = numa_node_of(numa, address), n = 0;
+	bool moves = numa->config.tables == TABLES_MIGRATE;
+	uint64_t runs[TOPOLOGY_NODES];
+
+	for (; n < (moves ? 1 : numa->nodes); n++) {
+		runs[n] = address;
+		if (!moves && n != first &&
+		    bank_take(frames, &frames->bank[n], &want, &runs[n]) < 0)
+			break;
+	}
+	if (moves || n == numa->nodes) {
+		uint64_t pages = UINT64_C(1) << (shift - 12), page = 0;
+
+		for (; page < pages; page++) {
+			uint64_t all[TOPOLOGY_NODES];
+
+			for (unsigned i = 0; i < n; i++)
+				all[i] = runs[i] + (page << 12);
+			if (numa_copies_add(numa, address + (page << 12), all) <
+			    0)
+				break;
+		}
+		if (page == pages)
+			return 0;
+		while (page--)
+			(void)numa_copies_remove(numa, address + (page << 12),
+						 (uint64_t[TOPOLOGY_NODES]){
+							 0 });
+	}
+	while (n--)
+		if (runs[n] != address)
+			give(frames, shift, runs[n]);
+	return -ENOMEM;
 }
 
 int
 frames_take_table(struct frames *frames, unsigned shift, unsigned level,
 		  uint64_t virtual, uint64_t *address)
 {
-	(void)level;
+	const struct want want = table_want(shift);
+	struct numa *numa = frames->numa;
+	unsigned node = numa ? numa_place_table(numa, level) : 0;
+	int error = take(frames, node, &want, address);
+
 	(void)virtual;
-	return take(frames, shift, POOL_UNMOVABLE, address);
+	if (!error && numa && numa->redirects) {
+		error = take_copies(frames, shift, *address);
+		if (error)
+			give(frames, shift, *address);
+	}
+	return error;
+}
+
+int
+frames_take_on(struct frames *frames, unsigned shift, unsigned node,
+	       uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
+
+	return bank_take(frames, &frames->bank[node], &want, address);
 }
 
 bool
@@ -288,38 +588,66 @@ int
 frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 	       uint64_t *address)
 {
-	int error = frames->pool->ops->take_at(frames->pool, physical >> 12,
-					       UINT64_C(1) << (shift - 12));
+	uint64_t pages = UINT64_C(1) << (shift - 12);
+	struct bank *bank;
+	uint64_t page;
+	int error;
 
-	if (error)
-		return error;
-	count_taken(frames, shift);
 	*address = FRAMES_BASE + physical;
-	return 0;
+	if (frames->numa &&
+	    numa_node_of(frames->numa, *address) >= frames->nodes)
+		return -ENOSPC;
+	bank = bank_of(frames, *address);
+	page = (*address - bank->base) >> 12;
+	error = bank->pool->ops->take_at(bank->pool, page, pages);
+	if (!error)
+		count_taken(frames, bank, page, pages, false);
+	return error;
 }
 
-/* Before anything is given back: is this what the run looks like when most is
- * in use? */
+/* Pages of a table that have copies, or are elsewhere. */
 static void
-note_peak(struct frames *frames)
+give_copies(struct frames *frames, unsigned shift, uint64_t address)
 {
-	const struct pool *pool = frames->pool;
+	uint64_t end = address + (UINT64_C(1) << shift);
 
-	if (!pool->ops->blocks || frames->used_pages <= frames->low_pages)
-		return;
-	frames->low_pages = frames->used_pages;
-	pool->ops->blocks(pool, frames->low);
+	for (uint64_t page = address; page < end; page += 4096) {
+		uint64_t copy[TOPOLOGY_NODES];
+		unsigned n = numa_copies_remove(frames->numa, page, copy);
+
+		if (!n)
+			give(frames, 12, page);
+		while (n--)
+			give(frames, 12, copy[n]);
+	}
 }
 
 void
 frames_give(struct frames *frames, unsigned shift, uint64_t address)
 {
-	uint64_t pages = UINT64_C(1) << (shift - 12);
+	if (frames->numa && frames->numa->redirects && shift < 30 &&
+	    frames_is_table(frames, address))
+		give_copies(frames, shift, address);
+	else
+		give(frames, shift, address);
+}
 
-	note_peak(frames);
-	frames->pool->ops->give(frames->pool, (address - FRAMES_BASE) >> 12,
-				pages);
-	frames->used_pages -= pages;
+void
+frames_move_tables(struct frames *frames)
+{
+	struct numa_wish wish;
+
+	while (numa_copies_wish(frames->numa, &wish)) {
+		uint64_t address;
+
+		const struct want want = table_want(12);
+
+		if (bank_take(frames, &frames->bank[wish.node], &want,
+			      &address) < 0)
+			continue;
+		numa_copies_moved(frames->numa, wish.page, address);
+		give(frames, 12, wish.now);
+	}
 }
 
 uint64_t
@@ -334,20 +662,58 @@ frames_peak(const struct frames *frames)
 	return frames->peak_pages << 12;
 }
 
-static const uint64_t *
-blocks_at_peak(const struct frames *frames, uint64_t *now)
+bool
+frames_is_table(const struct frames *frames, uint64_t address)
 {
-	frames->pool->ops->blocks(frames->pool, now);
-	return frames->used_pages > frames->low_pages ? now : frames->low;
+	const struct bank *bank =
+		&frames->bank[frames->numa ? numa_node_of(frames->numa, address)
+					   : 0];
+	uint64_t page = (address - bank->base) >> 12;
+
+	return page / 64 < bank->table_words &&
+	       bank->table[page / 64] >> page % 64 & 1;
+}
+
+const uint64_t *
+frames_colours(const struct frames *frames)
+{
+	return frames->colour;
+}
+
+/* Free blocks when most was in use. */
+static const uint64_t *
+blocks_at_peak(const struct bank *bank, uint64_t *now)
+{
+	bank->pool->ops->blocks(bank->pool, now);
+	return bank->used_pages > bank->low_pages ? now : bank->low;
 }
 
 static int
-put_table(const struct frames *frames, struct result *result,
-	  const uint64_t *peak, const uint64_t *now)
+put_bank(const struct frames *frames, unsigned node, struct result *result)
+{
+	const struct bank *bank = &frames->bank[node];
+	uint64_t now[POOL_ORDERS];
+	const uint64_t *peak = blocks_at_peak(bank, now);
+	int error = 0;
+
+	for (unsigned i = 0; i < POOL_ORDERS && !error; i++)
+		error = result_row(result, "frames.free", "uuuuudd",
+				   (uint64_t)node, (uint64_t)i, bank->first[i],
+				   peak[i], now[i],
+				   (double)buddyinfo_unusable(peak, i) / 1000,
+				   (double)buddyinfo_fragmentation(peak, i) /
+					   1000);
+	return error;
+}
+
+/* The table, and in peak[] the sums of it. */
+static int
+put_banks(const struct frames *frames, struct result *result, uint64_t *begun,
+	  uint64_t peak[POOL_ORDERS])
 {
 	static const char *const columns[] = {
-		"order:",    "start:blocks",   "peak:blocks", "end:blocks",
-		"unusable:", "fragmentation:", NULL,
+		"node:",      "order:",	   "start:blocks",   "peak:blocks",
+		"end:blocks", "unusable:", "fragmentation:", NULL,
 	};
 	int error = result_table(result, "frames.free",
 				 "free blocks of 2^order pages: at the start, "
@@ -355,42 +721,65 @@ put_table(const struct frames *frames, struct result *result,
 				 "the second the kernel's indices",
 				 columns);
 
-	for (unsigned i = 0; i < POOL_ORDERS && !error; i++)
-		error = result_row(result, "frames.free", "uuuudd", (uint64_t)i,
-				   frames->first[i], peak[i], now[i],
-				   (double)buddyinfo_unusable(peak, i) / 1000,
-				   (double)buddyinfo_fragmentation(peak, i) /
-					   1000);
+	for (unsigned node = 0; node < frames->nodes && !error; node++) {
+		const struct bank *bank = &frames->bank[node];
+		uint64_t now[POOL_ORDERS];
+		const uint64_t *blocks = blocks_at_peak(bank, now);
+
+		for (unsigned i = 0; i < POOL_ORDERS; i++)
+			peak[i] += blocks[i];
+		*begun += bank->pool->ops->begun(bank->pool);
+		error = put_bank(frames, node, result);
+	}
 	return error;
 }
 
-int
-frames_finish(const struct frames *frames, struct result *result)
+static int
+put_indices(const uint64_t peak[POOL_ORDERS], struct result *result)
 {
-	const struct pool *pool = frames->pool;
-	uint64_t now[POOL_ORDERS];
-	const uint64_t *peak;
-	int error;
+	int error = result_count(result, "frames.free.pages",
+				 buddyinfo_pages(peak), "pages");
 
-	if (!pool->ops->blocks)
-		return 0;
-	peak = blocks_at_peak(frames, now);
-	error = result_count(result, "frames.begun", pool->ops->begun(pool),
-			     "pages");
-	if (!error)
-		error = result_count(result, "frames.free.pages",
-				     buddyinfo_pages(peak), "pages");
 	if (!error)
 		error = result_real(result, "frames.unusable.2m",
 				    (double)buddyinfo_unusable(peak,
 							       LARGE_ORDER) /
 					    1000,
 				    "");
+	return error ? error
+		     : result_real(result, "frames.fragmentation.2m",
+				   (double)buddyinfo_fragmentation(
+					   peak, LARGE_ORDER) /
+					   1000,
+				   "");
+}
+
+static int
+put_colours(const struct frames *frames, struct result *result)
+{
+	uint64_t strayed = 0;
+	int error;
+
+	if (!frames->bank[0].palette)
+		return 0;
+	for (unsigned node = 0; node < frames->nodes; node++)
+		strayed += palette_strayed(frames->bank[node].palette);
+	error = result_count(result, "colour.count", frames->colours,
+			     "colours");
+	return error ? error
+		     : result_count(result, "colour.strayed", strayed, "pages");
+}
+
+int
+frames_finish(const struct frames *frames, struct result *result)
+{
+	uint64_t begun = 0, peak[POOL_ORDERS] = { 0 };
+	int error = put_colours(frames, result);
+
+	if (error || !frames->bank[0].pool->ops->blocks)
+		return error;
+	error = put_banks(frames, result, &begun, peak);
 	if (!error)
-		error = result_real(
-			result, "frames.fragmentation.2m",
-			(double)buddyinfo_fragmentation(peak, LARGE_ORDER) /
-				1000,
-			"");
-	return error ? error : put_table(frames, result, peak, now);
+		error = result_count(result, "frames.begun", begun, "pages");
+	return error ? error : put_indices(peak, result);
 }

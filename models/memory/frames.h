@@ -14,11 +14,13 @@
 #include "analyzer/base.h"
 #include "analyzer/option.h"
 #include "analyzer/result.h"
+#include "models/memory/palette.h"
 
 #define FRAMES_BASE (UINT64_C(1) << 30) /* address of the first frame */
 
 struct frames;
 struct numa;
+struct numa_wish;
 
 enum frames_order {
 	FRAMES_ASCENDING, /* the lowest free run */
@@ -36,6 +38,10 @@ struct frames_config {
 	bool ungrouped;	 /* whatever their type */
 	double aged;	 /* share in use at the start */
 	char *buddyinfo; /* owned: file of free blocks at the start, or NULL */
+	struct palette_config palette; /* palette_rows */
+	/* no rows */
+	uint64_t colours;  /* of the cache that palette.cache names; 0: none */
+	struct numa *numa; /* borrowed; NULL: one node */
 };
 
 /* size, order, seed, ...: for prefix "memory", beside memory_rows
@@ -53,6 +59,9 @@ int frames_config_wrong(const struct frames_config *config, const char **field,
 /* 0, -EINVAL (said: what), -errno of memory.buddyinfo (said), -ENOMEM (said). */
 int frames_open(struct frames **out, const struct frames_config *config);
 void frames_close(struct frames *frames);
+
+/* Who touches what is not there, from now on. */
+void frames_run(struct frames *frames, uint32_t space);
 
 /*
  * A free, aligned run of 2^shift bytes (12, 21, 30): its physical address in
@@ -82,10 +91,23 @@ void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 uint64_t frames_used(const struct frames *frames);
 uint64_t frames_peak(const struct frames *frames);
 
+/* Frames of data on a node, and only there: to move a page to. */
+int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
+		   uint64_t *address);
+/* Where tables move to who walks them: do what numa_copies_wish wants. */
+void frames_move_tables(struct frames *frames);
+
+/* Is the page at this address one of a table, or was it, and is not data? */
+bool frames_is_table(const struct frames *frames, uint64_t address);
+
+/* Pages of 4K given out so far of each colour: [colours]; NULL: none are
+ * counted. */
+const uint64_t *frames_colours(const struct frames *frames);
+
 /*
- * Of a buddy allocator: frames.free.pages, frames.begun.pages,
- * frames.fragmentation.2m, frames.unusable.2m and the table frames.free; else
- * nothing.  Of the moment when data was in use last, if `mark` was called.
+ * Of buddy allocators: frames.begun, frames.free.pages, frames.unusable.2m,
+ * frames.fragmentation.2m and the table frames.free, the values of the moment
+ * when most was in use; of colours: colour.count, colour.strayed.
  */
 int frames_finish(const struct frames *frames, struct result *result);
 

@@ -8,6 +8,9 @@
 
 #include <assert.h>
 
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
+
 #define LINE_ENTRIES 8u /* of a page table, in a line of the cache */
 
 static void
@@ -226,6 +229,10 @@ add_costs(struct core *core)
 		return;
 	pending->cost[0] = 0;
 	if (pending->queue.n) {
+		struct numa *numa = core->hierarchy->numa;
+
+		if (unlikely(numa) && numa->redirects)
+			numa_redirect(numa, &pending->queue);
 		hierarchy_run(core->hierarchy, &pending->queue);
 		walker_charge(&core->walker, &pending->queue, pending->cost);
 	}
@@ -526,6 +533,25 @@ lookup_page(struct core *core, struct core_page *page)
 	return 0;
 }
 
+void
+core_reference_detailed(struct core *core, uint64_t physical, uint64_t address,
+			uint64_t bytes, uint32_t ref)
+{
+	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
+
+	bytes += !bytes;
+	while (bytes) {
+		uint64_t here = step - (physical & (step - 1));
+
+		here = here < bytes ? here : bytes;
+		hierarchy_access_detailed(core->hierarchy, physical, address,
+					  (unsigned)here, core_use_of(ref));
+		physical += here;
+		address += here;
+		bytes -= here;
+	}
+}
+
 /* The data of a page that was looked up. */
 static ALWAYS_INLINE void
 refer(struct core *core, const struct core_page *page, uint64_t bytes)
@@ -535,7 +561,12 @@ refer(struct core *core, const struct core_page *page, uint64_t bytes)
 		core_settle(core);
 	if (!core->data_cached || !page->found)
 		return;
-	core_reference(core, page->physical, bytes, page->ref, core->heavy);
+	if (unlikely(core->hierarchy->details))
+		core_reference_detailed(core, page->physical, page->address,
+					bytes, page->ref);
+	else
+		core_reference(core, page->physical, bytes, page->ref,
+			       core->heavy);
 }
 
 /*

@@ -220,10 +220,8 @@ core_reference_line(struct core *core, uint64_t physical,
 	core_queue(core, physical, use, WALKER_NONE);
 }
 
-/* All lines of an access.  queued: core->heavy, if that is known. */
-static ALWAYS_INLINE void
-core_reference(struct core *core, uint64_t physical, uint64_t bytes,
-	       uint32_t ref, bool queued)
+static ALWAYS_INLINE enum hierarchy_use
+core_use_of(uint32_t ref)
 {
 	static const enum hierarchy_use uses[4] = {
 		[SITE_LOAD] = USE_LOAD,
@@ -231,7 +229,20 @@ core_reference(struct core *core, uint64_t physical, uint64_t bytes,
 		[SITE_MODIFY] = USE_STORE,
 		[SITE_FETCH] = USE_FETCH,
 	};
-	enum hierarchy_use use = uses[SITE_KIND(ref)];
+
+	return uses[SITE_KIND(ref)];
+}
+
+/* All lines of an access, where the hierarchy wants to know more of each. */
+void core_reference_detailed(struct core *core, uint64_t physical,
+			     uint64_t address, uint64_t bytes, uint32_t ref);
+
+/* All lines of an access.  queued: core->heavy, if that is known. */
+static ALWAYS_INLINE void
+core_reference(struct core *core, uint64_t physical, uint64_t bytes,
+	       uint32_t ref, bool queued)
+{
+	enum hierarchy_use use = core_use_of(ref);
 	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
 	uint64_t last = physical + (bytes ? bytes - 1 : 0);
 

@@ -374,7 +374,7 @@ core_count(struct core *core, uint64_t kinds, uint64_t units,
 
 /* What the loop below is compiled for. */
 struct variant {
-	bool data, plain;
+	bool data, plain, detailed;
 };
 
 /* The loop that all the time goes into.  variant is a constant. */
@@ -414,6 +414,14 @@ feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
 		}
 		column.stamp[slot] = now + i;
 		units += column.unit[slot];
+		if (variant.detailed)
+			core_reference_detailed(core,
+						column.frame[slot] +
+							(address &
+							 (~column.cover[slot] |
+							  ~PAGE_MASK)),
+						address, bytes[SITE_INDEX(ref)],
+						ref);
 		if (variant.data)
 			core_reference(core,
 				       column.frame[slot] +
@@ -434,6 +442,9 @@ core_feed_columns(struct core *core, const struct batch *batch, uint32_t from,
 	if (core->plain)
 		return feed(core, batch, from, to,
 			    (struct variant){ .plain = true });
+	if (core->data_cached && core->hierarchy->details)
+		return feed(core, batch, from, to,
+			    (struct variant){ .detailed = true });
 	if (core->heavy)
 		return core_feed_phases(core, batch, from, to);
 	if (core->data_cached)
@@ -458,6 +469,8 @@ core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
 	core_set_heavy(core, !core->plain && !core->odd &&
 				     core->table->ops->look &&
+				     !(core->data_cached &&
+				       core->hierarchy->details) &&
 				     core_walks(core) - walks_before >
 					     accesses / HEAVY);
 }

@@ -50,7 +50,7 @@ cores_init(struct cores *cores, const struct cores_config *config,
 
 		own.seed += (uint64_t)cores->n << 32;
 		error = core_init(&cores->core[cores->n], &own, kernel,
-				  hierarchy);
+				  hierarchy_of_core(hierarchy, cores->n));
 		if (error) {
 			cores_fini(cores);
 			return error;
