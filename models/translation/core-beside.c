@@ -193,6 +193,9 @@ core_beside_add(struct core_beside *beside, const struct core_beside *other)
 {
 	if (!beside || !other)
 		return;
+	beside->range.used += other->range.used;
+	beside->range.pages += other->range.pages;
+	beside->range.peak += other->range.peak;
 	beside->range.hits += other->range.hits;
 	beside->range.walks += other->range.walks;
 	beside->prefetch.issued += other->prefetch.issued;

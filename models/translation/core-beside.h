@@ -53,7 +53,8 @@ void core_beside_flush_asid(struct core_beside *beside, uint64_t asid);
 int core_beside_invalidate(struct core_beside *beside, uint32_t space,
 			   uint64_t asid, uint64_t address, uint64_t length);
 
-/* Add what another core's counted; both may be NULL. */
+/* Add what another core's counted and covers, for results alone; both may be
+ * NULL. */
 void core_beside_add(struct core_beside *beside,
 		     const struct core_beside *other);
 /* tlb.range.*, tlb.prefetch.*; timed: there is a clock. */

@@ -245,6 +245,11 @@ finish_reach(const struct core *core, struct result *result)
 				   core_array_names[i], reach.entries,
 				   reach.bytes, reach.peak);
 	}
+	if (!error && core->beside && core->beside->range.entries)
+		error = result_row(result, "tlb.reach", "suuu", "range",
+				   (uint64_t)core->beside->range.used,
+				   core->beside->range.pages << 12,
+				   core->beside->range.peak << 12);
 	return error;
 }
 

@@ -174,8 +174,14 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 	return true;
 }
 
+static uint64_t
+length_of(const struct range *range)
+{
+	return range->last - range->first + 1;
+}
+
 static struct range *
-oldest(struct range_tlb *tlb)
+make_room(struct range_tlb *tlb)
 {
 	struct range *best = tlb->entry;
 
@@ -184,6 +190,7 @@ oldest(struct range_tlb *tlb)
 	for (uint32_t i = 1; i < tlb->used; i++)
 		if (tlb->entry[i].stamp < best->stamp)
 			best = &tlb->entry[i];
+	tlb->pages -= length_of(best);
 	return best;
 }
 
@@ -195,8 +202,10 @@ enter(struct range_tlb *tlb, const struct range *range, uint32_t asid)
 
 	range_tlb_invalidate(tlb, asid, range->first << PAGE_SHIFT,
 			     (range->last - range->first + 1) << PAGE_SHIFT);
-	entry = oldest(tlb);
+	entry = make_room(tlb);
 	*entry = *range;
+	tlb->pages += length_of(range);
+	tlb->peak = tlb->pages > tlb->peak ? tlb->pages : tlb->peak;
 	entry->owner = asid;
 	entry->stamp = ++tlb->now;
 }
@@ -224,7 +233,7 @@ range_tlb_walk(struct range_tlb *tlb, struct table *table, uint32_t space,
 		;
 	while (take_in(tlb, table, &range, false))
 		;
-	if (range.last - range.first + 1 < tlb->least)
+	if (length_of(&range) < tlb->least)
 		return 0;
 	enter(tlb, &range, asid);
 	from = seek(tlb, space, range.first);
@@ -287,7 +296,9 @@ range_tlb_invalidate(struct range_tlb *tlb, uint32_t asid, uint64_t address,
 		const struct range *range = &tlb->entry[i];
 
 		if (range->owner == asid && range->first <= last &&
-		    range->last >= from)
+		    range->last >= from) {
+			tlb->pages -= length_of(range);
 			tlb->entry[i] = tlb->entry[--tlb->used];
+		}
 	}
 }

@@ -44,6 +44,7 @@ struct range_tlb {
 	struct range *known; /* owned: by owner and first */
 	size_t n_known, room;
 	uint64_t hits, walks; /* walks: of the range table */
+	uint64_t pages, peak; /* that entries cover, and did at most */
 };
 
 /* 0 or -ENOMEM (said). */
