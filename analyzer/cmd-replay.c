@@ -27,6 +27,7 @@ struct replay_config {
 	int64_t seed;
 	int64_t jobs;
 	uint64_t max_accesses;
+	int64_t explain_walks;
 	bool recover, symbols;
 };
 
@@ -62,6 +63,12 @@ static const struct option_row replay_rows[] = {
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct replay_config, max_accesses), "0",
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
+	{ "explain-walks", OPTION_INT,
+	  offsetof(struct replay_config, explain_walks), "0", .min = 0,
+	  .max = 100000,
+	  .help = "tell the first walks step by step, in the report and the "
+		  "table walks.explained",
+	  .argument = "N" },
 	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
 	  .help = "skip damaged blocks" },
 	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
@@ -315,6 +322,18 @@ configure(struct replay *replay)
 }
 
 static int
+open_machine(struct replay *replay, size_t i)
+{
+	uint64_t walks = (uint64_t)replay->config->explain_walks;
+	int error = machine_model.open(&replay->model[i],
+				       &replay->machines.machine[i].config,
+				       replay->source->stream);
+
+	return !error && walks ? machine_explain(replay->model[i], walks)
+			       : error;
+}
+
+static int
 open_models(struct replay *replay)
 {
 	const struct stream *stream = replay->source->stream;
@@ -329,10 +348,7 @@ open_models(struct replay *replay)
 		struct model **model = &replay->model[i];
 
 		if (i < n)
-			error = machine_model.open(model,
-						   &replay->machines.machine[i]
-							    .config,
-						   stream);
+			error = open_machine(replay, i);
 		else if (i == n)
 			error = code_map_open(model, stream);
 		else
@@ -410,6 +426,11 @@ const struct verb_ops replay_verb = {
 		"that machine's own, over --set, which holds for all. LABEL "
 		"names it in reports; else it is called as it was asked "
 		"for.\n\n"
+		"--explain-walks N tells the first N walks step by step: what "
+		"the walk caches said, each entry that is read, where it was "
+		"found and what that took, faults and what comes after them. "
+		"The machine `textbook' is small enough to follow by "
+		"hand.\n\n"
 		"TRACE is a .pst, a foreign trace whose format is recognised, "
 		"or generate:PATTERN[,key=value...]. The same trace and "
 		"options give the same result, byte for byte, at any --jobs.\n\n"
@@ -423,6 +444,9 @@ const struct verb_ops replay_verb = {
 		    "# three machines side by side\n"
 		    "pagescope replay trace.pst -m skylake-sp -m zen4 "
 		    "-m huge=zen4:pages.policy=2m\n"
+		    "# the first walks, step by step\n"
+		    "pagescope replay trace.pst --cpu textbook "
+		    "--explain-walks 3\n"
 		    "# accesses made up from a seed\n"
 		    "pagescope replay generate:mix,n=1M,seed=7\n",
 	.options = &replay_options,

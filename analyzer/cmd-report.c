@@ -177,46 +177,6 @@ report_print(const char *path, struct result *result,
 	return status;
 }
 
-/* "a, b, c" of the machines, as far as there is room */
-static void
-list_machines(const struct result *result, char *text, size_t bytes)
-{
-	size_t used = 0;
-
-	*text = '\0';
-	for (size_t i = 0; i < result_machines(result) && used < bytes; i++)
-		used += (size_t)snprintf(text + used, bytes - used, "%s%s",
-					 i ? ", " : "",
-					 result_machine_name(result, i));
-}
-
-/* Replace the result by that of the machine that is asked for.  0, -EUSAGE
- * or -ENOMEM (said). */
-static int
-report_choose(const char *path, struct result **result, const char *name)
-{
-	struct result *one;
-	char names[512];
-	int error;
-
-	for (size_t i = 0; i < result_machines(*result); i++) {
-		if (strcmp(name, result_machine_name(*result, i)) != 0)
-			continue;
-		error = result_machine(&one, *result, i);
-		if (error)
-			return fail(ENOMEM, "report: no memory");
-		result_close(*result);
-		*result = one;
-		return 0;
-	}
-	if (!result_machines(*result))
-		return fail(EUSAGE, "%s: is of one machine: no --machine",
-			    path);
-	list_machines(*result, names, sizeof(names));
-	return fail(EUSAGE, "%s: no machine \"%s\"; there are: %s", path, name,
-		    names);
-}
-
 static int
 report_of(const char *path, struct result **result,
 	  const struct report_config *config)
@@ -225,14 +185,14 @@ report_of(const char *path, struct result **result,
 	int error = 0;
 
 	if (config->machine && *config->machine)
-		error = report_choose(path, result, config->machine);
+		error = machines_choose(path, result, config->machine);
 	if (error)
 		return error;
 	if (!config->get || !*config->get)
 		return report_print(path, *result, config);
 	if (!result_machines(*result))
 		return print_bare(path, *result, config->get);
-	list_machines(*result, names, sizeof(names));
+	machines_list(*result, names, sizeof(names));
 	return fail(EUSAGE,
 		    "%s: is of several machines: --machine says which "
 		    "(%s)",

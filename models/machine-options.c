@@ -51,6 +51,7 @@ static const struct option_row l1d_rows[] = {
 	TLB_ARRAY_ROWS("64", "4", L1_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k"),
 	TLB_ROW_LATENCY("0"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l1d_2m_rows[] = {
@@ -67,6 +68,7 @@ static const struct option_row l1i_rows[] = {
 	TLB_ARRAY_ROWS("128", "8", L1_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k"),
 	TLB_ROW_LATENCY("0"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l1i_2m_rows[] = {
@@ -83,6 +85,7 @@ static const struct option_row l2_rows[] = {
 	TLB_ARRAY_ROWS("1536", "12", L2_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k+2m"),
 	TLB_ROW_LATENCY("9"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l2_1g_rows[] = {
@@ -95,6 +98,7 @@ static const struct option_row l2i_rows[] = {
 	TLB_ARRAY_ROWS("0", "0", L2_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k+2m"),
 	TLB_ROW_LATENCY("9"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 

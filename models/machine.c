@@ -18,6 +18,7 @@
 #include "models/memory/attributes.h"
 #include "models/memory/numa-copies.h"
 #include "models/memory/numa-hints.h"
+#include "models/translation/explain.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -37,6 +38,7 @@ struct machine {
 	struct looks *looks;
 	struct tables_config tables;
 	struct cores cores;
+	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -59,6 +61,8 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 	struct machine *machine = context;
 
 	machine->span_end = 0;
+	if (machine->explain)
+		explain_fault(machine->explain);
 	return paging_fault(machine->paging, space, address, kind, position,
 			    mapping);
 }
@@ -221,6 +225,8 @@ machine_missed(void *context, const struct core_misses *misses)
 	struct machine *machine = context;
 	uint32_t space = misses->space;
 
+	if (unlikely(machine->explain != NULL))
+		explain_missed(machine->explain, misses);
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
 	if (unlikely(machine->hints))
@@ -297,6 +303,9 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
+	if (machine->explain)
+		table = explain_table(machine->explain, &machine->cores,
+				      batch->space, table);
 	if (!error)
 		error = cores_begin(&machine->cores, &pass, machine->stream,
 				    batch, table, machine->accesses);
@@ -329,10 +338,10 @@ rank(const void *left, const void *right)
 {
 	const struct ranked *a = left, *b = right;
 
-	if (a->count.walks != b->count.walks)
-		return a->count.walks < b->count.walks ? 1 : -1;
 	if (a->count.cycles != b->count.cycles)
 		return a->count.cycles < b->count.cycles ? 1 : -1;
+	if (a->count.walks != b->count.walks)
+		return a->count.walks < b->count.walks ? 1 : -1;
 	return strcmp(a->name, b->name);
 }
 
@@ -343,8 +352,9 @@ finish_mappings(const struct machine *machine, struct result *result)
 					       "walk_cycles:cycles", NULL };
 	uint32_t regions = paging_regions(machine->paging), n = 0;
 	struct ranked *ranked;
-	int error = result_table(result, "mappings",
-				 "page walks by what is mapped there", columns);
+	int error = result_table(
+		result, "mappings",
+		"page walks by what is mapped there, by their cycles", columns);
 
 	if (error)
 		return error;
@@ -402,6 +412,9 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_mappings(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
+	if (!error && machine->explain)
+		error = explain_finish(machine->explain, machine->stream,
+				       result);
 	return error ? error
 		     : heatmap_finish(machine->heatmap, machine->accesses,
 				      result);
@@ -418,6 +431,7 @@ machine_close(struct model *model)
 	paging_close(machine->paging);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
+	explain_close(machine->explain);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -521,6 +535,12 @@ machine_open(struct model **out, const void *config,
 	}
 	*out = &machine->model;
 	return 0;
+}
+
+int
+machine_explain(struct model *model, uint64_t n)
+{
+	return explain_open(&machine_of(model)->explain, n);
 }
 
 const struct model_ops machine_model = {

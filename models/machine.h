@@ -34,6 +34,10 @@ struct machine_config {
 extern const struct option_tree machine_options;
 extern const struct model_ops machine_model;
 
+/* Of an open machine that was not fed yet: explain its first n walks, in the
+ * table walks.explained.  0 or -ENOMEM (said). */
+int machine_explain(struct model *model, uint64_t n);
+
 /* The machine of the defaults alone, as results and --cpu name it */
 #define MACHINE_DEFAULT "default"
 

@@ -4,6 +4,7 @@
 
 #include "analyzer/fail.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,4 +209,41 @@ machines_values(struct result **out, const struct machines *machines)
 	json_decref(rows);
 	json_decref(seen);
 	return error;
+}
+
+void
+machines_list(const struct result *result, char *text, size_t bytes)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < result_machines(result) && used < bytes; i++)
+		used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+					 i ? ", " : "",
+					 result_machine_name(result, i));
+}
+
+int
+machines_choose(const char *path, struct result **result, const char *name)
+{
+	struct result *one;
+	char names[512];
+	int error;
+
+	for (size_t i = 0; i < result_machines(*result); i++) {
+		if (strcmp(name, result_machine_name(*result, i)) != 0)
+			continue;
+		error = result_machine(&one, *result, i);
+		if (error)
+			return fail(ENOMEM, "machines: no memory");
+		result_close(*result);
+		*result = one;
+		return 0;
+	}
+	if (!result_machines(*result))
+		return fail(EUSAGE, "%s: is of one machine: no --machine",
+			    path);
+	machines_list(*result, names, sizeof(names));
+	return fail(EUSAGE, "%s: no machine \"%s\"; there are: %s", path, name,
+		    names);
 }

@@ -28,4 +28,10 @@ int machines_table(struct result **out, const struct machines *machines,
 		   const char *table);
 int machines_values(struct result **out, const struct machines *machines);
 
+/* "a, b, c" of the machines, as far as there is room */
+void machines_list(const struct result *result, char *text, size_t bytes);
+/* Replace the result, read from path, by that of the machine of this name,
+ * whose document is then the only one.  0, -EUSAGE or -ENOMEM (said). */
+int machines_choose(const char *path, struct result **result, const char *name);
+
 #endif

@@ -125,8 +125,10 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_provenance(&text);
 	} else {
 		text_sentences(&text);
+		text_explain(&text);
 		text_translation(&text);
 		text_walks(&text);
+		text_parts(&text);
 		text_paging(&text);
 		text_rankings(&text);
 		text_samples(&text);

@@ -41,6 +41,8 @@ static const struct measure {
 	{ "  90 % at most", "walk.latency.p90", FORM_COUNT },
 	{ "  99 % at most", "walk.latency.p99", FORM_COUNT },
 	{ "  longest", "walk.latency.max", FORM_COUNT },
+	{ "remote walk references", "numa.walk.remote", FORM_COUNT },
+	{ "remote data references", "numa.data.remote", FORM_COUNT },
 	{ "minor faults", "fault.minor", FORM_COUNT },
 	{ "major faults", "fault.major", FORM_COUNT },
 	{ "page tables, most", "table.bytes.peak", FORM_BYTES },
@@ -174,9 +176,9 @@ say_why(struct comparison *all, size_t from, size_t to)
 		 "%s walks %s often (%s and %s walks), and a walk takes it %s "
 		 "cycles instead of %s.",
 		 all->machines.name[to],
-		 walks[1] == walks[0]  ? "as"
-		 : walks[1] < walks[0] ? "less"
-				       : "more",
+		 fabs(walks[1] - walks[0]) < 0.01 * walks[0] ? "as"
+		 : walks[1] < walks[0]			     ? "less"
+							     : "more",
 		 number_si(walks[1]).text, number_si(walks[0]).text,
 		 number_real(latency[1]).text, number_real(latency[0]).text);
 }

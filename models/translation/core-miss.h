@@ -50,6 +50,8 @@ struct core_page {
 	uint32_t ref;
 	enum core_side side;
 	bool write;
+	/* of cores with grouped arrays: pages known to lie in a row with it */
+	uint64_t run_first, run_last;
 	/* out */
 	bool found;	   /* else the program was denied the access */
 	uint64_t physical; /* of address */
@@ -76,6 +78,14 @@ struct core_phases *core_phases_open(void);
 /* core_feed where most accesses miss: the same counts, by other loops. */
 int core_feed_phases(struct core *core, const struct batch *batch,
 		     uint32_t from, uint32_t to);
+
+/* Of the entries that an address may be in. */
+static ALWAYS_INLINE uint64_t
+core_asid(const struct core *core, uint64_t address)
+{
+	return unlikely(core->globals) && address >> 63 ? TLB_ASID_GLOBAL
+							: core->asid;
+}
 
 static ALWAYS_INLINE enum core_side
 core_side_of(uint32_t ref)

@@ -82,6 +82,14 @@ core_accesses(const struct core *core)
 	return kinds[0] + kinds[1] + kinds[2] + kinds[3];
 }
 
+static void
+add_reach(struct core_reach *reach, const struct tlb *tlb)
+{
+	reach->entries += tlb->used;
+	reach->bytes += tlb->bytes;
+	reach->peak += tlb->peak;
+}
+
 int
 core_add(struct core *core, const struct core *other)
 {
@@ -92,6 +100,8 @@ core_add(struct core *core, const struct core *other)
 		      "counts are of one type");
 	for (size_t i = 0; i < sizeof(core->counts) / sizeof(*to); i++)
 		to[i] += from[i];
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		add_reach(&core->added[i], &other->tlb[i]);
 	walk_queue_add(&core->queue, &other->queue);
 	return walker_add(&core->walker, &other->walker);
 }
@@ -213,6 +223,30 @@ finish_sizes(const struct core *core, struct result *result)
 	return error;
 }
 
+static int
+finish_reach(const struct core *core, struct result *result)
+{
+	static const char *const columns[] = { "array:", "entries:entries",
+					       "bytes:bytes", "peak:bytes",
+					       NULL };
+	int error = result_table(result, "tlb.reach",
+				 "what each array covers at the end, and the "
+				 "most that it did (of several cores: sums)",
+				 columns);
+
+	for (unsigned i = 0; !error && i < CORE_ARRAYS; i++) {
+		struct core_reach reach = core->added[i];
+
+		if (!core->tlb[i].entries)
+			continue;
+		add_reach(&reach, &core->tlb[i]);
+		error = result_row(result, "tlb.reach", "suuu",
+				   core_array_names[i], reach.entries,
+				   reach.bytes, reach.peak);
+	}
+	return error;
+}
+
 int
 core_finish(const struct core *core, const struct stream *stream,
 	    struct result *result)
@@ -223,6 +257,8 @@ core_finish(const struct core *core, const struct stream *stream,
 		error = finish_tlbs(core, result);
 	if (!error)
 		error = finish_sizes(core, result);
+	if (!error)
+		error = finish_reach(core, result);
 	if (!error)
 		error = walker_finish(&core->walker, result);
 	if (!error)

@@ -343,11 +343,11 @@ feed_missing(struct core *core, const struct sight *sight, uint32_t number,
 	return 0;
 }
 
-/* Do first-level arrays hold large pages? */
+/* Do first-level arrays hold large pages, or others whose cover matters? */
 static bool
 large_held(const struct core *core)
 {
-	uint32_t held = 0;
+	uint32_t held = core->globals;
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		held |= core->tlb[i].used_by[1] | core->tlb[i].used_by[2];

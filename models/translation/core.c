@@ -38,6 +38,12 @@ const struct option_row asid_rows[] = {
 	  .unit = "spaces",
 	  .help = "address spaces that the TLBs tell apart (Linux uses 6 a "
 		  "core on x86), 0: every switch flushes" },
+	{ .name = "global",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct asid_config, global),
+	  .fallback = "false",
+	  .help = "pages of the upper half, the kernel's, are global: one "
+		  "entry serves all spaces and stays at switches" },
 	{ NULL },
 };
 
@@ -158,6 +164,19 @@ first_level_lone(const struct core *core)
 	return true;
 }
 
+/* Which parts are there that not all loops know? */
+static void
+find_oddities(struct core *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+		bool grouped = core->tlb[i].group != NULL;
+
+		core->grouped |= grouped;
+		core->plain |= grouped && i < CORE_L1_ARRAYS;
+	}
+	core->odd = core->grouped || core->globals;
+}
+
 /* How references are cut: without a first-level cache, in 64 bytes. */
 static unsigned
 line_shift(const struct cache *cache)
@@ -181,6 +200,7 @@ core_init(struct core *core, const struct core_config *config,
 			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
+			       .globals = config->asid.global,
 			       .now = 1,
 			       .l2_now = 1 };
 	error = init_arrays(core, config);
@@ -203,6 +223,7 @@ core_init(struct core *core, const struct core_config *config,
 		core->tlb[i].sizes_changed = &core->sizes_changed;
 	build_levels(core);
 	core->steps.lone = first_level_lone(core);
+	find_oddities(core);
 	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
 	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
 	for (uint32_t i = 0; i <= TLB_ASID_MAX; i++)
@@ -270,12 +291,23 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 	table->asid = core->asid;
 }
 
+static void
+invalidate_arrays(struct core *core, uint64_t asid, uint64_t address,
+		  uint64_t length)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		tlb_invalidate(&core->tlb[i], asid, address, length);
+}
+
 bool
 core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		uint64_t length)
 {
 	uint32_t asid = 0;
 
+	/* whoever goes, the kernel's pages stay */
+	if (core->globals && length != UINT64_MAX)
+		invalidate_arrays(core, TLB_ASID_GLOBAL, address, length);
 	while (core->asid_space[asid] != space)
 		if (++asid > TLB_ASID_MAX)
 			return false;
@@ -284,8 +316,7 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		flush_asid(core, asid);
 		return true;
 	}
-	for (unsigned i = 0; i < CORE_ARRAYS; i++)
-		tlb_invalidate(&core->tlb[i], asid, address, length);
+	invalidate_arrays(core, asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
 	aside_invalidate(&core->walker.aside, asid, address, length);
 	return true;
@@ -414,7 +445,8 @@ core_set_heavy(struct core *core, bool heavy)
 void
 core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
-	core_set_heavy(core, !core->plain && core->table->ops->look &&
+	core_set_heavy(core, !core->plain && !core->odd &&
+				     core->table->ops->look &&
 				     !(core->data_cached &&
 				       core->hierarchy->details) &&
 				     core_walks(core) - walks_before >

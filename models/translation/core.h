@@ -15,6 +15,11 @@
  * - An access that crosses pages looks up each of them, in ascending order.
  * - A write to a page that is cached as read-only is a miss at each level, and
  *   drops that entry.
+ * - Arrays whose entries are for several pages (tlb-group.h) get from a walk also
+ *   those pages that the line of page-table entries it ended in has beside this
+ *   one: with frames in a row, the same rights, and walked to before.
+ * - Global pages, those of the upper half and what the table says are, are entered
+ *   with an ASID of their own, which switches leave alone.
  * - Only the ASIDs in use are remembered; a space that needs a new one takes
  *   the one given out longest ago, whose entries are flushed (Linux's way).
  */
@@ -26,7 +31,7 @@
 #include "models/tables/table.h"
 #include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
-#include "models/translation/tlb.h"
+#include "models/translation/tlb-group.h"
 #include "models/translation/walk-queue.h"
 #include "models/translation/walker.h"
 
@@ -55,6 +60,7 @@ enum core_side {
 
 struct asid_config {
 	int64_t asids; /* 0: none, every switch of spaces flushes all */
+	bool global;   /* pages of the kernel are of all spaces */
 };
 extern const struct option_row asid_rows[];
 
@@ -67,6 +73,11 @@ struct core_config {
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
 	uint64_t seed;
+};
+
+/* What an array holds: at the end, and the most bytes it did. */
+struct core_reach {
+	uint64_t entries, bytes, peak;
 };
 
 #define CORE_PENDING 512u
@@ -144,6 +155,9 @@ struct core {
 	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
+	bool odd;     /* it has parts that phases know nothing of */
+	bool grouped; /* of these: arrays as in tlb-group.h */
+	bool globals; /* entries of TLB_ASID_GLOBAL */
 	bool flat;    /* all references of walks cost the same, and of no other
 		    * kind are any: they are counted where they are made */
 	bool vectors; /* the host has what core-phases.c wants */
@@ -163,6 +177,7 @@ struct core {
 	uint64_t now;	    /* added to a position: the stamp of its use */
 	uint64_t l2_now;
 	struct core_counts counts;
+	struct core_reach added[CORE_ARRAYS]; /* of cores added to this one */
 };
 
 /* The configuration must be right (tlb_config_wrong).  0 or -ENOMEM. */
@@ -190,7 +205,7 @@ uint64_t core_accesses(const struct core *core);
 /* Add what another core counted, but for sites.  0 or -ENOMEM (said). */
 int core_add(struct core *core, const struct core *other);
 
-/* accesses.*, tlb.*, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
+/* accesses.*, tlb.*, table tlb.reach, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
 int core_finish(const struct core *core, const struct stream *stream,
 		struct result *result);
 

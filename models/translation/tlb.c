@@ -12,6 +12,7 @@
 
 #include "analyzer/vectors.h"
 #include "models/translation/replacement.h"
+#include "models/translation/tlb-group.h"
 
 #define TLB_PROBES_MAX 32 /* pages looked up one by one before scanning all */
 #define LOG_ROOM       1024
@@ -49,6 +50,33 @@ unknown_policy(const char *name, char *text, size_t bytes)
 	return n;
 }
 
+static bool
+is_power(int64_t n)
+{
+	return !(n & (n - 1));
+}
+
+static int
+group_wrong(const struct tlb_config *config, const char **field, char *text,
+	    size_t bytes)
+{
+	bool sector = is_power(config->sector);
+	int64_t pages = sector ? config->coalesce : config->sector;
+
+	*field = sector ? "coalesce" : "sector";
+	if (!is_power(pages))
+		return snprintf(text, bytes,
+				"%" PRId64 "; allowed: 1 to %d, powers of two",
+				pages,
+				sector ? TLB_COALESCE_MAX : TLB_SECTOR_MAX);
+	if (config->sector > 1 && config->coalesce > 1)
+		return snprintf(text, bytes,
+				"%" PRId64 "; allowed with sector = %" PRId64
+				": 1",
+				config->coalesce, config->sector);
+	return 0;
+}
+
 int
 tlb_config_wrong(const struct tlb_config *config, const char **field,
 		 char *text, size_t bytes)
@@ -73,12 +101,12 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 				" entries; allowed: a divisor of it, or 0 "
 				"for one set",
 				config->ways, config->entries);
-	if (ops->power_of_two && (ways & (ways - 1)))
+	if (ops->power_of_two && !is_power(ways))
 		return snprintf(text, bytes,
 				"%" PRId64 "; allowed with %s replacement: a "
 				"power of two",
 				ways, ops->name);
-	return 0;
+	return group_wrong(config, field, text, bytes);
 }
 
 #define CHAIN_END UINT16_MAX
@@ -148,7 +176,10 @@ empty(struct tlb *tlb)
 	for (uint32_t i = 0; i < tlb->entries; i++)
 		free_slot(tlb, i);
 	tlb->log.head = tlb->log.n = 0;
+	if (tlb->group)
+		memset(tlb->group, 0, tlb->entries * sizeof(*tlb->group));
 	tlb->used = 0;
+	tlb->bytes = 0;
 	memset(tlb->used_by, 0, sizeof(tlb->used_by));
 	tlb->used_by[3] = tlb->entries;
 	if (tlb->sizes_changed)
@@ -244,9 +275,15 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 		return -ENOMEM;
 	}
 	tlb->simple = tlb->print && tlb->replacement->ranked;
+	if (config->sector > 1 || config->coalesce > 1) {
+		if (tlb_group_init(tlb, config)) {
+			tlb_fini(tlb);
+			return -ENOMEM;
+		}
+	}
 	tlb->vectors = vectors_at_hand();
 	tlb->short_vectors = short_vectors_at_hand();
-	if (tlb->owns_columns)
+	if (tlb->owns_columns && !tlb->group)
 		tlb_rank(tlb);
 	empty(tlb);
 	return 0;
@@ -261,6 +298,7 @@ tlb_fini(struct tlb *tlb)
 	free(tlb->of_set);
 	free(tlb->state);
 	free(tlb->bound);
+	tlb_group_fini(tlb);
 	free(tlb->print);
 	free(tlb->log.use);
 	free(tlb->next);
@@ -297,6 +335,17 @@ key_of(const struct tlb *tlb, uint32_t slot)
 	return tlb->column.tag[slot] & ~(TLB_ALWAYS | TLB_READONLY);
 }
 
+/* What an entry covers, but for those that have several pages. */
+static uint64_t
+span_of(const struct tlb *tlb, uint64_t tag)
+{
+	unsigned code = tag >> TLB_SIZE_SHIFT & 3;
+
+	return tag == TLB_FREE || (tlb->group && !code)
+		       ? 0
+		       : UINT64_C(1) << tlb->shift_of[code];
+}
+
 void
 tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key)
 {
@@ -305,6 +354,9 @@ tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key)
 
 	tlb->used += old_tag == TLB_FREE;
 	tlb->used -= key == TLB_FREE;
+	tlb->bytes += span_of(tlb, key);
+	tlb->bytes -= span_of(tlb, old_tag);
+	tlb->peak = tlb->bytes > tlb->peak ? tlb->bytes : tlb->peak;
 	if (tlb->sizes_changed && (*from == 1 || !*to))
 		*tlb->sizes_changed = true;
 	--*from;
@@ -604,6 +656,8 @@ tlb_drop(struct tlb *tlb, uint32_t slot)
 {
 	unindex(tlb, slot);
 	tlb_resize(tlb, tlb->column.tag[slot], TLB_FREE);
+	if (unlikely(tlb->group != NULL))
+		tlb_group_clear(tlb, slot);
 	if (tlb->rows) {
 		close_row(tlb, slot);
 		return;
@@ -653,6 +707,10 @@ tlb_invalidate(struct tlb *tlb, uint64_t asid, uint64_t address,
 		return;
 	if (last < address)
 		last = UINT64_MAX;
+	if (tlb->group) {
+		tlb_group_invalidate(tlb, asid, address, last);
+		return;
+	}
 	if ((last >> tlb->shift[0]) - (address >> tlb->shift[0]) >=
 	    TLB_PROBES_MAX) {
 		scan_range(tlb, asid, address, last);

@@ -151,7 +151,7 @@ walk_queue_finish(const struct walk_queue *queue, struct result *result)
 		return result_absent(result, "walk.wait.busy",
 				     runs ? "no walk was made" : why);
 	return result_real(result, "walk.wait.busy",
-			   (double)queue->service_cycles /
+			   100 * (double)queue->service_cycles /
 				   ((double)queue->end * queue->walkers),
-			   "share");
+			   "percent");
 }
