@@ -485,6 +485,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	core.seed = (uint64_t)config->seed;
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
+	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
 	frames.colours = machine_colours(config);
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
