@@ -226,13 +226,14 @@ check_table(const struct layers *layers, const struct machine_config *config)
 {
 	const char *kind = config->table_kind ? config->table_kind : "";
 	const struct table_ops *ops = table_find(kind);
+	struct tables_config tables = config->tables;
 	const char *field = "kind";
 	char text[256];
 
+	tables.memory_bytes = config->frames.size_bytes;
 	if (ops) {
-		if (!ops->wrong ||
-		    !ops->wrong(&config->tables, &config->tables.own, &field,
-				text, sizeof(text)))
+		if (!ops->wrong || !ops->wrong(&tables, &tables.own, &field,
+					       text, sizeof(text)))
 			return 0;
 		return wrong(layers, "table", field, text);
 	}
@@ -259,6 +260,12 @@ check(const struct layers *layers, const struct machine_config *config)
 	for (unsigned i = 0; !error && i < PWC_LEVELS; i++) {
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);
+	}
+	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
+		snprintf(part, sizeof(part), "table.nested.%s",
+			 nested_names[i]);
+		error = check_tlb(layers, &config->tables.nested_array[i],
+				  part);
 	}
 	if (!error)
 		error = check_caches(layers, &config->hierarchy);

@@ -119,6 +119,19 @@ static const struct option_row pml5e_rows[] = {
 	{ NULL },
 };
 
+#define IN_NESTED(array) IN_TABLES(nested_array[array])
+/* Of all kinds but radix. */
+#define KINDS(prefix, kinds)                                       \
+	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),        \
+	  "flattened page tables" },                               \
+		{ prefix ".hashed", hashed_rows,                   \
+		  IN_TABLES(kinds.hashed), "hashed page tables" }, \
+	{                                                          \
+		prefix ".cuckoo", cuckoo_rows,                     \
+			IN_TABLES(kinds.cuckoo),                   \
+			"elastic cuckoo page tables"               \
+	}
+
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },
 	{ "machine", cores_rows, offsetof(struct machine_config, cores),
@@ -155,8 +168,26 @@ static const struct option_group machine_groups[] = {
 	{ "table", table_memory_rows, IN_TABLES(memory),
 	  "the page table, of any kind" },
 	{ "table", radix_rows, IN_TABLES(own.radix), "the radix page table" },
-	{ "table.hashed", hashed_rows, IN_TABLES(own.hashed),
-	  "hashed page tables" },
+	KINDS("table", own),
+	{ "table.inverted", inverted_rows, IN_TABLES(own.inverted),
+	  "the inverted page table" },
+	{ "table.nested", nested_rows, IN_TABLES(nested),
+	  "nested page tables, of a guest and a host" },
+	{ "table.nested.tlb", nested_tlb_rows, IN_NESTED(NESTED_TLB),
+	  "translations of the host, of its whole walks" },
+	{ "table.nested.pde", nested_pde_rows, IN_NESTED(NESTED_PDE),
+	  "walk cache of the host's level 2 entries" },
+	{ "table.nested.pdpte", nested_upper_rows, IN_NESTED(NESTED_PDPTE),
+	  "walk cache of the host's level 3 entries" },
+	{ "table.nested.pml4e", nested_upper_rows, IN_NESTED(NESTED_PML4E),
+	  "walk cache of the host's level 4 entries" },
+	{ "table.nested.pml5e", nested_upper_rows, IN_NESTED(NESTED_PML5E),
+	  "walk cache of the host's level 5 entries" },
+	{ "table.shadow", shadow_rows, IN_TABLES(shadow),
+	  "page tables that a hypervisor merges" },
+	{ "table.host", radix_rows, IN_TABLES(host.radix),
+	  "the host's or merged table, if radix" },
+	KINDS("table.host", host),
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),

@@ -478,6 +478,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	int error;
 
 	machine->tables = config->tables;
+	tables_resolve(&machine->tables);
+	machine->tables.memory_bytes = config->frames.size_bytes;
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;

@@ -41,6 +41,7 @@ struct frames {
 	bool recorded;
 	uint32_t space;
 	uint64_t used_pages, peak_pages;
+	uint64_t pages_end; /* no page has this number; 0: unbounded */
 	uint64_t *colour; /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
 };
@@ -275,6 +276,9 @@ open_banks(struct frames *frames, const struct frames_config *config)
 			FRAMES_BASE + ((uint64_t)node << span << 12);
 		error = open_bank(frames, config, node, pages, most);
 	}
+	if (config->size_bytes)
+		frames->pages_end =
+			((uint64_t)(frames->nodes - 1) << span) + pages;
 	if (frames->numa)
 		frames->numa->shift = frames->nodes > 1 ? span + 12 : 63;
 	return error;
@@ -576,6 +580,18 @@ bool
 frames_recorded(const struct frames *frames)
 {
 	return frames->recorded;
+}
+
+uint64_t
+frames_number(uint64_t address)
+{
+	return (address - FRAMES_BASE) >> 12;
+}
+
+uint64_t
+frames_total(const struct frames *frames)
+{
+	return frames->pages_end;
 }
 
 bool

@@ -82,6 +82,10 @@ int frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 		   uint64_t *address);
 /* Is this address that physical memory? */
 bool frames_is(uint64_t address, uint64_t physical);
+/* Number of the frame with this address, from 0; of no frame: any. */
+uint64_t frames_number(uint64_t address);
+/* How many there are; 0: as many as needed. */
+uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */
 bool frames_recorded(const struct frames *frames);
 /* Part of a taken run may be given back too. */

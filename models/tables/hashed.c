@@ -58,6 +58,8 @@ struct hashed {
 	bool chained, apart, large_first;
 	unsigned pages_shift, pages;
 	unsigned stride;      /* words that we keep of an entry */
+	unsigned stride_shift; /* its factor of two; its odd one's inverse */
+	uint64_t stride_inverse;
 	unsigned first;	      /* word of its first page */
 	unsigned entry_bytes; /* of the modelled one */
 	unsigned page_offset; /* in it, of the first page's word */
@@ -195,6 +197,8 @@ pool_take(struct hashed *hashed, struct part *part)
 
 		if (!words)
 			return 0;
+		memset(words + pool->room * hashed->stride, 0,
+		       (room - pool->room) * hashed->stride * 8);
 		pool->words = words;
 		pages = reallocarray(pool->physical, room / per_page + 1, 8);
 		if (!pages)
@@ -256,7 +260,7 @@ part_slots(struct hashed *hashed, struct part *part, unsigned slots_shift)
 
 	part->slots_shift = slots_shift;
 	part->n = 0;
-	part->slot = calloc(slots, slot_words(hashed) * 8);
+	part->slot = table_array(slots, slot_words(hashed) * 8);
 	if (part->slot &&
 	    !table_extent_take(&part->memory, &hashed->leaves.table.memory,
 			       slots * slot_bytes(hashed)))
@@ -687,19 +691,24 @@ hashed_walk_from(struct table *table, uint64_t address, unsigned from,
 	return walk(table, address, references, mapping, true);
 }
 
-/* Not a page of 4K. */
+/* Not in the first slot that it may be in, or not a page of 4K.  at: the start
+ * of the entry. */
 static NOINLINE bool
-look_large(struct hashed *hashed, uint64_t address, uint64_t *page, void **at)
+look_further(struct hashed *hashed, uint64_t address, uint64_t *page, void **at)
 {
-	for (unsigned code = 1; code < LEAF_SIZES; code++) {
-		uint64_t *entry = hashed->leaves.present[code].n
-					  ? hashed_find(&hashed->leaves,
-							address, code)
-					  : NULL;
+	for (unsigned code = 0; code < LEAF_SIZES; code++) {
+		const struct part *part = &hashed->part[code];
+		unsigned word = word_of(hashed, address, code);
+		uint64_t *entry =
+			hashed->leaves.present[code].n
+				? find_entry(hashed, part,
+					     key_of(part, address))
+					  .entry
+				: NULL;
 
-		if (!entry)
+		if (!entry || !entry[word])
 			continue;
-		*page = leaves_page(*entry, code);
+		*page = leaves_page(entry[word], code);
 		*at = entry;
 		return true;
 	}
@@ -711,20 +720,31 @@ hashed_look(struct table *table, const uint64_t *address, unsigned n,
 	    const struct table_looks *looks)
 {
 	struct hashed *hashed = hashed_of(table);
+	const struct part *part = &hashed->part[0];
+	unsigned words = slot_words(hashed);
+	uint64_t *slot = part->slot, mask = slots_of(part) - 1;
+	bool apart = hashed->apart, chained = hashed->chained;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t *entry = hashed->leaves.present[0].n
-					  ? hashed_find(&hashed->leaves,
-							address[i], 0)
-					  : NULL;
+		uint64_t key = key_of(part, address[i]), page = 0;
+		uint64_t home = home_of(part, key);
+		uint64_t *entry = slot + home * words;
+		/* of an open table the second too, and no branch on which */
+		uint64_t *next = slot + ((home + 1) & mask) * words;
 
-		if (unlikely(!entry)) {
-			if (!look_large(hashed, address[i], &looks->page[i],
-					&looks->at[i]))
+		if (unlikely(apart))
+			entry = pool_entry(hashed, part, *entry);
+		else if (likely(!chained))
+			entry = next[0] == key ? next : entry;
+		if (likely(entry && entry[0] == key))
+			page = entry[word_of(hashed, address[i], 0)];
+		if (unlikely(!page)) {
+			if (!look_further(hashed, address[i], &looks->page[i],
+					  &looks->at[i]))
 				return i;
 			continue;
 		}
-		looks->page[i] = *entry;
+		looks->page[i] = page;
 		looks->at[i] = entry;
 	}
 	return n;
@@ -743,6 +763,43 @@ hashed_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 	}
 }
 
+/* What is read of the tables of sizes that are asked before this one. */
+static NOINLINE void
+list_others(struct hashed *hashed, uint64_t address, unsigned found,
+	    struct list *list)
+{
+	for (unsigned i = 0; i < LEAF_SIZES; i++) {
+		unsigned code = hashed->large_first ? LEAF_SIZES - 1 - i : i;
+
+		if (code == found)
+			return;
+		if (hashed->leaves.present[code].n)
+			(void)list_part(hashed, address, code, list);
+	}
+}
+
+/* What is read up to an entry that was found. */
+static ALWAYS_INLINE void
+list_found(const struct hashed *hashed, uint64_t address, unsigned code,
+	   const uint64_t *entry, struct list *list)
+{
+	const struct part *part = &hashed->part[code];
+	uint64_t key = key_of(part, address), physical, at, probes;
+
+	if (hashed->chained) {
+		physical = list_chained(hashed, part, key, list);
+	} else {
+		/* a multiple of the stride: divided by its two factors */
+		at = (uint64_t)(entry - part->slot) >> hashed->stride_shift;
+		at *= hashed->stride_inverse;
+		probes = ((at - home_of(part, key)) & (slots_of(part) - 1)) + 1;
+		physical = list_open(hashed, part, key, probes, list);
+	}
+	if (hashed->pages > 1)
+		list_word(hashed, list, physical,
+			  word_of(hashed, address, code));
+}
+
 /* The walk for number j, which found its page. */
 static ALWAYS_INLINE unsigned
 walk_one(struct table *table, const struct table_walks *walks, unsigned j,
@@ -751,21 +808,29 @@ walk_one(struct table *table, const struct table_walks *walks, unsigned j,
 	struct hashed *hashed = hashed_of(table);
 	uint64_t address = walks->address[j];
 	struct list list = { reference, level, 0 };
-	unsigned code;
+	uint64_t *entry = walks->looks.at[j];
+	unsigned code = TABLE_CODE(walks->looks.page[j]);
 
-	(void)list_all(hashed, address, &list, &code);
+	if (unlikely(hashed->leaves.present[1].n |
+		     hashed->leaves.present[2].n))
+		list_others(hashed, address, code, &list);
+	list_found(hashed, address, code, entry, &list);
 	return list.n;
 }
 
 static unsigned
 hashed_walk_looked(struct table *table, struct table_walks *walks)
 {
+	struct hashed *hashed = hashed_of(table);
 	unsigned all = leaves_walk_each(table, walks, walk_one);
 
 	for (unsigned k = 0; k < walks->made; k++) {
 		unsigned j = walks->list[k];
+		uint64_t *entry = walks->looks.at[j];
+		unsigned code = TABLE_CODE(walks->looks.page[j]);
 
-		if (unlikely(leaves_touch(walks->looks.at[j])))
+		entry += word_of(hashed, walks->address[j], code);
+		if (unlikely(leaves_first(walks, j) && leaves_touch(entry)))
 			walks->first[walks->n_first++] = (uint16_t)j;
 	}
 	return all;
@@ -791,10 +856,23 @@ hashed_close(struct table *table)
 	free(hashed);
 }
 
+/* Of an odd number, modulo 2^64: each step doubles the bits that are right. */
+static uint64_t
+inverse_of(uint64_t odd)
+{
+	uint64_t inverse = odd;
+
+	for (unsigned bits = 3; bits < 64; bits *= 2)
+		inverse *= 2 - odd * inverse;
+	return inverse;
+}
+
 /* The most references of a walk: each entry's, and one in its other line. */
 static unsigned
-most_of(const struct hashed_config *config)
+most_of(const struct kinds_config *kinds)
 {
+	const struct hashed_config *config = &kinds->hashed;
+
 	return LEAF_SIZES * ((unsigned)config->probes + 1) + 1;
 }
 
@@ -809,7 +887,7 @@ hashed_open(struct table **out, const struct table_with *with)
 		return fail(ENOMEM, "hashed table: no memory");
 	table_init(&hashed->leaves.table, &hashed_table, with);
 	hashed->leaves.ops = &hashed_leaves;
-	hashed->leaves.table.most = most_of(config);
+	hashed->leaves.table.most = most_of(with->kinds);
 	hashed->chained = config->collisions == HASHED_CHAINED;
 	hashed->apart = hashed->chained && config->heads == HASHED_APART;
 	hashed->large_first = config->order == HASHED_LARGE_FIRST;
@@ -818,6 +896,9 @@ hashed_open(struct table **out, const struct table_with *with)
 	hashed->load = config->load;
 	hashed->first = hashed->chained ? 2 : 1;
 	hashed->stride = hashed->first + hashed->pages;
+	hashed->stride_shift = (unsigned)__builtin_ctz(hashed->stride);
+	hashed->stride_inverse =
+		inverse_of(hashed->stride >> hashed->stride_shift);
 	tag_bytes = hashed->chained ? 16 : hashed->pages < 8 ? 8 : 0;
 	hashed->page_offset = tag_bytes;
 	hashed->entry_bytes =
@@ -888,5 +969,6 @@ const struct table_ops hashed_table = {
 	.map = leaves_map,
 	.unmap = leaves_unmap,
 	.bytes = hashed_bytes,
+	.most = most_of,
 	.wrong = hashed_wrong,
 };

@@ -99,15 +99,8 @@ leaves_map(struct table *table, uint64_t address, const struct mapping *mapping)
 	uint64_t entry = mapping->frame | LEAF_THERE |
 			 (mapping->writable ? LEAF_WRITABLE : 0) |
 			 (mapping->global ? LEAF_GLOBAL : 0);
-	uint64_t *old = leaves->present[code].n
-				? leaves->ops->find(leaves, address, code)
-				: NULL;
+	uint64_t *old;
 
-	if (old) {
-		*old = entry;
-		table->counts.map_writes++;
-		return 0;
-	}
 	for (unsigned larger = LEAF_SIZES - 1; larger > code; larger--)
 		if (leaves->present[larger].n &&
 		    leaves->ops->find(leaves, address, larger)) {
@@ -116,8 +109,12 @@ leaves_map(struct table *table, uint64_t address, const struct mapping *mapping)
 			if (error)
 				return error;
 		}
-	if (leaves->present[code].n &&
-	    (old = leaves->ops->find(leaves, address, code))) {
+	old = leaves->present[code].n ? leaves->ops->find(leaves, address, code)
+				      : NULL;
+	if (old && leaves->ops->by_frame &&
+	    (*old & ~TABLE_BITS) != mapping->frame) {
+		drop(leaves, address, code);
+	} else if (old) {
 		*old = entry;
 		table->counts.map_writes++;
 		return 0;

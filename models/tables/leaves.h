@@ -30,6 +30,7 @@ struct leaves_ops {
 		      uint64_t entry);
 	/* One that is. */
 	void (*remove)(struct leaves *leaves, uint64_t address, unsigned code);
+	bool by_frame; /* where an entry lies depends on its frame */
 };
 
 /* The first member of each such kind. */
@@ -104,6 +105,14 @@ leaves_touch(uint64_t *entry)
 		return false;
 	*entry |= LEAF_ACCESSED;
 	return true;
+}
+
+/* May it be that number j was never walked to?  What was looked for says so
+ * without a look at the entry. */
+static ALWAYS_INLINE bool
+leaves_first(const struct table_walks *walks, unsigned j)
+{
+	return !(walks->looks.page[j] & LEAF_ACCESSED);
 }
 
 /* Full avalanche: what tables hash by. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "models/tables/tables.h"
 
@@ -35,6 +36,18 @@ table_find(const char *name)
 		if (!strcmp(table_registry[i]->name, name))
 			return table_registry[i];
 	return NULL;
+}
+
+void
+tables_resolve(struct tables_config *config)
+{
+	struct nested_config *nested = &config->nested;
+	struct shadow_config *shadow = &config->shadow;
+
+	nested->guest_ops = nested->guest ? table_find(nested->guest) : NULL;
+	nested->host_ops = nested->host ? table_find(nested->host) : NULL;
+	shadow->guest_ops = shadow->guest ? table_find(shadow->guest) : NULL;
+	shadow->shadow_ops = shadow->shadow ? table_find(shadow->shadow) : NULL;
 }
 
 void
@@ -180,6 +193,23 @@ table_memory_give(struct table_memory *memory, unsigned shift,
 		give_part(memory, physical);
 	else
 		give_frame(memory, shift, physical);
+}
+
+void *
+table_array(size_t n, size_t bytes)
+{
+	const size_t large = (size_t)1 << RUN_SHIFT;
+	size_t all = n * bytes;
+	void *array;
+
+	if (all / bytes != n)
+		return NULL;
+	if (all < 2 * large)
+		return calloc(n, bytes);
+	if (posix_memalign(&array, large, all))
+		return NULL;
+	(void)madvise(array, all, MADV_HUGEPAGE);
+	return memset(array, 0, all);
 }
 
 int

@@ -187,6 +187,8 @@ struct table_ops {
 	 * levels.  0 or -ENOMEM. */
 	int (*aside_open)(struct aside *aside, const struct table_with *with,
 			  uint64_t seed);
+	/* References of a walk at most; NULL: TABLE_LEVELS_MAX. */
+	unsigned (*most)(const struct kinds_config *kinds);
 	/* Is the configuration one that open takes?  As tlb_config_wrong. */
 	int (*wrong)(const struct tables_config *config,
 		     const struct kinds_config *kinds, const char **field,

@@ -4,24 +4,51 @@
 #ifndef MODELS_TABLES_TABLES_H
 #define MODELS_TABLES_TABLES_H
 
+#include "models/tables/cuckoo.h"
+#include "models/tables/flat.h"
 #include "models/tables/hashed.h"
+#include "models/tables/inverted.h"
+#include "models/tables/nested.h"
 #include "models/tables/radix.h"
 #include "models/tables/table.h"
 
 /* Of each kind that is a table by itself. */
 struct kinds_config {
 	struct radix_config radix;
+	struct flat_config flat;
 	struct hashed_config hashed;
+	struct inverted_config inverted;
+	struct cuckoo_config cuckoo;
 };
 
 struct tables_config {
-	struct kinds_config own; /* of the machine, or of its guest */
+	struct kinds_config own;  /* of the machine, or of its guest */
+	struct kinds_config host; /* of what is below a guest */
+	struct nested_config nested;
+	struct tlb_config nested_array[NESTED_ARRAYS];
+	struct shadow_config shadow;
 	struct table_memory_config memory;
+	uint64_t memory_bytes; /* memory.size; no option of its own */
 };
 
 extern const struct table_ops hashed_table;
+extern const struct table_ops flat_table;
+extern const struct table_ops nested_table;
+extern const struct table_ops shadow_table;
+extern const struct table_ops cuckoo_table;
+extern const struct table_ops inverted_table;
 
 /* The kind of this name, or NULL. */
 const struct table_ops *table_find(const char *name);
+/* Find the kinds that others are made of; of right names. */
+void tables_resolve(struct tables_config *config);
+/* References of a walk of n over one of m. */
+static inline unsigned
+tables_product(unsigned n, unsigned m)
+{
+	return (n + 1) * (m + 1) - 1;
+}
+/* May this kind not be part of another?  As tlb_config_wrong. */
+int tables_part_wrong(const char *name, char *text, size_t bytes);
 
 #endif

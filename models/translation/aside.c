@@ -32,6 +32,27 @@ aside_fini(struct aside *aside)
 		tlb_fini(&aside->array[--aside->n].tlb);
 }
 
+unsigned
+aside_run(struct aside *aside, unsigned i, const uint64_t *address,
+	  uint64_t asid, uint16_t *list, unsigned n)
+{
+	struct aside_array *array = &aside->array[i];
+	const struct tlb_uses uses = { .tag = address,
+				       .mask = UINT64_MAX << array->shift,
+				       .low = TLB_ALWAYS | asid,
+				       .stamp = aside->now + 1,
+				       .same_size = true };
+	unsigned missed;
+
+	if (!array->tlb.entries)
+		return n;
+	missed = tlb_run(&array->tlb, &uses, list, n);
+	aside->now += ASIDE_RUN;
+	array->lookups += n;
+	array->hits += n - missed;
+	return missed;
+}
+
 void
 aside_flush_asid(struct aside *aside, uint64_t asid)
 {

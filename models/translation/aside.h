@@ -12,6 +12,7 @@
 #include "models/translation/tlb.h"
 
 #define ASIDE_MAX 6u
+#define ASIDE_RUN 4096u /* numbers of one aside_run are below that */
 
 struct aside_array {
 	struct tlb tlb;
@@ -24,6 +25,7 @@ struct aside_array {
 struct aside {
 	struct aside_array array[ASIDE_MAX];
 	unsigned n;
+	bool beside; /* references of a walk may be made at the same time */
 	uint64_t now;
 };
 
@@ -54,6 +56,13 @@ aside_use(struct aside *aside, unsigned i, uint64_t address, uint64_t asid)
 	tlb_touch(&array->tlb, slot, aside->now);
 	return true;
 }
+
+/*
+ * The same for many: addresses number list[0], list[1], ... below ASIDE_RUN.
+ * Those that are not known stay in the list, as ordered; returns their number.
+ */
+unsigned aside_run(struct aside *aside, unsigned i, const uint64_t *address,
+		   uint64_t asid, uint16_t *list, unsigned n);
 
 void aside_flush_asid(struct aside *aside, uint64_t asid);
 void aside_invalidate(struct aside *aside, uint64_t asid, uint64_t address,

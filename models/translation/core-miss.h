@@ -187,7 +187,7 @@ core_add_walk(struct core *core, const struct core_page *page,
 	      const struct table_reference *references, unsigned n,
 	      const struct mapping *mapping)
 {
-	unsigned steps = core->walker.beside ? walker_steps(references, n) : n;
+	unsigned steps = core->walker.aside.beside ? walker_steps(references, n) : n;
 	unsigned miss = core_add_miss(core, page, true, n, steps);
 
 	if (unlikely(!mapping->accessed))

@@ -15,7 +15,8 @@ struct wide {
 	struct table_walks walks;
 	unsigned left; /* walks of the round that were not asked for yet */
 	unsigned at;   /* their references: in phases->reference */
-	unsigned first, n_first;
+	unsigned first;
+	bool beside;
 };
 
 /* All walks begin at the top. */
@@ -27,18 +28,36 @@ ask_nothing(struct core_phases *phases)
 		phases->from[phases->walks[i]] = 1;
 }
 
+/* Of a flat core: all that there is to count of a round's references. */
+static void
+count_levels(const struct wide *wide, unsigned n)
+{
+	struct walker *walker = &wide->core->walker;
+	const uint8_t *level = wide->phases->level;
+
+	if (!wide->core->table->levels && !walker->aside.beside) {
+		walker_count_flat(walker, 0, n);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		walker_count_flat(walker, level[i] & ~TABLE_BESIDE, 1);
+}
+
 static NOINLINE void
 next_round(struct wide *wide)
 {
 	struct core_phases *phases = wide->phases;
 	struct core *core = wide->core;
 	struct table_walks *walks = &wide->walks;
+	unsigned n;
 
 	walks->list += walks->made;
 	walks->n -= walks->made;
 	walks->n_first = 0;
-	core->walker.references +=
-		core->table->ops->walk_looked(core->table, walks);
+	n = core->table->ops->walk_looked(core->table, walks);
+	core->walker.references += n;
+	if (core->flat)
+		count_levels(wide, n);
 	phases->n_first_walks = walks->n_first;
 	wide->left = walks->made;
 	wide->at = wide->first = 0;
@@ -52,9 +71,6 @@ add_references(const struct wide *wide, unsigned n, unsigned steps)
 	struct core *core = wide->core;
 
 	if (core->flat) {
-		for (unsigned i = wide->at; i < wide->at + n; i++)
-			walker_count_flat(&core->walker,
-					  phases->level[i] & ~TABLE_BESIDE, 1);
 		core_count_walks(core, n, steps, 1);
 		return;
 	}
@@ -74,9 +90,9 @@ add_walk(struct wide *wide, const struct core_page *page, unsigned j)
 		next_round(wide);
 	wide->left--;
 	n = steps = phases->references[j];
-	for (unsigned i = wide->at; i < wide->at + n; i++)
+	for (unsigned i = wide->at; wide->beside && i < wide->at + n; i++)
 		steps -= phases->level[i] >= TABLE_BESIDE;
-	core_make_room(core, 1, n);
+	core_make_room(core, 1, core->flat ? 0 : n);
 	miss = core_add_miss(core, page, true, n, steps);
 	if (wide->first < phases->n_first_walks &&
 	    phases->first_walk[wide->first] == j) {
@@ -137,6 +153,7 @@ core_phases_walk_wide(struct core_phases *phases, struct core *core)
 	struct wide wide = {
 		.phases = phases,
 		.core = core,
+		.beside = core->walker.aside.beside,
 		.walks = {
 			.address = phases->address,
 			.looks = { phases->page, phases->at },

@@ -127,7 +127,7 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	uint32_t found[2][WALKER_NONE + 1][PLACES] = { { { 0 } } };
 	uint32_t latency[PLACES], sum = 0;
 
-	if (walker->beside || unlikely(walker->hierarchy->numa)) {
+	if (walker->aside.beside || unlikely(walker->hierarchy->numa)) {
 		charge_steps(walker, queue, cost);
 		return;
 	}

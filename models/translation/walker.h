@@ -31,7 +31,6 @@ struct walker {
 	struct aside aside;
 	struct hierarchy *hierarchy; /* borrowed */
 	uint64_t overhead;
-	bool beside; /* references of a walk may be made at the same time */
 
 	uint64_t walks, references, cycles;
 	uint64_t faulted, faulted_references, faulted_cycles;

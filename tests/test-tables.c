@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Page tables of all kinds against one plain twin, an array of what each 4K page
+ * is, and hashed ones against what Knuth says of their probes (volume 3, 6.4).
+ */
+#include "models/tables/tables.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "models/translation/aside.h"
+
+#define WINDOW (UINT64_C(1) << 32) /* that the twin knows */
+#define PAGES  (WINDOW / 4096)	   /* of it */
+#define BASE   UINT64_C(0x7e0000000000)
+
+struct fixture {
+	struct frames *frames;
+	struct table *table;
+	void *shared;
+	struct tables_config config;
+	struct aside aside;
+};
+
+static uint64_t
+next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void
+open_table(struct fixture *f, const struct table_ops *ops,
+	   const struct tables_config *config)
+{
+	const struct frames_config memory = { .size_bytes = UINT64_C(8) << 30 };
+	struct table_with with = { .config = &f->config,
+				   .kinds = &f->config.own,
+				   .space = 3,
+				   .shared = &f->shared };
+
+	memset(f, 0, sizeof(*f));
+	f->config = *config;
+	assert_int_equal(frames_open(&f->frames, &memory), 0);
+	with.frames = f->frames;
+	assert_int_equal(ops->open(&f->table, &with), 0);
+	if (ops->aside_open)
+		assert_int_equal(ops->aside_open(&f->aside, &with, 1), 0);
+	f->table->aside = &f->aside;
+}
+
+static void
+close_table(struct fixture *f)
+{
+	f->table->ops->close(f->table);
+	assert_null(f->shared);
+	assert_int_equal(frames_used(f->frames), 0);
+	frames_close(f->frames);
+	aside_fini(&f->aside);
+}
+
+/* All kinds, in shapes that meet their corners. */
+struct kind {
+	const char *name;
+	const struct table_ops *ops;
+	struct tables_config config;
+};
+
+#define HASHED(...) .ops = &hashed_table, .config.own.hashed = { __VA_ARGS__ }
+
+#define CUCKOO(...) .ops = &cuckoo_table, .config.own.cuckoo = { __VA_ARGS__ }
+
+static const struct kind kinds[] = {
+	{ .name = "radix", .ops = &radix_table, .config.own.radix.levels = 4 },
+	{ .name = "radix in 2M frames",
+	  .ops = &radix_table,
+	  .config = { .own.radix.levels = 5,
+		      .memory.frames = TABLE_FRAMES_2M } },
+	/* collisions, heads, order, pages, load, entries, probes */
+	{ .name = "open", HASHED(HASHED_OPEN, 0, 0, 1, 0.5, 4, 64) },
+	{ .name = "open, full", HASHED(HASHED_OPEN, 0, 0, 1, 0.9, 4, 64) },
+	{ .name = "few probes", HASHED(HASHED_OPEN, 0, 0, 1, 0.9, 4, 6) },
+	{ .name = "open, clustered",
+	  HASHED(HASHED_OPEN, 0, HASHED_LARGE_FIRST, 8, 0.5, 4, 64) },
+	{ .name = "chained", HASHED(HASHED_CHAINED, 0, 0, 1, 3, 4, 64) },
+	{ .name = "chained apart, clustered",
+	  HASHED(HASHED_CHAINED, HASHED_APART, 0, 16, 2, 4, 64) },
+	{ .name = "inverted",
+	  .ops = &inverted_table,
+	  .config.own.inverted = { .anchors = 0.25 } },
+	/* ways, pages, entries, load, evictions, moves, CWCs, beside */
+	{ .name = "cuckoo", CUCKOO(3, 8, 128, 0.6, 32, 4, 16, 2, true) },
+	{ .name = "cuckoo, full", CUCKOO(4, 1, 2, 0.95, 100, 1, 0, 0, false) },
+	{ .name = "cuckoo, 2 ways", CUCKOO(2, 4, 2, 0.4, 5, 9, 4, 0, true) },
+};
+
+/* What a page is. */
+struct plain_page {
+	uint64_t frame; /* of the 4K; 0: nothing is there */
+	bool writable;
+};
+
+struct twin {
+	struct plain_page *page; /* [PAGES] */
+	uint64_t gone;		 /* bytes that unmap is yet to tell of */
+};
+
+static void
+tell_gone(void *context, uint64_t address, const struct mapping *mapping)
+{
+	struct twin *twin = context;
+	uint64_t page = (address - BASE) / 4096;
+
+	for (uint64_t i = 0; i < UINT64_C(1) << (mapping->shift - 12); i++) {
+		assert_int_equal(twin->page[page + i].frame,
+				 mapping->frame + i * 4096);
+		twin->page[page + i].frame = 0;
+		twin->gone -= 4096;
+	}
+}
+
+static void
+unmap_both(struct fixture *f, struct twin *twin, uint64_t from, uint64_t pages)
+{
+	twin->gone = 0;
+	for (uint64_t i = from; i < from + pages; i++)
+		twin->gone += twin->page[i].frame ? 4096 : 0;
+	f->table->ops->unmap(f->table, BASE + from * 4096, pages * 4096,
+			     from & 1, tell_gone, twin);
+	assert_int_equal(twin->gone, 0);
+}
+
+static void
+map_both(struct fixture *f, struct twin *twin, uint64_t page, unsigned shift,
+	 uint64_t x)
+{
+	uint64_t n = UINT64_C(1) << (shift - 12), first = page / n * n;
+	/* distinct physical memory, or some that others have too */
+	struct mapping mapping = {
+		.frame = (UINT64_C(1) << 30) +
+			 (x & 7 ? first * 4096 : (x >> 8 & 3) << shift),
+		.shift = (uint8_t)shift,
+		.writable = x & 8,
+	};
+
+	assert_int_equal(f->table->ops->map(f->table, BASE + first * 4096,
+					    &mapping),
+			 0);
+	for (uint64_t i = 0; i < n; i++)
+		twin->page[first + i] =
+			(struct plain_page){ mapping.frame + i * 4096,
+					     mapping.writable };
+}
+
+static void
+same_page(struct fixture *f, const struct twin *twin, uint64_t page)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	const struct plain_page *plain = &twin->page[page];
+	uint64_t address = BASE + page * 4096;
+	struct mapping mapping;
+	unsigned n =
+		f->table->ops->walk(f->table, address, references, &mapping);
+
+	assert_in_range(n, 1, f->table->most);
+	assert_int_equal(mapping.shift != 0, plain->frame != 0);
+	if (!plain->frame)
+		return;
+	assert_int_equal(mapping.frame + (address &
+					  ((UINT64_C(1) << mapping.shift) - 1)),
+			 plain->frame);
+	assert_int_equal(mapping.writable, plain->writable);
+}
+
+static void
+one_step(struct fixture *f, struct twin *twin, uint64_t x)
+{
+	uint64_t page = (x >> 16) % (x & 0x100 ? PAGES : 6000);
+	unsigned what = x & 0xf;
+
+	if (what < 9) {
+		map_both(f, twin, page, 12, x >> 32);
+	} else if (what < 11) {
+		map_both(f, twin, page, x & 0x1000 ? 21 : 12, x >> 32);
+	} else if (what < 12) {
+		if (!(x & 0xf000))
+			map_both(f, twin, page, 30, x >> 32);
+	} else if (what < 15) {
+		uint64_t pages = (x >> 40) % 40 + 1;
+
+		if (!(x & 0xe000))
+			pages = (x >> 40) % 5000 + 1;
+		if (page + pages <= PAGES)
+			unmap_both(f, twin, page, pages);
+	} else if (!(x & 0xff000)) {
+		unmap_both(f, twin, 0, PAGES);
+	}
+}
+
+static void
+tables_equal_their_twin(void **state)
+{
+	struct twin twin = { calloc(PAGES, sizeof(struct plain_page)), 0 };
+
+	(void)state;
+	assert_non_null(twin.page);
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		uint64_t random = 99 + k;
+		struct fixture f;
+
+		open_table(&f, kinds[k].ops, &kinds[k].config);
+		memset(twin.page, 0, PAGES * sizeof(*twin.page));
+		for (unsigned i = 0; i < 6000; i++) {
+			uint64_t x = next_random(&random);
+
+			one_step(&f, &twin, x);
+			same_page(&f, &twin, x >> 20 & (PAGES - 1));
+			same_page(&f, &twin, x >> 40 & 4095);
+		}
+		for (uint64_t i = 0; i < PAGES; i += i < 9000 ? 1 : 97)
+			same_page(&f, &twin, i);
+		close_table(&f);
+	}
+	free(twin.page);
+}
+
+/* Walks that were looked for ahead, with room for few at a time, and each by
+ * itself. */
+static void
+walks_ahead_are_walks(void **state)
+{
+	enum {
+		N = 200
+	};
+	static uint64_t address[N], page[N],
+		reference[3 * TABLE_REFERENCES_MAX];
+	static uint8_t level[3 * TABLE_REFERENCES_MAX];
+	static uint16_t list[N], first[N], references[N];
+	static uint8_t from[N];
+	static void *at[N];
+
+	(void)state;
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct table_walks walks = {
+			.address = address,
+			.looks = { page, at },
+			.from = from,
+			.list = list,
+			.n = N,
+			.reference = reference,
+			.level = level,
+			.references = references,
+			.first = first,
+		};
+		uint64_t random = 5 + k;
+		struct fixture f;
+
+		open_table(&f, kinds[k].ops, &kinds[k].config);
+		walks.room = f.table->most + 50;
+		f.table->aside = NULL; /* what it knows, each walk changes */
+		for (unsigned i = 0; i < N; i++) {
+			unsigned shift = i % 25 == 3   ? 21
+					 : i % 50 == 7 ? 30
+						       : 12;
+			uint64_t at_page =
+				BASE + (i % 3 * 7 + i) * 0x40000000ul;
+			struct mapping mapping = {
+				.frame = (1 + (uint64_t)i) << 31,
+				.shift = (uint8_t)shift,
+			};
+
+			at_page += (next_random(&random) & 0x3ffff) << 12;
+			address[i] = at_page;
+			at_page = at_page >> shift << shift;
+			assert_int_equal(f.table->ops->map(f.table, at_page,
+							   &mapping),
+					 0);
+			list[i] = (uint16_t)i;
+			from[i] = (uint8_t)f.table->levels;
+		}
+		assert_int_equal(f.table->ops->look(f.table, address, N,
+						    &walks.looks),
+				 N);
+		while (walks.n) {
+			const uint16_t *made = walks.list;
+			unsigned all, at_reference = 0;
+
+			walks.n_first = 0;
+			if (f.table->most <= TABLE_LEVELS_MAX)
+				walks.made = walks.n;
+			all = f.table->ops->walk_looked(f.table, &walks);
+			assert_in_range(walks.made, 1, walks.n);
+			assert_int_equal(walks.n_first, walks.made);
+			for (unsigned i = 0; i < walks.made; i++) {
+				struct table_reference
+					one[TABLE_REFERENCES_MAX];
+				unsigned j = made[i], n;
+				struct mapping mapping;
+
+				n = f.table->ops->walk_from(f.table, address[j],
+							    f.table->levels,
+							    one, &mapping);
+				assert_true(mapping.accessed);
+				assert_int_equal(n, references[j]);
+				assert_int_equal(page[j] & ~TABLE_BITS,
+						 mapping.frame);
+				assert_int_equal(12 + 9 * TABLE_CODE(page[j]),
+						 mapping.shift);
+				for (unsigned m = 0; m < n; m++) {
+					assert_int_equal(
+						one[m].address,
+						reference[at_reference]);
+					assert_int_equal(one[m].level,
+							 level[at_reference++]);
+				}
+			}
+			assert_int_equal(all, at_reference);
+			walks.list += walks.made;
+			walks.n -= walks.made;
+		}
+		/* up to what is not there */
+		f.table->ops->unmap(f.table, address[90] & ~TABLE_BITS, 4096,
+				    false, NULL, NULL);
+		assert_int_equal(f.table->ops->look(f.table, address, N,
+						    &walks.looks),
+				 90);
+		close_table(&f);
+	}
+}
+
+/* Mean references of walks for pages that are there, and that are not. */
+static void
+mean_references(const struct tables_config *config, const struct table_ops *ops,
+		uint64_t pages, double *hit, double *miss)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	uint64_t random = 7, hits = 0, misses = 0;
+	struct mapping mapping = { .shift = 12 };
+	struct fixture f;
+
+	open_table(&f, ops, config);
+	for (uint64_t i = 0; i < pages; i++) {
+		/* distinct, and in no order */
+		uint64_t page = i * UINT64_C(0x9e3779b1) & 0xffffffff;
+
+		mapping.frame = (UINT64_C(1) << 30) + i * 4096;
+		assert_int_equal(f.table->ops->map(f.table, page << 12,
+						   &mapping),
+				 0);
+	}
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t page = i * UINT64_C(0x9e3779b1) & 0xffffffff;
+
+		hits += f.table->ops->walk(f.table, page << 12, references,
+					   &mapping);
+		assert_int_equal(mapping.shift, 12);
+		page = 0x100000000 | next_random(&random) >> 32;
+		misses += f.table->ops->walk(f.table, page << 12, references,
+					     &mapping);
+		assert_int_equal(mapping.shift, 0);
+	}
+	close_table(&f);
+	*hit = (double)hits / (double)pages;
+	*miss = (double)misses / (double)pages;
+}
+
+static void
+near(double value, double expected, double share)
+{
+	if (value < expected * (1 - share) || value > expected * (1 + share))
+		fail_msg("%g is not near %g", value, expected);
+}
+
+static double
+e_to_minus(double a)
+{
+	double sum = 1, term = 1;
+
+	for (unsigned i = 1; i < 60; i++)
+		sum += term *= -a / i;
+	return sum;
+}
+
+/* Chains: 1 + a/2 entries if it is there; the head and a if not. */
+static void
+chains_are_as_long_as_they_should(void **state)
+{
+	static const double loads[] = { 0.25, 0.5, 1, 2, 4 };
+	const uint64_t slots = 1 << 15;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+		double a = loads[i], hit, miss;
+		struct tables_config config = {
+			.own.hashed = { .collisions = HASHED_CHAINED,
+					.heads = HASHED_APART,
+					.pages = 1,
+					.load = 8,
+					.entries = slots,
+					.probes = 64 },
+		};
+		uint64_t pages = (uint64_t)(a * (double)slots);
+
+		mean_references(&config, &hashed_table, pages, &hit, &miss);
+		near(hit, 1 + 1 + a / 2, 0.01); /* the head, the entries */
+		near(miss, 1 + a, 0.015);
+		/* the first entry in the head's place: of a chain that is empty
+		 * it is read all the same */
+		config.own.hashed.heads = HASHED_INLINE;
+		mean_references(&config, &hashed_table, pages, &hit, &miss);
+		near(hit, 1 + a / 2, 0.01);
+		near(miss, a + e_to_minus(a), 0.015);
+	}
+}
+
+/* Linear probes: (1 + 1/(1-a))/2 and (1 + 1/(1-a)^2)/2. */
+static void
+probes_are_as_many_as_they_should(void **state)
+{
+	static const double loads[] = { 0.25, 0.5, 0.6, 0.7, 0.8 };
+	const uint64_t slots = 1 << 17;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+		double a = loads[i], hit, miss;
+		struct tables_config config = {
+			.own.hashed = { .collisions = HASHED_OPEN,
+					.pages = 1,
+					.load = 0.95,
+					.entries = slots,
+					.probes = 256 },
+		};
+		uint64_t pages = (uint64_t)(a * (double)slots);
+
+		mean_references(&config, &hashed_table, pages, &hit, &miss);
+		near(hit, (1 + 1 / (1 - a)) / 2, 0.03);
+		near(miss, (1 + 1 / (1 - a) / (1 - a)) / 2, 0.05);
+	}
+}
+
+/* An anchor, then a chain; its size is that of memory, however many spaces. */
+static void
+inverted_is_of_the_size_of_memory(void **state)
+{
+	static const double anchors[] = { 4, 1, 0.5, 0.25 };
+	const uint64_t frames = (UINT64_C(8) << 30) / 4096, pages = 1 << 20;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(anchors); i++) {
+		struct tables_config config = {
+			.own.inverted = { .anchors = anchors[i] },
+		};
+		double a = (double)pages / ((double)frames * anchors[i]);
+		double hit, miss;
+		struct fixture f;
+
+		mean_references(&config, &inverted_table, pages, &hit, &miss);
+		near(hit, 1 + 1 + a / 2, 0.01);
+		near(miss, 1 + a, 0.01);
+		open_table(&f, &inverted_table, &config);
+		assert_int_equal(f.table->ops->bytes(f.table),
+				 frames * 16 + (uint64_t)((double)frames *
+							  anchors[i]) *
+						       8);
+		close_table(&f);
+	}
+}
+
+/* Two spaces: the same pages, other frames; one table. */
+static void
+inverted_is_shared(void **state)
+{
+	struct tables_config config = { .own.inverted = { .anchors = 1 } };
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping mapping = { .shift = 12 };
+	struct table *other;
+	struct table_with with = { .config = &config,
+				   .kinds = &config.own,
+				   .space = 9 };
+	struct fixture f;
+	uint64_t used;
+
+	(void)state;
+	open_table(&f, &inverted_table, &config);
+	with.frames = f.frames;
+	with.shared = &f.shared;
+	used = frames_used(f.frames);
+	assert_int_equal(inverted_table.open(&other, &with), 0);
+	assert_int_equal(frames_used(f.frames), used);
+	assert_int_equal(inverted_table.bytes(other), 0);
+	for (uint64_t i = 0; i < 1000; i++) {
+		mapping.frame = (UINT64_C(1) << 30) + i * 8192;
+		assert_int_equal(inverted_table.map(f.table, i << 12, &mapping),
+				 0);
+		mapping.frame += i % 10 ? 4096 : 0; /* some frames have both */
+		assert_int_equal(inverted_table.map(other, i << 12, &mapping),
+				 0);
+	}
+	for (uint64_t i = 0; i < 1000; i++) {
+		inverted_table.walk(f.table, i << 12, references, &mapping);
+		assert_int_equal(mapping.frame, (UINT64_C(1) << 30) + i * 8192);
+		inverted_table.walk(other, i << 12, references, &mapping);
+		assert_int_equal(mapping.frame, (UINT64_C(1) << 30) + i * 8192 +
+							(i % 10 ? 4096 : 0));
+	}
+	assert_int_equal(frames_used(f.frames), used + 4096); /* 100 aliases */
+	inverted_table.close(other);
+	inverted_table.walk(f.table, 5 << 12, references, &mapping);
+	assert_int_equal(mapping.shift, 12);
+	close_table(&f);
+}
+
+/* 8 GiB of 4K pages: 4106 table pages, which 9 frames of 2M hold; the walker
+ * reads as many entries as before. */
+static void
+tables_on_large_pages(void **state)
+{
+	static const enum table_frames frames[] = { TABLE_FRAMES_4K,
+						    TABLE_FRAMES_2M };
+	uint64_t taken[2], references[2] = { 0, 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct tables_config config = { .own.radix.levels = 4,
+						.memory.frames =
+							(int)frames[i] };
+		struct table_reference reference[TABLE_REFERENCES_MAX];
+		struct mapping mapping = { .frame = 4096, .shift = 12 };
+		struct fixture f;
+
+		open_table(&f, &radix_table, &config);
+		for (uint64_t at = 0; at < UINT64_C(8) << 30; at += 4096 * 64)
+			assert_int_equal(radix_table.map(f.table, at, &mapping),
+					 0);
+		assert_int_equal(f.table->memory.bytes / 4096, 4106);
+		taken[i] = frames_used(f.frames);
+		for (uint64_t at = 0; at < UINT64_C(8) << 30; at += 4096 * 64)
+			references[i] += radix_table.walk(f.table, at,
+							  reference, &mapping);
+		close_table(&f);
+	}
+	assert_int_equal(taken[0] >> 12, 4106);
+	assert_int_equal(taken[1] >> 21, 9);
+	assert_int_equal(references[0], references[1]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_equal_their_twin),
+		cmocka_unit_test(walks_ahead_are_walks),
+		cmocka_unit_test(chains_are_as_long_as_they_should),
+		cmocka_unit_test(probes_are_as_many_as_they_should),
+		cmocka_unit_test(inverted_is_of_the_size_of_memory),
+		cmocka_unit_test(inverted_is_shared),
+		cmocka_unit_test(tables_on_large_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
