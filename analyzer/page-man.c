@@ -66,7 +66,8 @@ man_begin(struct page *page, const struct verb_ops *verb)
 		for (const char *c = verb->name; *c; c++)
 			putc(toupper((unsigned char)*c), file);
 	}
-	fputs(" 1 \"\" \"" PACKAGE_STRING "\" \"User Commands\"\n", file);
+	fputs(" 1 \"\" \"" PACKAGE_STRING "\" \"User Commands\"\n.ad l\n",
+	      file);
 	man_heading(page, "name");
 	fprintf(file, "pagescope%s%s \\- ", verb ? "\\-" : "",
 		verb ? verb->name : "");
