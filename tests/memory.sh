@@ -141,6 +141,23 @@ for tables in interleave upper-pinned; do
 		complain "$tables: not 3 of 4 remote on the last level"
 done
 is upper-pinned numa.walk.remote "$(cell upper-pinned numa.walks 1 3)"
+# Guest and host tables cost the same when remote, and add: RR = LR + RL - LL
+for guest in local remote; do
+	for host in local remote; do
+		replay "$guest-$host" "$random" "${plain[@]}" table.kind=nested numa.nodes=2 \
+			numa.tables=$guest numa.host-tables=$host
+		same local-local "$guest-$host" walk.count tlb.l1d.misses fault.minor
+	done
+done
+[ "$(get remote-remote walk.cycles)" -gt "$(get local-remote walk.cycles)" ] &&
+	[ "$(get local-remote walk.cycles)" -gt "$(get local-local walk.cycles)" ] ||
+	complain "remote tables of guest and host cost no more"
+awk -v rr="$(get remote-remote walk.cycles)" -v lr="$(get local-remote walk.cycles)" \
+	-v rl="$(get remote-local walk.cycles)" -v ll="$(get local-local walk.cycles)" \
+	'BEGIN { x = rr / (lr + rl - ll); exit !(x > 0.96 && x < 1.04) }' ||
+	complain "costs of remote tables of guest and host do not add"
+is local-local numa.walk.remote 0
+is remote-remote numa.walk.local 0
 replay moving "$random" "${plain[@]}" numa.nodes=2 numa.tables=replicated numa.move=50000
 is moving numa.walk.remote 0
 replay moved "$random" "${plain[@]}" numa.nodes=2 numa.move=50000
@@ -206,6 +223,9 @@ refused "--set numa.distances=10 20 20: numa.distances: \"10 20 20\" has 3 numbe
 refused "numa.bind: 4 is no node; allowed: 0 to 3" numa.nodes=4 numa.bind=4
 refused "numa.node: 7 is no node; allowed: 0 to 3" numa.nodes=4 numa.node=7
 refused "numa.load: 0.5 is no number from 1 to 1000" numa.nodes=2 "numa.load=1 0.5"
+refused "numa.tables: replicated and migrate are not for nested" table.kind=nested \
+	numa.nodes=2 numa.tables=replicated
+refused "numa.host-tables: migrate; allowed" numa.host-tables=migrate
 refused "numa.topology: \"none.xml\"" numa.topology=none.xml
 refused "1 to 64" numa.nodes=65
 refused "cache.exclusive: l3: cache.inclusive must be no" cache.exclusive=l3 cache.inclusive=yes
