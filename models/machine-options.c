@@ -121,15 +121,14 @@ static const struct option_row pml5e_rows[] = {
 
 #define IN_NESTED(array) IN_TABLES(nested_array[array])
 /* Of all kinds but radix. */
-#define KINDS(prefix, kinds)                                       \
-	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),        \
-	  "flattened page tables" },                               \
-		{ prefix ".hashed", hashed_rows,                   \
-		  IN_TABLES(kinds.hashed), "hashed page tables" }, \
-	{                                                          \
-		prefix ".cuckoo", cuckoo_rows,                     \
-			IN_TABLES(kinds.cuckoo),                   \
-			"elastic cuckoo page tables"               \
+#define KINDS(prefix, kinds)                                              \
+	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),               \
+	  "flattened page tables" },                                      \
+		{ prefix ".hashed", hashed_rows, IN_TABLES(kinds.hashed), \
+		  "hashed page tables" },                                 \
+	{                                                                 \
+		prefix ".cuckoo", cuckoo_rows, IN_TABLES(kinds.cuckoo),   \
+			"elastic cuckoo page tables"                      \
 	}
 
 static const struct option_group machine_groups[] = {
