@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pagescope config list|show: the presets, and what a machine's options come
- * to, as a file that --config takes back.
+ * pagescope config list|show|detect: the presets, what a machine's options come
+ * to, and what this host is, as files that --config takes back.
  */
+#include "analyzer/detect.h"
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
 #include "models/machine.h"
@@ -41,7 +42,8 @@ static const struct option_tree config_options = {
 
 /* How far into the nested groups the printing is. */
 struct printer {
-	char path[256]; /* of the open groups, with dots */
+	char path[256];			 /* of the open groups, with dots */
+	const struct detected *detected; /* or NULL: config show */
 };
 
 static unsigned
@@ -107,6 +109,27 @@ print_quoted(const char *text)
 	putchar('"');
 }
 
+/* Beside a value: what it means, or where it comes from. */
+static void
+print_remark(const struct printer *printer, const char *name,
+	     const struct option_row *row)
+{
+	const struct detected *detected = printer->detected;
+
+	for (size_t i = 0; detected && i < detected->n; i++)
+		if (!strcmp(detected->figure[i].option, name)) {
+			printf("; // [D] %s\n", detected->figure[i].source);
+			return;
+		}
+	if (detected)
+		printf("; // [A] %s%s\n",
+		       detected->preset ? "as preset " : "as the default",
+		       detected->preset ? detected->preset : "");
+	else
+		printf("; // %s%s%s\n", row->help, row->unit ? ", " : "",
+		       row->unit ? row->unit : "");
+}
+
 static int
 print_row(void *context, const char *dotted_name, const struct option_row *row,
 	  const void *struct_start)
@@ -125,15 +148,14 @@ print_row(void *context, const char *dotted_name, const struct option_row *row,
 		print_quoted(value);
 	else
 		fputs(value, stdout);
-	printf("; // %s%s%s\n", row->help, row->unit ? ", " : "",
-	       row->unit ? row->unit : "");
+	print_remark(printer, dotted_name, row);
 	return 0;
 }
 
 static int
 config_show(const struct config_config *config, const char *preset)
 {
-	struct printer printer = { "" };
+	struct printer printer = { .detected = NULL };
 	struct machine_config *machine = calloc(1, sizeof(*machine));
 	int error;
 
@@ -182,16 +204,72 @@ config_list(void)
 	return error;
 }
 
+/* Lay what was detected over the preset of that core. */
+static int
+apply_detected(struct machine_config *machine, struct detected *detected)
+{
+	int error = machine_configure(machine, detected->preset, NULL, NULL);
+
+	detect_add(detected, detected->identity, "machine", "about", "%s", "");
+	if (!error)
+		error = option_set(&machine_options, machine, "detect",
+				   "machine.about", detected->name);
+	for (size_t i = 0; !error && i + 1 < detected->n; i++)
+		error = option_set(&machine_options, machine, "detect",
+				   detected->figure[i].option,
+				   detected->figure[i].value);
+	return error ? error : machine_check(machine);
+}
+
+static void
+print_detected(const struct machine_config *machine,
+	       const struct detected *detected)
+{
+	struct printer printer = { .detected = detected };
+
+	printf("# %s (%s), as it shows itself here.\n", detected->name,
+	       detected->identity);
+	puts("# Origins: [D] detected, and where; [A] assumed.");
+	for (size_t i = 0; i < detected->n_remarks; i++)
+		printf("# Not seen: %s.\n", detected->remark[i]);
+	putchar('\n');
+	option_each(&machine_options, machine, print_row, &printer);
+	move_to(&printer, "");
+}
+
+static int
+config_detect(void)
+{
+	const struct detect_host host = { "", detect_cpuid, NULL };
+	struct detected detected;
+	struct machine_config *machine = calloc(1, sizeof(*machine));
+	int error;
+
+	if (!machine)
+		return fail(ENOMEM, "config: no memory");
+	detect(&host, &detected);
+	error = option_init(&machine_options, machine);
+	if (!error)
+		error = apply_detected(machine, &detected);
+	if (!error)
+		print_detected(machine, &detected);
+	option_fini(&machine_options, machine);
+	free(machine);
+	return error;
+}
+
 static int
 config_run(const struct verb_call *call)
 {
-	static const char *const words[] = { "list", "show" };
+	static const char *const words[] = { "list", "show", "detect" };
 	const char *what = call->argc ? call->argv[0] : "", *near;
 
 	if (!strcmp(what, "list") && call->argc == 1)
 		return config_list();
 	if (!strcmp(what, "show") && call->argc <= 2)
 		return config_show(call->config, call->argv[1]);
+	if (!strcmp(what, "detect") && call->argc == 1)
+		return config_detect();
 	near = option_nearest(what, words, ARRAY_SIZE(words));
 	if (near && strcmp(near, what) != 0)
 		fail(EINVAL,
@@ -199,14 +277,16 @@ config_run(const struct verb_call *call)
 		     near);
 	else
 		fail(EINVAL,
-		     "config: say `config list` or `config show [PRESET]`");
+		     "config: say `config list`, `config show [PRESET]` or "
+		     "`config detect`");
 	return STATUS_USAGE;
 }
 
 const struct verb_ops config_verb = {
 	.name = "config",
-	.help = "list the presets of machines, show all options of one",
-	.arguments = "[OPTION...] list | show [PRESET]",
+	.help = "list the presets of machines, show all options of one, "
+		"detect this host",
+	.arguments = "[OPTION...] list | show [PRESET] | detect",
 	.details =
 		"`config list` names the presets, one a line, with the machine "
 		"each stands for; `default` is the one without --cpu.\n\n"
@@ -214,11 +294,19 @@ const struct verb_ops config_verb = {
 		"of a preset, with --config and --set laid over it in this "
 		"order, as a file in libconfig's syntax that `--config` takes "
 		"back; what an option means stands beside it.\n\n"
+		"`config detect` prints this host as such a file: what CPUID and "
+		"the kernel tell of its TLBs, caches and tables ([D], and "
+		"where), the rest as the preset of the core that it is ([A]). "
+		"Its head says what is hidden; in a virtual machine the "
+		"hypervisor decides what is shown.\n\n"
 		"Presets are looked for in the directory that the environment "
 		"variable PAGESCOPE_PRESETS names, in models/presets beside "
 		"the program (where it was built), and where they were "
 		"installed.",
 	.examples = "pagescope config list\n"
+		    "# the machine that this is\n"
+		    "pagescope config detect >host.cfg\n"
+		    "pagescope config show --config host.cfg\n"
 		    "# a machine of one's own\n"
 		    "pagescope config show skylake-sp >my.cfg\n"
 		    "pagescope config show --config my.cfg "

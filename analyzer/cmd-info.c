@@ -221,8 +221,14 @@ print_text(const char *path, struct source *source,
 	printf("%-15s%llu\n", "instructions",
 	       (unsigned long long)summary->instructions);
 	printf("%-15s%llu\n", "events", (unsigned long long)summary->events);
-	printf("%-15s%.3f s\n", "time",
-	       (double)(summary->end_ns - summary->start_ns) / 1e9);
+	/* of the last batch's end, from that of the first */
+	if (summary->end_ns != summary->start_ns)
+		printf("%-15s%.3f s\n", "time",
+		       (double)(summary->end_ns - summary->start_ns) / 1e9);
+	else
+		printf("%-15s%s\n", "time",
+		       summary->accesses ? "not known: all is in one batch"
+					 : "not known: there is no access");
 	if (summary->file_bytes) {
 		printf("%-15s%llu bytes, ", "size",
 		       (unsigned long long)summary->file_bytes);
@@ -248,7 +254,7 @@ print_json(const char *path, struct source *source,
 {
 	json_t *root = json_pack(
 		"{s:s, s:O, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:I, "
-		"s:I, s:I, s:b, s:s}",
+		"s:I, s:o, s:b, s:s}",
 		"trace", path, "about", stream_about(source->stream), "totals",
 		"accesses", (json_int_t)summary->accesses, "loads",
 		(json_int_t)summary->kind[SITE_LOAD], "stores",
@@ -260,8 +266,11 @@ print_json(const char *path, struct source *source,
 		(json_int_t)summary->blocks, "file_bytes",
 		(json_int_t)summary->file_bytes, "lost_bytes",
 		(json_int_t)summary->lost_bytes, "time_ns",
-		(json_int_t)(summary->end_ns - summary->start_ns), "complete",
-		summary->complete, "digest", summary->digest);
+		summary->end_ns == summary->start_ns
+			? json_null()
+			: json_integer((json_int_t)(summary->end_ns -
+						    summary->start_ns)),
+		"complete", summary->complete, "digest", summary->digest);
 
 	if (!root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_SORT_KEYS))
 		return fail(ENOMEM, "info: cannot print");

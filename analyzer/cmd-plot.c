@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct plot_config {
-	char *output, *format, *kind, *gnuplot;
+	char *output, *format, *kind, *gnuplot, *machine;
 };
 
 static const struct option_row plot_rows[] = {
@@ -28,6 +28,9 @@ static const struct option_row plot_rows[] = {
 	  .fallback = "all",
 	  .help = "Which figures: all, or some with commas between",
 	  .argument = "KIND[,KIND...]" },
+	{ "machine", OPTION_STRING, offsetof(struct plot_config, machine),
+	  .help = "Of a result of several machines only this one", .key = 'm',
+	  .argument = "NAME" },
 	{ "gnuplot", OPTION_STRING, offsetof(struct plot_config, gnuplot),
 	  .fallback = "gnuplot", .help = "The gnuplot program",
 	  .argument = "PROGRAM" },
@@ -135,6 +138,14 @@ plot_all(const struct result *result, const struct plot_config *config,
 
 		if (!all && !listed(config->kind, plot->name))
 			continue;
+		if (result_machines(result) && !plot->machines) {
+			if (!all)
+				note("%s: is of one machine: --machine says "
+				     "which",
+				     plot->name);
+			asked += !all;
+			continue;
+		}
 		status = plot_make(plot, result, setup);
 		if (status < 0)
 			return status;
@@ -241,7 +252,10 @@ plot_run(const struct verb_call *call)
 	status = result_read(&result, path);
 	if (status)
 		return status;
-	status = plot_result(result, config);
+	if (config->machine && *config->machine)
+		status = machines_choose(path, &result, config->machine);
+	if (!status)
+		status = plot_result(result, config);
 	result_close(result);
 	return status;
 }
@@ -252,16 +266,21 @@ const struct verb_ops plot_verb = {
 	.arguments = "[OPTION...] [RESULT.json]",
 	.details =
 		"Reads a result document (standard input when no file is "
-		"named) and draws figures of it with gnuplot: misses (by level, "
-		"kind and page size), latency (of page walks), faults and "
-		"footprint (over the run) and heatmap (misses by region and "
-		"time). Each figure's data (NAME.dat) and script (NAME.gp) stay "
+		"named) and draws figures of it with gnuplot, which are listed "
+		"below. Of several machines (replay --machine) it draws those "
+		"that hold them side by side: cdf, levels, numa, colours, "
+		"tables and reach; --machine NAME takes one of them, as if it "
+		"had been replayed alone. Each figure's data (NAME.dat) and script (NAME.gp) stay "
 		"beside it; `gnuplot NAME.gp' in that directory draws it again. "
 		"With --format terminal alone nothing is kept. What this result "
 		"has no data for is said and left out; the status is 3 when "
 		"that leaves nothing, or is a figure that was asked for.",
 	.lists = LIST_PLOTS,
 	.options = &plot_options,
-	.examples = "pagescope plot result.json -o plots\n",
+	.examples = "pagescope plot result.json -o plots\n"
+		    "# of several machines, and of one of them\n"
+		    "pagescope plot machines.json --kind cdf,levels -o plots\n"
+		    "pagescope plot machines.json -m zen4 --kind latency "
+		    "-o plots\n",
 	.run = plot_run,
 };

@@ -5,7 +5,7 @@
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "models/analysis/samples.h"
-#include "models/machine.h"
+#include "models/machine-list.h"
 #include "reports/code-map.h"
 #include "reports/renderer.h"
 #include "reports/symbols.h"
@@ -22,10 +22,12 @@ struct replay_config {
 	char *output;
 	char *cpu;
 	char *config;
+	char **machine;
 	char **set;
 	int64_t seed;
 	int64_t jobs;
 	uint64_t max_accesses;
+	int64_t explain_walks;
 	bool recover, symbols;
 };
 
@@ -43,6 +45,10 @@ static const struct option_row replay_rows[] = {
 	{ "config", OPTION_STRING, offsetof(struct replay_config, config),
 	  .help = "a machine's file, laid over the preset",
 	  .argument = "FILE" },
+	{ "machine", OPTION_LIST, offsetof(struct replay_config, machine),
+	  .help = "one of several machines to compare in one run: a preset or "
+		  "a file, with options of its own",
+	  .key = 'm', .argument = "[LABEL=]NAME[:NAME=VALUE,...]" },
 	{ "set", OPTION_LIST, offsetof(struct replay_config, set),
 	  .help = "one option, laid over the file: tlb.l1d.entries=128",
 	  .key = 's', .argument = "NAME=VALUE" },
@@ -57,6 +63,12 @@ static const struct option_row replay_rows[] = {
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct replay_config, max_accesses), "0",
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
+	{ "explain-walks", OPTION_INT,
+	  offsetof(struct replay_config, explain_walks), "0", .min = 0,
+	  .max = 100000,
+	  .help = "tell the first walks step by step, in the report and the "
+		  "table walks.explained",
+	  .argument = "N" },
 	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
 	  .help = "skip damaged blocks" },
 	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
@@ -77,9 +89,10 @@ struct replay {
 	const struct verb_call *call;
 	const struct replay_config *config;
 	const char *input;
-	struct machine_config machine;
+	struct machine_list machines;
 	struct source *source;
-	struct model *model, *code_map, *samples;
+	struct model **model; /* [machines.n], the code map, the samples */
+	size_t n_models;      /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -148,27 +161,23 @@ put_trace(struct replay *replay)
 	return result_provenance(replay->result, "trace", trace);
 }
 
+/* What machine it was, and all of its options */
 static int
-put_provenance(struct replay *replay)
+put_machine(const struct machine_choice *choice, struct result *result)
 {
-	const struct replay_config *config = replay->config;
-	const char *about = replay->machine.about ? replay->machine.about : "";
-	int error = result_provenance(replay->result, "command",
-				      command_json(replay->call));
+	const char *about = choice->config.about ? choice->config.about : "";
+	json_t *machine = json_object();
+	int error;
 
-	if (!error)
-		error = result_provenance(replay->result, "machine",
-					  json_pack("{s:s, s:s}", "cpu",
-						    config->cpu
-							    ? config->cpu
-							    : MACHINE_DEFAULT,
-						    "about", about));
-	if (!error)
-		error = put_trace(replay);
-	if (!error)
-		error = option_each(&machine_options, &replay->machine,
-				    put_option, replay->result);
-	return error;
+	if (strcmp(choice->name, choice->cpu) != 0)
+		json_object_set_new(machine, "name",
+				    result_string(choice->name));
+	json_object_set_new(machine, "cpu", result_string(choice->cpu));
+	json_object_set_new(machine, "about", result_string(about));
+	error = result_provenance(result, "machine", machine);
+	return error ? error
+		     : option_each(&machine_options, &choice->config,
+				   put_option, result);
 }
 
 static void
@@ -193,14 +202,12 @@ jobs_wanted(const struct replay_config *config)
 }
 
 static int
-feed_machine(struct replay *replay)
+feed_models(struct replay *replay)
 {
-	struct model *models[] = { replay->model, replay->code_map,
-				   replay->samples };
 	struct run run = {
 		.source = replay->source,
-		.models = models,
-		.n_models = ARRAY_SIZE(models),
+		.models = replay->model,
+		.n_models = replay->n_models,
 		.jobs = jobs_wanted(replay->config),
 		.stop = replay->call->stop,
 		.max_accesses = replay->config->max_accesses,
@@ -220,19 +227,70 @@ feed_machine(struct replay *replay)
 }
 
 static int
+finish_model(struct model *model, struct result *result)
+{
+	return model->methods->finish(model, result);
+}
+
+/* Several machines: each puts what it counted into a result of its own. */
+static int
+finish_machine(struct replay *replay, size_t i, struct symbols *symbols)
+{
+	const struct machine_choice *choice = &replay->machines.machine[i];
+	struct result *one;
+	int error = result_open(&one);
+
+	if (error)
+		return fail(ENOMEM, "replay: no memory");
+	error = finish_model(replay->model[i], one);
+	if (!error && symbols)
+		error = symbols_resolve(symbols, one);
+	if (!error)
+		error = put_machine(choice, one);
+	if (!error)
+		error = result_machine_add(replay->result, choice->name, one);
+	result_close(one);
+	return error;
+}
+
+static int
+finish_machines(struct replay *replay, struct symbols *symbols)
+{
+	struct model *samples = replay->model[replay->machines.n + 1];
+	bool alone = replay->machines.n == 1;
+	int error = 0;
+
+	if (alone)
+		error = finish_model(replay->model[0], replay->result);
+	if (!error)
+		error = finish_model(samples, replay->result);
+	if (!error && symbols)
+		error = symbols_resolve(symbols, replay->result);
+	if (!error)
+		error = result_provenance(replay->result, "command",
+					  command_json(replay->call));
+	if (!error && alone)
+		error = put_machine(replay->machines.machine, replay->result);
+	if (!error)
+		error = put_trace(replay);
+	for (size_t i = 0; !error && !alone && i < replay->machines.n; i++)
+		error = finish_machine(replay, i, symbols);
+	return error;
+}
+
+static int
 finish_result(struct replay *replay)
 {
-	int error =
-		replay->model->methods->finish(replay->model, replay->result);
+	struct symbols *symbols = NULL;
+	int error = 0;
 
+	if (replay->config->symbols)
+		error = symbols_open(&symbols,
+				     replay->model[replay->machines.n],
+				     replay->source->stream);
 	if (!error)
-		error = replay->samples->methods->finish(replay->samples,
-							 replay->result);
-	if (!error && replay->config->symbols)
-		error = symbols_resolve(replay->result, replay->code_map,
-					replay->source->stream);
-	if (!error)
-		error = put_provenance(replay);
+		error = finish_machines(replay, symbols);
+	symbols_close(symbols);
 	return error;
 }
 
@@ -252,11 +310,50 @@ static int
 configure(struct replay *replay)
 {
 	const struct replay_config *config = replay->config;
-	int error = machine_configure(&replay->machine, config->cpu,
-				      config->config, config->set);
+	const struct machine_common common = { config->cpu, config->config,
+					       config->set };
+	int error =
+		machine_list_init(&replay->machines, config->machine, &common);
 
-	if (!error && config->seed)
-		replay->machine.seed = config->seed;
+	for (size_t i = 0; !error && config->seed && i < replay->machines.n;
+	     i++)
+		replay->machines.machine[i].config.seed = config->seed;
+	return error;
+}
+
+static int
+open_machine(struct replay *replay, size_t i)
+{
+	uint64_t walks = (uint64_t)replay->config->explain_walks;
+	int error = machine_model.open(&replay->model[i],
+				       &replay->machines.machine[i].config,
+				       replay->source->stream);
+
+	return !error && walks ? machine_explain(replay->model[i], walks)
+			       : error;
+}
+
+static int
+open_models(struct replay *replay)
+{
+	const struct stream *stream = replay->source->stream;
+	size_t n = replay->machines.n;
+	int error = 0;
+
+	replay->model = calloc(n + 2, sizeof(*replay->model));
+	if (!replay->model)
+		return fail(ENOMEM, "replay: no memory");
+	for (; !error && replay->n_models < n + 2; replay->n_models++) {
+		size_t i = replay->n_models;
+		struct model **model = &replay->model[i];
+
+		if (i < n)
+			error = open_machine(replay, i);
+		else if (i == n)
+			error = code_map_open(model, stream);
+		else
+			error = samples_model.open(model, NULL, stream);
+	}
 	return error;
 }
 
@@ -271,16 +368,9 @@ replay_all(struct replay *replay)
 	if (!error)
 		error = result_open(&replay->result);
 	if (!error)
-		error = machine_model.open(&replay->model, &replay->machine,
-					   replay->source->stream);
+		error = open_models(replay);
 	if (!error)
-		error = code_map_open(&replay->code_map,
-				      replay->source->stream);
-	if (!error)
-		error = samples_model.open(&replay->samples, NULL,
-					   replay->source->stream);
-	if (!error)
-		error = feed_machine(replay);
+		error = feed_models(replay);
 	if (!error)
 		error = finish_result(replay);
 	if (!error)
@@ -302,18 +392,16 @@ replay_run(const struct verb_call *call)
 					  : "replay: which trace?");
 		return STATUS_USAGE;
 	}
-	error = option_init(&machine_options, &replay.machine);
-	if (!error)
-		error = replay_all(&replay);
+	error = replay_all(&replay);
 	if (!error)
 		partial = !json_is_null(
 			json_object_get(result_json(replay.result), "partial"));
-	model_close(replay.model);
-	model_close(replay.code_map);
-	model_close(replay.samples);
+	for (size_t i = 0; i < replay.n_models; i++)
+		model_close(replay.model[i]);
+	free(replay.model);
 	source_close(replay.source);
 	result_close(replay.result);
-	option_fini(&machine_options, &replay.machine);
+	machine_list_fini(&replay.machines);
 	if (error)
 		return error;
 	return partial ? STATUS_PARTIAL : STATUS_OK;
@@ -330,6 +418,19 @@ const struct verb_ops replay_verb = {
 		"in, and writes what it counted. The machine is a preset "
 		"(--cpu), changed by a file (--config) and by single options "
 		"(--set), each over the one before.\n\n"
+		"With --machine, once for each of several, all of them are fed "
+		"from one decoding of the trace, on all processors, and stand "
+		"side by side in one result, report and plot. NAME is a preset, "
+		"or a file (it has a slash or ends in .cfg); nothing: the "
+		"machine of --cpu and --config. Options after the colon are "
+		"that machine's own, over --set, which holds for all. LABEL "
+		"names it in reports; else it is called as it was asked "
+		"for.\n\n"
+		"--explain-walks N tells the first N walks step by step: what "
+		"the walk caches said, each entry that is read, where it was "
+		"found and what that took, faults and what comes after them. "
+		"The machine `textbook' is small enough to follow by "
+		"hand.\n\n"
 		"TRACE is a .pst, a foreign trace whose format is recognised, "
 		"or generate:PATTERN[,key=value...]. The same trace and "
 		"options give the same result, byte for byte, at any --jobs.\n\n"
@@ -340,6 +441,12 @@ const struct verb_ops replay_verb = {
 		    "# another TLB, another page size\n"
 		    "pagescope replay trace.pst --set tlb.l2.entries=3072 "
 		    "--set pages.policy=2m\n"
+		    "# three machines side by side\n"
+		    "pagescope replay trace.pst -m skylake-sp -m zen4 "
+		    "-m huge=zen4:pages.policy=2m\n"
+		    "# the first walks, step by step\n"
+		    "pagescope replay trace.pst --cpu textbook "
+		    "--explain-walks 3\n"
 		    "# accesses made up from a seed\n"
 		    "pagescope replay generate:mix,n=1M,seed=7\n",
 	.options = &replay_options,

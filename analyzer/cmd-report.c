@@ -2,6 +2,7 @@
 /* pagescope report R.json: the result document as text, CSV or one value. */
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
+#include "reports/machines.h"
 #include "reports/renderer.h"
 #include "reports/view.h"
 
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 struct report_config {
-	char *get, *format, *table;
+	char *get, *format, *table, *machine;
 	int64_t top;
 };
 
@@ -24,6 +25,9 @@ static const struct option_row report_rows[] = {
 	  .argument = "FORMAT" },
 	{ "table", OPTION_STRING, offsetof(struct report_config, table),
 	  .help = "Print only this table, whole", .argument = "NAME" },
+	{ "machine", OPTION_STRING, offsetof(struct report_config, machine),
+	  .help = "Of a result of several machines only this one", .key = 'm',
+	  .argument = "NAME" },
 	{ "top", OPTION_INT, offsetof(struct report_config, top),
 	  .fallback = "10", .min = 0, .max = 1e9,
 	  .help = "Rows of each ranking in the report, 0: all" },
@@ -110,24 +114,89 @@ find_renderer(const char *name)
 	return NULL;
 }
 
+/* What the renderer is to see of several machines, where that is not the whole
+ * document: one table that holds them all.  *out stays NULL for the whole. */
+static int
+report_merged(struct result **out, const struct result *result,
+	      const struct report_config *config)
+{
+	struct machines machines;
+	int error = machines_open(&machines, result);
+
+	if (error)
+		return error;
+	if (config->table && *config->table)
+		error = machines_table(out, &machines, config->table);
+	else if (!strcmp(config->format, "csv"))
+		error = machines_values(out, &machines);
+	machines_close(&machines);
+	return error == -ENOENT ? 0 : error;
+}
+
 static int
 report_print(const char *path, struct result *result,
 	     const struct report_config *config)
 {
 	const struct renderer_ops *renderer = find_renderer(config->format);
 	struct render_setup setup = { .top = (size_t)config->top };
-	json_t *tables = json_object_get(result_json(result), "tables");
+	struct result *merged = NULL;
+	json_t *tables;
+	int status = 0;
 
 	if (!renderer)
 		return STATUS_USAGE;
-	if (config->table && *config->table) {
+	if (result_machines(result))
+		status = report_merged(&merged, result, config);
+	if (status)
+		return status;
+	if (merged)
+		result = merged;
+	tables = json_object_get(result_json(result), "tables");
+	if (config->table && *config->table)
 		setup.table = config->table;
+	else if (merged)
+		setup.table = "values";
+	if (setup.table)
 		setup.top = 0;
-		if (!json_object_get(tables, setup.table))
-			return unknown(path, "table", setup.table, &tables, 1);
+	if (setup.table && !json_object_get(tables, setup.table)) {
+		json_t *machine =
+			json_array_get(json_object_get(result_json(result),
+						       "machines"),
+				       0);
+
+		status = unknown(path, "table", setup.table,
+				 (json_t *const[]){
+					 tables,
+					 json_object_get(machine, "tables") },
+				 2);
+	} else {
+		render_terminal(&setup);
+		status = renderer->render(result, &setup, stdout);
 	}
-	render_terminal(&setup);
-	return renderer->render(result, &setup, stdout);
+	result_close(merged);
+	return status;
+}
+
+static int
+report_of(const char *path, struct result **result,
+	  const struct report_config *config)
+{
+	char names[512];
+	int error = 0;
+
+	if (config->machine && *config->machine)
+		error = machines_choose(path, result, config->machine);
+	if (error)
+		return error;
+	if (!config->get || !*config->get)
+		return report_print(path, *result, config);
+	if (!result_machines(*result))
+		return print_bare(path, *result, config->get);
+	machines_list(*result, names, sizeof(names));
+	return fail(EUSAGE,
+		    "%s: is of several machines: --machine says which "
+		    "(%s)",
+		    path, names);
 }
 
 static int
@@ -151,10 +220,7 @@ report_run(const struct verb_call *call)
 	status = result_read(&result, path);
 	if (status)
 		return status;
-	if (config->get && *config->get)
-		status = print_bare(path, result, config->get);
-	else
-		status = report_print(path, result, config);
+	status = report_of(path, &result, config);
 	result_close(result);
 	return status;
 }
@@ -171,12 +237,21 @@ const struct verb_ops report_verb = {
 		"follow. --get NAME prints one bare value for scripts: status "
 		"125 when there is no such name, 3 (and the reason on stderr) "
 		"when this run could not give the value. --format csv prints "
-		"all values, or with --table NAME one table. The document "
+		"all values, or with --table NAME one table. A result of "
+		"several machines (replay --machine) is compared: what differs "
+		"in words, a column for each machine, the distance from the "
+		"first, the options in which they differ; CSV has a column for "
+		"each machine, tables one that names it. --machine NAME takes "
+		"one of them, as if it had been replayed alone. The document "
 		"itself is described in pagescope-result(5).",
 	.lists = LIST_RENDERERS,
 	.options = &report_options,
 	.examples = "pagescope report result.json\n"
 		    "pagescope report --get walk.count result.json\n"
-		    "pagescope report --format csv --table sites result.json\n",
+		    "pagescope report --format csv --table sites result.json\n"
+		    "# of several machines\n"
+		    "pagescope report machines.json\n"
+		    "pagescope report --machine zen4 --get walk.count "
+		    "machines.json\n",
 	.run = report_run,
 };

@@ -155,34 +155,16 @@ table_check(const char *path, const char *name, json_t *table)
 	return 0;
 }
 
-/* Is it a document of ours, in every place that a renderer will look at? */
+/* What a document and each of its machines have */
 static int
-document_check(const char *path, json_t *document)
+members_check(const char *path, json_t *document)
 {
 	static const char *const objects[] = { "provenance", "options",
 					       "values", "tables" };
-	json_t *schema = json_object_get(document, "schema");
-	json_t *partial = json_object_get(document, "partial");
 	const char *name;
 	json_t *member;
 	int error;
 
-	if (!json_is_string(json_object_get(document, "pagescope")))
-		return fail(EINVAL,
-			    "%s: not a pagescope result: there is no "
-			    "\"pagescope\" member",
-			    path);
-	if (!json_is_integer(schema) ||
-	    json_integer_value(schema) != RESULT_SCHEMA)
-		return fail(EINVAL,
-			    "%s: schema: this pagescope reads schema %d, found "
-			    "%s %lld",
-			    path, RESULT_SCHEMA, type_name(schema),
-			    (long long)json_integer_value(schema));
-	if (!json_is_null(partial) && !json_is_string(partial))
-		return fail(EINVAL,
-			    "%s: partial: null or a text is needed, found %s",
-			    path, type_name(partial));
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
 		member = json_object_get(document, objects[i]);
 		if (!json_is_object(member))
@@ -208,6 +190,76 @@ document_check(const char *path, json_t *document)
 			return error;
 	}
 	return 0;
+}
+
+static int
+machines_check(const char *path, json_t *machines)
+{
+	char place[512];
+	json_t *machine;
+	size_t i;
+	int error = 0;
+
+	if (machines && !json_array_size(machines))
+		return fail(EINVAL,
+			    "%s: machines: a list of machines is needed, "
+			    "found %s",
+			    path, type_name(machines));
+	json_array_foreach(machines, i, machine)
+	{
+		const char *name =
+			json_string_value(json_object_get(machine, "name"));
+
+		snprintf(place, sizeof(place), "%s: machines[%zu]", path, i);
+		if (!name)
+			return fail(EINVAL,
+				    "%s.name: a text is needed, found %s",
+				    place,
+				    type_name(
+					    json_object_get(machine, "name")));
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(name, json_string_value(json_object_get(
+						  json_array_get(machines, j),
+						  "name"))))
+				return fail(EINVAL,
+					    "%s.name: \"%s\" is that of "
+					    "another one too",
+					    place, name);
+		error = members_check(place, machine);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Is it a document of ours, in every place that a renderer will look at? */
+static int
+document_check(const char *path, json_t *document)
+{
+	json_t *schema = json_object_get(document, "schema");
+	json_t *partial = json_object_get(document, "partial");
+	int error;
+
+	if (!json_is_string(json_object_get(document, "pagescope")))
+		return fail(EINVAL,
+			    "%s: not a pagescope result: there is no "
+			    "\"pagescope\" member",
+			    path);
+	if (!json_is_integer(schema) ||
+	    json_integer_value(schema) != RESULT_SCHEMA)
+		return fail(EINVAL,
+			    "%s: schema: this pagescope reads schema %d, found "
+			    "%s %lld",
+			    path, RESULT_SCHEMA, type_name(schema),
+			    (long long)json_integer_value(schema));
+	if (!json_is_null(partial) && !json_is_string(partial))
+		return fail(EINVAL,
+			    "%s: partial: null or a text is needed, found %s",
+			    path, type_name(partial));
+	error = members_check(path, document);
+	return error ? error
+		     : machines_check(path,
+				      json_object_get(document, "machines"));
 }
 
 /* A trace given for a result is the likeliest mistake of all. */

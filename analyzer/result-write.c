@@ -140,9 +140,11 @@ value_write(FILE *file, const json_t *value, int depth)
 	}
 }
 
+static void members_write(FILE *file, const json_t *document, int depth);
+
 /* A value or a column stands on one line, a table opens up to its rows. */
 static void
-member_write(FILE *file, const char *name, const json_t *member)
+member_write(FILE *file, const char *name, const json_t *member, int depth)
 {
 	const char *key, *before = "";
 	json_t *entry;
@@ -156,19 +158,35 @@ member_write(FILE *file, const char *name, const json_t *member)
 	json_object_foreach((json_t *)(uintptr_t)member, key, entry)
 	{
 		fputs(before, file);
-		line_begin(file, 2);
+		line_begin(file, depth + 1);
 		string_write(file, key);
 		fputs(": ", file);
-		value_write(file, entry, tables ? 2 : -1);
+		value_write(file, entry, tables ? depth + 1 : -1);
 		before = ",";
 	}
 	if (*before)
-		line_begin(file, 1);
+		line_begin(file, depth);
 	putc('}', file);
 }
 
+/* Each is a document of its own. */
 static void
-document_write(FILE *file, const json_t *document)
+machines_write(FILE *file, const json_t *machines, int depth)
+{
+	size_t n = json_array_size(machines);
+
+	putc('[', file);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i ? "," : "", file);
+		line_begin(file, depth + 1);
+		members_write(file, json_array_get(machines, i), depth + 1);
+	}
+	line_begin(file, depth);
+	putc(']', file);
+}
+
+static void
+members_write(FILE *file, const json_t *document, int depth)
 {
 	const char *key, *before = "";
 	json_t *member;
@@ -177,13 +195,17 @@ document_write(FILE *file, const json_t *document)
 	json_object_foreach((json_t *)(uintptr_t)document, key, member)
 	{
 		fputs(before, file);
-		line_begin(file, 1);
+		line_begin(file, depth + 1);
 		string_write(file, key);
 		fputs(": ", file);
-		member_write(file, key, member);
+		if (!strcmp(key, "machines") && json_is_array(member))
+			machines_write(file, member, depth + 1);
+		else
+			member_write(file, key, member, depth + 1);
 		before = ",";
 	}
-	fputs("\n}\n", file);
+	line_begin(file, depth);
+	putc('}', file);
 }
 
 void
@@ -194,7 +216,8 @@ result_print(const struct result *result, FILE *file)
 	/* a comma for a point would end the document for every reader */
 	plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
 	before = uselocale(plain);
-	document_write(file, result_json((struct result *)(uintptr_t)result));
+	members_write(file, result_json((struct result *)(uintptr_t)result), 0);
+	putc('\n', file);
 	uselocale(before);
 	if (plain)
 		freelocale(plain);

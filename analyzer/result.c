@@ -283,3 +283,92 @@ result_row(struct result *result, const char *table, const char *letters, ...)
 		       ? -ENOMEM
 		       : 0;
 }
+
+int
+result_machine_add(struct result *result, const char *name,
+		   const struct result *one)
+{
+	json_t *machines = json_object_get(result->document, "machines");
+	json_t *entry;
+
+	if (!machines) {
+		machines = json_array();
+		if (json_object_set_new(result->document, "machines", machines))
+			return -ENOMEM;
+	}
+	entry = json_pack("{s:o, s:O, s:O, s:O, s:O}", "name",
+			  result_string(name), "provenance", one->provenance,
+			  "options", one->options, "values", one->values,
+			  "tables", one->tables);
+	return entry && !json_array_append_new(machines, entry) ? 0 : -ENOMEM;
+}
+
+static json_t *
+machine_entry(const struct result *result, size_t i)
+{
+	return json_array_get(json_object_get(result->document, "machines"), i);
+}
+
+size_t
+result_machines(const struct result *result)
+{
+	return json_array_size(json_object_get(result->document, "machines"));
+}
+
+const char *
+result_machine_name(const struct result *result, size_t i)
+{
+	return json_string_value(
+		json_object_get(machine_entry(result, i), "name"));
+}
+
+/* The member of the machine, and of the whole what it does not have itself. */
+static json_t *
+member_merge(const struct result *result, size_t i, const char *name)
+{
+	json_t *merged =
+		json_copy(json_object_get(machine_entry(result, i), name));
+
+	if (json_object_update_missing(merged, json_object_get(result->document,
+							       name))) {
+		json_decref(merged);
+		return NULL;
+	}
+	return merged;
+}
+
+/* provenance.machine with the machine's name in front */
+static int
+machine_set_name(json_t *provenance, const char *name)
+{
+	json_t *before = json_object_get(provenance, "machine");
+	json_t *machine = json_pack("{s:s}", "name", name);
+
+	if (json_is_object(before))
+		json_object_update(machine, before);
+	return json_object_set_new(provenance, "machine", machine);
+}
+
+int
+result_machine(struct result **out, const struct result *result, size_t i)
+{
+	static const char *const members[] = { "provenance", "options",
+					       "values", "tables" };
+	json_t *document = json_copy(result->document);
+	int error = 0;
+
+	json_object_del(document, "machines");
+	for (size_t m = 0; !error && m < ARRAY_SIZE(members); m++)
+		error = json_object_set_new(document, members[m],
+					    member_merge(result, i,
+							 members[m]));
+	if (!error)
+		error = machine_set_name(json_object_get(document,
+							 "provenance"),
+					 result_machine_name(result, i));
+	if (!error)
+		error = result_adopt(out, document);
+	if (error)
+		json_decref(document);
+	return error ? -ENOMEM : 0;
+}

@@ -12,6 +12,10 @@
  *     "tables": { "functions": {"columns": [{"name","unit"}..],
  *                               "rows": [[...], ...], "help": "..."} } }
  *
+ * Of several machines: the members above hold what is of all of them, and
+ * "machines" is a list of { "name", "provenance", "options", "values",
+ * "tables" }, one each, in the order in which they were asked for.
+ *
  * Histograms and time series are tables too.  A name's first use fixes its
  * place.  All calls return 0 or -ENOMEM (unsaid) unless they say otherwise.
  */
@@ -60,6 +64,22 @@ int result_table(struct result *result, const char *name, const char *help,
 		 const char *const *columns);
 int result_row(struct result *result, const char *table, const char *letters,
 	       ...);
+
+/*
+ * One more machine, under a name of its own: what `one` holds of provenance,
+ * options, values and tables.  0 or -ENOMEM.
+ */
+int result_machine_add(struct result *result, const char *name,
+		       const struct result *one);
+/* How many there are in the document; 0: it is that of one. */
+size_t result_machines(const struct result *result);
+const char *result_machine_name(const struct result *result, size_t i);
+/*
+ * The document of this machine alone, with what is of all of them; its
+ * provenance.machine is { "name", ...}.  To be closed; shares the members, so
+ * both are only to be read from now on.  0 or -ENOMEM.
+ */
+int result_machine(struct result **out, const struct result *result, size_t i);
 
 /* The document, borrowed: for renderers. */
 json_t *result_json(struct result *result);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The run loop.  The source fills slots of a ring; each worker thread feeds
- * every batch to its own models (model i belongs to worker i % jobs), so a
- * model sees all batches in order on one thread and its result cannot depend
- * on the number of workers.
+ * The run loop.  The source fills slots of a ring; each model takes every batch
+ * of it in order, on whatever thread has time for it:
  *
- *	source -> [slot][slot][slot]...[slot] -> worker 0: models 0, 2, ...
- *	           ^ filled               ^ taken  worker 1: models 1, 3, ...
+ *	source -> [slot][slot][slot]...[slot]
+ *	           ^ taken by model 1   ^ filled
+ *	                 ^ taken by model 0
+ *
+ * A thread takes the model that is furthest behind and that no other thread
+ * has, and feeds it until it has caught up; while the ring is full, the
+ * source's thread does so too.  So no thread waits while a model could go on,
+ * a model's memory stays in one core's caches for a while, and as it sees all
+ * batches in order its result cannot depend on the number of threads.
  *
  * A batch is some thousands of accesses, so a lock a batch costs nothing.
  */
@@ -19,12 +24,11 @@
 
 #define RING_SLOTS 16
 
-struct worker {
-	struct ring *ring;
-	pthread_t thread;
-	unsigned index;
+/* A model's way through the batches; of the ring's lock. */
+struct lane {
 	uint64_t taken;
-	int error;
+	bool busy; /* some thread feeds it */
+	int error; /* what it ended with: it takes the rest unseen */
 };
 
 struct ring {
@@ -34,15 +38,14 @@ struct ring {
 	pthread_cond_t changed;
 	uint64_t filled;
 	bool ended;
-	struct worker *worker;
+	struct lane *lane; /* [run->n_models], owned */
 	unsigned n_workers;
 };
 
 static int
-feed_models(const struct run *run, unsigned first, unsigned step,
-	    const struct batch *batch)
+feed_models(const struct run *run, const struct batch *batch)
 {
-	for (size_t i = first; i < run->n_models; i += step) {
+	for (size_t i = 0; i < run->n_models; i++) {
 		struct model *model = run->models[i];
 		int error = model->methods->feed(model, batch);
 
@@ -124,7 +127,7 @@ run_alone(struct run *run)
 		error = next_batch(run, &batch, columns);
 		if (error <= 0)
 			break;
-		error = feed_models(run, 0, 1, &batch);
+		error = feed_models(run, &batch);
 		if (error)
 			break;
 	}
@@ -137,49 +140,99 @@ ring_slowest(const struct ring *ring)
 {
 	uint64_t slowest = ring->filled;
 
-	for (unsigned i = 0; i < ring->n_workers; i++)
-		if (ring->worker[i].taken < slowest)
-			slowest = ring->worker[i].taken;
+	for (size_t i = 0; i < ring->run->n_models; i++)
+		if (ring->lane[i].taken < slowest)
+			slowest = ring->lane[i].taken;
 	return slowest;
+}
+
+/* Of the first model that failed, in their order. */
+static int
+ring_error(const struct ring *ring)
+{
+	for (size_t i = 0; i < ring->run->n_models; i++)
+		if (ring->lane[i].error)
+			return ring->lane[i].error;
+	return 0;
+}
+
+/* Who is furthest behind and waits for a thread, or NULL. */
+static struct lane *
+lane_waiting(const struct ring *ring)
+{
+	struct lane *found = NULL;
+
+	for (size_t i = 0; i < ring->run->n_models; i++) {
+		struct lane *lane = &ring->lane[i];
+
+		if (!lane->busy && lane->taken < ring->filled &&
+		    (!found || lane->taken < found->taken))
+			found = lane;
+	}
+	return found;
+}
+
+/* Feed this model what is there; the lock is held before and after. */
+static void
+lane_run(struct ring *ring, struct lane *lane)
+{
+	struct model *model = ring->run->models[lane - ring->lane];
+
+	lane->busy = true;
+	while (lane->taken < ring->filled) {
+		const struct batch *batch =
+			&ring->slot[lane->taken % RING_SLOTS];
+		int error = lane->error;
+
+		pthread_mutex_unlock(&ring->lock);
+		if (!error)
+			error = model->methods->feed(model, batch);
+		pthread_mutex_lock(&ring->lock);
+		lane->error = error;
+		lane->taken++;
+		pthread_cond_broadcast(&ring->changed);
+	}
+	lane->busy = false;
 }
 
 static void *
 work(void *argument)
 {
-	struct worker *worker = argument;
-	struct ring *ring = worker->ring;
-	int error = 0;
+	struct ring *ring = argument;
+	struct lane *lane;
 
 	pthread_mutex_lock(&ring->lock);
 	for (;;) {
-		const struct batch *batch;
-
-		while (worker->taken == ring->filled && !ring->ended)
-			pthread_cond_wait(&ring->changed, &ring->lock);
-		if (worker->taken == ring->filled)
+		lane = lane_waiting(ring);
+		if (lane)
+			lane_run(ring, lane);
+		else if (ring->ended)
 			break;
-		batch = &ring->slot[worker->taken % RING_SLOTS];
-		pthread_mutex_unlock(&ring->lock);
-		if (!error)
-			error = feed_models(ring->run, worker->index,
-					    ring->n_workers, batch);
-		pthread_mutex_lock(&ring->lock);
-		worker->error = error;
-		worker->taken++;
-		pthread_cond_broadcast(&ring->changed);
+		else
+			pthread_cond_wait(&ring->changed, &ring->lock);
 	}
 	pthread_mutex_unlock(&ring->lock);
 	return NULL;
 }
 
-/* First error of any worker, in order of workers. */
+/* Wait for a free slot, and help meanwhile.  0, or the models' error. */
 static int
-ring_error(const struct ring *ring)
+ring_make_room(struct ring *ring)
 {
-	for (unsigned i = 0; i < ring->n_workers; i++)
-		if (ring->worker[i].error)
-			return ring->worker[i].error;
-	return 0;
+	struct lane *lane;
+	int error;
+
+	pthread_mutex_lock(&ring->lock);
+	while (!(error = ring_error(ring)) &&
+	       ring->filled - ring_slowest(ring) == RING_SLOTS) {
+		lane = lane_waiting(ring);
+		if (lane)
+			lane_run(ring, lane);
+		else
+			pthread_cond_wait(&ring->changed, &ring->lock);
+	}
+	pthread_mutex_unlock(&ring->lock);
+	return error;
 }
 
 static int
@@ -189,11 +242,7 @@ ring_fill(struct ring *ring)
 	int got = 0;
 
 	for (;;) {
-		pthread_mutex_lock(&ring->lock);
-		while (ring->filled - ring_slowest(ring) == RING_SLOTS)
-			pthread_cond_wait(&ring->changed, &ring->lock);
-		got = ring_error(ring);
-		pthread_mutex_unlock(&ring->lock);
+		got = ring_make_room(ring);
 		if (got)
 			break;
 		got = next_batch(ring->run,
@@ -206,37 +255,38 @@ ring_fill(struct ring *ring)
 		pthread_cond_broadcast(&ring->changed);
 		pthread_mutex_unlock(&ring->lock);
 	}
+	return got;
+}
+
+/* Nothing more comes: the threads end when all is taken. */
+static void
+ring_end(struct ring *ring)
+{
 	pthread_mutex_lock(&ring->lock);
 	ring->ended = true;
 	pthread_cond_broadcast(&ring->changed);
 	pthread_mutex_unlock(&ring->lock);
-	return got;
 }
 
 static int
-ring_run(struct ring *ring)
+ring_run(struct ring *ring, pthread_t *thread)
 {
 	unsigned started;
 	int error = 0;
 
 	for (started = 0; started < ring->n_workers; started++) {
-		struct worker *worker = &ring->worker[started];
-
-		*worker = (struct worker){ .ring = ring, .index = started };
-		error = pthread_create(&worker->thread, NULL, work, worker);
+		error = pthread_create(&thread[started], NULL, work, ring);
 		if (error)
 			break;
 	}
-	if (error) {
-		fail_errno(error, "run: cannot start a thread");
-		error = -error;
-		ring->ended = true;
-		ring->n_workers = started;
-	} else {
+	if (error)
+		error = fail_errno(error, "run: cannot start a thread");
+	else
 		error = ring_fill(ring);
-	}
+	ring_end(ring);
+	work(ring);
 	for (unsigned i = 0; i < started; i++)
-		pthread_join(ring->worker[i].thread, NULL);
+		pthread_join(thread[i], NULL);
 	return error ? error : ring_error(ring);
 }
 
@@ -244,33 +294,34 @@ static int
 run_threads(struct run *run, unsigned n_workers)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
-	int error = -ENOMEM;
-	int made = 0;
+	pthread_t *thread = calloc(n_workers, sizeof(*thread));
+	int error = -ENOMEM, made = 0;
+	bool ran = false;
 
-	if (!ring)
-		return fail(ENOMEM, "run: no memory for the ring");
+	if (!ring || !thread)
+		goto free_ring;
 	ring->run = run;
 	ring->n_workers = n_workers;
-	ring->worker = calloc(n_workers, sizeof(*ring->worker));
-	if (!ring->worker)
+	ring->lane = calloc(run->n_models, sizeof(*ring->lane));
+	if (!ring->lane)
 		goto free_ring;
 	for (; made < RING_SLOTS; made++)
 		if (batch_init(&ring->slot[made]))
 			goto free_slots;
 	pthread_mutex_init(&ring->lock, NULL);
 	pthread_cond_init(&ring->changed, NULL);
-	error = ring_run(ring);
+	error = ring_run(ring, thread);
+	ran = true;
 	pthread_cond_destroy(&ring->changed);
 	pthread_mutex_destroy(&ring->lock);
 free_slots:
-	if (made < RING_SLOTS)
-		fail(ENOMEM, "run: no memory for batches");
 	while (made-- > 0)
 		batch_fini(&ring->slot[made]);
-	free(ring->worker);
+	free(ring->lane);
 free_ring:
+	free(thread);
 	free(ring);
-	return error;
+	return ran ? error : fail(ENOMEM, "run: no memory for batches");
 }
 
 int

@@ -24,6 +24,8 @@
 struct layers {
 	const char *preset, *path; /* files, or NULL */
 	char *const *sets;	   /* or NULL */
+	char *const *own;	   /* above them, or NULL */
+	const char *where;	   /* who says own */
 };
 
 /* Named by the environment; beside a program that is not installed; else where
@@ -72,22 +74,36 @@ file_line(const char *path, const char *option, char *where, size_t bytes)
 	return found;
 }
 
+/* The last assignment to this option, or NULL. */
+static const char *
+find_set(char *const *sets, const char *option)
+{
+	size_t n = 0, length = strlen(option);
+
+	while (sets && sets[n])
+		n++;
+	while (n--)
+		if (!strncmp(sets[n], option, length) && sets[n][length] == '=')
+			return sets[n];
+	return NULL;
+}
+
 /* Where an option got its value, as the start of a message; "" by default. */
 static void
 find_origin(const struct layers *layers, const char *option, char *where,
 	    size_t bytes)
 {
-	size_t n = 0, length = strlen(option);
+	const char *set = find_set(layers->sets, option);
 
 	where[0] = '\0';
-	while (layers->sets && layers->sets[n])
-		n++;
-	while (n--)
-		if (!strncmp(layers->sets[n], option, length) &&
-		    layers->sets[n][length] == '=') {
-			snprintf(where, bytes, "--set %s: ", layers->sets[n]);
-			return;
-		}
+	if (find_set(layers->own, option)) {
+		snprintf(where, bytes, "%s: ", layers->where);
+		return;
+	}
+	if (set) {
+		snprintf(where, bytes, "--set %s: ", set);
+		return;
+	}
 	if (layers->path && file_line(layers->path, option, where, bytes))
 		return;
 	if (layers->preset)
@@ -99,8 +115,10 @@ static int
 wrong(const struct layers *layers, const char *part, const char *field,
       const char *allowed)
 {
-	static const char *const siblings[] = { "entries", "size", "ways",
-						"line", "replacement" };
+	static const char *const siblings[] = { "entries",     "size",
+						"ways",	       "line",
+						"replacement", "start",
+						"order",       "buddyinfo" };
 	char option[128], where[512], sibling[128];
 
 	snprintf(option, sizeof(option), "%s.%s", part, field);
@@ -109,8 +127,19 @@ wrong(const struct layers *layers, const char *part, const char *field,
 		snprintf(sibling, sizeof(sibling), "%s.%s", part, siblings[i]);
 		find_origin(layers, sibling, where, sizeof(where));
 	}
-	return fail(strncmp(where, "--set ", 6) ? EINVAL : EUSAGE, "%s%s: %s",
+	return fail(strncmp(where, "--", 2) ? EINVAL : EUSAGE, "%s%s: %s",
 		    where, option, allowed);
+}
+
+/* The same where the whole name of the option is known. */
+static int
+wrong_option(const struct layers *layers, const char *option, const char *text)
+{
+	char where[512];
+
+	find_origin(layers, option, where, sizeof(where));
+	return fail(strncmp(where, "--set ", 6) ? EINVAL : EUSAGE, "%s%s: %s",
+		    where, option, text);
 }
 
 static int
@@ -144,7 +173,52 @@ check_caches(const struct layers *layers, const struct hierarchy_config *config)
 		if (cache_config_wrong(all[i].cache, &field, text,
 				       sizeof(text)))
 			return wrong(layers, all[i].part, field, text);
-	return 0;
+	return hierarchy_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong_option(layers, field, text)
+		       : 0;
+}
+
+static int
+check_frames(const struct layers *layers, const struct frames_config *config)
+{
+	const char *field;
+	char text[256];
+
+	return frames_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, "memory", field, text)
+		       : 0;
+}
+
+static int
+check_palette(const struct layers *layers, const struct machine_config *config)
+{
+	const char *field;
+	char text[256];
+
+	return palette_config_wrong(&config->frames.palette,
+				    machine_colours(config), &field, text,
+				    sizeof(text))
+		       ? wrong(layers, "memory", field, text)
+		       : 0;
+}
+
+static int
+check_numa(const struct layers *layers, const struct numa_config *config)
+{
+	const char *field;
+	char text[512];
+
+	return numa_config_wrong(config, &field, text, sizeof(text))
+		       ? wrong(layers, "numa", field, text)
+		       : 0;
+}
+
+uint64_t
+machine_colours(const struct machine_config *config)
+{
+	return cache_colours(config->frames.palette.cache
+				     ? &config->hierarchy.l3
+				     : &config->hierarchy.l2);
 }
 
 static int
@@ -195,13 +269,19 @@ check(const struct layers *layers, const struct machine_config *config)
 	}
 	if (!error)
 		error = check_caches(layers, &config->hierarchy);
+	if (!error)
+		error = check_frames(layers, &config->frames);
+	if (!error)
+		error = check_palette(layers, config);
+	if (!error)
+		error = check_numa(layers, &config->numa);
 	return error ? error : check_table(layers, config);
 }
 
 int
 machine_check(const struct machine_config *config)
 {
-	struct layers none = { NULL, NULL, NULL };
+	struct layers none = { NULL, NULL, NULL, NULL, NULL };
 
 	return check(&none, config);
 }
@@ -266,7 +346,7 @@ preset_names(char ***out, size_t *n)
 }
 
 static int
-unknown_preset(const char *cpu)
+unknown_preset(const char *cpu, const char *where)
 {
 	char **names = NULL;
 	size_t n = 0;
@@ -277,52 +357,76 @@ unknown_preset(const char *cpu)
 		return error;
 	nearest = option_nearest(cpu, (const char *const *)names, n);
 	error = fail(EUSAGE,
-		     "--cpu %s: no such preset%s%s%s `pagescope config list` "
+		     "%s: no such preset%s%s%s `pagescope config list` "
 		     "names them",
-		     cpu, nearest ? "; did you mean \"" : ";",
+		     where, nearest ? "; did you mean \"" : ";",
 		     nearest ? nearest : "", nearest ? "\"?" : "");
 	preset_names_free(names, n);
 	return error;
 }
 
 static int
-load_preset(struct machine_config *config, const char *cpu, char *path,
-	    size_t bytes)
+load_preset(struct machine_config *config, const struct machine_layers *layers,
+	    char *path, size_t bytes)
 {
+	const char *cpu = layers->cpu;
+	char where[320];
 	size_t length;
 	FILE *file;
 
+	snprintf(where, sizeof(where), "--cpu %s", cpu);
+	if (layers->where)
+		snprintf(where, sizeof(where), "%s", layers->where);
 	presets_directory(path, bytes);
 	length = strlen(path);
 	if (strchr(cpu, '/') ||
 	    snprintf(path + length, bytes - length, "/%s" SUFFIX, cpu) >=
 		    (int)(bytes - length))
-		return unknown_preset(cpu);
+		return unknown_preset(cpu, where);
 	file = fopen(path, "re");
 	if (!file)
-		return unknown_preset(cpu);
+		return unknown_preset(cpu, where);
 	fclose(file);
 	return config_load(&machine_options, config, path);
+}
+
+static int
+assign_all(struct machine_config *config, char *const *sets, const char *where)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && sets && sets[i]; i++)
+		error = option_assign(&machine_options, config, where, sets[i]);
+	return error == -EINVAL ? -EUSAGE : error;
+}
+
+int
+machine_configure_layers(struct machine_config *config,
+			 const struct machine_layers *from)
+{
+	struct layers layers = { NULL, from->path, from->sets, from->own,
+				 from->where };
+	char preset[PATH_MAX];
+	int error = 0;
+
+	if (from->cpu && strcmp(from->cpu, MACHINE_DEFAULT) != 0) {
+		error = load_preset(config, from, preset, sizeof(preset));
+		layers.preset = preset;
+	}
+	if (!error && from->path)
+		error = config_load(&machine_options, config, from->path);
+	if (!error)
+		error = assign_all(config, from->sets, "--set");
+	if (!error)
+		error = assign_all(config, from->own, from->where);
+	return error ? error : check(&layers, config);
 }
 
 int
 machine_configure(struct machine_config *config, const char *cpu,
 		  const char *path, char *const *sets)
 {
-	struct layers layers = { NULL, path, sets };
-	char preset[PATH_MAX];
-	int error = 0;
+	const struct machine_layers layers = { cpu, path, sets, NULL, NULL };
 
-	if (cpu && strcmp(cpu, MACHINE_DEFAULT) != 0) {
-		error = load_preset(config, cpu, preset, sizeof(preset));
-		layers.preset = preset;
-	}
-	if (!error && path)
-		error = config_load(&machine_options, config, path);
-	for (size_t i = 0; !error && sets && sets[i]; i++) {
-		error = option_assign(&machine_options, config, "--set",
-				      sets[i]);
-		error = error == -EINVAL ? -EUSAGE : error;
-	}
-	return error ? error : check(&layers, config);
+	return machine_configure_layers(config, &layers);
 }

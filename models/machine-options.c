@@ -51,6 +51,7 @@ static const struct option_row l1d_rows[] = {
 	TLB_ARRAY_ROWS("64", "4", L1_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k"),
 	TLB_ROW_LATENCY("0"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l1d_2m_rows[] = {
@@ -67,6 +68,7 @@ static const struct option_row l1i_rows[] = {
 	TLB_ARRAY_ROWS("128", "8", L1_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k"),
 	TLB_ROW_LATENCY("0"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l1i_2m_rows[] = {
@@ -83,6 +85,7 @@ static const struct option_row l2_rows[] = {
 	TLB_ARRAY_ROWS("1536", "12", L2_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k+2m"),
 	TLB_ROW_LATENCY("9"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 static const struct option_row l2_1g_rows[] = {
@@ -95,6 +98,7 @@ static const struct option_row l2i_rows[] = {
 	TLB_ARRAY_ROWS("0", "0", L2_ENTRIES_MAX),
 	TLB_ROW_SIZES("4k+2m"),
 	TLB_ROW_LATENCY("9"),
+	TLB_ROWS_GROUP,
 	{ NULL },
 };
 
@@ -130,6 +134,8 @@ static const struct option_row pml5e_rows[] = {
 
 static const struct option_group machine_groups[] = {
 	{ "machine", machine_rows, 0, "the machine as a whole" },
+	{ "machine", cores_rows, offsetof(struct machine_config, cores),
+	  "the machine as a whole" },
 	{ "tlb", asid_rows, IN_CORE(asid), "all TLBs" },
 	{ "tlb.l1d", l1d_rows, IN_CORE(tlb[CORE_L1D]), "first level, data" },
 	{ "tlb.l1d-2m", l1d_2m_rows, IN_CORE(tlb[CORE_L1D_2M]),
@@ -156,6 +162,7 @@ static const struct option_group machine_groups[] = {
 	{ "pwc.pml5e", pml5e_rows, IN_CORE(pwc[3]),
 	  "walk cache of level 5 entries" },
 	{ "walker", walker_rows, IN_CORE(walker), "the hardware walker" },
+	{ "walker", walk_queue_rows, IN_CORE(queue), "the hardware walker" },
 	{ "table", table_rows, offsetof(struct machine_config, table_kind),
 	  "the page table" },
 	{ "table", table_memory_rows, IN_TABLES(memory),
@@ -185,7 +192,11 @@ static const struct option_group machine_groups[] = {
 	  "how the kernel pages in" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),
 	  "physical memory" },
+	{ "memory", palette_rows,
+	  offsetof(struct machine_config, frames.palette), "cache colours" },
 	{ "memory", memory_rows, IN_CACHES(memory), "physical memory" },
+	{ "numa", numa_rows, offsetof(struct machine_config, numa),
+	  "nodes of memory" },
 	{ "cache", data_rows, offsetof(struct machine_config, core),
 	  "all caches" },
 	{ "cache", levels_rows, IN_CACHES(levels), "all caches" },

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A machine as a model: wires the parts together, feeds batches to its core
+ * A machine as a model: wires the parts together, feeds batches to its cores
  * between events, and gathers what the parts counted.
  *
- *	batch -> accesses -> core -> walker -> table, hierarchy
+ *	batch -> accesses -> a core -> walker -> table, hierarchy
  *	      \                  \-> fault -> paging -> table, frames
- *	       \-> events ------------------> paging -> invalidate -> core
+ *	       \-> events ------------------> paging -> invalidate -> all cores
  */
 #include "models/machine.h"
 
@@ -15,6 +15,10 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/memory/attributes.h"
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa-hints.h"
+#include "models/translation/explain.h"
 
 struct region_count {
 	uint64_t walks, cycles;
@@ -22,14 +26,19 @@ struct region_count {
 
 struct machine {
 	struct model model;
-	const struct stream *stream; /* borrowed */
+	const struct stream *stream;   /* borrowed */
+	struct numa *numa;	       /* NULL: one node */
+	struct attributes *attributes; /* NULL: all memory is cached */
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
+	struct numa_hints *hints; /* NULL: pages stay */
+	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
 	struct looks *looks;
 	struct tables_config tables;
-	struct core core;
+	struct cores cores;
+	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -52,6 +61,8 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 	struct machine *machine = context;
 
 	machine->span_end = 0;
+	if (machine->explain)
+		explain_fault(machine->explain);
 	return paging_fault(machine->paging, space, address, kind, position,
 			    mapping);
 }
@@ -89,6 +100,20 @@ region_at(struct machine *machine, uint32_t space, uint64_t address)
 	return machine->span_region;
 }
 
+/* Of the memory at an address of the running space. */
+static int
+machine_memory_type(void *context, uint64_t address)
+{
+	struct machine *machine = context;
+	uint32_t region =
+		region_at(machine,
+			  machine->cores.core[machine->cores.turn].space,
+			  address);
+
+	return (int)attributes_of(machine->attributes, address, region,
+				  paging_region_name(machine->paging, region));
+}
+
 /* Add walks to what is mapped there. */
 static void
 machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
@@ -103,14 +128,109 @@ machine_walked(struct machine *machine, uint32_t region, uint64_t walks,
 	machine->region[region].cycles += cycles;
 }
 
+/* Walks that are hinting faults; what is to be moved waits for the end of the
+ * batch. */
+static NOINLINE void
+look_for_hints(struct machine *machine, const struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++) {
+		struct paging_page page;
+
+		if (misses->walked[i] &&
+		    numa_hints_pending(machine->hints, misses->space,
+				       misses->address[i] & ~UINT64_C(4095)) &&
+		    paging_page(machine->paging, misses->space,
+				misses->address[i], &page) &&
+		    numa_hints_walk(machine->hints, misses->space, page.start,
+				    numa_node_of(machine->numa, page.frame),
+				    machine->thread))
+			machine->no_memory = true;
+	}
+}
+
+struct marks {
+	struct machine *machine;
+	uint32_t space;
+};
+
+static void
+machine_mark(void *context, uint64_t start, uint64_t bytes)
+{
+	const struct marks *marks = context;
+
+	if (numa_hints_mark(marks->machine->hints, marks->space, start, bytes))
+		marks->machine->no_memory = true;
+}
+
+/* Scan, if it is time to. */
+static int
+scan_for_hints(struct machine *machine, const struct batch *batch)
+{
+	struct marks marks = { machine, batch->space };
+	struct paging_scan scan = { .context = &marks, .mark = machine_mark };
+	uint64_t *cursor;
+	int error;
+
+	scan.bytes =
+		numa_hints_due(machine->hints, batch->space, batch->time_ns,
+			       paging_resident_bytes(machine->paging), &cursor);
+	if (!scan.bytes)
+		return 0;
+	error = paging_scan(machine->paging, batch->space, &scan, cursor);
+	numa_hints_scanned(machine->hints, batch->space);
+	return error;
+}
+
+static int
+move_pages(struct machine *machine)
+{
+	struct numa_move move;
+
+	while (numa_hints_move(machine->hints, &move)) {
+		int moved = paging_move(machine->paging, move.space,
+					move.address, move.node);
+
+		if (moved < 0)
+			return moved;
+		numa_hints_moved(machine->hints, moved);
+	}
+	return 0;
+}
+
+static int
+run_nodes(struct machine *machine, const struct batch *batch)
+{
+	if (!machine->numa)
+		return 0;
+	machine->thread = batch->thread;
+	numa_run(machine->numa, batch->thread, machine->accesses);
+	frames_move_tables(machine->frames);
+	if (!machine->hints)
+		return 0;
+	return move_pages(machine) ? -ENOMEM : scan_for_hints(machine, batch);
+}
+
+/* Whose turn it is decides where it runs, if it is asked. */
+static void
+run_core(struct machine *machine)
+{
+	if (machine->numa)
+		numa_run_core(machine->numa, machine->cores.turn,
+			      machine->cores.n, machine->accesses);
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
 	struct machine *machine = context;
 	uint32_t space = misses->space;
 
+	if (unlikely(machine->explain != NULL))
+		explain_missed(machine->explain, misses);
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
+	if (unlikely(machine->hints))
+		look_for_hints(machine, misses);
 	for (unsigned i = 0; i < misses->n_first; i++)
 		paging_touch(machine->paging, space,
 			     misses->address[misses->first[i]]);
@@ -139,13 +259,15 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 {
 	struct machine *machine = context;
 
-	core_invalidate(&machine->core, space, address, length);
+	cores_invalidate(&machine->cores, space, address, length);
 }
 
 static int
-feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
+feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 	    uint32_t position)
 {
+	const struct batch *batch = pass->batch;
+	uint64_t run = machine->accesses + position;
 	int error = 0;
 
 	machine->span_end = 0;
@@ -153,10 +275,17 @@ feed_events(struct machine *machine, const struct batch *batch, uint32_t *event,
 	       batch->event[*event].position <= position) {
 		const struct event *next = &batch->event[(*event)++];
 
+		if (machine->numa && next->type == EVENT_SWITCH)
+			numa_switch(machine->numa, batch->thread, next->value);
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
-			error = paging_event(machine->paging, batch, next,
-					     machine->accesses + position);
+			error = paging_event(machine->paging, batch, next, run);
+		if (!error)
+			error = cores_event(&machine->cores, pass, next, run);
+		if (machine->numa && next->type == EVENT_SWITCH) {
+			numa_run(machine->numa, batch->thread, run);
+			run_core(machine);
+		}
 	}
 	return error;
 }
@@ -167,30 +296,34 @@ machine_feed(struct model *model, const struct batch *batch)
 	struct machine *machine = machine_of(model);
 	uint32_t from = 0, event = 0;
 	struct core_pass pass;
-	struct table *table;
-	int error = site_table_update(&machine->core.sites, machine->stream);
+	struct table *table = paging_table(machine->paging, batch->space);
+	int error;
 
-	if (error)
-		return error;
-	table = paging_table(machine->paging, batch->space);
 	if (!table)
 		return -ENOMEM;
-	core_switch(&machine->core, batch->space, table);
-	error = core_pass_begin(&machine->core, &pass, machine->stream, batch);
+	frames_run(machine->frames, batch->space);
+	error = run_nodes(machine, batch);
+	if (machine->explain)
+		table = explain_table(machine->explain, &machine->cores,
+				      batch->space, table);
 	if (!error)
-		error = feed_events(machine, batch, &event, 0);
+		error = cores_begin(&machine->cores, &pass, machine->stream,
+				    batch, table, machine->accesses);
+	run_core(machine);
+	if (!error)
+		error = feed_events(machine, &pass, &event, 0);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = core_pass_feed(&machine->core, &pass, to);
+		error = cores_feed(&machine->cores, &pass, to);
 		if (!error)
-			error = feed_events(machine, batch, &event, to);
+			error = feed_events(machine, &pass, &event, to);
 		from = to;
 	}
 	if (!error)
-		error = feed_events(machine, batch, &event, batch->n);
+		error = feed_events(machine, &pass, &event, batch->n);
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
@@ -205,10 +338,10 @@ rank(const void *left, const void *right)
 {
 	const struct ranked *a = left, *b = right;
 
-	if (a->count.walks != b->count.walks)
-		return a->count.walks < b->count.walks ? 1 : -1;
 	if (a->count.cycles != b->count.cycles)
 		return a->count.cycles < b->count.cycles ? 1 : -1;
+	if (a->count.walks != b->count.walks)
+		return a->count.walks < b->count.walks ? 1 : -1;
 	return strcmp(a->name, b->name);
 }
 
@@ -219,8 +352,9 @@ finish_mappings(const struct machine *machine, struct result *result)
 					       "walk_cycles:cycles", NULL };
 	uint32_t regions = paging_regions(machine->paging), n = 0;
 	struct ranked *ranked;
-	int error = result_table(result, "mappings",
-				 "page walks by what is mapped there", columns);
+	int error = result_table(
+		result, "mappings",
+		"page walks by what is mapped there, by their cycles", columns);
 
 	if (error)
 		return error;
@@ -242,14 +376,35 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+static bool
+is_table(const void *context, uint64_t physical)
+{
+	return frames_is_table(context, physical);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
 	struct machine *machine = machine_of(model);
-	int error = core_finish(&machine->core, machine->stream, result);
+	int error = cores_finish(&machine->cores, machine->stream, result);
 
 	if (!error)
-		error = hierarchy_finish(machine->hierarchy, result);
+		error = hierarchy_finish(machine->hierarchy,
+					 frames_colours(machine->frames),
+					 result);
+	if (!error)
+		error = hierarchy_finish_tables(machine->hierarchy, is_table,
+						machine->frames, result);
+	if (!error)
+		error = frames_finish(machine->frames, result);
+	if (machine->numa && machine->numa->copies)
+		numa_copies_written(machine->numa,
+				    paging_entries_written(machine->paging));
+	if (!error)
+		error = numa_finish(machine->numa,
+				    machine->cores.core[0].data_cached, result);
+	if (!error && machine->hints)
+		error = numa_hints_finish(machine->hints, result);
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
@@ -257,6 +412,9 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_mappings(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
+	if (!error && machine->explain)
+		error = explain_finish(machine->explain, machine->stream,
+				       result);
 	return error ? error
 		     : heatmap_finish(machine->heatmap, machine->accesses,
 				      result);
@@ -269,12 +427,16 @@ machine_close(struct model *model)
 
 	if (!model)
 		return;
-	core_fini(&machine->core);
+	cores_fini(&machine->cores);
 	paging_close(machine->paging);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
+	explain_close(machine->explain);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
+	numa_hints_close(machine->hints);
+	numa_close(machine->numa);
+	attributes_close(machine->attributes);
 	free(machine->region);
 	free(machine);
 }
@@ -286,18 +448,20 @@ static const struct model_methods machine_methods = {
 	.packed = true,
 };
 
-/* The core, and what the kind of the tables wants in it. */
+/* The cores, and what the kind of the tables wants in each. */
 static int
-open_core(struct machine *machine, const struct core_config *config,
-	  const struct table_ops *ops, const struct table_with *with)
+open_cores(struct machine *machine, const struct machine_config *config,
+	   const struct core_config *core, const struct table_ops *ops,
+	   const struct table_with *with)
 {
 	struct core_kernel kernel = { machine, machine_fault, machine_missed };
-	struct walker *walker = &machine->core.walker;
-	int error =
-		core_init(&machine->core, config, &kernel, machine->hierarchy);
+	struct cores *cores = &machine->cores;
+	int error = cores_init(cores, &config->cores, core, &kernel,
+			       machine->hierarchy);
 
-	if (!error && ops->aside_open)
-		error = ops->aside_open(&walker->aside, with, config->seed);
+	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
+		error = ops->aside_open(&cores->core[i].walker.aside, with,
+					core->seed + i);
 	return error;
 }
 
@@ -305,6 +469,7 @@ static int
 open_parts(struct machine *machine, const struct machine_config *config)
 {
 	struct hierarchy_config hierarchy = config->hierarchy;
+	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
 	const struct table_ops *ops = table_find(config->table_kind);
@@ -318,8 +483,26 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
+	hierarchy.cores = (unsigned)config->cores.cores;
 	core.seed = (uint64_t)config->seed;
-	error = frames_open(&machine->frames, &config->frames);
+	hierarchy.colours = machine_colours(config);
+	hierarchy.mapped_l3 = config->frames.palette.cache;
+	frames.colours = machine_colours(config);
+	error = numa_open(&machine->numa, &config->numa,
+			  (uint64_t)config->hierarchy.memory.latency);
+	hierarchy.numa = frames.numa = machine->numa;
+	if (!error)
+		error = attributes_open(&machine->attributes,
+					config->hierarchy.memory.attributes);
+	if (machine->attributes)
+		hierarchy.types =
+			(struct hierarchy_types){ machine,
+						  machine_memory_type };
+	if (!error && machine->numa &&
+	    machine->numa->config.data == NUMA_MIGRATE)
+		error = numa_hints_open(&machine->hints, machine->numa);
+	if (!error)
+		error = frames_open(&machine->frames, &frames);
 	if (!error)
 		error = hierarchy_open(&machine->hierarchy, &hierarchy);
 	if (!error)
@@ -330,7 +513,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = paging_open(&machine->paging, &config->paging,
 				    machine->stream, machine->frames, ops,
 				    &with, &listener);
-	return error ? error : open_core(machine, &core, ops, &with);
+	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 
 static int
@@ -354,6 +537,12 @@ machine_open(struct model **out, const void *config,
 	}
 	*out = &machine->model;
 	return 0;
+}
+
+int
+machine_explain(struct model *model, uint64_t n)
+{
+	return explain_open(&machine_of(model)->explain, n);
 }
 
 const struct model_ops machine_model = {

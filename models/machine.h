@@ -13,23 +13,30 @@
 #include "analyzer/option.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
+#include "models/memory/numa.h"
 #include "models/paging/paging.h"
 #include "models/tables/tables.h"
-#include "models/translation/core.h"
+#include "models/translation/cores.h"
 
 struct machine_config {
 	char *about; /* owned: one line on what it stands for */
 	int64_t seed;
 	char *table_kind; /* owned: of the table registry */
 	struct tables_config tables;
+	struct cores_config cores;
 	struct core_config core;
 	struct hierarchy_config hierarchy;
 	struct frames_config frames;
 	struct paging_config paging;
+	struct numa_config numa;
 };
 
 extern const struct option_tree machine_options;
 extern const struct model_ops machine_model;
+
+/* Of an open machine that was not fed yet: explain its first n walks, in the
+ * table walks.explained.  0 or -ENOMEM (said). */
+int machine_explain(struct model *model, uint64_t n);
 
 /* The machine of the defaults alone, as results and --cpu name it */
 #define MACHINE_DEFAULT "default"
@@ -43,9 +50,22 @@ extern const struct model_ops machine_model;
 int machine_configure(struct machine_config *config, const char *cpu,
 		      const char *path, char *const *sets);
 
+/* The same with names for messages, and with a layer above all others. */
+struct machine_layers {
+	const char *cpu, *path; /* or NULL */
+	char *const *sets;	/* or NULL */
+	const char *where;	/* "--machine zen4:seed=3": says cpu and own */
+	char *const *own;	/* assignments, or NULL */
+};
+int machine_configure_layers(struct machine_config *config,
+			     const struct machine_layers *layers);
+
 /* Is the whole a machine that can be built?  The same checks, in words that
  * name no file.  0 or -EINVAL (said). */
 int machine_check(const struct machine_config *config);
+
+/* Of the cache that memory.colour-cache names; 0: it has none. */
+uint64_t machine_colours(const struct machine_config *config);
 
 /* Names of all presets, sorted: *names is to be freed with its strings by
  * preset_names_free.  0, -ENOENT (said: where it looked), -ENOMEM. */

@@ -33,31 +33,18 @@ footprint_data(const struct result *result, FILE *file, char *why,
 	return table.n_rows;
 }
 
-struct unit {
-	const char *name;
-	double bytes;
-};
-
 /* The unit in which the column's largest value is 1 to 1023 or so. */
-static struct unit
+static struct plot_unit
 unit_of(const struct view_table *table, const char *column)
 {
-	static const struct unit units[] = {
-		{ "bytes", 1 },		  { "KiB", 1024 },
-		{ "MiB", 1048576 },	  { "GiB", 1073741824 },
-		{ "TiB", 1099511627776 },
-	};
 	double most = 0;
-	size_t i = 0;
 
 	for (size_t row = 0; row < table->n_rows; row++) {
 		double n = view_number(table, row, view_column(table, column));
 
 		most = n > most ? n : most;
 	}
-	while (i + 1 < ARRAY_SIZE(units) && most >= 2 * units[i + 1].bytes)
-		i++;
-	return units[i];
+	return plot_unit_of(most);
 }
 
 static void
@@ -65,7 +52,7 @@ footprint_draw(const struct result *result, FILE *script)
 {
 	double end = view_or_zero(result, "accesses");
 	struct view_table table;
-	struct unit resident, tables;
+	struct plot_unit resident, tables;
 
 	view_table(result, "footprint.time", &table);
 	resident = unit_of(&table, "resident");

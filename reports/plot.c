@@ -95,14 +95,88 @@ plot_quote(FILE *script, const char *text)
 	putc('\'', script);
 }
 
+void
+plot_quote_short(FILE *script, const char *text, size_t n)
+{
+	size_t most = n > 4 ? 12 : n > 2 ? 16 : 40;
+	char cut[64];
+
+	snprintf(cut, sizeof(cut), "%.*s%s", (int)most, text,
+		 strlen(text) > most ? ".." : "");
+	plot_quote(script, cut);
+}
+
+void
+plot_label(FILE *data, const char *text)
+{
+	putc('"', data);
+	for (size_t i = 0; text[i] && i < 40; i++)
+		putc((unsigned char)text[i] < ' ' || text[i] == '"' ? ' '
+								    : text[i],
+		     data);
+	putc('"', data);
+}
+
+const char *
+plot_dashes(size_t i)
+{
+	static const char *const dashes[] = { "1", "(12,3)", "(5,2.5)",
+					      "(12,3,3,3)" };
+
+	return dashes[i % ARRAY_SIZE(dashes)];
+}
+
+void
+plot_machine_tics(FILE *script, const struct machines *machines, double step,
+		  double from)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < machines->n; i++) {
+		size_t n = strlen(machines->name[i]);
+
+		longest = n > longest ? n : longest;
+	}
+	if (machines->n * longest > 36)
+		fputs("aslant = format ne 'terminal' ? -25 : 0\n", script);
+	else
+		fputs("aslant = 0\n", script);
+	fputs("set xtics scale 0 rotate by aslant\nset xtics (", script);
+	for (size_t i = 0; i < machines->n; i++) {
+		fputs(i ? ", " : "", script);
+		plot_quote_short(script, machines->name[i], machines->n);
+		fprintf(script, " %.17g", from + step * (double)i);
+	}
+	fputs(")\n", script);
+}
+
+struct plot_unit
+plot_unit_of(double most_bytes)
+{
+	static const struct plot_unit units[] = {
+		{ "bytes", 1 },		  { "KiB", 1024 },
+		{ "MiB", 1048576 },	  { "GiB", 1073741824 },
+		{ "TiB", 1099511627776 },
+	};
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(units) &&
+	       most_bytes >= 2 * units[i + 1].bytes)
+		i++;
+	return units[i];
+}
+
 static void
 write_title(const struct plot_ops *plot, const struct result *result,
 	    FILE *script)
 {
-	char program[64], title[256];
-	const char *machine = view_machine(result);
+	char program[64], title[256], several[32];
+	size_t n = result_machines(result);
+	const char *machine = n ? several : view_machine(result);
 	const char *partial = view_partial(result);
 
+	snprintf(several, sizeof(several), "%zu machine%s", n,
+		 n == 1 ? "" : "s");
 	view_program(result, program, sizeof(program));
 	snprintf(title, sizeof(title), "%s%s%s%s%.48s%s", plot->title,
 		 *program ? ", " : "", program, *machine ? " on " : "", machine,

@@ -11,6 +11,7 @@
 #define REPORTS_PLOT_H
 
 #include "analyzer/result.h"
+#include "reports/machines.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,7 @@ struct plot_ops {
 	const char *name;
 	const char *help;
 	const char *title; /* "TITLE of PROGRAM on MACHINE" */
+	bool machines;	   /* it draws any number of machines, else one */
 	/*
 	 * Write the data.  Returns how many rows there are; 0, and the reason
 	 * in why, when this result has nothing to plot.
@@ -60,6 +62,27 @@ size_t plot_nothing(const struct result *result, const char *table,
 
 /* Write a text as a gnuplot string that nothing is expanded in. */
 void plot_quote(FILE *script, const char *text);
+
+/* The same of at most 40 bytes, or fewer where n have to fit side by side. */
+void plot_quote_short(FILE *script, const char *text, size_t n);
+
+/* Write a text as a string of a data file, at most 40 bytes of it. */
+void plot_label(FILE *data, const char *text);
+
+/* Names of machines below bars, the first at `from` and then each `step`;
+ * aslant where they would run into each other. */
+void plot_machine_tics(FILE *script, const struct machines *machines,
+		       double step, double from);
+
+/* A dashtype for line i, as printers need that have no colours. */
+const char *plot_dashes(size_t i);
+
+struct plot_unit {
+	const char *name; /* "MiB" */
+	double bytes;
+};
+/* The unit in which the largest value is 2 to 2047 or so. */
+struct plot_unit plot_unit_of(double most_bytes);
 
 /*
  * Whole-numbered tics from 0 to `most` and a little more on an axis ("x", "y",

@@ -114,6 +114,8 @@ text_render(const struct result *result, const struct render_setup *setup,
 	if (setup->table) {
 		view_table(result, setup->table, &table);
 		text_table(&text, &table, setup->top);
+	} else if (result_machines(result)) {
+		text_comparison(&text);
 	} else if (view_table(result, "counters", &table)) {
 		text_counters(&text);
 	} else if (view_or_zero(result, "accesses") == 0 &&
@@ -123,8 +125,10 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_provenance(&text);
 	} else {
 		text_sentences(&text);
+		text_explain(&text);
 		text_translation(&text);
 		text_walks(&text);
+		text_parts(&text);
 		text_paging(&text);
 		text_rankings(&text);
 		text_samples(&text);

@@ -18,13 +18,14 @@
 #include <string.h>
 
 struct symbols {
-	struct result *result;
+	struct result *result; /* that is being resolved */
 	const struct model *code_map;
 	const struct stream *stream;
 	struct elf_file **file; /* [n_files], opened when first needed */
 	bool *tried;
+	char **why; /* it could not be: owned, NULL: it could, or not tried */
 	uint32_t n_files;
-	json_t *missing; /* texts, by path */
+	json_t *missing; /* of this result: texts, by path */
 };
 
 struct function {
@@ -52,15 +53,17 @@ file_of(struct symbols *symbols, uint32_t number)
 	const struct file *file = stream_file(symbols->stream, number);
 	char why[256];
 
-	if (symbols->tried[number])
-		return symbols->file[number];
-	symbols->tried[number] = true;
-	if (file->path[0] == '[' ||
-	    !elf_file_open(&symbols->file[number], file->path, file->build_id,
-			   why, sizeof(why)))
-		return symbols->file[number];
-	json_object_set_new(symbols->missing, file->path, result_string(why));
-	return NULL;
+	if (!symbols->tried[number]) {
+		symbols->tried[number] = true;
+		if (file->path[0] != '[' &&
+		    elf_file_open(&symbols->file[number], file->path,
+				  file->build_id, why, sizeof(why)))
+			symbols->why[number] = strdup(why);
+	}
+	if (symbols->why[number])
+		json_object_set_new(symbols->missing, file->path,
+				    result_string(symbols->why[number]));
+	return symbols->file[number];
 }
 
 static const char *
@@ -388,28 +391,57 @@ resolve(struct symbols *symbols, const struct naming *naming)
 }
 
 int
-symbols_resolve(struct result *result, const struct model *code_map,
-		const struct stream *stream)
+symbols_open(struct symbols **out, const struct model *code_map,
+	     const struct stream *stream)
 {
-	struct symbols symbols = { .result = result,
-				   .code_map = code_map,
-				   .stream = stream,
-				   .n_files = stream_files(stream) };
-	int error = -ENOMEM;
+	struct symbols *symbols = calloc(1, sizeof(*symbols));
+	uint32_t n = stream_files(stream);
 
-	symbols.file = calloc(symbols.n_files + 1u, sizeof(*symbols.file));
-	symbols.tried = calloc(symbols.n_files + 1u, sizeof(bool));
-	symbols.missing = json_object();
-	if (symbols.file && symbols.tried && symbols.missing)
-		error = 0;
+	if (!symbols)
+		return fail(ENOMEM, "symbols: no memory");
+	symbols->code_map = code_map;
+	symbols->stream = stream;
+	symbols->file = calloc(n + 1u, sizeof(*symbols->file));
+	symbols->tried = calloc(n + 1u, sizeof(*symbols->tried));
+	symbols->why = calloc(n + 1u, sizeof(*symbols->why));
+	if (!symbols->file || !symbols->tried || !symbols->why) {
+		symbols_close(symbols);
+		return fail(ENOMEM, "symbols: no memory");
+	}
+	symbols->n_files = n;
+	*out = symbols;
+	return 0;
+}
+
+void
+symbols_close(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	for (uint32_t i = 0; i < symbols->n_files; i++) {
+		elf_file_close(symbols->file[i]);
+		free(symbols->why[i]);
+	}
+	free(symbols->file);
+	free(symbols->tried);
+	free(symbols->why);
+	free(symbols);
+}
+
+int
+symbols_resolve(struct symbols *symbols, struct result *result)
+{
+	int error = 0;
+
+	symbols->result = result;
+	symbols->missing = json_object();
+	if (!symbols->missing)
+		error = -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(namings) && !error; i++)
-		error = resolve(&symbols, &namings[i]);
+		error = resolve(symbols, &namings[i]);
 	if (!error)
-		error = put_missing(&symbols);
-	for (uint32_t i = 0; symbols.file && i < symbols.n_files; i++)
-		elf_file_close(symbols.file[i]);
-	free(symbols.file);
-	free(symbols.tried);
-	json_decref(symbols.missing);
+		error = put_missing(symbols);
+	json_decref(symbols->missing);
+	symbols->missing = NULL;
 	return error ? fail(ENOMEM, "symbols: no memory") : 0;
 }

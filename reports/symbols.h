@@ -12,16 +12,26 @@
 /* The function of accesses of which the trace does not say who made them */
 #define SYMBOLS_UNKNOWN "(not known)"
 
+struct symbols;
+
+/*
+ * For the results of one run, whose files it opens once.
+ * code_map: of code_map_open, fed by that run; it and the stream outlive it.
+ * 0 or -ENOMEM (said).
+ */
+int symbols_open(struct symbols **out, const struct model *code_map,
+		 const struct stream *stream);
+/* NULL is allowed. */
+void symbols_close(struct symbols *symbols);
+
 /*
  * After the models have finished: add columns function, file, line to the
  * table `sites` and make the table `functions` of it.  Where there is no
  * symbol the function is "FILE+0xOFFSET", with the offset at which it begins
  * if the unwind table tells, else that of the pc; files that are gone or have changed
  * since (build-id) are said in the value `symbols.missing`.
- * code_map: of code_map_open, fed by the same run.  Without `sites`: nothing.
- * 0 or -ENOMEM (said).
+ * Without `sites`: nothing.  0 or -ENOMEM (said).
  */
-int symbols_resolve(struct result *result, const struct model *code_map,
-		    const struct stream *stream);
+int symbols_resolve(struct symbols *symbols, struct result *result);
 
 #endif

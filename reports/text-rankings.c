@@ -88,7 +88,8 @@ put_sites(struct text *text)
 	cycles = view_column(&table, "walk_cycles");
 	function = view_column(&table, "function");
 	line = view_column(&table, "line");
-	text_heading(text, "Instructions and code blocks by their walks");
+	text_heading(text,
+		     "Instructions and code blocks by what their walks cost");
 	grid = grid_open(">>><<~~");
 	grid_add(grid, "share");
 	grid_add(grid, "L1 misses");
@@ -127,7 +128,7 @@ text_rankings(struct text *text)
 		  { "function", "file" },
 		  ">>>>~~" },
 		{ "mappings",
-		  "Mappings by the walks into them",
+		  "Mappings by what the walks into them cost",
 		  { "mapping", NULL },
 		  { "mapping" },
 		  ">>>>~" },

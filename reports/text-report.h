@@ -30,10 +30,16 @@ void text_sentences(struct text *text);
 void text_translation(struct text *text);
 /* Walks: references, latency, by level and place. */
 void text_walks(struct text *text);
+/* The first walks, step by step; nothing where nobody asked. */
+void text_explain(struct text *text);
+/* References a walk, reach, cores, nodes, colours: what there is of them. */
+void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
+/* Several machines side by side: a whole report. */
+void text_comparison(struct text *text);
 /* What samples tell; nothing where there are none. */
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */

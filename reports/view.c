@@ -291,7 +291,9 @@ view_machine(const struct result *result)
 		const json_t *value = provenance(result, names[i]);
 
 		if (json_is_object(value))
-			value = json_object_get(value, "cpu");
+			value = json_object_get(value, "name")
+					? json_object_get(value, "name")
+					: json_object_get(value, "cpu");
 		if (json_is_string(value))
 			return json_string_value(value);
 	}

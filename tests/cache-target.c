@@ -6,6 +6,7 @@
  *	lanes     a gather of which one lane faults, and is repaired
  *	jit       code that is written, run, and written anew, by the kernel too
  *	stops     the same, and another process stops it at times
+ *	arrays    loads from two arrays by one index
  *	threads   three threads, each in memory of its own
  *	busy N    threads and a timer that check themselves for N milliseconds
  */
@@ -326,6 +327,32 @@ busy(long ms)
 	return wrong || differs("ticks came", 0, ticks > 0, 1) ? 1 : OK;
 }
 
+/*
+ * As tests/test-cache-engine.c knows it.  The target writes the first words of
+ * such a record alone: header, i, first, second.
+ */
+static int
+arrays(void)
+{
+	static char first[1024 * 8 + 16], second[1024 * 8 + 16];
+	volatile long again = 0;
+
+	for (long round = 0; round < 256; round++)
+		for (long i = 0; i < 1024; i++) {
+			__asm__ volatile("fldt (%1)\n\tfstp %%st(0)\n\t"
+					 "movzwl (%0,%2,8), %%eax\n\t"
+					 "movzwl (%0,%2,4), %%eax\n\t"
+					 "movzwl (%1,%2,8), %%eax\n\t"
+					 "movzwl (%1,%2,4), %%eax"
+					 :
+					 : "r"(first), "r"(second), "r"(i)
+					 : "rax", "memory");
+			if (i == 1023)
+				again++;
+		}
+	return again == 256 ? OK : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -339,6 +366,8 @@ main(int argc, char **argv)
 		return jit();
 	if (!strcmp(what, "stops"))
 		return stops();
+	if (!strcmp(what, "arrays"))
+		return arrays();
 	if (!strcmp(what, "threads"))
 		return threads();
 	if (!strcmp(what, "many"))

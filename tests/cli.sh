@@ -69,6 +69,11 @@ expect 2 '' 'unknown format "cvs"; did you mean "csv"?$' \
 expect 2 '' 'unknown option "csv.bas"; did you mean "csv.base"?$' \
 	import --from csv --set csv.bas=16 x -o "$dir/x.pst"
 
+# How long one batch took nobody knows: it was told as 0.000 s
+printf ' L 1000,4\n' >"$dir/one"
+expect 0 '^time  *not known: all is in one batch$' '' info "$dir/one"
+expect 0 '"time_ns": null' '' info --json "$dir/one"
+
 # A full disk, a closed output and a reader who leaves
 for form in text man completion; do
 	"$PAGESCOPE" help --as $form >/dev/full 2>"$dir/err"

@@ -27,13 +27,46 @@ refused()
 }
 
 "$PAGESCOPE" config list >presets || complain "config list fails"
-for name in skylake-sp icelake-sp sapphire-rapids zen2 zen3 zen4 zen5 \
-	neoverse-n1 neoverse-v1 neoverse-v2 m1 simulator textbook; do
+for name in haswell broadwell skylake-sp cascadelake-sp icelake-sp alder-lake \
+	sapphire-rapids zen1 zen-plus zen2 zen3 zen4 zen5 neoverse-n1 neoverse-n2 \
+	neoverse-v1 neoverse-v2 m1 riscv-sv39 simulator textbook; do
 	grep -q "^$name " presets || complain "config list: no $name"
 	"$PAGESCOPE" config show "$name" >one.cfg || complain "$name: not shown"
 	"$PAGESCOPE" config show --config one.cfg >two.cfg || complain "$name: not read back"
 	cmp -s one.cfg two.cfg || complain "$name: reads back as another machine"
 done
+
+# Every preset that there is loads, and each line of it that sets a figure says
+# where that comes from: the maker, a measurement, or nobody
+presets=${srcdir:-.}/models/presets
+[ "${presets#/}" != "$presets" ] || presets=$OLDPWD/$presets
+[ "$(find "$presets" -name '*.cfg' | wc -l)" = "$(grep -vc '^default ' presets)" ] ||
+	complain "config list does not name all presets"
+for file in "$presets"/*.cfg; do
+	"$PAGESCOPE" config show --config "$file" >out 2>err || complain "$file: $(cat err)"
+	awk '/^#/ || /about =/ || /(entries|size) = 0; };$/ { next }
+		/= [0-9"]/ && !/\/\/.*\[[VMA]\]/ { print; bad = 1 }
+		END { exit bad }' "$file" >out || complain "$file: no origin: $(cat out)"
+	grep -q 'about = ".*"' "$file" || complain "$file: does not say what it is"
+done
+
+# This host: each figure is marked, and it loads back as it is
+"$PAGESCOPE" config detect >host.cfg 2>err || complain "config detect: $(cat err)"
+[ "$(grep ' = ' host.cfg | grep -v ' = {$' | grep -vcE '; // \[[DA]\] ')" -eq 0 ] ||
+	complain "config detect: a figure without origin: $(grep ' = ' host.cfg | grep -v '{$' | grep -vE '; // \[[DA]\] ')"
+grep -q '\[D\] ' host.cfg || complain 'config detect: detects nothing'
+"$PAGESCOPE" config show --config host.cfg | sed 's,; //.*,;,' >one.cfg
+sed '/^#/d; /^$/d; s,; //.*,;,' host.cfg | diff - one.cfg >out ||
+	complain "config detect: loads as another machine: $(head -n 4 out)"
+for level in 1 2 3; do
+	file=/sys/devices/system/cpu/cpu0/cache/index$level
+	[ -r $file/size ] && [ "$(cat $file/level)" = $level ] || continue
+	size=$(($(sed 's/K$/ * 1024/; s/M$/ * 1048576/' $file/size)))
+	grep -q "size = $size; // \[D\]" host.cfg ||
+		complain "config detect: no cache of $size bytes"
+done
+refused 2 'config detect' detect zen4
+
 "$PAGESCOPE" config show >default.cfg || complain "the default is not shown"
 cmp -s default.cfg one.cfg && complain "a preset shows the default machine"
 
@@ -60,6 +93,12 @@ done <<-END
 	neoverse-v2 l2 2048x8
 	simulator l1d 64x4
 	simulator l2 1536x12
+	haswell l2 1024x8
+	broadwell l2 1536x6
+	broadwell l2-1g 16x4
+	zen1 l2 1536x12
+	alder-lake l1d 96x6
+	riscv-sv39 l1d 40x0
 END
 
 # Layers: preset, then file, then --set
@@ -80,7 +119,7 @@ END
 refused 125 "ways.cfg:3: tlb.l1d.ways: 5" show --config ways.cfg
 refused 2 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
 refused 2 "power of two" show --set tlb.l2.replacement=plru
-refused 2 "allowed: lru, fifo, random, plru" show --set pwc.pde.replacement=lur
+refused 2 "allowed: lru, plru" show --set pwc.pde.replacement=lur
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish

@@ -75,6 +75,8 @@ world_fault(void *context, uint32_t space, uint64_t address,
 	struct table *table = world->table[space];
 	unsigned shift = size_at(address);
 	uint64_t start = address >> shift << shift;
+	/* pages in a row are in a row of frames, but for some */
+	uint64_t row = start * UINT64_C(0x9e3779b97f4a7c15) >> 61 ? 2 : 3;
 
 	(void)position;
 	if (++world->faults % 256 == 0 && world->turmoil)
@@ -82,7 +84,8 @@ world_fault(void *context, uint32_t space, uint64_t address,
 	if (world->taken_away)
 		world_invalidate(world, space, world->taken_away, 4096);
 	world_invalidate(world, space, start, UINT64_C(1) << shift);
-	*mapping = (struct mapping){ .frame = UINT64_C(1) << 43 | start,
+	/* some are not in a row with those beside them */
+	*mapping = (struct mapping){ .frame = row << 42 | (start << 17 >> 17),
 				     .shift = (uint8_t)shift,
 				     .writable = kind == SITE_STORE ||
 						 kind == SITE_MODIFY };
@@ -225,6 +228,7 @@ walkers_equal(const struct walker *a, const struct walker *b)
 }
 
 char lru[] = "lru", fifo[] = "fifo", random_name[] = "random", plru[] = "plru";
+char srrip[] = "srrip", clock_name[] = "clock", bip[] = "bip";
 
 struct core_config
 config_of(char *policy, unsigned shape)

@@ -38,7 +38,7 @@ struct world {
 	struct batch batch;
 };
 
-extern char lru[], fifo[], random_name[], plru[];
+extern char lru[], fifo[], random_name[], plru[], srrip[], clock_name[], bip[];
 
 /* Of what kind the tables of worlds are that are opened from now on; NULL:
  * radix. */

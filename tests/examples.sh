@@ -4,6 +4,7 @@
 # "pagescope" is run, verb by verb in the order of VERBS, in a directory with
 #	FILE        something to compress
 #	trace.pst   a recording, result.json a result (made as needed below)
+#	machines.json  a result of two machines (skylake-sp, zen4)
 #	trace.txt   the same kind of thing in valgrind lackey's format
 # A line whose remark above holds "(not tested)" is left out.
 set -u
@@ -48,7 +49,8 @@ try()
 
 has import && try 'pagescope import --from lackey trace.txt -o trace.pst' setup
 has replay && pagescope replay --help | grep -q -- --output && [ -f trace.pst ] &&
-	try 'pagescope replay trace.pst -o result.json' setup
+	try 'pagescope replay trace.pst -o result.json' setup &&
+	try 'pagescope replay trace.pst -m skylake-sp -m zen4 -o machines.json' setup
 for verb in $verbs; do
 	[ "$verb" != plot ] || command -v gnuplot >/dev/null || continue
 	tested=yes

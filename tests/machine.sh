@@ -111,6 +111,16 @@ is data.json cache.l1d.walk.accesses 0
 replay l1d.json "$none"
 is l1d.json walk.references "$(get walk.references none.json)"
 
+# Who costs most stands first
+replay rank.json generate:mix,n=200K,pages=9000,seed=3 --set cache.data=yes
+for table in sites mappings; do
+	"$PAGESCOPE" report --format csv --table $table rank.json | awk -F, '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == "walk_cycles") at = i; next }
+		NR > 2 && $at > last { bad = 1 }
+		{ last = $at } END { exit bad || !at || NR < 2 }' ||
+		complain "$table are not ranked by walk cycles"
+done
+
 # Published misses of a real request stream, one page a block
 if [ -f "$data/cloudphysics.csv.gz" ]; then
 	zcat "$data/cloudphysics.csv.gz" |

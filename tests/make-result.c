@@ -8,8 +8,10 @@
  *	empty	  no access at all
  *	blind	  no instructions, no symbols, much that is not known; partial
  *	bare	  not a value, not a table
+ *	machines  three machines (make-machines.c)
  */
 #include "analyzer/result.h"
+#include "tests/make-machines.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -449,7 +451,7 @@ main(int argc, char **argv)
 	} kinds[] = {
 		{ "full", make_full },	 { "quiet", make_quiet },
 		{ "empty", make_empty }, { "blind", make_blind },
-		{ "bare", NULL },
+		{ "bare", NULL },	 { "machines", make_machines },
 	};
 	struct result *result;
 	int status = 1;

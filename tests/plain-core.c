@@ -13,6 +13,10 @@ array_init(struct plain_array *array, const struct tlb_config *config)
 	array->ways = config->ways ? (unsigned)config->ways : entries;
 	array->sets = entries ? entries / array->ways : 0;
 	array->sizes = config->sizes;
+	array->coalesces = config->coalesce > 1;
+	array->pages = array->coalesces	    ? (unsigned)config->coalesce
+		       : config->sector > 1 ? (unsigned)config->sector
+					    : 1;
 	array->set = calloc(array->sets + 1, sizeof(*array->set));
 	assert(array->set && array->ways <= PLAIN_WAYS);
 }
@@ -54,6 +58,7 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 				  ? (unsigned)caches->levels.walks
 				  : PLACE_MEMORY;
 	plain->data_cached = config->data_cached;
+	plain->globals = config->asid.global;
 }
 
 void
@@ -104,80 +109,228 @@ refer(struct plain_core *plain, uint64_t physical, unsigned first, bool fetch,
 	return PLACE_MEMORY;
 }
 
-/* Take the key out; true if it was there. */
-static bool
-take(struct plain_array *array, uint32_t space, uint64_t address,
-     unsigned shift, bool *readonly)
+/* Whose the TLBs say that a page is: global ones are of no space. */
+static uint32_t
+owner_of(const struct plain_core *plain, uint32_t space, uint64_t address)
 {
-	uint64_t page = address >> shift;
-	struct plain_set *set;
+	return plain->globals && address >> 63 ? UINT32_MAX : space;
+}
 
-	if (!array->sets)
-		return false;
-	set = &array->set[page % array->sets];
-	for (unsigned i = 0; i < set->n; i++)
-		if (set->key[i].page == page && set->key[i].shift == shift &&
-		    set->key[i].space == space) {
-			*readonly = set->key[i].readonly;
-			memmove(&set->key[i], &set->key[i + 1],
-				(set->n - i - 1) * sizeof(set->key[0]));
-			set->n--;
-			return true;
-		}
-	return false;
+/* Pages of that size that one entry may have. */
+static unsigned
+pages_of(const struct plain_array *array, unsigned shift)
+{
+	return shift == 12 ? array->pages : 1;
+}
+
+static struct plain_set *
+set_of(const struct plain_array *array, uint64_t address, unsigned shift)
+{
+	return &array->set[(address >> shift) / pages_of(array, shift) %
+			   array->sets];
 }
 
 static void
-put_front(struct plain_array *array, uint32_t space, uint64_t address,
-	  unsigned shift, bool readonly)
+remove_key(struct plain_set *set, unsigned i)
 {
-	uint64_t page = address >> shift;
+	memmove(&set->key[i], &set->key[i + 1],
+		(set->n - i - 1) * sizeof(set->key[0]));
+	set->n--;
+}
+
+static void
+push_key(const struct plain_array *array, struct plain_set *set,
+	 struct plain_key key)
+{
+	if (set->n == array->ways)
+		set->n--;
+	memmove(&set->key[1], &set->key[0], set->n * sizeof(set->key[0]));
+	set->key[0] = key;
+	set->n++;
+}
+
+/* Which key of its set has the page?  -1: none. */
+static int
+find_key(const struct plain_array *array, uint32_t space, uint64_t address,
+	 unsigned shift)
+{
+	uint64_t page = address >> shift, pages = pages_of(array, shift);
+	const struct plain_set *set;
+
+	if (!array->sets)
+		return -1;
+	set = set_of(array, address, shift);
+	for (unsigned i = 0; i < set->n; i++)
+		if (set->key[i].page == page / pages &&
+		    set->key[i].shift == shift && set->key[i].space == space &&
+		    set->key[i].has >> page % pages & 1)
+			return (int)i;
+	return -1;
+}
+
+/* Bring it to the front of its set; true if it was there. */
+static bool
+use_key(struct plain_array *array, uint32_t space, uint64_t address,
+	unsigned shift)
+{
+	int i = find_key(array, space, address, shift);
+	struct plain_key key;
+	struct plain_set *set;
+
+	if (i < 0)
+		return false;
+	set = set_of(array, address, shift);
+	key = set->key[i];
+	remove_key(set, (unsigned)i);
+	push_key(array, set, key);
+	return true;
+}
+
+/* Which pages of its group come in with this one? */
+static uint64_t
+row_mask(const struct plain_core *plain, const struct plain_array *array,
+	 uint64_t page, unsigned shift)
+{
+	uint64_t pages = pages_of(array, shift), mask = 0;
+
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t other = page / pages * pages + i;
+
+		if (other == page ||
+		    (array->coalesces && other >= plain->row_first &&
+		     other <= plain->row_last))
+			mask |= UINT64_C(1) << i;
+	}
+	return mask;
+}
+
+static void
+put_front(const struct plain_core *plain, struct plain_array *array,
+	  uint32_t space, uint64_t address, unsigned shift, bool readonly)
+{
+	uint64_t page = address >> shift, pages = pages_of(array, shift);
+	struct plain_key key = { page / pages, shift, space, 0, 0 };
 	struct plain_set *set;
 
 	if (!array->sets)
 		return;
-	set = &array->set[page % array->sets];
-	if (set->n == array->ways)
-		set->n--;
-	memmove(&set->key[1], &set->key[0], set->n * sizeof(set->key[0]));
-	set->key[0].page = page;
-	set->key[0].shift = shift;
-	set->key[0].space = space;
-	set->key[0].readonly = readonly;
-	set->n++;
+	set = set_of(array, address, shift);
+	key.has = row_mask(plain, array, page, shift);
+	key.readonly = readonly ? key.has : 0;
+	for (unsigned i = set->n; pages > 1 && i--;) {
+		struct plain_key *old = &set->key[i];
+
+		if (old->page != key.page || old->shift != shift ||
+		    old->space != space)
+			continue;
+		if (!array->coalesces) {
+			key.readonly |= old->readonly & ~key.has;
+			key.has |= old->has;
+			remove_key(set, i);
+		} else if (old->has & key.has) {
+			remove_key(set, i);
+		}
+	}
+	push_key(array, set, key);
+}
+
+/* A key that may not be written to gives way to the walk for that. */
+static void
+deny_key(struct plain_array *array, struct plain_set *set, int i, uint64_t page)
+{
+	uint64_t bit = UINT64_C(1) << page % array->pages;
+
+	if (array->pages > 1 && !array->coalesces && set->key[i].shift == 12 &&
+	    set->key[i].has != bit)
+		set->key[i].has &= ~bit;
+	else
+		remove_key(set, (unsigned)i);
+}
+
+/* What the key says of the pages in a row with that one. */
+static void
+set_row(struct plain_core *plain, const struct plain_array *array,
+	const struct plain_key *key, uint64_t address)
+{
+	uint64_t number = address >> 12;
+
+	plain->row_first = plain->row_last = number;
+	if (key->shift > 12) {
+		plain->row_first = key->page << (key->shift - 12);
+		plain->row_last = plain->row_first +
+				  (UINT64_C(1) << (key->shift - 12)) - 1;
+	}
+	if (key->shift > 12 || !array->coalesces)
+		return;
+	for (unsigned i = 64; i--;)
+		if (key->has >> i & 1)
+			plain->row_first = key->page * array->pages + i;
+	for (unsigned i = 0; i < 64; i++)
+		if (key->has >> i & 1)
+			plain->row_last = key->page * array->pages + i;
 }
 
 /* Ask the arrays of a level: the size found, or 0. */
 static unsigned
-ask(struct plain_array *arrays, unsigned n, uint32_t space, uint64_t address,
-    bool write, bool *readonly)
+ask(struct plain_core *plain, struct plain_array *arrays, unsigned n,
+    uint32_t space, uint64_t address, bool write, bool *readonly)
 {
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned code = 0; code < 3; code++) {
 			unsigned shift = 12 + 9 * code;
+			uint64_t page = address >> shift;
+			struct plain_set *set;
+			int k = arrays[i].sizes >> code & 1
+					? find_key(&arrays[i], space, address,
+						   shift)
+					: -1;
 
-			if (!(arrays[i].sizes >> code & 1) ||
-			    !take(&arrays[i], space, address, shift, readonly))
+			if (k < 0)
 				continue;
-			if (*readonly && write)
+			set = set_of(&arrays[i], address, shift);
+			*readonly = set->key[k].readonly >>
+					    page % pages_of(&arrays[i], shift) &
+				    1;
+			if (*readonly && write) {
+				deny_key(&arrays[i], set, k, page);
 				continue;
-			put_front(&arrays[i], space, address, shift, *readonly);
+			}
+			set_row(plain, &arrays[i], &set->key[k], address);
+			use_key(&arrays[i], space, address, shift);
 			return shift;
 		}
 	return 0;
 }
 
 static void
-enter(struct plain_array *arrays, unsigned n, uint32_t space, uint64_t address,
-      unsigned shift, bool readonly)
+enter(struct plain_core *plain, struct plain_array *arrays, unsigned n,
+      uint32_t space, uint64_t address, unsigned shift, bool readonly)
 {
 	for (unsigned code = (shift - 12) / 9 + 1; code--;)
 		for (unsigned i = 0; i < n; i++)
 			if (arrays[i].sizes >> code & 1 && arrays[i].sets) {
-				put_front(&arrays[i], space, address,
+				put_front(plain, &arrays[i], space, address,
 					  12 + 9 * code, readonly);
 				return;
 			}
+}
+
+/* What is left of the key when pages [from, last] go: none, if 0. */
+static uint64_t
+left_of(const struct plain_array *array, const struct plain_key *key,
+	uint64_t from, uint64_t last)
+{
+	unsigned pages = pages_of(array, key->shift);
+	uint64_t left = key->has;
+
+	for (unsigned i = 0; i < pages; i++) {
+		uint64_t first = (key->page * pages + i) << key->shift;
+
+		if (first <= last &&
+		    first + ((UINT64_C(1) << key->shift) - 1) >= from)
+			left &= ~(UINT64_C(1) << i);
+	}
+	return array->coalesces && left != key->has ? 0 : left;
 }
 
 static void
@@ -185,18 +338,16 @@ forget(struct plain_array *array, uint32_t space, uint64_t from, uint64_t last)
 {
 	for (unsigned s = 0; s < array->sets; s++) {
 		struct plain_set *set = &array->set[s];
-		unsigned kept = 0;
 
-		for (unsigned i = 0; i < set->n; i++) {
-			unsigned shift = set->key[i].shift;
-			uint64_t first = set->key[i].page << shift;
+		for (unsigned i = set->n; i--;) {
+			struct plain_key *key = &set->key[i];
 
-			if (set->key[i].space == space && first <= last &&
-			    first + ((UINT64_C(1) << shift) - 1) >= from)
+			if (key->space != space)
 				continue;
-			set->key[kept++] = set->key[i];
+			key->has = left_of(array, key, from, last);
+			if (!key->has)
+				remove_key(set, i);
 		}
-		set->n = kept;
 	}
 }
 
@@ -204,12 +355,14 @@ void
 plain_core_invalidate(struct plain_core *plain, uint32_t space, uint64_t from,
 		      uint64_t last)
 {
+	uint32_t owner = owner_of(plain, space, from);
+
 	for (unsigned i = 0; i < 3; i++) {
-		forget(&plain->l1[0][i], space, from, last);
-		forget(&plain->l1[1][i], space, from, last);
+		forget(&plain->l1[0][i], owner, from, last);
+		forget(&plain->l1[1][i], owner, from, last);
 	}
-	forget(&plain->l2[0], space, from, last);
-	forget(&plain->l2[1], space, from, last);
+	forget(&plain->l2[0], owner, from, last);
+	forget(&plain->l2[1], owner, from, last);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		forget(&plain->pwc[i], space, from, last);
 }
@@ -219,17 +372,11 @@ static unsigned
 saved(struct plain_core *plain, const struct table *table, uint32_t space,
       uint64_t address)
 {
-	bool readonly;
-
 	for (unsigned level = 2; level <= table->levels; level++) {
 		unsigned shift = 12 + 9 * (level - 1);
 
-		if (take(&plain->pwc[level - 2], space, address, shift,
-			 &readonly)) {
-			put_front(&plain->pwc[level - 2], space, address, shift,
-				  false);
+		if (use_key(&plain->pwc[level - 2], space, address, shift))
 			return table->levels + 1 - level;
-		}
 	}
 	return 0;
 }
@@ -240,7 +387,9 @@ walk(struct plain_core *plain, struct table *table, uint32_t space,
      uint64_t address, struct mapping *mapping)
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
-	unsigned n = table->ops->walk(table, address, references, mapping);
+	/* from the root, as walk, but leaves the accessed bit */
+	unsigned n = table->ops->walk_from(table, address, table->levels,
+					   references, mapping);
 	unsigned cycles = 0, first = plain->walks_at;
 
 	for (unsigned i = saved(plain, table, space, address); i < n; i++) {
@@ -251,10 +400,43 @@ walk(struct plain_core *plain, struct table *table, uint32_t space,
 		plain->references++;
 		cycles += latency;
 		if (i + 1 < n && table->levels)
-			put_front(&plain->pwc[level - 2], space, address,
+			put_front(plain, &plain->pwc[level - 2], space, address,
 				  12 + 9 * (level - 1u), false);
 	}
 	return cycles;
+}
+
+/* Of the line of entries that the walk ended in, those in a row with its own. */
+static void
+read_line(struct plain_core *plain, struct table *table, uint64_t address,
+	  const struct mapping *mapping)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	uint64_t number = address >> 12;
+	bool joins[8];
+
+	plain->row_first = plain->row_last = number;
+	if (mapping->shift > 12) {
+		plain->row_first = address >> mapping->shift
+						      << (mapping->shift - 12);
+		plain->row_last = plain->row_first +
+				  (UINT64_C(1) << (mapping->shift - 12)) - 1;
+		return;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t other = number / 8 * 8 + i;
+		struct mapping m;
+
+		table->ops->walk(table, other << 12, references, &m);
+		joins[i] = m.shift == 12 && m.accessed &&
+			   m.writable == mapping->writable &&
+			   m.frame - (other << 12) ==
+				   mapping->frame - (number << 12);
+	}
+	while (plain->row_first % 8 && joins[(plain->row_first - 1) % 8])
+		plain->row_first--;
+	while (plain->row_last % 8 < 7 && joins[(plain->row_last + 1) % 8])
+		plain->row_last++;
 }
 
 static void
@@ -280,10 +462,15 @@ miss(struct plain_core *plain, struct table *table,
 	 * pieces that came from there give way to the page */
 	for (unsigned i = 0; mapping.shift == 30 && i < 3; i++)
 		if (plain->l1[side][0].sizes & 4)
-			forget(&plain->l1[side][i], space, address >> 30 << 30,
+			forget(&plain->l1[side][i],
+			       owner_of(plain, space, address),
+			       address >> 30 << 30,
 			       address >> 30 << 30 | ((1 << 30) - 1));
-	enter(plain->l2, 2, space, address, mapping.shift, !mapping.writable);
-	enter(plain->l1[side], 3, space, address, mapping.shift,
+	read_line(plain, table, address, &mapping);
+	space = owner_of(plain, space, address);
+	enter(plain, plain->l2, 2, space, address, mapping.shift,
+	      !mapping.writable);
+	enter(plain, plain->l1[side], 3, space, address, mapping.shift,
 	      !mapping.writable);
 }
 
@@ -294,18 +481,19 @@ translate(struct plain_core *plain, struct table *table,
 {
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
 	unsigned side = kind == SITE_FETCH, shift;
+	uint32_t owner = owner_of(plain, space, address);
 	bool readonly = false;
 
-	if (ask(plain->l1[side], 3, space, address, write, &readonly))
+	if (ask(plain, plain->l1[side], 3, owner, address, write, &readonly))
 		return;
 	plain->l1_misses[side]++;
-	shift = ask(plain->l2, 2, space, address, write, &readonly);
+	shift = ask(plain, plain->l2, 2, owner, address, write, &readonly);
 	if (!shift) {
 		miss(plain, table, kernel, space, address, kind);
 		return;
 	}
 	plain->l2_hits[side]++;
-	enter(plain->l1[side], 3, space, address, shift, readonly);
+	enter(plain, plain->l1[side], 3, owner, address, shift, readonly);
 }
 
 void

@@ -3,7 +3,7 @@
  * One core as slow and plain as can be, for tests of the real one: TLBs, walk
  * caches and caches are lists, the latest first, that are searched from end to
  * end and moved about; each access is done with before the next begins.  LRU
- * only.  The table's full walk is taken as given (test-radix judges it).
+ * only.  Entries may have several pages.  The table's full walk is taken as given (test-radix judges it).
  */
 #ifndef TESTS_PLAIN_CORE_H
 #define TESTS_PLAIN_CORE_H
@@ -15,16 +15,18 @@
 
 struct plain_set {
 	struct plain_key {
-		uint64_t page;
+		uint64_t page; /* or group of pages */
 		unsigned shift;
 		uint32_t space;
-		bool readonly;
+		uint64_t has, readonly; /* of a group; else bit 0 */
 	} key[PLAIN_WAYS];
 	unsigned n;
 };
 
 struct plain_array {
 	unsigned sets, ways;
+	unsigned pages; /* of 4K that an entry may have */
+	bool coalesces;
 	int sizes;
 	struct plain_set *set; /* owned */
 };
@@ -40,7 +42,9 @@ struct plain_core {
 	struct plain_cache cache[2][3]; /* [fetch][level]; L2, L3 in [0] */
 	unsigned memory_latency;
 	unsigned walks_at; /* enum hierarchy_place: where walks enter */
-	bool data_cached;
+	bool data_cached, globals;
+	/* pages in a row with the one that was found */
+	uint64_t row_first, row_last;
 
 	uint64_t l1_misses[2], l2_hits[2], l2_misses[2], walks, references;
 	uint64_t faults;

@@ -65,7 +65,7 @@ for said in '  1 access; how many instructions made it is not known.' \
 done
 grep -q 'The function' "$dir/out" && complain 'one: a function that is not known'
 
-for kind in full quiet empty blind bare; do
+for kind in full quiet empty blind bare machines; do
 	"$make_result" $kind "$dir/$kind.json" || exit 99
 	"$PAGESCOPE" report "$dir/$kind.json" 2>&1 | same report-$kind.txt
 	[ "$("$PAGESCOPE" report "$dir/$kind.json" | awk 'length > 100' | wc -l)" -eq 0 ] ||
@@ -83,6 +83,8 @@ sed "s|\"-9\", \"corpus of texts.tar\"|\"a\\\\nb\", \"it's\"|" "$dir/full.json" 
 [ "$(head -n 1 "$dir/out")" = "/usr/bin/gzip \$'a\\nb' 'it'\\''s' on skylake-sp" ] ||
 	complain "a command of lines: $(head -n 2 "$dir/out")"
 
+"$PAGESCOPE" report --format csv "$dir/machines.json" | same report-machines.csv
+"$PAGESCOPE" report -m radix "$dir/machines.json" | same report-machine.txt
 "$PAGESCOPE" report --top 2 "$full" | sed -n '/^Functions/,/^$/p' | same report-top.txt
 "$PAGESCOPE" report --format csv "$dir/blind.json" | same report-values.csv
 "$PAGESCOPE" report --format csv --table functions "$full" | same report-functions.csv

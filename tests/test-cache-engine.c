@@ -134,6 +134,42 @@ test_code_that_is_written_anew(void **state)
 	check_named("cache-target", mode);
 }
 
+/*
+ * The last words of such a record are those that expansion fills in: where a
+ * buffer ends in front of them, the record ended behind the buffer, and a length
+ * below 0 was copied into the next one.
+ */
+static void
+test_records_that_end_behind_a_buffer(void **state)
+{
+	char path[8192], mode[] = "arrays";
+	char *argv[] = { program(path, "cache-target"), mode, NULL };
+	struct step_run run;
+	uint64_t start[2] = { 0 }, marked = UINT64_MAX;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(step_run(&run, "cache", argv), 0);
+	assert_int_equal(WEXITSTATUS(run.status), 7);
+	for (size_t i = 0; i < run.n; i++) {
+		const struct step_access *access = &run.access[i];
+		unsigned array = n / 2 % 2;
+
+		if (access->kind == SITE_LOAD && access->size == 10)
+			marked = access->pc;
+		if (access->kind != SITE_LOAD || access->size != 2 ||
+		    access->pc - marked > 64)
+			continue;
+		if (n < 4 && n % 2 == 0)
+			start[array] = access->address;
+		assert_int_equal(access->address,
+				 start[array] + (n / 4 % 1024) * (8u >> n % 2));
+		n++;
+	}
+	assert_int_equal(n, 256 * 1024 * 4);
+	step_run_close(&run);
+}
+
 /* The next of the 8-byte modifies that a thread makes in its own table; locks
  * are of 4 bytes, and are waited for in another order each time */
 static size_t
@@ -277,6 +313,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_faults_that_a_handler_repairs),
 		cmocka_unit_test(test_lanes_that_were_done_before_a_fault),
 		cmocka_unit_test(test_code_that_is_written_anew),
+		cmocka_unit_test(test_records_that_end_behind_a_buffer),
 		cmocka_unit_test(test_each_threads_stream_is_steps),
 		cmocka_unit_test(test_a_process_is_left_as_it_was_found),
 	};

@@ -185,12 +185,12 @@ first_levels_equal(const struct core *a, const struct core *b)
 static void
 steps_equal_columns(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name, plru };
+	char *const policies[] = { lru, fifo, random_name, plru, srrip, bip };
 	static struct world steps, columns, plain;
 	uint64_t taken = 0;
 
 	(void)state;
-	for (unsigned k = 0; k < 12; k++) {
+	for (unsigned k = 0; k < 18; k++) {
 		struct core_config config = config_of(policies[k / 3], k % 3);
 		uint64_t random = 1234 + k;
 
@@ -236,7 +236,7 @@ steps_equal_columns(void **state)
 		world_close(&columns);
 		world_close(&plain);
 	}
-	assert_int_equal(taken, 12 * 2 * SHAPES);
+	assert_int_equal(taken, 18 * 2 * SHAPES);
 }
 
 /* One step with these pages for roots. */

@@ -8,6 +8,14 @@
 #include "tests/core-world.h"
 #include "tests/forgo-vectors.h"
 
+static const struct hierarchy_config small_caches = {
+	.l1d = { 4 << 10, 4, 64, 4, CACHE_LRU },
+	.l1i = { 4 << 10, 8, 64, 4, CACHE_LRU },
+	.l2 = { 32 << 10, 8, 64, 14, CACHE_LRU },
+	.l3 = { 88 << 10, 11, 64, 50, CACHE_LRU },
+	.memory = { .latency = 250 },
+};
+
 static void
 fill_batch(struct world *world, uint64_t *random)
 {
@@ -29,6 +37,21 @@ fill_batch(struct world *world, uint64_t *random)
 		batch_access(batch,
 			     region << 40 | page << (region ? 17 : 12) | offset,
 			     world->site[site]);
+	}
+}
+
+/* Many pages beside each other, in no order. */
+static void
+fill_near(struct world *world, uint64_t *random)
+{
+	struct batch *batch = &world->batch;
+
+	batch_reset(batch);
+	for (unsigned i = 0; i < BATCH; i++) {
+		uint64_t x = next_random(random);
+
+		batch_access(batch, (x >> 8) % 400 << 12 | (x >> 20 & 0xff0),
+			     world->site[x >> 56 & 4]);
 	}
 }
 
@@ -138,15 +161,145 @@ core_equals_its_twin(void **state)
 	}
 }
 
+/* Entries of several pages, in either level and both. */
+static void
+grouped_arrays_equal_their_twin(void **state)
+{
+	static const struct {
+		int64_t sector[2], coalesce[2]; /* by level */
+	} kinds[] = {
+		{ { 1, 8 }, { 1, 1 } }, { { 1, 1 }, { 1, 8 } },
+		{ { 4, 1 }, { 1, 4 } }, { { 1, 2 }, { 8, 1 } },
+		{ { 1, 1 }, { 4, 8 } }, { { 16, 64 }, { 1, 1 } },
+	};
+
+	(void)state;
+	for (unsigned k = 0; k < 3 * ARRAY_SIZE(kinds); k++) {
+		struct core_config config = config_of(lru, k % 3);
+		uint64_t random = 815 + k;
+		static struct world real, slow;
+
+		for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+			bool second = i >= CORE_L1_ARRAYS;
+
+			config.tlb[i].sector = kinds[k / 3].sector[second];
+			config.tlb[i].coalesce = kinds[k / 3].coalesce[second];
+		}
+		config.data_cached = true; /* frames tell */
+		world_open_with(&real, &config, &small_caches, false);
+		world_open_with(&slow, &config, &small_caches, true);
+		real.turmoil = slow.turmoil = true;
+		for (unsigned round = 0; round < 60; round++) {
+			uint32_t space = (uint32_t)(round / 3 % SPACES);
+			uint64_t from = next_random(&random) % 40 << 12;
+			uint64_t length = 4096 << next_random(&random) % 12;
+
+			if (round & 1)
+				fill_near(&real, &random);
+			else
+				fill_batch(&real, &random);
+			core_switch(&real.core, space, real.table[space]);
+			assert_int_equal(core_feed(&real.core, &real.batch, 0,
+						   BATCH),
+					 0);
+			twin_feed(&slow, &real.batch, space);
+			world_invalidate(&real, space, from, length);
+			world_invalidate(&slow, space, from, length);
+		}
+		twin_agrees(&real, &slow);
+		world_close(&real);
+		world_close(&slow);
+	}
+}
+
+#define KERNEL UINT64_C(0xffff800000000000)
+
+/* Pages of the kernel, in all spaces: with hints and without, and the twin. */
+static void
+global_pages_equal_their_twin(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 12; k++) {
+		struct core_config config = config_of(lru, k % 3);
+		uint64_t random = 31 + k;
+		static struct world hot, plain, slow;
+
+		config.asid.global = true;
+		config.tlb[CORE_L2].coalesce = k / 3 == 3 ? 8 : 1;
+		world_open_with(&hot, &config, &small_caches, false);
+		world_open_with(&slow, &config, &small_caches, true);
+		config.plain = true;
+		world_open_with(&plain, &config, &small_caches, false);
+		for (unsigned round = 0; round < 40; round++) {
+			struct world *worlds[] = { &hot, &plain };
+			uint32_t space = (uint32_t)(round / 2 % SPACES);
+			uint64_t from = next_random(&random) % 40 << 12;
+			struct batch *batch = &hot.batch;
+
+			if (round % 5)
+				fill_batch(&hot, &random);
+			else
+				fill_near(&hot, &random);
+			for (unsigned i = 0; i < BATCH; i++)
+				if (next_random(&random) & 1)
+					batch->address[i] |= KERNEL;
+			for (unsigned i = 0; i < 2; i++) {
+				core_switch(&worlds[i]->core, space,
+					    worlds[i]->table[space]);
+				assert_int_equal(core_feed(&worlds[i]->core,
+							   batch, 0, BATCH),
+						 0);
+				world_invalidate(worlds[i], space,
+						 from | KERNEL, 7 << 12);
+			}
+			twin_feed(&slow, batch, space);
+			world_invalidate(&slow, space, from | KERNEL, 7 << 12);
+		}
+		twin_agrees(&hot, &slow);
+		twin_agrees(&plain, &slow);
+		world_close(&hot);
+		world_close(&plain);
+		world_close(&slow);
+	}
+}
+
+/* Where every switch flushes: one page of the kernel's, in each space. */
+static void
+global_pages_outlive_switches(void **state)
+{
+	(void)state;
+	for (unsigned global = 0; global < 2; global++) {
+		struct core_config config = config_of(lru, 0);
+		static struct world world;
+
+		config.asid.asids = 0;
+		config.asid.global = global;
+		world_open(&world, &config, false);
+		batch_reset(&world.batch);
+		batch_access(&world.batch, KERNEL | 0x5000, world.site[0]);
+		batch_access(&world.batch, 0x5000, world.site[0]);
+		for (unsigned i = 0; i < 100; i++) {
+			core_switch(&world.core, i % SPACES,
+				    world.table[i % SPACES]);
+			assert_int_equal(core_feed(&world.core, &world.batch, 0,
+						   2),
+					 0);
+		}
+		assert_int_equal(world.core.counts.l2_misses[0],
+				 global ? 101 : 200);
+		world_close(&world);
+	}
+}
+
 /* With hints, without, and cut into other batches: the same counts. */
 static void
 hot_loop_equals_the_plain_one(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name };
+	char *const policies[] = { lru, fifo, random_name, srrip, clock_name };
 	static struct world hot, plain, data;
 
 	(void)state;
-	for (unsigned k = 0; k < 9; k++) {
+	for (unsigned k = 0; k < 15; k++) {
 		struct core_config config = config_of(policies[k / 3], k % 3);
 		uint64_t random = 99 + k;
 
@@ -192,14 +345,6 @@ hot_loop_equals_the_plain_one(void **state)
 		world_close(&data);
 	}
 }
-
-static const struct hierarchy_config small_caches = {
-	.l1d = { 4 << 10, 4, 64, 4, CACHE_LRU },
-	.l1i = { 4 << 10, 8, 64, 4, CACHE_LRU },
-	.l2 = { 32 << 10, 8, 64, 14, CACHE_LRU },
-	.l3 = { 88 << 10, 11, 64, 50, CACHE_LRU },
-	.memory = { .latency = 250 },
-};
 
 enum mix {
 	MIX_DATA, /* of 4K pages */
@@ -443,19 +588,21 @@ kinds_of_tables_equal_their_twin(void **state)
 static void
 heavy_batches_equal_plain_ones(void **state)
 {
-	char *const policies[] = { lru, fifo, random_name, plru };
+	char *const policies[] = { lru, fifo,  random_name, plru,
+				   bip, srrip, clock_name,  lru };
 	static struct world heavy, plain;
 
 	(void)state;
-	for (unsigned k = 0; k < 48; k++) {
+	for (unsigned k = 0; k < 96; k++) {
 		struct core_config config =
-			config_of(policies[k % 4], k / 4 % 2);
+			config_of(policies[k % 4 + k / 48 * 4], k / 4 % 2);
 		struct hierarchy_config caches =
 			k % 7 == 3 ? no_caches : small_caches;
 		uint64_t random = 4242 + k;
 
 		if (k % 4 == 3 && config.tlb[CORE_L2].ways == 12)
 			config.tlb[CORE_L2].ways = 8;
+		config.pwc[0].ways = k / 48 ? 0 : 4; /* uses in a row */
 		config.data_cached = k / 8 & 1;
 		caches.l1d.replacement = k / 6 % 4 ? CACHE_PLRU : CACHE_LRU;
 		caches.l2.replacement = k / 6 % 4;
@@ -464,7 +611,7 @@ heavy_batches_equal_plain_ones(void **state)
 		caches.levels.walks = k % 5 % 3;
 		config.walker.overhead = 3 * (k & 1);
 		world_open_with(&heavy, &config, &caches, false);
-		if (k / 24)
+		if (k / 24 & 1)
 			forgo_vectors(&heavy.core, k & 2);
 		config.plain = true;
 		world_open_with(&plain, &config, &caches, false);
@@ -472,7 +619,8 @@ heavy_batches_equal_plain_ones(void **state)
 		for (unsigned round = 0; round < 20; round++) {
 			struct world *worlds[] = { &heavy, &plain };
 
-			fill_heavy(&heavy, &random, k % MIXES, 1500);
+			fill_heavy(&heavy, &random, k % MIXES,
+				   k / 48 ? 15000 : 1500);
 			for (unsigned i = 0; i < 2; i++) {
 				core_switch(&worlds[i]->core, round / 7,
 					    worlds[i]->table[round / 7]);
@@ -650,6 +798,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(core_equals_its_twin),
+		cmocka_unit_test(grouped_arrays_equal_their_twin),
+		cmocka_unit_test(global_pages_equal_their_twin),
+		cmocka_unit_test(global_pages_outlive_switches),
 		cmocka_unit_test(hot_loop_equals_the_plain_one),
 		cmocka_unit_test(heavy_batches_equal_their_twin),
 		cmocka_unit_test(heavy_batches_equal_plain_ones),

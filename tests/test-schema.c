@@ -14,6 +14,7 @@
 #include <string.h>
 
 static char wrong[512];
+static const json_t *whole; /* schema, for references into it */
 
 static bool
 complain(const char *format, ...)
@@ -137,6 +138,8 @@ is_known(const char *word)
 		"items",
 		"if",
 		"then",
+		"$defs",
+		"$ref",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -152,7 +155,19 @@ validate(const json_t *schema, json_t *value, const char *path)
 	json_t *constant = json_object_get(schema, "const");
 	json_t *length = json_object_get(schema, "minLength");
 	json_t *condition = json_object_get(schema, "if"), *rule;
+	const char *reference =
+		json_string_value(json_object_get(schema, "$ref"));
 	const char *word;
+
+	if (reference) {
+		rule = !strncmp(reference, "#/$defs/", 8)
+			       ? json_object_get(json_object_get(whole,
+								 "$defs"),
+						 reference + 8)
+			       : NULL;
+		return rule ? validate(rule, value, path)
+			    : complain("schema: no %s", reference);
+	}
 
 	json_object_foreach((json_t *)(uintptr_t)schema, word, rule) if (
 		!is_known(word)) return complain("schema: unknown word %s",
@@ -194,6 +209,9 @@ refuses_spoilt(const json_t *schema, const json_t *good)
 		{ NULL, "more", "1" },
 		{ NULL, "schema", "2" },
 		{ NULL, "partial", "false" },
+		{ NULL, "machines", "[]" },
+		{ NULL, "machines", "{}" },
+		{ NULL, "machines", "[{\"name\": \"a\", \"options\": {}}]" },
 		{ "options", "x", "1" },
 		{ "values", "x", "3" },
 		{ "values", "x", "{\"value\": null}" },
@@ -243,8 +261,8 @@ check(const json_t *schema, const char *path)
 static bool
 check_made(const json_t *schema)
 {
-	static const char *const kinds[] = { "full", "quiet", "empty", "blind",
-					     "bare" };
+	static const char *const kinds[] = { "full",  "quiet", "empty",
+					     "blind", "bare",  "machines" };
 	const char *program = getenv("PAGESCOPE");
 	char path[] = "/tmp/pagescope-schema-XXXXXX", command[4096];
 	int fd = mkstemp(path);
@@ -272,6 +290,7 @@ main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/reports/result.schema.json",
 		 srcdir ? srcdir : ".");
 	schema = load(argc > 1 ? argv[1] : path);
+	whole = schema;
 	right = schema != NULL;
 	for (int i = 2; right && i < argc; i++)
 		right = check(schema, argv[i]);

@@ -182,6 +182,18 @@ missing(struct result *result)
 				"value"));
 }
 
+static int
+resolve(const struct world *world, struct result *result)
+{
+	struct symbols *symbols;
+	int error = symbols_open(&symbols, world->map, world->stream);
+
+	if (!error)
+		error = symbols_resolve(symbols, result);
+	symbols_close(symbols);
+	return error;
+}
+
 static void
 own_and_library_functions(void **state)
 {
@@ -198,7 +210,7 @@ own_and_library_functions(void **state)
 	world_open(&world);
 	map_self(&world, "");
 	result = sites(&world, pc, ARRAY_SIZE(pc));
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	assert_string_equal(text(result, "sites", 0, 7), "a_known_function");
 	assert_string_equal(text(result, "sites", 2, 7), "hcreate");
 	assert_non_null(strstr(text(result, "sites", 0, 8), "test-symbols"));
@@ -212,7 +224,7 @@ own_and_library_functions(void **state)
 	assert_true(json_real_value(cell(result, "functions", 0, 5)) == 50.0);
 	assert_string_equal(text(result, "functions", 1, 0), "hcreate");
 	/* a second time changes nothing */
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	assert_null(cell(result, "sites", 0, 10));
 	result_close(result);
 	world_close(&world);
@@ -231,7 +243,7 @@ names_are_demangled(void **state)
 	world_open(&world);
 	map_self(&world, "");
 	result = sites(&world, pc, ARRAY_SIZE(pc));
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	assert_string_equal(text(result, "sites", 0, 7),
 			    "pagescope::measure(unsigned long, char const*)");
 	assert_string_equal(text(result, "sites", 1, 7), "core::fmt::oxide");
@@ -253,7 +265,7 @@ source_lines(void **state)
 	world_open(&world);
 	map_self(&world, "");
 	result = sites(&world, pc, 1);
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	line = text(result, "sites", 0, 9);
 	if (!strcmp(line, "(none)"))
 		print_message("built without -g: no lines to judge\n");
@@ -285,7 +297,7 @@ code_without_symbols(void **state)
 	map(&world, EVENT_MAP, 0x60000, 0x1000, 0,
 	    MAP_FLAG_EXEC | MAP_FLAG_FILE, "/proc/self/status", "");
 	result = sites(&world, pc, ARRAY_SIZE(pc));
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	assert_string_equal(text(result, "sites", 0, 7), "0x10000");
 	assert_string_equal(text(result, "sites", 1, 7), "libgone.so+0x3010");
 	assert_string_equal(text(result, "sites", 2, 7), "[vdso]+0x20");
@@ -329,7 +341,7 @@ stripped_functions(void **state)
 	map(&world, EVENT_MAP, begin, 64, place.offset,
 	    MAP_FLAG_EXEC | MAP_FLAG_FILE, path, "");
 	result = sites(&world, pc, ARRAY_SIZE(pc));
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	snprintf(name, sizeof(name), "%s+%#llx", strrchr(path, '/') + 1,
 		 (unsigned long long)place.offset);
 	assert_string_equal(text(result, "sites", 0, 7), name);
@@ -351,7 +363,7 @@ changed_files_are_not_guessed_from(void **state)
 	world_open(&world);
 	map_self(&world, "0123456789abcdef");
 	result = sites(&world, pc, 1);
-	assert_int_equal(symbols_resolve(result, world.map, world.stream), 0);
+	assert_int_equal(resolve(&world, result), 0);
 	assert_null(strstr(text(result, "sites", 0, 7), "a_known_function"));
 	assert_non_null(strstr(text(result, "sites", 0, 7), "+0x"));
 	assert_non_null(missing(result));

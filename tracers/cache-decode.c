@@ -267,6 +267,25 @@ surely_writes_flags(const struct cache_instruction *code)
 	}
 }
 
+/*
+ * What the manuals call undefined is left as it was by some processors (imul on
+ * Zen), and so passes on what came before.  Not AF after and, or, xor, test:
+ * all clear it.
+ */
+static uint32_t
+flags_written(const struct cache_instruction *code)
+{
+	const ZydisAccessedFlags *flags = code->decoded.cpu_flags;
+	uint32_t written;
+
+	if (!flags || !surely_writes_flags(code))
+		return 0;
+	written = flags->modified | flags->set_0 | flags->set_1;
+	if (code->decoded.meta.category == ZYDIS_CATEGORY_LOGICAL)
+		written |= flags->undefined;
+	return written;
+}
+
 bool
 cache_flags_dead(const struct cache_instruction *code, unsigned n)
 {
@@ -281,9 +300,7 @@ cache_flags_dead(const struct cache_instruction *code, unsigned n)
 		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
 		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_LAHF)
 			return false;
-		if (flags && surely_writes_flags(&code[i]))
-			written |= flags->modified | flags->set_0 |
-				   flags->set_1 | flags->undefined;
+		written |= flags_written(&code[i]);
 		if ((written & STATUS_FLAGS) == STATUS_FLAGS)
 			return true;
 	}

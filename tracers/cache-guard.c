@@ -144,7 +144,8 @@ guardian_ended(struct cache_engine *engine, int status)
 	static const char killed[] =
 		"pagescope: cache: the process that traces was killed, and what it traced with it\n";
 
-	if (WIFSIGNALED(status)) {
+	/* 0 is its own end; another status a sanitizer's */
+	if (status) {
 		syscall(SYS_write, STDERR_FILENO, killed, sizeof(killed) - 1);
 		kill(getpid(), SIGKILL);
 	}

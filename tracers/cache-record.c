@@ -199,11 +199,11 @@ record_repeated(struct builder *builder, unsigned k)
 {
 	static const int reg[] = { RCX, RSI, RDI };
 	const struct cache_instruction *code = &builder->run[k];
-	struct cache_special *special =
-		&builder->special[builder->n_specials - 1];
+	struct cache_special *special;
 
 	if (!builder->code->data)
 		return;
+	special = &builder->special[builder->n_specials - 1];
 	for (size_t i = 0; i < ARRAY_SIZE(reg); i++) {
 		if (!(code->writes >> reg[i] & 1))
 			continue;

@@ -108,7 +108,11 @@ void
 records_next(struct cache_engine *engine, struct cache_thread *thread)
 {
 	const uint8_t *from = seen_at(thread, thread->cursor);
-	uint64_t rest = buffer_end(thread) - thread->cursor;
+	/* The last record's last words may be those that expansion fills in:
+	 * they lie in the guard, and nothing wrote them */
+	uint64_t rest = thread->cursor < buffer_end(thread)
+				? buffer_end(thread) - thread->cursor
+				: 0;
 
 	records_flush(engine, thread);
 	thread->buffer = next_buffer(thread);

@@ -125,6 +125,18 @@ cache_config_wrong(const struct cache_config *config, const char **field,
 	return 0;
 }
 
+uint64_t
+cache_colours(const struct cache_config *config)
+{
+	uint64_t line = (uint64_t)config->line_bytes;
+	uint64_t ways = config->ways ? (uint64_t)config->ways
+				     : config->size_bytes / line;
+
+	return config->size_bytes && config->size_bytes % (ways * 4096) == 0
+		       ? config->size_bytes / ways / 4096
+		       : 0;
+}
+
 /* Fills in the geometry; 0 or -EINVAL (said). */
 static int
 cache_shape(struct cache *cache, const struct cache_config *config,
@@ -630,6 +642,25 @@ cache_holds(const struct cache *cache, uint64_t line)
 	}
 	return way_of(cache->line + cache_set(cache, line) * cache->ways,
 		      cache->ways, line) < cache->ways;
+}
+
+void
+cache_each(const struct cache *cache,
+	   void (*visit)(void *context, uint64_t line), void *context)
+{
+	for (uint64_t set = 0; set < cache->sets; set++)
+		for (unsigned way = 0; way < cache->ways; way++) {
+			uint64_t line =
+				cache->tag
+					? line_of(cache, set,
+						  cache->tag
+							  [set * CACHE_NARROW_WAYS +
+							   way])
+					: cache->line[set * cache->ways + way];
+
+			if (line != CACHE_NO_LINE)
+				visit(context, line);
+		}
 }
 
 static bool

@@ -63,6 +63,10 @@ struct cache {
 int cache_config_wrong(const struct cache_config *config, const char **field,
 		       char *text, size_t bytes);
 
+/* Colours of pages of 4K: sets * line / 4K; 0: that is no whole number, or it is
+ * no cache. */
+uint64_t cache_colours(const struct cache_config *config);
+
 /* name ("cache.l2") is for messages.  0, -EINVAL or -ENOMEM (said).  With
  * size_bytes 0: 0 and cache_exists is false. */
 int cache_init(struct cache *cache, const struct cache_config *config,
@@ -113,6 +117,9 @@ unsigned cache_run(struct cache *cache, const uint64_t *physical,
 		   uint16_t *list, unsigned n);
 /* Is it there?  Changes nothing. */
 bool cache_holds(const struct cache *cache, uint64_t line);
+/* Call visit for each line that is there, in no order that means anything. */
+void cache_each(const struct cache *cache,
+		void (*visit)(void *context, uint64_t line), void *context);
 /* Forget a line; true if it was there. */
 bool cache_drop(struct cache *cache, uint64_t line);
 

@@ -1,52 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Free frames as a bitmap: 2 MiB blocks of 512 bits (0.13 bytes a page), and
- * two sets over the blocks: those with any free frame, and those all free.
- * That is what a buddy allocator's lists of order 0 and 9 would answer; 1 GiB
- * runs are counted blocks.
+ * Who gets which frame.  Each node has its pool of free pages:
  *
- *	address = FRAMES_BASE + (block * 512 + bit) * 4096
- *
- * Blocks come into being as they are needed (ascending), or in a range that
- * doubles when half of it is taken (random, unbounded).
+ *	address = FRAMES_BASE + node * span + page * 4096
  */
 #include "models/memory/frames.h"
 
 #include "analyzer/fail.h"
-#include "models/memory/bittree.h"
-#include "models/memory/random.h"
+#include "models/memory/buddyinfo.h"
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
+#include "models/memory/pool.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES_BASE	 (UINT64_C(1) << 30)
-#define BLOCK_SHIFT	 21
-#define BLOCK_PAGES	 512
-#define BLOCK_WORDS	 (BLOCK_PAGES / 64)
-#define GIGA_BLOCKS	 512
-#define BLOCKS_UNBOUNDED ((UINT64_C(1) << 23) - 512) /* below 2^44: cache.c */
-#define BLOCKS_FIRST	 64
-#define RANDOM_BLOCKS	 (UINT64_C(1) << 13) /* 16 GiB to begin with */
+/* Addresses stay below 2^44: cache.c */
+#define PAGES_MOST  ((UINT64_C(1) << 32) - (UINT64_C(1) << 18))
+#define LARGE_ORDER 9
 
-struct block {
-	uint64_t free[BLOCK_WORDS];
+/* The memory of a node. */
+struct bank {
+	struct pool *pool;	 /* owned */
+	struct palette *palette; /* owned; NULL: no colours */
+	uint64_t base;		 /* address of its first page */
+	uint64_t used_pages;
+	uint64_t first[POOL_ORDERS]; /* free blocks when the run began */
+	uint64_t low[POOL_ORDERS];   /* ... when most was in use */
+	uint64_t low_pages;	     /* in use then */
+	uint64_t *table; /* owned: a bit for each page that is a table's */
+	uint64_t table_words;
 };
 
 struct frames {
-	struct block *block; /* owned */
-	size_t blocks;
-	size_t blocks_max;   /* the last one may be partial: pages_last */
-	unsigned pages_last; /* 1 .. 512 */
-	struct bittree some, whole;
-	uint16_t *whole_in_giga; /* owned: all free blocks of each GiB */
-	size_t gigas;
-	bool random, recorded;
-	uint64_t state;
+	struct bank *bank; /* owned */
+	unsigned nodes;
+	struct numa *numa; /* borrowed; NULL: one node */
+	bool recorded;
+	uint32_t space;
 	uint64_t used_pages, peak_pages;
+	uint64_t node_pages; /* of each node; 0: as many as needed */
+	uint64_t *colour; /* owned: [colours] pages given; or NULL */
+	uint64_t colours;
 };
 
-static const char *const orders[] = { "ascending", "random", "recorded", NULL };
+static const char *const orders[] = { "ascending", "random", "recorded",
+				      "buddy", NULL };
+static const char *const starts[] = { "fresh", "aged", "file", NULL };
+static const char *const lists[] = { "lifo", "lowest", NULL };
 
 const struct option_row frames_rows[] = {
 	{ .name = "size",
@@ -61,146 +64,256 @@ const struct option_row frames_rows[] = {
 	  .fallback = "ascending",
 	  .choices = orders,
 	  .help = "Which free frame is taken first; recorded: the real one, "
-		  "from where the trace shows it (record --residency)" },
+		  "from where the trace shows it (record --residency); buddy: "
+		  "as Linux's allocator does" },
 	{ .name = "seed",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct frames_config, seed),
 	  .fallback = "1",
-	  .help = "Seed of the random order" },
+	  .help = "Seed of the random order, colours and start states" },
+	{ .name = "start",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct frames_config, start),
+	  .fallback = "fresh",
+	  .choices = starts,
+	  .help = "What is free at the start, with order buddy: all, what a "
+		  "seeded history left, or what memory.buddyinfo counts" },
+	{ .name = "aged",
+	  .type = OPTION_REAL,
+	  .offset = offsetof(struct frames_config, aged),
+	  .fallback = "0.5",
+	  .max = 0.99,
+	  .help = "Share of memory that is in use when start is aged" },
+	{ .name = "buddyinfo",
+	  .type = OPTION_STRING,
+	  .offset = offsetof(struct frames_config, buddyinfo),
+	  .argument = "FILE",
+	  .help = "A copy of /proc/buddyinfo or /proc/pagetypeinfo, for start "
+		  "file; memory.size 0 is twice what is free there" },
+	{ .name = "lists",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct frames_config, lists),
+	  .fallback = "lifo",
+	  .choices = lists,
+	  .help = "Which block of an order leaves first, with order buddy: the "
+		  "one given back last (Linux) or the lowest" },
+	{ .name = "ungrouped",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct frames_config, ungrouped),
+	  .fallback = "no",
+	  .help = "Order buddy does not keep page tables apart from data" },
 	{ 0 },
 };
 
-static void
-block_now_whole(struct frames *frames, size_t block)
-{
-	bittree_add(&frames->whole, block);
-	frames->whole_in_giga[block / GIGA_BLOCKS]++;
-}
-
-static void
-block_not_whole(struct frames *frames, size_t block)
-{
-	if (!bittree_has(&frames->whole, block))
-		return;
-	bittree_remove(&frames->whole, block);
-	frames->whole_in_giga[block / GIGA_BLOCKS]--;
-}
-
-static unsigned
-block_pages(const struct frames *frames, size_t block)
-{
-	return block + 1 == frames->blocks_max ? frames->pages_last
-					       : BLOCK_PAGES;
-}
-
-static unsigned
-block_free_pages(const struct block *block)
-{
-	int n = 0;
-
-	for (unsigned i = 0; i < BLOCK_WORDS; i++)
-		n += __builtin_popcountll(block->free[i]);
-	return (unsigned)n;
-}
-
-static bool
-block_has_free(const struct block *block)
-{
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < BLOCK_WORDS; i++)
-		any |= block->free[i];
-	return any;
-}
-
-/* A block that just came into being. */
-static void
-block_create(struct frames *frames, size_t number)
-{
-	struct block *block = &frames->block[number];
-	unsigned pages = block_pages(frames, number);
-
-	memset(block, 0, sizeof(*block));
-	for (unsigned i = 0; i < pages; i++)
-		block->free[i / 64] |= UINT64_C(1) << i % 64;
-	bittree_add(&frames->some, number);
-	if (pages == BLOCK_PAGES)
-		block_now_whole(frames, number);
-}
-
-/* Twice the blocks.  0 or -ENOMEM: also when all there may be are there. */
 static int
-frames_grow(struct frames *frames, size_t wanted)
+wrong_start(const struct frames_config *config, const char **field, char *text,
+	    size_t bytes)
 {
-	size_t blocks =
-		wanted < frames->blocks_max ? wanted : frames->blocks_max;
-	size_t gigas = (blocks + GIGA_BLOCKS - 1) / GIGA_BLOCKS;
-	struct block *block;
-	uint16_t *count;
-
-	if (blocks <= frames->blocks)
-		return -ENOMEM;
-	block = reallocarray(frames->block, blocks, sizeof(*block));
-	if (!block)
-		return -ENOMEM;
-	frames->block = block;
-	count = reallocarray(frames->whole_in_giga, gigas, sizeof(*count));
-	if (!count)
-		return -ENOMEM;
-	frames->whole_in_giga = count;
-	memset(count + frames->gigas, 0,
-	       (gigas - frames->gigas) * sizeof(*count));
-	frames->gigas = gigas;
-	if (bittree_grow(&frames->some, blocks) < 0 ||
-	    bittree_grow(&frames->whole, blocks) < 0)
-		return -ENOMEM;
-	for (size_t i = frames->blocks; i < blocks; i++)
-		block_create(frames, i);
-	frames->blocks = blocks;
+	*field = "start";
+	if (config->start != BUDDY_FRESH && config->order != FRAMES_BUDDY)
+		return snprintf(text, bytes,
+				"%s needs memory.order=buddy, not %s",
+				starts[config->start], orders[config->order]);
+	if (config->start == BUDDY_AGED && !config->size_bytes)
+		return snprintf(text, bytes,
+				"aged needs a memory.size of 4M to 15T, not 0");
+	if (config->start == BUDDY_FILE && !config->buddyinfo)
+		return snprintf(text, bytes,
+				"file needs memory.buddyinfo=FILE");
+	*field = "buddyinfo";
+	if (config->buddyinfo && config->start != BUDDY_FILE)
+		return snprintf(text, bytes,
+				"\"%s\" is for memory.start=file, not %s",
+				config->buddyinfo, starts[config->start]);
 	return 0;
+}
+
+int
+frames_config_wrong(const struct frames_config *config, const char **field,
+		    char *text, size_t bytes)
+{
+	*field = "size";
+	if (config->size_bytes && config->size_bytes < 4096)
+		return snprintf(text, bytes, "%ju bytes are less than a page",
+				(uintmax_t)config->size_bytes);
+	return wrong_start(config, field, text, bytes);
+}
+
+/* The start state of a file.  Sets pages where they are not given. */
+static int
+read_start(struct buddy_config *buddy, const struct frames_config *config,
+	   unsigned first, unsigned nodes)
+{
+	struct buddyinfo *info = malloc(sizeof(*info));
+	uint64_t needed, free_pages = 0;
+	int error;
+
+	if (!info)
+		return fail(ENOMEM, "memory.buddyinfo: out of memory");
+	error = buddyinfo_read(info, config->buddyinfo);
+	if (!error && first >= info->nodes)
+		error = fail(EINVAL,
+			     "memory.buddyinfo: %s has %u nodes, the machine "
+			     "more",
+			     config->buddyinfo, info->nodes);
+	for (unsigned node = first;
+	     !error && node < info->nodes && node - first < nodes; node++)
+		for (unsigned type = 0; type < POOL_TYPES; type++)
+			for (unsigned order = 0; order < POOL_ORDERS; order++)
+				buddy->blocks[type][order] +=
+					info->blocks[node][type][order];
+	free(info);
+	if (error)
+		return error;
+	for (unsigned type = 0; type < POOL_TYPES; type++)
+		free_pages += buddyinfo_pages(buddy->blocks[type]);
+	needed = buddy_chunks_needed(buddy->blocks) << (POOL_ORDERS - 1);
+	if (buddy->pages == POOL_PAGES_UNBOUNDED) {
+		buddy->pages =
+			2 * free_pages > needed ? 2 * free_pages : needed;
+		buddy->pages = (buddy->pages + 1024) & ~UINT64_C(1023);
+	}
+	if (buddy->pages >> (POOL_ORDERS - 1) << (POOL_ORDERS - 1) < needed)
+		return fail(EINVAL,
+			    "memory.size: %ju bytes; the free blocks of %s "
+			    "need at least %ju",
+			    (uintmax_t)buddy->pages << 12, config->buddyinfo,
+			    (uintmax_t)needed << 12);
+	return 0;
+}
+
+static int
+open_buddy(struct pool **pool, const struct frames_config *config,
+	   uint64_t pages, uint64_t most, unsigned node)
+{
+	struct buddy_config buddy = {
+		.pages = pages,
+		.most = most,
+		.lists = config->lists,
+		.start = config->start,
+		.grouping = !config->ungrouped,
+		.aged = config->aged,
+		.seed = (uint64_t)config->seed + node,
+	};
+	/* One node has all that the file has. */
+	unsigned nodes =
+		config->numa && config->numa->nodes > 1 ? 1 : BUDDYINFO_NODES;
+	int error = config->start == BUDDY_FILE
+			    ? read_start(&buddy, config, node, nodes)
+			    : 0;
+
+	if (!error && buddy.pages != POOL_PAGES_UNBOUNDED && buddy.pages > most)
+		return fail(EINVAL, "memory.size: more than %ju bytes",
+			    (uintmax_t)most << 12);
+	return error ? error : pool_buddy_open(pool, &buddy);
+}
+
+static int
+open_pool(struct pool **pool, const struct frames_config *config,
+	  uint64_t pages, uint64_t most, unsigned node)
+{
+	return config->order == FRAMES_BUDDY
+		       ? open_buddy(pool, config, pages, most, node)
+		       : pool_bitmap_open(pool, pages, most,
+					  config->order == FRAMES_RANDOM,
+					  (uint64_t)config->seed + node);
+}
+
+/* log2 of the pages from the start of one node to that of the next. */
+static int
+span_of(const struct frames *frames, uint64_t pages, unsigned *span)
+{
+	if (pages == POOL_PAGES_UNBOUNDED) {
+		*span = 31;
+		while ((uint64_t)frames->nodes << *span > PAGES_MOST)
+			--*span;
+		return 0;
+	}
+	*span = 18;
+	while (UINT64_C(1) << *span < pages)
+		++*span;
+	return (uint64_t)frames->nodes << *span <= PAGES_MOST
+		       ? 0
+		       : fail(EINVAL,
+			      "memory.size: %u nodes of %ju bytes are more than "
+			      "44 bits of address",
+			      frames->nodes, (uintmax_t)pages << 12);
+}
+
+static int
+open_bank(struct frames *frames, const struct frames_config *config,
+	  unsigned node, uint64_t pages, uint64_t most)
+{
+	struct bank *bank = &frames->bank[node];
+	uint64_t seed = (uint64_t)config->seed + node;
+	int error = open_pool(&bank->pool, config, pages, most, node);
+
+	if (!error && config->palette.colour != PALETTE_NONE)
+		error = palette_open(&bank->palette, &config->palette,
+				     bank->pool, config->colours,
+				     bank->base >> 12, seed);
+	if (!error && bank->pool->ops->blocks)
+		bank->pool->ops->blocks(bank->pool, bank->first);
+	return error;
+}
+
+static int
+open_banks(struct frames *frames, const struct frames_config *config)
+{
+	uint64_t pages = config->size_bytes
+				 ? (config->size_bytes >> 12) / frames->nodes
+				 : POOL_PAGES_UNBOUNDED;
+	uint64_t most = PAGES_MOST;
+	unsigned span = 0;
+	int error = 0;
+
+	if (frames->nodes > 1) {
+		error = span_of(frames, pages, &span);
+		most = UINT64_C(1) << span;
+	}
+	for (unsigned node = 0; !error && node < frames->nodes; node++) {
+		frames->bank[node].base =
+			FRAMES_BASE + ((uint64_t)node << span << 12);
+		error = open_bank(frames, config, node, pages, most);
+	}
+	if (frames->numa)
+		frames->numa->shift = frames->nodes > 1 ? span + 12 : 63;
+	return error;
 }
 
 int
 frames_open(struct frames **out, const struct frames_config *config)
 {
-	struct frames *frames = calloc(1, sizeof(*frames));
-	uint64_t pages = config->size_bytes >> 12;
-	size_t first;
+	struct frames *frames;
+	const char *field;
+	char text[256];
 	int error = -ENOMEM;
 
+	if (frames_config_wrong(config, &field, text, sizeof(text)) ||
+	    palette_config_wrong(&config->palette, config->colours, &field,
+				 text, sizeof(text)))
+		return fail(EINVAL, "memory.%s: %s", field, text);
+	frames = calloc(1, sizeof(*frames));
 	if (!frames)
 		return fail(ENOMEM, "frames: out of memory");
-	if (config->size_bytes && !pages) {
-		error = fail(EINVAL,
-			     "memory.size: %ju bytes are less than a page",
-			     (uintmax_t)config->size_bytes);
-		goto free_frames;
-	}
-	frames->blocks_max = BLOCKS_UNBOUNDED;
-	frames->pages_last = BLOCK_PAGES;
-	if (pages && pages < BLOCKS_UNBOUNDED * BLOCK_PAGES) {
-		frames->blocks_max = (pages + BLOCK_PAGES - 1) / BLOCK_PAGES;
-		frames->pages_last = (unsigned)((pages - 1) % BLOCK_PAGES) + 1;
-	}
-	frames->random = config->order == FRAMES_RANDOM;
+	frames->numa = config->numa;
+	frames->nodes = config->numa ? config->numa->nodes : 1;
 	frames->recorded = config->order == FRAMES_RECORDED;
-	frames->state = (uint64_t)config->seed;
-	first = !frames->random	     ? BLOCKS_FIRST
-		: config->size_bytes ? frames->blocks_max
-				     : RANDOM_BLOCKS;
-	if (frames_grow(frames, first) < 0) {
-		error = fail(ENOMEM, "memory.size: out of memory for its map");
-		goto close_frames;
+	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
+	frames->colours = config->colours;
+	frames->node_pages = (config->size_bytes >> 12) / frames->nodes;
+	if (config->colours)
+		frames->colour = calloc(config->colours, sizeof(uint64_t));
+	if (!frames->bank || (config->colours && !frames->colour))
+		error = fail(ENOMEM, "frames: out of memory");
+	else
+		error = open_banks(frames, config);
+	if (error) {
+		frames_close(frames);
+		return error;
 	}
 	*out = frames;
 	return 0;
-
-close_frames:
-	frames_close(frames);
-	return error;
-free_frames:
-	free(frames);
-	return error;
 }
 
 void
@@ -208,139 +321,257 @@ frames_close(struct frames *frames)
 {
 	if (!frames)
 		return;
-	free(frames->block);
-	free(frames->whole_in_giga);
-	bittree_fini(&frames->some);
-	bittree_fini(&frames->whole);
+	for (unsigned i = 0; frames->bank && i < frames->nodes; i++) {
+		palette_close(frames->bank[i].palette);
+		free(frames->bank[i].table);
+		if (frames->bank[i].pool)
+			frames->bank[i].pool->ops->close(frames->bank[i].pool);
+	}
+	free(frames->bank);
+	free(frames->colour);
 	free(frames);
 }
 
-static bool
-page_is_free(const struct frames *frames, uint64_t page)
+void
+frames_run(struct frames *frames, uint32_t space)
 {
-	return frames->block[page / BLOCK_PAGES]
-			       .free[page % BLOCK_PAGES / 64] >>
-		       page % 64 &
-	       1;
+	frames->space = space;
+}
+
+/* Who a frame is for. */
+struct want {
+	unsigned shift;
+	enum pool_type type;
+	uint64_t page; /* virtual page number, or PALETTE_NO_PAGE */
+};
+
+/* Without memory it is not told. */
+static void
+note_table(struct bank *bank, uint64_t page, bool table)
+{
+	uint64_t word = page / 64, bit = UINT64_C(1) << page % 64;
+
+	if (word >= bank->table_words) {
+		uint64_t words = 2 * word + 64, *grown;
+
+		if (!table)
+			return;
+		grown = reallocarray(bank->table, words, sizeof(*grown));
+		if (!grown)
+			return;
+		memset(grown + bank->table_words, 0,
+		       (words - bank->table_words) * sizeof(*grown));
+		bank->table = grown;
+		bank->table_words = words;
+	}
+	if (table)
+		bank->table[word] |= bit;
+	else
+		bank->table[word] &= ~bit;
 }
 
 static void
-page_take(struct frames *frames, uint64_t page)
+count_taken(struct frames *frames, struct bank *bank, uint64_t page,
+	    uint64_t pages, bool table)
 {
-	size_t number = page / BLOCK_PAGES;
-	struct block *block = &frames->block[number];
+	struct numa *numa = frames->numa;
 
-	block->free[page % BLOCK_PAGES / 64] &= ~(UINT64_C(1) << page % 64);
-	block_not_whole(frames, number);
-	if (!block_has_free(block))
-		bittree_remove(&frames->some, number);
-}
-
-/* The first member at or after a drawn place, round the end. */
-static size_t
-draw_block(struct frames *frames, const struct bittree *tree)
-{
-	size_t number = BITTREE_NONE;
-
-	if (frames->random)
-		number = bittree_next(tree, random_below(&frames->state,
-							 frames->blocks));
-	return number == BITTREE_NONE ? bittree_next(tree, 0) : number;
-}
-
-static bool
-find_page(struct frames *frames, uint64_t *page)
-{
-	size_t number;
-	const struct block *block;
-	unsigned word = 0;
-
-	/* Even draws while memory is not crowded; then the next free one. */
-	for (int tries = 0; frames->random && tries < 16; tries++) {
-		*page = random_below(&frames->state,
-				     (uint64_t)frames->blocks * BLOCK_PAGES);
-		if (page_is_free(frames, *page))
-			return true;
-	}
-	number = draw_block(frames, &frames->some);
-	if (number == BITTREE_NONE)
-		return false;
-	block = &frames->block[number];
-	while (!block->free[word])
-		word++;
-	*page = (uint64_t)number * BLOCK_PAGES + word * 64 +
-		(unsigned)__builtin_ctzll(block->free[word]);
-	return true;
-}
-
-static bool
-find_block(struct frames *frames, uint64_t *page)
-{
-	size_t number = draw_block(frames, &frames->whole);
-
-	*page = (uint64_t)number * BLOCK_PAGES;
-	return number != BITTREE_NONE;
-}
-
-static bool
-find_giga(struct frames *frames, uint64_t *page)
-{
-	size_t start = 0;
-
-	if (frames->random)
-		start = random_below(&frames->state, frames->gigas);
-	for (size_t i = 0; i < frames->gigas; i++) {
-		size_t giga = (start + i) % frames->gigas;
-
-		if (frames->whole_in_giga[giga] == GIGA_BLOCKS) {
-			*page = (uint64_t)giga * GIGA_BLOCKS * BLOCK_PAGES;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A page, or whole blocks; free, and no longer. */
-static void
-run_take(struct frames *frames, uint64_t page, uint64_t pages)
-{
-	if (pages == 1)
-		page_take(frames, page);
-	for (uint64_t i = 0; pages > 1 && i < pages; i += BLOCK_PAGES) {
-		size_t number = (page + i) / BLOCK_PAGES;
-
-		memset(&frames->block[number], 0, sizeof(struct block));
-		block_not_whole(frames, number);
-		bittree_remove(&frames->some, number);
-	}
 	frames->used_pages += pages;
+	bank->used_pages += pages;
+	for (uint64_t i = 0; i < pages; i++)
+		note_table(bank, page + i, table);
 	if (frames->peak_pages < frames->used_pages)
 		frames->peak_pages = frames->used_pages;
+	if (frames->colour && pages == 1)
+		frames->colour[((bank->base >> 12) + page) % frames->colours]++;
+	if (numa)
+		(table ? numa->table_pages
+		       : numa->pages)[bank - frames->bank] += pages;
+}
+
+static int
+bank_take(struct frames *frames, struct bank *bank, const struct want *want,
+	  uint64_t *address)
+{
+	const struct pool_ops *ops = bank->pool->ops;
+	uint64_t page;
+	int error;
+
+	if (bank->palette && want->shift == 12) {
+		error = palette_take(bank->palette, want->type, frames->space,
+				     want->page, &page);
+	} else {
+		error = ops->take(bank->pool, want->shift, want->type, &page);
+		if (error && bank->palette) {
+			palette_drain(bank->palette);
+			error = ops->take(bank->pool, want->shift, want->type,
+					  &page);
+		}
+	}
+	if (error)
+		return error;
+	count_taken(frames, bank, page, UINT64_C(1) << (want->shift - 12),
+		    want->type == POOL_UNMOVABLE);
+	*address = bank->base + (page << 12);
+	return 0;
+}
+
+/* On the node wanted, or where else it may be. */
+static int
+take(struct frames *frames, unsigned node, const struct want *want,
+     uint64_t *address)
+{
+	bool table = want->type == POOL_UNMOVABLE;
+
+	if (!frames->numa)
+		return bank_take(frames, frames->bank, want, address);
+	for (unsigned i = 0;; i++) {
+		unsigned there = numa_try(frames->numa, node, i, table);
+
+		if (there == NUMA_NONE)
+			return -ENOMEM;
+		if (bank_take(frames, &frames->bank[there], want, address) < 0)
+			continue;
+		if (!table)
+			frames->numa->data_node = there;
+		return 0;
+	}
+}
+
+static int
+take_data(struct frames *frames, unsigned shift, uint64_t page,
+	  uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, page };
+	unsigned node =
+		!frames->numa ? 0
+		: page == PALETTE_NO_PAGE
+			? frames->numa->node
+			: numa_place_data(frames->numa, page << 12, shift);
+
+	return take(frames, node, &want, address);
 }
 
 int
 frames_take(struct frames *frames, unsigned shift, uint64_t *address)
 {
-	bool (*find)(struct frames *, uint64_t *) = shift == 12	  ? find_page
-						    : shift == 21 ? find_block
-								  : find_giga;
-	uint64_t page, pages = UINT64_C(1) << (shift - 12);
+	return take_data(frames, shift, PALETTE_NO_PAGE, address);
+}
 
-	assert(shift == 12 || shift == 21 || shift == 30);
-	if (frames->random &&
-	    frames->used_pages * 2 > frames->blocks * BLOCK_PAGES)
-		(void)frames_grow(frames, frames->blocks * 2);
-	while (!find(frames, &page)) {
-		size_t wanted = frames->blocks * 2;
+int
+frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
+		 uint64_t *address)
+{
+	return take_data(frames, shift, virtual >> 12, address);
+}
 
-		if (shift == 30 && wanted < frames->gigas * 2 * GIGA_BLOCKS)
-			wanted = frames->gigas * 2 * GIGA_BLOCKS;
-		if (frames_grow(frames, wanted) < 0)
-			return -ENOMEM;
+static struct bank *
+bank_of(struct frames *frames, uint64_t address)
+{
+	return &frames->bank[frames->numa ? numa_node_of(frames->numa, address)
+					  : 0];
+}
+
+/* Before anything is given back: is this what the node looks like when most is
+ * in use? */
+static void
+note_peak(struct bank *bank)
+{
+	const struct pool *pool = bank->pool;
+
+	if (!pool->ops->blocks || bank->used_pages <= bank->low_pages)
+		return;
+	bank->low_pages = bank->used_pages;
+	pool->ops->blocks(pool, bank->low);
+}
+
+static void
+give(struct frames *frames, unsigned shift, uint64_t address)
+{
+	struct bank *bank = bank_of(frames, address);
+	uint64_t page = (address - bank->base) >> 12;
+	uint64_t pages = UINT64_C(1) << (shift - 12);
+
+	note_peak(bank);
+	/* Without memory to note its colour it goes back to the pool. */
+	if (!bank->palette || pages > 1 || palette_give(bank->palette, page))
+		bank->pool->ops->give(bank->pool, page, pages);
+	bank->used_pages -= pages;
+	frames->used_pages -= pages;
+}
+
+static struct want
+table_want(unsigned shift)
+{
+	return (struct want){ shift, POOL_UNMOVABLE, PALETTE_NO_PAGE };
+}
+
+/* Runs like that at address on all nodes, and its pages become copies. */
+static int
+take_copies(struct frames *frames, unsigned shift, uint64_t address)
+{
+	struct numa *numa = frames->numa;
+	const struct want want = table_want(shift);
+	unsigned first = numa_node_of(numa, address), n = 0;
+	bool moves = numa->config.tables == TABLES_MIGRATE;
+	uint64_t runs[TOPOLOGY_NODES];
+
+	for (; n < (moves ? 1 : numa->nodes); n++) {
+		runs[n] = address;
+		if (!moves && n != first &&
+		    bank_take(frames, &frames->bank[n], &want, &runs[n]) < 0)
+			break;
 	}
-	run_take(frames, page, pages);
-	*address = FRAMES_BASE + (page << 12);
-	return 0;
+	if (moves || n == numa->nodes) {
+		uint64_t pages = UINT64_C(1) << (shift - 12), page = 0;
+
+		for (; page < pages; page++) {
+			uint64_t all[TOPOLOGY_NODES];
+
+			for (unsigned i = 0; i < n; i++)
+				all[i] = runs[i] + (page << 12);
+			if (numa_copies_add(numa, address + (page << 12), all) <
+			    0)
+				break;
+		}
+		if (page == pages)
+			return 0;
+		while (page--)
+			(void)numa_copies_remove(numa, address + (page << 12),
+						 (uint64_t[TOPOLOGY_NODES]){
+							 0 });
+	}
+	while (n--)
+		if (runs[n] != address)
+			give(frames, shift, runs[n]);
+	return -ENOMEM;
+}
+
+int
+frames_take_table(struct frames *frames, unsigned shift, unsigned level,
+		  uint64_t virtual, uint64_t *address)
+{
+	const struct want want = table_want(shift);
+	struct numa *numa = frames->numa;
+	unsigned node = numa ? numa_place_table(numa, level) : 0;
+	int error = take(frames, node, &want, address);
+
+	(void)virtual;
+	if (!error && numa && numa->redirects) {
+		error = take_copies(frames, shift, *address);
+		if (error)
+			give(frames, shift, *address);
+	}
+	return error;
+}
+
+int
+frames_take_on(struct frames *frames, unsigned shift, unsigned node,
+	       uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
+
+	return bank_take(frames, &frames->bank[node], &want, address);
 }
 
 bool
@@ -350,18 +581,22 @@ frames_recorded(const struct frames *frames)
 }
 
 uint64_t
-frames_number(uint64_t address)
+frames_number(const struct frames *frames, uint64_t address)
 {
-	return (address - FRAMES_BASE) >> 12;
+	unsigned node = frames->numa ? numa_node_of(frames->numa, address) : 0;
+	uint64_t page;
+
+	if (node >= frames->nodes || address < frames->bank[node].base)
+		return UINT64_MAX;
+	page = (address - frames->bank[node].base) >> 12;
+	return page < frames->node_pages ? node * frames->node_pages + page
+					 : UINT64_MAX;
 }
 
 uint64_t
 frames_total(const struct frames *frames)
 {
-	return frames->blocks_max == BLOCKS_UNBOUNDED
-		       ? 0
-		       : (uint64_t)(frames->blocks_max - 1) * BLOCK_PAGES +
-				 frames->pages_last;
+	return frames->nodes * frames->node_pages;
 }
 
 bool
@@ -374,40 +609,66 @@ int
 frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 	       uint64_t *address)
 {
-	uint64_t page = physical >> 12, pages = UINT64_C(1) << (shift - 12);
-	size_t last = (size_t)((page + pages - 1) / BLOCK_PAGES);
+	uint64_t pages = UINT64_C(1) << (shift - 12);
+	struct bank *bank;
+	uint64_t page;
+	int error;
 
-	if (last >= frames->blocks_max ||
-	    (page + pages - 1) % BLOCK_PAGES >= block_pages(frames, last))
-		return -ENOSPC;
-	if (last >= frames->blocks && frames_grow(frames, last + 1) < 0)
-		return -ENOMEM;
-	for (uint64_t i = page; i < page + pages; i++)
-		if (!page_is_free(frames, i))
-			return -EBUSY;
-	run_take(frames, page, pages);
 	*address = FRAMES_BASE + physical;
-	return 0;
+	if (frames->numa &&
+	    numa_node_of(frames->numa, *address) >= frames->nodes)
+		return -ENOSPC;
+	bank = bank_of(frames, *address);
+	page = (*address - bank->base) >> 12;
+	error = bank->pool->ops->take_at(bank->pool, page, pages);
+	if (!error)
+		count_taken(frames, bank, page, pages, false);
+	return error;
+}
+
+/* Pages of a table that have copies, or are elsewhere. */
+static void
+give_copies(struct frames *frames, unsigned shift, uint64_t address)
+{
+	uint64_t end = address + (UINT64_C(1) << shift);
+
+	for (uint64_t page = address; page < end; page += 4096) {
+		uint64_t copy[TOPOLOGY_NODES];
+		unsigned n = numa_copies_remove(frames->numa, page, copy);
+
+		if (!n)
+			give(frames, 12, page);
+		while (n--)
+			give(frames, 12, copy[n]);
+	}
 }
 
 void
 frames_give(struct frames *frames, unsigned shift, uint64_t address)
 {
-	uint64_t first = (address - FRAMES_BASE) >> 12;
-	uint64_t pages = UINT64_C(1) << (shift - 12);
+	if (frames->numa && frames->numa->redirects && shift < 30 &&
+	    frames_is_table(frames, address))
+		give_copies(frames, shift, address);
+	else
+		give(frames, shift, address);
+}
 
-	for (uint64_t page = first; page < first + pages; page++) {
-		size_t number = page / BLOCK_PAGES;
-		struct block *block = &frames->block[number];
+void
+frames_move_tables(struct frames *frames)
+{
+	struct numa_wish wish;
 
-		assert(number < frames->blocks && !page_is_free(frames, page));
-		block->free[page % BLOCK_PAGES / 64] |= UINT64_C(1)
-							<< page % 64;
-		bittree_add(&frames->some, number);
-		if (block_free_pages(block) == BLOCK_PAGES)
-			block_now_whole(frames, number);
+	while (numa_copies_wish(frames->numa, &wish)) {
+		uint64_t address;
+
+		const struct want want = table_want(12);
+
+		if (bank_take(frames, &frames->bank[wish.node], &want,
+			      &address) < 0)
+			continue;
+		numa_copies_moved(frames->numa, wish.page, address);
+		give(frames, 12, wish.now);
 	}
-	frames->used_pages -= pages;
 }
 
 uint64_t
@@ -420,4 +681,126 @@ uint64_t
 frames_peak(const struct frames *frames)
 {
 	return frames->peak_pages << 12;
+}
+
+bool
+frames_is_table(const struct frames *frames, uint64_t address)
+{
+	const struct bank *bank =
+		&frames->bank[frames->numa ? numa_node_of(frames->numa, address)
+					   : 0];
+	uint64_t page = (address - bank->base) >> 12;
+
+	return page / 64 < bank->table_words &&
+	       bank->table[page / 64] >> page % 64 & 1;
+}
+
+const uint64_t *
+frames_colours(const struct frames *frames)
+{
+	return frames->colour;
+}
+
+/* Free blocks when most was in use. */
+static const uint64_t *
+blocks_at_peak(const struct bank *bank, uint64_t *now)
+{
+	bank->pool->ops->blocks(bank->pool, now);
+	return bank->used_pages > bank->low_pages ? now : bank->low;
+}
+
+static int
+put_bank(const struct frames *frames, unsigned node, struct result *result)
+{
+	const struct bank *bank = &frames->bank[node];
+	uint64_t now[POOL_ORDERS];
+	const uint64_t *peak = blocks_at_peak(bank, now);
+	int error = 0;
+
+	for (unsigned i = 0; i < POOL_ORDERS && !error; i++)
+		error = result_row(result, "frames.free", "uuuuudd",
+				   (uint64_t)node, (uint64_t)i, bank->first[i],
+				   peak[i], now[i],
+				   (double)buddyinfo_unusable(peak, i) / 1000,
+				   (double)buddyinfo_fragmentation(peak, i) /
+					   1000);
+	return error;
+}
+
+/* The table, and in peak[] the sums of it. */
+static int
+put_banks(const struct frames *frames, struct result *result, uint64_t *begun,
+	  uint64_t peak[POOL_ORDERS])
+{
+	static const char *const columns[] = {
+		"node:",      "order:",	   "start:blocks",   "peak:blocks",
+		"end:blocks", "unusable:", "fragmentation:", NULL,
+	};
+	int error = result_table(result, "frames.free",
+				 "free blocks of 2^order pages: at the start, "
+				 "when most was in use, and at the end; and of "
+				 "the second the kernel's indices",
+				 columns);
+
+	for (unsigned node = 0; node < frames->nodes && !error; node++) {
+		const struct bank *bank = &frames->bank[node];
+		uint64_t now[POOL_ORDERS];
+		const uint64_t *blocks = blocks_at_peak(bank, now);
+
+		for (unsigned i = 0; i < POOL_ORDERS; i++)
+			peak[i] += blocks[i];
+		*begun += bank->pool->ops->begun(bank->pool);
+		error = put_bank(frames, node, result);
+	}
+	return error;
+}
+
+static int
+put_indices(const uint64_t peak[POOL_ORDERS], struct result *result)
+{
+	int error = result_count(result, "frames.free.pages",
+				 buddyinfo_pages(peak), "pages");
+
+	if (!error)
+		error = result_real(result, "frames.unusable.2m",
+				    (double)buddyinfo_unusable(peak,
+							       LARGE_ORDER) /
+					    1000,
+				    "");
+	return error ? error
+		     : result_real(result, "frames.fragmentation.2m",
+				   (double)buddyinfo_fragmentation(
+					   peak, LARGE_ORDER) /
+					   1000,
+				   "");
+}
+
+static int
+put_colours(const struct frames *frames, struct result *result)
+{
+	uint64_t strayed = 0;
+	int error;
+
+	if (!frames->bank[0].palette)
+		return 0;
+	for (unsigned node = 0; node < frames->nodes; node++)
+		strayed += palette_strayed(frames->bank[node].palette);
+	error = result_count(result, "colour.count", frames->colours,
+			     "colours");
+	return error ? error
+		     : result_count(result, "colour.strayed", strayed, "pages");
+}
+
+int
+frames_finish(const struct frames *frames, struct result *result)
+{
+	uint64_t begun = 0, peak[POOL_ORDERS] = { 0 };
+	int error = put_colours(frames, result);
+
+	if (error || !frames->bank[0].pool->ops->blocks)
+		return error;
+	error = put_banks(frames, result, &begun, peak);
+	if (!error)
+		error = result_count(result, "frames.begun", begun, "pages");
+	return error ? error : put_indices(peak, result);
 }

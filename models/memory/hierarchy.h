@@ -7,8 +7,9 @@
  *	                          L2 -> L3 -> memory
  *	fetch ------------> L1i /
  *
- * A level of size 0 is left out.  A line is filled into every level that
- * missed.  Latencies are from the start of the reference: one found in L2
+ * Each core has its own such hierarchy, of which the last levels may be the same
+ * (cache.shared).  A level of size 0 is left out.  A line is filled into every
+ * level that missed; for exclusive levels and more see details.h.  Latencies are from the start of the reference: one found in L2
  * costs the L2's latency, not the sum.  Stores allocate; write-backs are not
  * counted.  Walks may enter at L2, or go to memory at once.
  */
@@ -35,19 +36,59 @@ enum hierarchy_use {
 	USES
 };
 
+enum hierarchy_exclusive {
+	EXCLUSIVE_NO,
+	EXCLUSIVE_L3,  /* the L3 has what left the L2 (Zen) */
+	EXCLUSIVE_ALL, /* ... and the L2 what left the L1 (K8) */
+};
+
+/* What all cores have together; the rest each has its own. */
+enum hierarchy_shared {
+	SHARED_NONE,
+	SHARED_L3,
+	SHARED_L2, /* and L3 */
+};
+
 /* How the levels stand together; prefix "cache". */
 struct levels_config {
 	bool inclusive; /* a line leaving L3 leaves L1 and L2 too */
 	int walks;	/* walk references enter at 0: L1d, 1: L2, 2: memory */
+	int exclusive;	/* enum hierarchy_exclusive */
+	int shared;	/* enum hierarchy_shared */
+	bool classify;	/* tell conflict from capacity misses */
+	bool virtual;	/* L1 is indexed by virtual addresses */
+	int synonyms;	/* 0: dropped, 1: kept */
 #define HIERARCHY_WALKS_NONE 2
 };
 extern const struct option_row levels_rows[];
 
 /* Prefix "memory", beside frames_rows. */
 struct memory_config {
-	int64_t latency; /* cycles from the start of the reference */
+	int64_t latency;   /* cycles from the start of the reference */
+	char *attributes;  /* owned: attributes.h, or NULL */
+	int64_t combining; /* write-combining buffers */
 };
 extern const struct option_row memory_rows[];
+
+struct numa;
+
+/* Who knows the type of memory (enum memory_type) at an address that the
+ * running program uses; context NULL: all is cached as usual. */
+struct hierarchy_types {
+	void *context;
+	int (*type)(void *context, uint64_t virtual);
+};
+
+/* References to a cache by colour of the page. */
+struct colour_count {
+	uint64_t lookups, misses, conflicts;
+};
+struct colour_map {
+	uint64_t colours;
+	struct colour_count *count; /* owned: [colours] */
+};
+
+struct details;
 
 struct hierarchy_config {
 	struct cache_config l1d, l1i; /* cache_rows */
@@ -55,7 +96,13 @@ struct hierarchy_config {
 	struct cache_config l3;	      /* cache_l3_rows */
 	struct levels_config levels;  /* levels_rows */
 	struct memory_config memory;  /* memory_rows */
-	uint64_t seed;		      /* of random replacement; no row */
+	/* no rows */
+	uint64_t seed;	   /* of random replacement */
+	struct numa *numa; /* borrowed; NULL: one node of memory */
+	unsigned cores;	   /* 0 is 1 */
+	struct hierarchy_types types;
+	uint64_t colours; /* to map, of the L2 or L3, with classify */
+	bool mapped_l3;
 };
 
 /* The eight fields that hierarchy_access needs, and the counts. */
@@ -64,15 +111,42 @@ struct hierarchy {
 	unsigned memory_latency;
 	bool inclusive;
 	enum hierarchy_place walks_at; /* the first that they look into */
+	struct numa *numa; /* borrowed; NULL: all memory costs the same */
+	/* by place: its own or the shared one; [PLACE_L1]: l1d */
+	struct cache *at[PLACE_MEMORY];
+	struct details *details; /* owned; NULL: nothing more is asked for */
+	struct hierarchy *root;	 /* of the first core */
+	struct hierarchy **core; /* owned by the root: [cores] */
+	unsigned cores;		 /* of the root */
+	int shared;		 /* enum hierarchy_shared */
+	struct colour_map *map;	 /* owned by the root; or NULL */
 	/* references that came to a level, and those it did not have */
 	uint64_t accesses[PLACES][USES];
 	uint64_t misses[PLACES][USES];
 };
 
-/* 0, -EINVAL or -ENOMEM (said). */
+/*
+ * Is it one that hierarchy_open takes, beside its single caches
+ * (cache_config_wrong)?  As there; *field with its prefix: "cache.exclusive".
+ */
+int hierarchy_config_wrong(const struct hierarchy_config *config,
+			   const char **field, char *text, size_t bytes);
+
+/* Of the first core, which owns those of the others.  0, -EINVAL or -ENOMEM
+ * (said). */
 int hierarchy_open(struct hierarchy **out,
 		   const struct hierarchy_config *config);
 void hierarchy_close(struct hierarchy *hierarchy);
+/* Of core number i; borrowed.  Where it was opened for fewer, they have the
+ * first together. */
+static inline struct hierarchy *
+hierarchy_of_core(const struct hierarchy *hierarchy, unsigned i)
+{
+	return hierarchy->core[i < hierarchy->cores ? i : 0];
+}
+
+/* A line left the L3: what is of it in the upper caches of its cores goes too. */
+void hierarchy_drop_above(struct hierarchy *hierarchy, uint64_t l3_line);
 
 /* hierarchy_access for all that the inline part does not answer. */
 unsigned hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
@@ -101,6 +175,11 @@ hierarchy_access(struct hierarchy *hierarchy, uint64_t physical,
 	return hierarchy_descend(hierarchy, physical, use, place);
 }
 
+/* The same where addresses and lengths matter (hierarchy->details). */
+unsigned hierarchy_access_detailed(struct hierarchy *hierarchy,
+				   uint64_t physical, uint64_t virtual,
+				   unsigned bytes, enum hierarchy_use use);
+
 /*
  * References that wait to be made together: as no cache depends on what comes
  * of a reference in a lower one, all go through L1, then those that missed
@@ -125,36 +204,53 @@ struct hierarchy_queue {
  */
 void hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue);
 
-/* All references of walks go to memory? */
+/* All references of walks go to memory, and cost the same? */
 static inline bool
 hierarchy_walks_uncached(const struct hierarchy *hierarchy)
 {
+	if (hierarchy->numa)
+		return false;
 	return hierarchy->walks_at == PLACE_MEMORY ||
 	       !((cache_exists(&hierarchy->l1d) &&
 		  hierarchy->walks_at == PLACE_L1) ||
-		 cache_exists(&hierarchy->l2) || cache_exists(&hierarchy->l3));
+		 cache_exists(hierarchy->at[PLACE_L2]) ||
+		 cache_exists(hierarchy->at[PLACE_L3]));
 }
 
-/* What a reference costs that a walk finds there. */
+/* What a reference costs that a walk finds there; of memory: see numa.h where
+ * there is more than one node. */
 static inline unsigned
 hierarchy_walk_latency(const struct hierarchy *hierarchy,
 		       enum hierarchy_place place)
 {
 	const unsigned latency[PLACES] = {
 		[PLACE_L1] = hierarchy->l1d.latency,
-		[PLACE_L2] = hierarchy->l2.latency,
-		[PLACE_L3] = hierarchy->l3.latency,
+		[PLACE_L2] = hierarchy->at[PLACE_L2]->latency,
+		[PLACE_L3] = hierarchy->at[PLACE_L3]->latency,
 		[PLACE_MEMORY] = hierarchy->memory_latency,
 	};
 
 	return latency[place];
 }
 
+/* Is the page at this physical address one of a table? */
+typedef bool hierarchy_is_table(const void *context, uint64_t physical);
+
 /*
- * cache.l1d.accesses, cache.l1d.misses, cache.l1d.walk.accesses, ... for each
- * level that exists (also l1i, l2, l3), memory.references and
- * memory.walk.references.
+ * cache.L.tables: the share of the lines that are there now which are of page
+ * tables, for each level of the first core.
  */
-int hierarchy_finish(const struct hierarchy *hierarchy, struct result *result);
+int hierarchy_finish_tables(const struct hierarchy *hierarchy,
+			    hierarchy_is_table *is_table, const void *context,
+			    struct result *result);
+
+/*
+ * Of all cores: cache.l1d.accesses, cache.l1d.misses, cache.l1d.walk.accesses, ... for each
+ * level that exists (also l1i, l2, l3), memory.references and
+ * memory.walk.references; and what details.h has.  pages (or NULL): given of
+ * each colour.
+ */
+int hierarchy_finish(const struct hierarchy *hierarchy, const uint64_t *pages,
+		     struct result *result);
 
 #endif

@@ -34,6 +34,7 @@ page_map(struct paging *paging, struct address_space *space, uint64_t address,
 {
 	int error = paging->table_ops->map(space->table, address, mapping);
 
+	paging->entries_written++;
 	if (error)
 		return error;
 	if (pageset_put(&space->pages, address, state) < 0)
@@ -83,7 +84,8 @@ map_own(const struct fault *fault, enum fault_class class)
 	int error;
 
 	vma_prepare(fault->paging, fault->space, fault->vma);
-	if (owner_take(fault->paging, PAGE_SHIFT, &mapping.frame) < 0)
+	if (owner_take(fault->paging, PAGE_SHIFT, fault->address,
+		       &mapping.frame) < 0)
 		return paging_no_memory(fault->paging);
 	error = page_map(fault->paging, fault->space, fault->address, &mapping,
 			 PAGE_OWNED);

@@ -79,6 +79,7 @@ large_map(struct paging *paging, struct address_space *space,
 					 .writable = writable };
 	int error = paging->table_ops->map(space->table, page->start, &mapping);
 
+	paging->entries_written++;
 	if (error)
 		return error;
 	if (hash_put(&space->large, page->start, pack(page)) < 0)
@@ -95,6 +96,7 @@ large_drop(struct paging *paging, struct address_space *space,
 
 	paging->table_ops->unmap(space->table, page->start, size_of(page),
 				 false, NULL, NULL);
+	paging->entries_written++;
 	hash_remove(&space->large, page->start);
 	if (page->state != PAGE_BORROWED)
 		owner_release(paging, page->shift, mapping.frame);
@@ -184,7 +186,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 		return FAULT_CLASSES;
 	if (page.kind == LARGE_THP && !write && paging->zero_page)
 		return zero_large(paging, space, &page);
-	if (owner_take(paging, page.shift, &frame) < 0)
+	if (owner_take(paging, page.shift, page.start, &frame) < 0)
 		/* Fragmented memory: THPs give way to small pages. */
 		return page.kind == LARGE_THP ? FAULT_CLASSES
 					      : paging_no_memory(paging);
@@ -209,7 +211,7 @@ large_collapse(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, LARGE_SHIFT, &frame) < 0)
+	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
 	vma_prepare(paging, space, vma);
 	space->deposited++;
@@ -249,7 +251,9 @@ split(struct paging *paging, struct address_space *space,
 	return 0;
 }
 
-/* Copy it whole: a what-if or hugetlb page, or the huge zero page. */
+/* Copy it whole: a what-if or hugetlb page, or the huge zero page, which is
+ * split where memory is too fragmented (mm/huge_memory.c,
+ * do_huge_pmd_wp_page). */
 static int
 copy_whole(struct paging *paging, struct address_space *space,
 	   struct large_page *page, const struct mapping *old)
@@ -258,8 +262,12 @@ copy_whole(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, page->shift, &frame) < 0)
-		return paging_no_memory(paging);
+	if (owner_take(paging, page->shift, page->start, &frame) < 0) {
+		if (!borrowed || page->kind != LARGE_THP)
+			return paging_no_memory(paging);
+		error = split(paging, space, page);
+		return error ? error : FAULT_CLASSES;
+	}
 	page->state = PAGE_OWNED;
 	error = large_map(paging, space, page, frame, true);
 	if (error)

@@ -86,7 +86,7 @@ object_page(struct paging *paging, struct object *object, uint64_t page,
 	*frame = known ? *known : 0;
 	if (known || !create)
 		return 0;
-	if (owner_take(paging, PAGE_SHIFT, frame) < 0 ||
+	if (owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT, frame) < 0 ||
 	    hash_put(&object->frame, page, *frame) < 0)
 		return paging_no_memory(paging);
 	return 0;

@@ -30,9 +30,10 @@ owners_set(struct paging *paging, unsigned shift, uint64_t frame,
 }
 
 int
-owner_take(struct paging *paging, unsigned shift, uint64_t *frame)
+owner_take(struct paging *paging, unsigned shift, uint64_t address,
+	   uint64_t *frame)
 {
-	if (frames_take(paging->frames, shift, frame) < 0)
+	if (frames_take_data(paging->frames, shift, address, frame) < 0)
 		return -ENOMEM;
 	paging->resident_bytes += UINT64_C(1) << shift;
 	if (paging->resident_peak < paging->resident_bytes)

@@ -301,6 +301,18 @@ paging_minor(const struct paging *paging, bool populated)
 	return minor;
 }
 
+uint64_t
+paging_resident_bytes(const struct paging *paging)
+{
+	return paging->resident_bytes;
+}
+
+uint64_t
+paging_entries_written(const struct paging *paging)
+{
+	return paging->entries_written;
+}
+
 static int
 put_faults(const struct paging *paging, struct result *result)
 {

@@ -120,6 +120,30 @@ void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 int paging_event(struct paging *paging, const struct batch *batch,
 		 const struct event *event, uint64_t accesses);
 
+/* What to scan, and who is told: bytes of present memory. */
+struct paging_scan {
+	uint64_t bytes;
+	void *context;
+	void (*mark)(void *context, uint64_t start, uint64_t bytes);
+};
+/* Scan a space from *cursor on, whose translations become stale; *cursor moves
+ * on, to 0 at the end.  0, -ENOMEM (said). */
+int paging_scan(struct paging *paging, uint32_t space,
+		const struct paging_scan *scan, uint64_t *cursor);
+
+struct paging_page {
+	uint64_t start, frame;
+	unsigned shift;
+	bool own; /* anonymous, and nobody else's */
+};
+/* The page of a space that has this address; false: there is none. */
+bool paging_page(struct paging *paging, uint32_t space, uint64_t address,
+		 struct paging_page *page);
+/* Move it to a frame of that node: 1, or 0 where that can't be, or -ENOMEM
+ * (said).  No fault is counted. */
+int paging_move(struct paging *paging, uint32_t space, uint64_t address,
+		unsigned node);
+
 /*
  * A dense number for what is mapped at the address: the same for the same
  * label (a file's path, "[heap]", "[stack]", "[anon]", "[shared]",
@@ -139,6 +163,11 @@ uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
+
+/* Of all spaces now. */
+uint64_t paging_resident_bytes(const struct paging *paging);
+/* Entries of pages that were written to tables so far. */
+uint64_t paging_entries_written(const struct paging *paging);
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without

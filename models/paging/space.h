@@ -85,6 +85,7 @@ struct paging {
 	 * as another page of the model has it */
 	uint64_t recorded_large, recorded_frames, recorded_taken;
 	uint64_t mapping_events;
+	uint64_t entries_written; /* of pages, in tables */
 	uint64_t touched_pages;
 	bool untouched_pages; /* pages were mapped that nobody asked for */
 	bool touch_reported;  /* paging_touch is being called */
@@ -110,7 +111,9 @@ bool paging_is_alive(const struct paging *paging);
 int paging_no_memory(const struct paging *paging);
 
 /* owner.c: an anonymous frame has one owner unless fork shared it. */
-int owner_take(struct paging *paging, unsigned shift, uint64_t *frame);
+/* address: virtual, or a place in a file. */
+int owner_take(struct paging *paging, unsigned shift, uint64_t address,
+	       uint64_t *frame);
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);

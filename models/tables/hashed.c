@@ -207,7 +207,7 @@ pool_take(struct hashed *hashed, struct part *part)
 		pool->room = room;
 	}
 	if (i / per_page >= pool->pages) {
-		if (table_memory_take(&hashed->leaves.table.memory, 12, 0,
+		if (table_memory_take(&hashed->leaves.table.memory, 12, 0, 0,
 				      &pool->physical[pool->pages]))
 			return 0;
 		pool->pages++;

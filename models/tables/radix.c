@@ -122,11 +122,13 @@ entry_at(const struct node *node, unsigned i)
 	return node->physical + i * sizeof(node->entry[0]);
 }
 
-/* A table for entry i, of this level, of its parent (NULL: the root, and as if
- * of a level above it). */
+/*
+ * A table for entry i, of this level, of its parent (NULL: the root, and as if
+ * of a level above it), where an address is translated.
+ */
 static struct node *
 node_open(struct radix *radix, const struct node *parent, unsigned i,
-	  unsigned level)
+	  unsigned level, uint64_t address)
 {
 	unsigned bits = parent ? 9 : radix->root_bits;
 	size_t bytes = sizeof(struct node) + (sizeof(uint64_t) << bits);
@@ -137,6 +139,8 @@ node_open(struct radix *radix, const struct node *parent, unsigned i,
 		return NULL;
 	node = memset(memory, 0, bytes);
 	if (table_memory_take(&radix->table.memory, bits + 3, level - 1,
+			      address >> level_shift(level)
+						 << level_shift(level),
 			      &node->physical)) {
 		free(node);
 		return NULL;
@@ -209,7 +213,7 @@ radix_open_shape(struct table **out, const struct table_ops *ops,
 	table_init(&radix->table, ops, with);
 	radix->table.levels = radix->table.most = levels;
 	radix->root_bits = root_bits;
-	radix->root = node_open(radix, NULL, 0, levels + 1);
+	radix->root = node_open(radix, NULL, 0, levels + 1, 0);
 	if (radix->root && folds)
 		radix->above = calloc(ENTRIES, sizeof(uint64_t));
 	if (!radix->root || (folds && !radix->above)) {
@@ -537,11 +541,12 @@ radix_walk(struct table *table, uint64_t address,
 
 /* Turn a leaf of this level into a table of 512 leaves.  0 or -ENOMEM. */
 static int
-split(struct radix *radix, struct node *parent, unsigned at, unsigned level)
+split(struct radix *radix, struct node *parent, unsigned at, unsigned level,
+      uint64_t address)
 {
 	uint64_t *entry = &parent->entry[at];
 	uint64_t step = UINT64_C(1) << level_shift(level - 1);
-	struct node *node = node_open(radix, parent, at, level);
+	struct node *node = node_open(radix, parent, at, level, address);
 
 	if (!node)
 		return -ENOMEM;
@@ -586,13 +591,15 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 
 		entry = &node->entry[i];
 		if (!*entry) {
-			struct node *next = node_open(radix, node, i, level);
+			struct node *next =
+				node_open(radix, node, i, level, address);
 
 			if (!next)
 				return no_memory(address);
 			*entry = (uint64_t)(uintptr_t)next;
 			node->used++;
-		} else if (*entry & LEAF && split(radix, node, i, level)) {
+		} else if (*entry & LEAF &&
+			   split(radix, node, i, level, address)) {
 			return no_memory(address);
 		}
 		node = child(*entry);
@@ -648,7 +655,7 @@ unmap_entry(const struct unmap *unmap, struct node *node, unsigned i,
 		return;
 	/* A page that is only partly unmapped is split; where memory is full it
 	 * goes as a whole. */
-	if (*entry & LEAF && (whole || split(unmap->radix, node, i, level))) {
+	if (*entry & LEAF && (whole || split(unmap->radix, node, i, level, start))) {
 		drop_leaf(unmap, node, i, level, start);
 		return;
 	}

@@ -80,11 +80,11 @@ table_memory_fini(struct table_memory *memory)
 /* All frames of tables, of whatever kind, are asked for here. */
 static int
 take_frame(struct table_memory *memory, unsigned shift, unsigned level,
-	   uint64_t *physical)
+	   uint64_t virtual, uint64_t *physical)
 {
-	int error = frames_take(memory->frames, shift, physical);
+	int error = frames_take_table(memory->frames, shift, level, virtual,
+				      physical);
 
-	(void)level;
 	if (!error)
 		memory->frame_bytes += UINT64_C(1) << shift;
 	return error;
@@ -98,7 +98,7 @@ give_frame(struct table_memory *memory, unsigned shift, uint64_t physical)
 }
 
 static int
-add_run(struct table_memory *memory, unsigned level)
+add_run(struct table_memory *memory, unsigned level, uint64_t virtual)
 {
 	struct table_run *run = &memory->run[memory->runs];
 
@@ -113,7 +113,7 @@ add_run(struct table_memory *memory, unsigned level)
 		run += memory->runs;
 	}
 	memset(run, 0, sizeof(*run));
-	if (take_frame(memory, RUN_SHIFT, level, &run->physical))
+	if (take_frame(memory, RUN_SHIFT, level, virtual, &run->physical))
 		return -ENOMEM;
 	memory->runs++;
 	return 0;
@@ -131,7 +131,8 @@ free_page(const struct table_run *run)
 }
 
 static int
-take_part(struct table_memory *memory, unsigned level, uint64_t *physical)
+take_part(struct table_memory *memory, unsigned level, uint64_t virtual,
+	  uint64_t *physical)
 {
 	struct table_run *run;
 	unsigned page;
@@ -139,7 +140,7 @@ take_part(struct table_memory *memory, unsigned level, uint64_t *physical)
 	while (memory->first < memory->runs &&
 	       free_page(&memory->run[memory->first]) == RUN_PAGES)
 		memory->first++;
-	if (memory->first == memory->runs && add_run(memory, level))
+	if (memory->first == memory->runs && add_run(memory, level, virtual))
 		return -ENOMEM;
 	run = &memory->run[memory->first];
 	page = free_page(run);
@@ -171,11 +172,12 @@ give_part(struct table_memory *memory, uint64_t physical)
 
 int
 table_memory_take(struct table_memory *memory, unsigned shift, unsigned level,
-		  uint64_t *physical)
+		  uint64_t virtual, uint64_t *physical)
 {
-	int error = memory->large && shift == 12
-			    ? take_part(memory, level, physical)
-			    : take_frame(memory, shift, level, physical);
+	int error =
+		memory->large && shift == 12
+			? take_part(memory, level, virtual, physical)
+			: take_frame(memory, shift, level, virtual, physical);
 
 	if (!error)
 		memory->bytes += UINT64_C(1) << shift;
@@ -224,7 +226,7 @@ table_extent_take(struct table_extent *extent, struct table_memory *memory,
 	if (!extent->run)
 		return -ENOMEM;
 	for (; extent->runs < runs; extent->runs++)
-		if (table_memory_take(memory, shift, 0,
+		if (table_memory_take(memory, shift, 0, 0,
 				      &extent->run[extent->runs])) {
 			table_extent_give(extent, memory);
 			return -ENOMEM;

@@ -45,10 +45,11 @@ void table_memory_fini(struct table_memory *memory);
 
 /*
  * 2^shift bytes (12 or 21), aligned, for a table whose entries are of this level
- * (0: of none).  0 or -ENOMEM (unsaid).
+ * (0: of none), the first of which translates this virtual address.  0 or
+ * -ENOMEM (unsaid).
  */
 int table_memory_take(struct table_memory *memory, unsigned shift,
-		      unsigned level, uint64_t *physical);
+		      unsigned level, uint64_t virtual, uint64_t *physical);
 void table_memory_give(struct table_memory *memory, unsigned shift,
 		       uint64_t physical);
 

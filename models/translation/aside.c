@@ -71,6 +71,15 @@ aside_invalidate(struct aside *aside, uint64_t asid, uint64_t address,
 				       length);
 }
 
+void
+aside_count(struct aside *aside, const struct aside *other)
+{
+	for (unsigned i = 0; i < aside->n; i++) {
+		aside->array[i].lookups += other->array[i].lookups;
+		aside->array[i].hits += other->array[i].hits;
+	}
+}
+
 int
 aside_finish(const struct aside *aside, struct result *result)
 {

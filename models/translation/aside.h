@@ -68,6 +68,9 @@ void aside_flush_asid(struct aside *aside, uint64_t asid);
 void aside_invalidate(struct aside *aside, uint64_t asid, uint64_t address,
 		      uint64_t length);
 
+/* Add what another of the same arrays counted. */
+void aside_count(struct aside *aside, const struct aside *other);
+
 /* NAME.lookups and .hits of each array that has entries. */
 int aside_finish(const struct aside *aside, struct result *result);
 

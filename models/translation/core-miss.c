@@ -8,6 +8,11 @@
 
 #include <assert.h>
 
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
+
+#define LINE_ENTRIES 8u /* of a page table, in a line of the cache */
+
 static void
 activate(struct core_level *level)
 {
@@ -35,19 +40,46 @@ struct place {
 	unsigned code;
 };
 
+/* The slot that has the page, in an array whose entries have several. */
+static NOINLINE uint32_t
+find_grouped(const struct core *core, const struct core_probe *probe,
+	     const struct core_page *page)
+{
+	uint64_t asid = core_asid(core, page->address);
+	struct tlb *tlb = probe->tlb;
+	uint32_t slot;
+
+	if (probe->code)
+		return tlb_find(tlb,
+				tlb_key(page->address, probe->shift,
+					probe->code, asid),
+				probe->shift);
+	slot = tlb_group_find(tlb, page->address, asid);
+	if (slot != TLB_NO_SLOT && page->write &&
+	    tlb_group_readonly(tlb, slot, page->address)) {
+		tlb_group_drop(tlb, slot, page->address);
+		return TLB_NO_SLOT;
+	}
+	return slot;
+}
+
 static ALWAYS_INLINE struct place
 level_find(const struct core *core, const struct core_level *level,
 	   const struct core_page *page)
 {
+	const uint64_t asid = core_asid(core, page->address);
+
 	for (unsigned i = 0; i < level->n_active; i++) {
 		const struct core_probe *probe = &level->active[i];
 		struct tlb *tlb = probe->tlb;
 		uint32_t slot;
 
-		slot = tlb_find(tlb,
-				tlb_key(page->address, probe->shift,
-					probe->code, core->asid),
-				probe->shift);
+		slot = unlikely(tlb->group != NULL)
+			       ? find_grouped(core, probe, page)
+			       : tlb_find(tlb,
+					  tlb_key(page->address, probe->shift,
+						  probe->code, asid),
+					  probe->shift);
 		if (slot == TLB_NO_SLOT)
 			continue;
 		if (unlikely(tlb->column.tag[slot] & TLB_READONLY &&
@@ -65,8 +97,41 @@ drop_pieces(const struct core *core, const struct core_level *level,
 	    uint64_t address, unsigned shift)
 {
 	for (unsigned i = 0; i < level->n; i++)
-		tlb_invalidate(level->probe[i].tlb, core->asid,
+		tlb_invalidate(level->probe[i].tlb, core_asid(core, address),
 			       address >> shift << shift, UINT64_C(1) << shift);
+}
+
+/* An entry of a first level serves all spaces if it is global. */
+static void
+cover_global(struct tlb *tlb, uint32_t slot)
+{
+	if ((tlb->column.tag[slot] & TLB_ASID_MASK) == TLB_ASID_GLOBAL)
+		tlb->column.cover[slot] &= ~TLB_ASID_MASK;
+}
+
+static NOINLINE uint32_t
+fill_grouped(const struct core *core, const struct core_page *page,
+	     struct tlb *tlb, unsigned piece, bool readonly, uint64_t now)
+{
+	const struct tlb_group_page one = {
+		.address = page->address,
+		.frame = page->physical & PAGE_MASK,
+		.asid = core_asid(core, page->address),
+		.first = page->run_first,
+		.last = page->run_last,
+		.readonly = readonly,
+	};
+	unsigned shift = TLB_SHIFT(piece);
+	uint32_t slot;
+
+	if (!piece)
+		return tlb_group_fill(tlb, &one, now);
+	slot = tlb_fill(tlb, tlb_key(page->address, shift, piece, one.asid),
+			shift, now);
+	tlb_group_clear(tlb, slot);
+	tlb->column.tag[slot] |= readonly ? TLB_READONLY : 0;
+	tlb->column.frame[slot] = page->physical >> shift << shift;
+	return slot;
 }
 
 /*
@@ -86,9 +151,17 @@ level_fill(const struct core *core, const struct core_level *level,
 		return place;
 	if (unlikely(level->overlaps[code]))
 		drop_pieces(core, level, page->address, shift);
-	place.slot =
-		tlb_fill(tlb, tlb_key(page->address, shift, piece, core->asid),
-			 shift, now);
+	if (unlikely(tlb->group != NULL)) {
+		place.slot =
+			fill_grouped(core, page, tlb, piece, readonly, now);
+		return place;
+	}
+	place.slot = tlb_fill(tlb,
+			      tlb_key(page->address, shift, piece,
+				      core_asid(core, page->address)),
+			      shift, now);
+	if (unlikely(core->globals) && tlb->column.cover)
+		cover_global(tlb, place.slot);
 	tlb->column.tag[place.slot] |= readonly ? TLB_READONLY : 0;
 	tlb->column.frame[place.slot] = page->physical >> shift << shift;
 	return place;
@@ -111,14 +184,37 @@ physical_at(const struct place *place, uint64_t address)
 {
 	const struct tlb_columns *column = &place->array->column;
 
+	if (unlikely(place->array->group && !place->code))
+		return tlb_group_frame(place->array, place->slot, address) +
+		       (address & ~PAGE_MASK);
 	return column->frame[place->slot] +
 	       (address & ((UINT64_C(1) << TLB_SHIFT(place->code)) - 1));
+}
+
+static ALWAYS_INLINE bool
+readonly_at(const struct place *place, uint64_t address)
+{
+	if (unlikely(place->array->group && !place->code))
+		return tlb_group_readonly(place->array, place->slot, address);
+	return place->array->column.tag[place->slot] & TLB_READONLY;
 }
 
 static struct site_count *
 site_of(struct core *core, uint32_t ref)
 {
 	return &core->sites.count[SITE_INDEX(ref)];
+}
+
+static void
+add_waits(struct core *core, struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++)
+		if (misses->walked[i])
+			misses->cycles[i] += (uint32_t)
+				walk_queue_enter(&core->queue,
+						 misses->position[i] -
+							 core->elsewhere,
+						 misses->cycles[i]);
 }
 
 /* What each walk took, from what its references did. */
@@ -133,6 +229,10 @@ add_costs(struct core *core)
 		return;
 	pending->cost[0] = 0;
 	if (pending->queue.n) {
+		struct numa *numa = core->hierarchy->numa;
+
+		if (unlikely(numa) && numa->redirects)
+			numa_redirect(numa, &pending->queue);
 		hierarchy_run(core->hierarchy, &pending->queue);
 		walker_charge(&core->walker, &pending->queue, pending->cost);
 	}
@@ -149,6 +249,8 @@ add_costs(struct core *core)
 		misses->cycles[i] = (misses->walked[i] ? overhead : 0) +
 				    cost[pending->references[i]] - cost[0];
 	}
+	if (walk_queue_runs(&core->queue))
+		add_waits(core, misses);
 }
 
 void
@@ -220,6 +322,59 @@ fault(struct core *core, const struct core_page *page,
 				  page->position, mapping);
 }
 
+/* Is that page in a row with the one that a walk found? */
+static bool
+in_row(const struct core *core, uint64_t number, const struct core_page *page,
+       const struct mapping *mapping)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping other;
+
+	core->table->ops->walk(core->table, number << 12, references, &other);
+	return other.shift == 12 && other.accessed &&
+	       other.writable == mapping->writable &&
+	       other.frame == mapping->frame + ((number << 12) -
+						(page->address & PAGE_MASK));
+}
+
+/* Pages around the one that was found: of a large one, or of its line. */
+static NOINLINE void
+find_run(const struct core *core, struct core_page *page,
+	 const struct mapping *mapping)
+{
+	uint64_t number = page->address >> 12, first = number, last = number;
+	uint64_t pages = UINT64_C(1) << (mapping->shift - 12);
+
+	if (pages > 1) {
+		page->run_first = number & ~(pages - 1);
+		page->run_last = number | (pages - 1);
+		return;
+	}
+	while (first % LINE_ENTRIES && in_row(core, first - 1, page, mapping))
+		first--;
+	while ((last + 1) % LINE_ENTRIES &&
+	       in_row(core, last + 1, page, mapping))
+		last++;
+	page->run_first = first;
+	page->run_last = last;
+}
+
+/* ... of what a second-level entry has. */
+static NOINLINE void
+run_of_hit(struct core_page *page, const struct place *at)
+{
+	uint64_t number = page->address >> 12;
+	uint64_t pages = UINT64_C(1) << 9 * at->code;
+
+	if (at->array->group && !at->code) {
+		tlb_group_run(at->array, at->slot, page->address,
+			      &page->run_first, &page->run_last);
+		return;
+	}
+	page->run_first = number & ~(pages - 1);
+	page->run_last = number | (pages - 1);
+}
+
 int
 core_resolve(struct core *core, struct core_page *page,
 	     struct table_reference *references, unsigned n,
@@ -248,6 +403,8 @@ core_resolve(struct core *core, struct core_page *page,
 	page->physical =
 		mapping->frame +
 		(page->address & ((UINT64_C(1) << mapping->shift) - 1));
+	if (unlikely(core->grouped))
+		find_run(core, page, mapping);
 	level_fill(core, &core->l2[page->side], page, code, !mapping->writable,
 		   core->l2_now);
 	place = level_fill(core, &core->l1[page->side], page, code,
@@ -259,7 +416,7 @@ core_resolve(struct core *core, struct core_page *page,
 static ALWAYS_INLINE void
 l2_hit(struct core *core, struct core_page *page, const struct place *at)
 {
-	bool readonly = at->array->column.tag[at->slot] & TLB_READONLY;
+	bool readonly = readonly_at(at, page->address);
 	struct place place;
 
 	core->counts.l2_hits[page->side][at->code]++;
@@ -268,6 +425,8 @@ l2_hit(struct core *core, struct core_page *page, const struct place *at)
 	page->found = true;
 	page->physical = physical_at(at, page->address);
 	tlb_touch(at->array, at->slot, core->l2_now);
+	if (unlikely(core->grouped))
+		run_of_hit(page, at);
 	place = level_fill(core, &core->l1[page->side], page, at->code,
 			   readonly, page->stamp);
 	set_hint(core, page, &place);
@@ -315,6 +474,25 @@ lookup_page(struct core *core, struct core_page *page)
 	return 0;
 }
 
+void
+core_reference_detailed(struct core *core, uint64_t physical, uint64_t address,
+			uint64_t bytes, uint32_t ref)
+{
+	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
+
+	bytes += !bytes;
+	while (bytes) {
+		uint64_t here = step - (physical & (step - 1));
+
+		here = here < bytes ? here : bytes;
+		hierarchy_access_detailed(core->hierarchy, physical, address,
+					  (unsigned)here, core_use_of(ref));
+		physical += here;
+		address += here;
+		bytes -= here;
+	}
+}
+
 /* The data of a page that was looked up. */
 static ALWAYS_INLINE void
 refer(struct core *core, const struct core_page *page, uint64_t bytes)
@@ -324,7 +502,12 @@ refer(struct core *core, const struct core_page *page, uint64_t bytes)
 		core_settle(core);
 	if (!core->data_cached || !page->found)
 		return;
-	core_reference(core, page->physical, bytes, page->ref, core->heavy);
+	if (unlikely(core->hierarchy->details))
+		core_reference_detailed(core, page->physical, page->address,
+					bytes, page->ref);
+	else
+		core_reference(core, page->physical, bytes, page->ref,
+			       core->heavy);
 }
 
 /*

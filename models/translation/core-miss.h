@@ -50,6 +50,8 @@ struct core_page {
 	uint32_t ref;
 	enum core_side side;
 	bool write;
+	/* of cores with grouped arrays: pages known to lie in a row with it */
+	uint64_t run_first, run_last;
 	/* out */
 	bool found;	   /* else the program was denied the access */
 	uint64_t physical; /* of address */
@@ -76,6 +78,14 @@ struct core_phases *core_phases_open(void);
 /* core_feed where most accesses miss: the same counts, by other loops. */
 int core_feed_phases(struct core *core, const struct batch *batch,
 		     uint32_t from, uint32_t to);
+
+/* Of the entries that an address may be in. */
+static ALWAYS_INLINE uint64_t
+core_asid(const struct core *core, uint64_t address)
+{
+	return unlikely(core->globals) && address >> 63 ? TLB_ASID_GLOBAL
+							: core->asid;
+}
 
 static ALWAYS_INLINE enum core_side
 core_side_of(uint32_t ref)
@@ -206,10 +216,8 @@ core_reference_line(struct core *core, uint64_t physical,
 	core_queue(core, physical, use, WALKER_NONE);
 }
 
-/* All lines of an access.  queued: core->heavy, if that is known. */
-static ALWAYS_INLINE void
-core_reference(struct core *core, uint64_t physical, uint64_t bytes,
-	       uint32_t ref, bool queued)
+static ALWAYS_INLINE enum hierarchy_use
+core_use_of(uint32_t ref)
 {
 	static const enum hierarchy_use uses[4] = {
 		[SITE_LOAD] = USE_LOAD,
@@ -217,7 +225,20 @@ core_reference(struct core *core, uint64_t physical, uint64_t bytes,
 		[SITE_MODIFY] = USE_STORE,
 		[SITE_FETCH] = USE_FETCH,
 	};
-	enum hierarchy_use use = uses[SITE_KIND(ref)];
+
+	return uses[SITE_KIND(ref)];
+}
+
+/* All lines of an access, where the hierarchy wants to know more of each. */
+void core_reference_detailed(struct core *core, uint64_t physical,
+			     uint64_t address, uint64_t bytes, uint32_t ref);
+
+/* All lines of an access.  queued: core->heavy, if that is known. */
+static ALWAYS_INLINE void
+core_reference(struct core *core, uint64_t physical, uint64_t bytes,
+	       uint32_t ref, bool queued)
+{
+	enum hierarchy_use use = core_use_of(ref);
 	uint64_t step = UINT64_C(1) << core->line_shift[core_side_of(ref)];
 	uint64_t last = physical + (bytes ? bytes - 1 : 0);
 

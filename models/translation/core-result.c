@@ -2,6 +2,7 @@
 /* What a core counted, as values and tables of the result. */
 #include "models/translation/core.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static const char *const size_names[TLB_SIZES] = { "4k", "2m", "1g" };
@@ -73,6 +74,38 @@ translation_cycles(const struct core *core)
 	       c->l2_cycles + core->walker.cycles;
 }
 
+uint64_t
+core_accesses(const struct core *core)
+{
+	const uint64_t *kinds = core->counts.kinds;
+
+	return kinds[0] + kinds[1] + kinds[2] + kinds[3];
+}
+
+static void
+add_reach(struct core_reach *reach, const struct tlb *tlb)
+{
+	reach->entries += tlb->used;
+	reach->bytes += tlb->bytes;
+	reach->peak += tlb->peak;
+}
+
+int
+core_add(struct core *core, const struct core *other)
+{
+	uint64_t *to = (uint64_t *)&core->counts;
+	const uint64_t *from = (const uint64_t *)&other->counts;
+
+	static_assert(sizeof(core->counts) % sizeof(*to) == 0,
+		      "counts are of one type");
+	for (size_t i = 0; i < sizeof(core->counts) / sizeof(*to); i++)
+		to[i] += from[i];
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		add_reach(&core->added[i], &other->tlb[i]);
+	walk_queue_add(&core->queue, &other->queue);
+	return walker_add(&core->walker, &other->walker);
+}
+
 static int
 finish_accesses(const struct core *core, struct result *result)
 {
@@ -82,9 +115,7 @@ finish_accesses(const struct core *core, struct result *result)
 		uint64_t value;
 		const char *unit;
 	} rows[] = {
-		{ "accesses",
-		  c->kinds[0] + c->kinds[1] + c->kinds[2] + c->kinds[3],
-		  "accesses" },
+		{ "accesses", core_accesses(core), "accesses" },
 		{ "accesses.load", c->kinds[SITE_LOAD], "accesses" },
 		{ "accesses.store", c->kinds[SITE_STORE], "accesses" },
 		{ "accesses.modify", c->kinds[SITE_MODIFY], "accesses" },
@@ -192,6 +223,30 @@ finish_sizes(const struct core *core, struct result *result)
 	return error;
 }
 
+static int
+finish_reach(const struct core *core, struct result *result)
+{
+	static const char *const columns[] = { "array:", "entries:entries",
+					       "bytes:bytes", "peak:bytes",
+					       NULL };
+	int error = result_table(result, "tlb.reach",
+				 "what each array covers at the end, and the "
+				 "most that it did (of several cores: sums)",
+				 columns);
+
+	for (unsigned i = 0; !error && i < CORE_ARRAYS; i++) {
+		struct core_reach reach = core->added[i];
+
+		if (!core->tlb[i].entries)
+			continue;
+		add_reach(&reach, &core->tlb[i]);
+		error = result_row(result, "tlb.reach", "suuu",
+				   core_array_names[i], reach.entries,
+				   reach.bytes, reach.peak);
+	}
+	return error;
+}
+
 int
 core_finish(const struct core *core, const struct stream *stream,
 	    struct result *result)
@@ -203,6 +258,10 @@ core_finish(const struct core *core, const struct stream *stream,
 	if (!error)
 		error = finish_sizes(core, result);
 	if (!error)
+		error = finish_reach(core, result);
+	if (!error)
 		error = walker_finish(&core->walker, result);
+	if (!error)
+		error = walk_queue_finish(&core->queue, result);
 	return error ? error : site_table_finish(&core->sites, stream, result);
 }

@@ -343,11 +343,11 @@ feed_missing(struct core *core, const struct sight *sight, uint32_t number,
 	return 0;
 }
 
-/* Do first-level arrays hold large pages? */
+/* Do first-level arrays hold large pages, or others whose cover matters? */
 static bool
 large_held(const struct core *core)
 {
-	uint32_t held = 0;
+	uint32_t held = core->globals;
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		held |= core->tlb[i].used_by[1] | core->tlb[i].used_by[2];
@@ -441,6 +441,14 @@ core_pass_begin(struct core *core, struct core_pass *pass,
 		batch_expand(&pass->columns, stream);
 	}
 	return 0;
+}
+
+void
+core_pass_move(struct core *core, struct core_pass *pass)
+{
+	if (pass->stepwise)
+		core_set_heavy(core, false);
+	pass->walks = core_walks(core);
 }
 
 /* The first step that is not all before `to`. */

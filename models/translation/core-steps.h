@@ -106,6 +106,10 @@ struct core_pass {
 int core_pass_begin(struct core *core, struct core_pass *pass,
 		    const struct stream *stream, const struct batch *batch);
 
+/* From here on another core goes on with it, which must have the first one's
+ * sites and steps. */
+void core_pass_move(struct core *core, struct core_pass *pass);
+
 /* Feed all accesses before position `to`.  As core_feed. */
 int core_pass_feed(struct core *core, struct core_pass *pass, uint32_t to);
 

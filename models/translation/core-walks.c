@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "models/translation/replacement.h"
+
 /*
  * One level of the walk caches: those that missed the ones below.  A walk that
  * ends at this level or above finds nothing here and leaves nothing.
@@ -38,7 +40,7 @@ run_above_leaves(struct core_phases *phases, struct tlb *tlb,
 
 /*
  * Of an array of one set: leave out uses of what was used just before, which find
- * it and change nothing, whatever the policy.
+ * it and change nothing, but where the policy counts hits.
  */
 static unsigned
 skip_repeats(const struct tlb_uses *uses, uint16_t *list, unsigned n)
@@ -82,7 +84,9 @@ run_walk_cache(struct core_phases *phases, struct core *core, unsigned level,
 	if (unlikely(!all_small(phases, core))) {
 		m = run_above_leaves(phases, tlb, &uses, level, list, n);
 	} else {
-		m = tlb->sets == 1 ? skip_repeats(&uses, list, n) : n;
+		m = tlb->sets == 1 && !tlb->replacement->counts_hits
+			    ? skip_repeats(&uses, list, n)
+			    : n;
 		m = tlb_run(tlb, &uses, list, m);
 	}
 	pwc->lookups[level - PWC_LOWEST] += n;

@@ -38,6 +38,12 @@ const struct option_row asid_rows[] = {
 	  .unit = "spaces",
 	  .help = "address spaces that the TLBs tell apart (Linux uses 6 a "
 		  "core on x86), 0: every switch flushes" },
+	{ .name = "global",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct asid_config, global),
+	  .fallback = "false",
+	  .help = "pages of the upper half, the kernel's, are global: one "
+		  "entry serves all spaces and stays at switches" },
 	{ NULL },
 };
 
@@ -158,6 +164,19 @@ first_level_lone(const struct core *core)
 	return true;
 }
 
+/* Which parts are there that not all loops know? */
+static void
+find_oddities(struct core *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+		bool grouped = core->tlb[i].group != NULL;
+
+		core->grouped |= grouped;
+		core->plain |= grouped && i < CORE_L1_ARRAYS;
+	}
+	core->odd = core->grouped || core->globals;
+}
+
 /* How references are cut: without a first-level cache, in 64 bytes. */
 static unsigned
 line_shift(const struct cache *cache)
@@ -176,10 +195,12 @@ core_init(struct core *core, const struct core_config *config,
 			       .data_cached = config->data_cached,
 			       .plain = config->plain,
 			       .flat = !config->data_cached &&
+				       config->queue.cycles_per_access <= 0 &&
 				       hierarchy_walks_uncached(hierarchy),
 			       .vectors = vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
+			       .globals = config->asid.global,
 			       .now = 1,
 			       .l2_now = 1 };
 	error = init_arrays(core, config);
@@ -192,6 +213,8 @@ core_init(struct core *core, const struct core_config *config,
 	if (!error)
 		error = walker_init(&core->walker, &config->walker, config->pwc,
 				    hierarchy, config->seed + CORE_ARRAYS);
+	if (!error)
+		error = walk_queue_init(&core->queue, &config->queue);
 	if (error) {
 		core_fini(core);
 		return error;
@@ -200,6 +223,7 @@ core_init(struct core *core, const struct core_config *config,
 		core->tlb[i].sizes_changed = &core->sizes_changed;
 	build_levels(core);
 	core->steps.lone = first_level_lone(core);
+	find_oddities(core);
 	core->line_shift[CORE_DATA] = line_shift(&hierarchy->l1d);
 	core->line_shift[CORE_FETCH] = line_shift(&hierarchy->l1i);
 	for (uint32_t i = 0; i <= TLB_ASID_MAX; i++)
@@ -213,6 +237,7 @@ core_fini(struct core *core)
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		tlb_fini(&core->tlb[i]);
 	walker_fini(&core->walker);
+	walk_queue_fini(&core->queue);
 	site_table_fini(&core->sites);
 	core_steps_fini(&core->steps);
 	tlb_columns_fini(&core->l1_column);
@@ -266,24 +291,35 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 	table->asid = core->asid;
 }
 
-void
+static void
+invalidate_arrays(struct core *core, uint64_t asid, uint64_t address,
+		  uint64_t length)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		tlb_invalidate(&core->tlb[i], asid, address, length);
+}
+
+bool
 core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		uint64_t length)
 {
 	uint32_t asid = 0;
 
+	/* whoever goes, the kernel's pages stay */
+	if (core->globals && length != UINT64_MAX)
+		invalidate_arrays(core, TLB_ASID_GLOBAL, address, length);
 	while (core->asid_space[asid] != space)
 		if (++asid > TLB_ASID_MAX)
-			return;
+			return false;
 	core->counts.flushes++;
 	if (length == UINT64_MAX) {
 		flush_asid(core, asid);
-		return;
+		return true;
 	}
-	for (unsigned i = 0; i < CORE_ARRAYS; i++)
-		tlb_invalidate(&core->tlb[i], asid, address, length);
+	invalidate_arrays(core, asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
 	aside_invalidate(&core->walker.aside, asid, address, length);
+	return true;
 }
 
 static void
@@ -316,7 +352,7 @@ core_count(struct core *core, uint64_t kinds, uint64_t units,
 
 /* What the loop below is compiled for. */
 struct variant {
-	bool data, plain;
+	bool data, plain, detailed;
 };
 
 /* The loop that all the time goes into.  variant is a constant. */
@@ -356,6 +392,14 @@ feed(struct core *core, const struct batch *batch, uint32_t from, uint32_t to,
 		}
 		column.stamp[slot] = now + i;
 		units += column.unit[slot];
+		if (variant.detailed)
+			core_reference_detailed(core,
+						column.frame[slot] +
+							(address &
+							 (~column.cover[slot] |
+							  ~PAGE_MASK)),
+						address, bytes[SITE_INDEX(ref)],
+						ref);
 		if (variant.data)
 			core_reference(core,
 				       column.frame[slot] +
@@ -376,6 +420,9 @@ core_feed_columns(struct core *core, const struct batch *batch, uint32_t from,
 	if (core->plain)
 		return feed(core, batch, from, to,
 			    (struct variant){ .plain = true });
+	if (core->data_cached && core->hierarchy->details)
+		return feed(core, batch, from, to,
+			    (struct variant){ .detailed = true });
 	if (core->heavy)
 		return core_feed_phases(core, batch, from, to);
 	if (core->data_cached)
@@ -398,7 +445,10 @@ core_set_heavy(struct core *core, bool heavy)
 void
 core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
-	core_set_heavy(core, !core->plain && core->table->ops->look &&
+	core_set_heavy(core, !core->plain && !core->odd &&
+				     core->table->ops->look &&
+				     !(core->data_cached &&
+				       core->hierarchy->details) &&
 				     core_walks(core) - walks_before >
 					     accesses / HEAVY);
 }

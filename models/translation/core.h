@@ -15,6 +15,11 @@
  * - An access that crosses pages looks up each of them, in ascending order.
  * - A write to a page that is cached as read-only is a miss at each level, and
  *   drops that entry.
+ * - Arrays whose entries are for several pages (tlb-group.h) get from a walk also
+ *   those pages that the line of page-table entries it ended in has beside this
+ *   one: with frames in a row, the same rights, and walked to before.
+ * - Global pages, those of the upper half and what the table says are, are entered
+ *   with an ASID of their own, which switches leave alone.
  * - Only the ASIDs in use are remembered; a space that needs a new one takes
  *   the one given out longest ago, whose entries are flushed (Linux's way).
  */
@@ -26,7 +31,8 @@
 #include "models/tables/table.h"
 #include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
-#include "models/translation/tlb.h"
+#include "models/translation/tlb-group.h"
+#include "models/translation/walk-queue.h"
 #include "models/translation/walker.h"
 
 enum core_array {
@@ -54,6 +60,7 @@ enum core_side {
 
 struct asid_config {
 	int64_t asids; /* 0: none, every switch of spaces flushes all */
+	bool global;   /* pages of the kernel are of all spaces */
 };
 extern const struct option_row asid_rows[];
 
@@ -61,10 +68,16 @@ struct core_config {
 	struct tlb_config tlb[CORE_ARRAYS];
 	struct tlb_config pwc[PWC_LEVELS];
 	struct walker_config walker;
+	struct walk_queue_config queue;
 	struct asid_config asid;
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
 	uint64_t seed;
+};
+
+/* What an array holds: at the end, and the most bytes it did. */
+struct core_reach {
+	uint64_t entries, bytes, peak;
 };
 
 #define CORE_PENDING 512u
@@ -133,6 +146,7 @@ struct core {
 	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
 	struct walker walker;
+	struct walk_queue queue;
 	struct hierarchy *hierarchy; /* borrowed */
 	struct core_kernel kernel;
 	struct site_table sites;
@@ -141,6 +155,9 @@ struct core {
 	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
 	bool data_cached, plain;
+	bool odd;     /* it has parts that phases know nothing of */
+	bool grouped; /* of these: arrays as in tlb-group.h */
+	bool globals; /* entries of TLB_ASID_GLOBAL */
 	bool flat;    /* all references of walks cost the same, and of no other
 		    * kind are any: they are counted where they are made */
 	bool vectors; /* the host has what core-phases.c wants */
@@ -155,10 +172,12 @@ struct core {
 	uint32_t n_asids, next_asid;
 	uint32_t asid_space[TLB_ASID_MAX + 1];
 
-	uint64_t position; /* accesses fed before this call */
-	uint64_t now;	   /* added to a position: the stamp of its use */
+	uint64_t position;  /* accesses of the run before this call */
+	uint64_t elsewhere; /* of these, those that other cores made */
+	uint64_t now;	    /* added to a position: the stamp of its use */
 	uint64_t l2_now;
 	struct core_counts counts;
+	struct core_reach added[CORE_ARRAYS]; /* of cores added to this one */
 };
 
 /* The configuration must be right (tlb_config_wrong).  0 or -ENOMEM. */
@@ -176,11 +195,17 @@ void core_switch(struct core *core, uint32_t space, struct table *table);
 int core_feed(struct core *core, const struct batch *batch, uint32_t from,
 	      uint32_t to);
 
-/* Stale translations; length UINT64_MAX: all of the space. */
-void core_invalidate(struct core *core, uint32_t space, uint64_t address,
+/* Stale translations; length UINT64_MAX: all of the space.  False: the core
+ * holds nothing of this space. */
+bool core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		     uint64_t length);
 
-/* accesses.*, tlb.*, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
+/* Accesses fed to it. */
+uint64_t core_accesses(const struct core *core);
+/* Add what another core counted, but for sites.  0 or -ENOMEM (said). */
+int core_add(struct core *core, const struct core *other);
+
+/* accesses.*, tlb.*, table tlb.reach, walk.*, pwc.*, translation.cycles, tlb.sizes, sites */
 int core_finish(const struct core *core, const struct stream *stream,
 		struct result *result);
 

@@ -31,6 +31,15 @@ pwc_fini(struct pwc *pwc)
 }
 
 void
+pwc_add(struct pwc *pwc, const struct pwc *other)
+{
+	for (unsigned i = 0; i < PWC_LEVELS; i++) {
+		pwc->lookups[i] += other->lookups[i];
+		pwc->hits[i] += other->hits[i];
+	}
+}
+
+void
 pwc_flush(struct pwc *pwc)
 {
 	for (unsigned i = 0; i < PWC_LEVELS; i++)

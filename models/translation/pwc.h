@@ -83,6 +83,9 @@ pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
 			 pwc->now);
 }
 
+/* Add what others counted. */
+void pwc_add(struct pwc *pwc, const struct pwc *other);
+
 void pwc_flush(struct pwc *pwc);
 void pwc_flush_asid(struct pwc *pwc, uint64_t asid);
 void pwc_invalidate(struct pwc *pwc, uint64_t asid, uint64_t address,

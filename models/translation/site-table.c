@@ -82,10 +82,10 @@ static int
 rank(const void *left, const void *right)
 {
 	const struct ranked *a = left, *b = right;
-	int order = descending(a->count.walks, b->count.walks);
+	int order = descending(a->count.cycles, b->count.cycles);
 
 	if (!order)
-		order = descending(a->count.cycles, b->count.cycles);
+		order = descending(a->count.walks, b->count.walks);
 	if (!order)
 		order = descending(a->count.l1_misses, b->count.l1_misses);
 	return order ? order : a->index < b->index ? -1 : 1;
@@ -120,8 +120,8 @@ site_table_finish(const struct site_table *table, const struct stream *stream,
 	struct ranked *ranked;
 	uint32_t n = 0;
 	int error = result_table(result, "sites",
-				 "instructions and code blocks by the page "
-				 "walks they caused",
+				 "instructions and code blocks by the cycles "
+				 "of the page walks they caused",
 				 columns);
 
 	if (error)

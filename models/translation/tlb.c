@@ -12,6 +12,7 @@
 
 #include "analyzer/vectors.h"
 #include "models/translation/replacement.h"
+#include "models/translation/tlb-group.h"
 
 #define TLB_PROBES_MAX 32 /* pages looked up one by one before scanning all */
 #define LOG_ROOM       1024
@@ -38,6 +39,44 @@ ways_of(const struct tlb_config *config)
 							       : config->ways;
 }
 
+static int
+unknown_policy(const char *name, char *text, size_t bytes)
+{
+	int n = snprintf(text, bytes, "\"%s\"; allowed", name ? name : "");
+
+	for (size_t i = 0; replacement_registry[i] && n < (int)bytes; i++)
+		n += snprintf(text + n, bytes - (size_t)n, "%s %s",
+			      i ? "," : ":", replacement_registry[i]->name);
+	return n;
+}
+
+static bool
+is_power(int64_t n)
+{
+	return !(n & (n - 1));
+}
+
+static int
+group_wrong(const struct tlb_config *config, const char **field, char *text,
+	    size_t bytes)
+{
+	bool sector = is_power(config->sector);
+	int64_t pages = sector ? config->coalesce : config->sector;
+
+	*field = sector ? "coalesce" : "sector";
+	if (!is_power(pages))
+		return snprintf(text, bytes,
+				"%" PRId64 "; allowed: 1 to %d, powers of two",
+				pages,
+				sector ? TLB_COALESCE_MAX : TLB_SECTOR_MAX);
+	if (config->sector > 1 && config->coalesce > 1)
+		return snprintf(text, bytes,
+				"%" PRId64 "; allowed with sector = %" PRId64
+				": 1",
+				config->coalesce, config->sector);
+	return 0;
+}
+
 int
 tlb_config_wrong(const struct tlb_config *config, const char **field,
 		 char *text, size_t bytes)
@@ -48,9 +87,7 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 
 	*field = "replacement";
 	if (!ops)
-		return snprintf(text, bytes,
-				"\"%s\"; allowed: lru, fifo, random, plru",
-				config->replacement ? config->replacement : "");
+		return unknown_policy(config->replacement, text, bytes);
 	*field = "entries";
 	if (config->entries < 0 || config->entries > TLB_ENTRIES_MAX)
 		return snprintf(text, bytes, "%" PRId64 "; allowed: 0 to %d",
@@ -64,12 +101,12 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 				" entries; allowed: a divisor of it, or 0 "
 				"for one set",
 				config->ways, config->entries);
-	if (ops->power_of_two && (ways & (ways - 1)))
+	if (ops->power_of_two && !is_power(ways))
 		return snprintf(text, bytes,
 				"%" PRId64 "; allowed with %s replacement: a "
 				"power of two",
 				ways, ops->name);
-	return 0;
+	return group_wrong(config, field, text, bytes);
 }
 
 #define CHAIN_END UINT16_MAX
@@ -139,7 +176,10 @@ empty(struct tlb *tlb)
 	for (uint32_t i = 0; i < tlb->entries; i++)
 		free_slot(tlb, i);
 	tlb->log.head = tlb->log.n = 0;
+	if (tlb->group)
+		memset(tlb->group, 0, tlb->entries * sizeof(*tlb->group));
 	tlb->used = 0;
+	tlb->bytes = 0;
 	memset(tlb->used_by, 0, sizeof(tlb->used_by));
 	tlb->used_by[3] = tlb->entries;
 	if (tlb->sizes_changed)
@@ -193,6 +233,17 @@ init_index(struct tlb *tlb)
 	return tlb->next && tlb->head ? 0 : -ENOMEM;
 }
 
+static int
+init_policy(struct tlb *tlb)
+{
+	tlb->filled = calloc(tlb->entries, sizeof(*tlb->filled));
+	if (tlb->replacement->ranked)
+		return tlb->filled ? 0 : -ENOMEM;
+	tlb->of_set = calloc(tlb->sets, sizeof(*tlb->of_set));
+	tlb->state = calloc(tlb->entries, sizeof(*tlb->state));
+	return tlb->filled && tlb->of_set && tlb->state ? 0 : -ENOMEM;
+}
+
 int
 tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	 const struct tlb_columns *columns, size_t first, uint64_t seed)
@@ -216,18 +267,23 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	if (!(tlb->sets & (tlb->sets - 1)))
 		tlb->set_mask = tlb->sets - 1;
 	tlb->groups = (tlb->ways + TLB_GROUP - 1) / TLB_GROUP;
-	tlb->filled = calloc(tlb->entries, sizeof(*tlb->filled));
 	tlb->bound =
 		calloc((size_t)tlb->sets * tlb->groups, sizeof(*tlb->bound));
 	if (init_columns(tlb, columns, first) || init_index(tlb) ||
-	    !tlb->filled || !tlb->bound) {
+	    init_policy(tlb) || !tlb->bound) {
 		tlb_fini(tlb);
 		return -ENOMEM;
 	}
 	tlb->simple = tlb->print && tlb->replacement->ranked;
+	if (config->sector > 1 || config->coalesce > 1) {
+		if (tlb_group_init(tlb, config)) {
+			tlb_fini(tlb);
+			return -ENOMEM;
+		}
+	}
 	tlb->vectors = vectors_at_hand();
 	tlb->short_vectors = short_vectors_at_hand();
-	if (tlb->owns_columns)
+	if (tlb->owns_columns && !tlb->group)
 		tlb_rank(tlb);
 	empty(tlb);
 	return 0;
@@ -239,7 +295,10 @@ tlb_fini(struct tlb *tlb)
 	if (tlb->owns_columns)
 		tlb_columns_fini(&tlb->column);
 	free(tlb->filled);
+	free(tlb->of_set);
+	free(tlb->state);
 	free(tlb->bound);
+	tlb_group_fini(tlb);
 	free(tlb->print);
 	free(tlb->log.use);
 	free(tlb->next);
@@ -276,6 +335,17 @@ key_of(const struct tlb *tlb, uint32_t slot)
 	return tlb->column.tag[slot] & ~(TLB_ALWAYS | TLB_READONLY);
 }
 
+/* What an entry covers, but for those that have several pages. */
+static uint64_t
+span_of(const struct tlb *tlb, uint64_t tag)
+{
+	unsigned code = tag >> TLB_SIZE_SHIFT & 3;
+
+	return tag == TLB_FREE || (tlb->group && !code)
+		       ? 0
+		       : UINT64_C(1) << tlb->shift_of[code];
+}
+
 void
 tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key)
 {
@@ -284,6 +354,9 @@ tlb_resize(struct tlb *tlb, uint64_t old_tag, uint64_t key)
 
 	tlb->used += old_tag == TLB_FREE;
 	tlb->used -= key == TLB_FREE;
+	tlb->bytes += span_of(tlb, key);
+	tlb->bytes -= span_of(tlb, old_tag);
+	tlb->peak = tlb->bytes > tlb->peak ? tlb->bytes : tlb->peak;
 	if (tlb->sizes_changed && (*from == 1 || !*to))
 		*tlb->sizes_changed = true;
 	--*from;
@@ -572,6 +645,8 @@ tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	tlb->column.stamp[slot] = now;
 	if (tlb->logged)
 		tlb_log_add(tlb, slot, now);
+	if (tlb->replacement->placed)
+		tlb->replacement->placed(tlb, slot);
 	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;
 }
@@ -581,6 +656,8 @@ tlb_drop(struct tlb *tlb, uint32_t slot)
 {
 	unindex(tlb, slot);
 	tlb_resize(tlb, tlb->column.tag[slot], TLB_FREE);
+	if (unlikely(tlb->group != NULL))
+		tlb_group_clear(tlb, slot);
 	if (tlb->rows) {
 		close_row(tlb, slot);
 		return;
@@ -630,6 +707,10 @@ tlb_invalidate(struct tlb *tlb, uint64_t asid, uint64_t address,
 		return;
 	if (last < address)
 		last = UINT64_MAX;
+	if (tlb->group) {
+		tlb_group_invalidate(tlb, asid, address, last);
+		return;
+	}
 	if ((last >> tlb->shift[0]) - (address >> tlb->shift[0]) >=
 	    TLB_PROBES_MAX) {
 		scan_range(tlb, asid, address, last);

@@ -44,6 +44,7 @@ struct replacement_ops;
 #define TLB_SIZE_SHIFT	8
 #define TLB_ASID_MASK	UINT64_C(0xff)
 #define TLB_ASID_MAX	254 /* 255 marks a free slot: no key ever equals it */
+#define TLB_ASID_GLOBAL 254 /* asids are less */
 #define TLB_FREE	UINT64_MAX
 #define TLB_ENTRIES_MAX 65535
 
@@ -68,6 +69,8 @@ struct tlb_config {
 	char *replacement;
 	int64_t latency; /* cycles that a hit here adds */
 	int sizes;	 /* bit (code) set: holds pages of that size */
+	/* 4K pages of one entry, see tlb-group.h; 0, 1: one.  Not both. */
+	int64_t sector, coalesce;
 };
 
 /*
@@ -76,6 +79,8 @@ struct tlb_config {
  * ended by { NULL }.
  */
 extern const char *const tlb_size_choices[];
+/* Names all policies; generated from REPLACEMENTS in Makefile.am. */
+extern const char replacement_help[];
 
 #define TLB_ROW(field_, ...)                                               \
 	{                                                                  \
@@ -90,11 +95,21 @@ extern const char *const tlb_size_choices[];
 			.max = TLB_ENTRIES_MAX, .unit = "ways",                     \
 			.help = "entries a set, a divisor of entries; 0: one set"), \
 		TLB_ROW(replacement, .type = OPTION_STRING, .fallback = "lru",      \
-			.argument = "POLICY",                                       \
-			.help = "who leaves a full set: lru, fifo, random, plru")
+			.argument = "POLICY", .help = replacement_help)
 #define TLB_ROW_SIZES(sizes_)                                     \
 	TLB_ROW(sizes, .type = OPTION_CHOICE, .fallback = sizes_, \
 		.choices = tlb_size_choices, .help = "page sizes it holds")
+#define TLB_SECTOR_MAX	 64
+#define TLB_COALESCE_MAX 8 /* entries of the page table in a line */
+#define TLB_ROWS_GROUP                                                       \
+	TLB_ROW(sector, .type = OPTION_INT, .fallback = "1", .min = 1,       \
+		.max = TLB_SECTOR_MAX, .unit = "pages",                      \
+		.help = "4K pages side by side under one tag, each entered " \
+			"by itself"),                                        \
+		TLB_ROW(coalesce, .type = OPTION_INT, .fallback = "1",       \
+			.min = 1, .max = TLB_COALESCE_MAX, .unit = "pages",  \
+			.help = "4K pages side by side, with frames side "   \
+				"by side, that one entry takes at most")
 #define TLB_ROW_LATENCY(latency_)                                  \
 	TLB_ROW(latency, .type = OPTION_INT, .fallback = latency_, \
 		.max = 10000, .unit = "cycles",                    \
@@ -115,6 +130,11 @@ struct tlb_log {
 #define TLB_SCANNED 16u /* ways of a set that are searched by fingerprint */
 #define TLB_NO_SLOT UINT32_MAX
 
+/* Which pages of 4K an entry has, where it may have several. */
+struct tlb_group {
+	uint64_t valid, readonly; /* a bit each */
+};
+
 struct tlb {
 	struct tlb_columns column;   /* [entries] each */
 	uint8_t *print;		     /* [sets][TLB_SCANNED], or NULL */
@@ -134,7 +154,17 @@ struct tlb {
 	uint32_t groups;
 	uint16_t *head, *next; /* or NULL */
 	unsigned hash_shift;
+	/* of the policy: see replacement.h; state, of_set: NULL if it is LRU */
 	uint64_t random;
+	uint64_t *of_set; /* [sets] */
+	uint8_t *state;	  /* [entries] */
+	uint32_t select;
+	/* where entries are for several pages (tlb-group.h), else NULL */
+	struct tlb_group *group; /* [entries] */
+	uint64_t *group_frame;	 /* [entries][pages] of sectors */
+	unsigned group_shift;
+	bool coalesces;
+	uint64_t bytes, peak; /* what the entries cover, and did at most */
 	const struct replacement_ops *replacement;
 	bool owns_columns; /* always ranked, if it can be */
 	bool simple;	   /* LRU of scanned sets */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/memory/numa.h"
 
 const struct option_row walker_rows[] = {
 	{ .name = "overhead",
@@ -66,6 +67,19 @@ walker_grow(struct walker *walker, uint64_t cycles)
 	return 0;
 }
 
+/* Of reference number i, where not all of memory costs the same; it is counted
+ * by node. */
+static uint32_t
+node_latency(struct walker *walker, const struct hierarchy_queue *queue,
+	     unsigned i)
+{
+	return queue->use[i] == USE_WALK
+		       ? numa_reach_walk(walker->hierarchy->numa,
+					 queue->physical[i],
+					 queue->mark[i] & ~TABLE_BESIDE)
+		       : 0;
+}
+
 void
 walker_fill(struct walker *walker, uint64_t address, uint64_t asid,
 	    const struct table_reference *references, unsigned n)
@@ -78,8 +92,8 @@ walker_fill(struct walker *walker, uint64_t address, uint64_t asid,
 		pwc_fill(&walker->pwc, address, asid, references[i].level);
 }
 
-/* The same where some are made at the same time: of each such step the
- * slowest counts. */
+/* The same where some are made at the same time (of each such step the slowest
+ * counts), or where memory has more than one node. */
 static void
 charge_steps(struct walker *walker, const struct hierarchy_queue *queue,
 	     uint32_t *cost)
@@ -89,7 +103,10 @@ charge_steps(struct walker *walker, const struct hierarchy_queue *queue,
 	for (unsigned i = 0; i < queue->n; i++) {
 		unsigned mark = queue->mark[i], place = queue->place[i];
 		uint32_t latency =
-			hierarchy_walk_latency(walker->hierarchy, place);
+			walker->hierarchy->numa && place == PLACE_MEMORY
+				? node_latency(walker, queue, i)
+				: hierarchy_walk_latency(walker->hierarchy,
+							 place);
 
 		walker->found[mark & ~TABLE_BESIDE][place]++;
 		if (!(mark & TABLE_BESIDE)) {
@@ -110,7 +127,7 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 	uint32_t found[2][WALKER_NONE + 1][PLACES] = { { { 0 } } };
 	uint32_t latency[PLACES], sum = 0;
 
-	if (walker->aside.beside) {
+	if (walker->aside.beside || unlikely(walker->hierarchy->numa)) {
 		charge_steps(walker, queue, cost);
 		return;
 	}
@@ -135,9 +152,11 @@ walker_charge(struct walker *walker, const struct hierarchy_queue *queue,
 static uint64_t
 found_cycles(const struct walker *walker, unsigned level)
 {
-	uint64_t sum = 0;
+	const struct numa *numa = walker->hierarchy->numa;
+	unsigned places = numa ? PLACE_MEMORY : PLACES;
+	uint64_t sum = numa ? numa->level[level].cycles : 0;
 
-	for (unsigned place = 0; place < PLACES; place++)
+	for (unsigned place = 0; place < places; place++)
 		sum += walker->found[level][place] *
 		       hierarchy_walk_latency(walker->hierarchy, place);
 	return sum;
@@ -249,6 +268,30 @@ finish_references(const struct walker *walker, struct result *result)
 			error = result_row(result, "walk.references.histogram",
 					   "uu", i, walker->by_references[i]);
 	return error;
+}
+
+int
+walker_add(struct walker *walker, const struct walker *other)
+{
+	if (other->latency_max > walker->latency_max &&
+	    walker_grow(walker, other->latency_max - 1))
+		return -ENOMEM;
+	for (uint64_t i = 0; i < other->latency_max; i++)
+		walker->latency[i] += other->latency[i];
+	for (unsigned i = 0; i <= WALKER_NONE; i++)
+		for (unsigned place = 0; place < PLACES; place++)
+			walker->found[i][place] += other->found[i][place];
+	walker->walks += other->walks;
+	walker->references += other->references;
+	walker->cycles += other->cycles;
+	walker->faulted += other->faulted;
+	walker->faulted_references += other->faulted_references;
+	walker->faulted_cycles += other->faulted_cycles;
+	for (unsigned i = 0; i <= TABLE_REFERENCES_MAX; i++)
+		walker->by_references[i] += other->by_references[i];
+	pwc_add(&walker->pwc, &other->pwc);
+	aside_count(&walker->aside, &other->aside);
+	return 0;
 }
 
 int

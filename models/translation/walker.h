@@ -143,6 +143,9 @@ walker_count(struct walker *walker, unsigned references, unsigned cycles,
 	return 0;
 }
 
+/* Add what another walker and its walk caches counted.  0 or -ENOMEM (said). */
+int walker_add(struct walker *walker, const struct walker *other);
+
 /* walk.* values, tables walk.latency, walk.levels and
  * walk.references.histogram, and pwc.* */
 int walker_finish(const struct walker *walker, struct result *result);
