@@ -267,6 +267,9 @@ check(const struct layers *layers, const struct machine_config *config)
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);
 	}
+	if (!error)
+		error = check_tlb(layers, &config->core.walker.pwc.unified,
+				  "pwc.unified");
 	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
 		snprintf(part, sizeof(part), "table.nested.%s",
 			 nested_names[i]);

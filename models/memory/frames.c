@@ -42,8 +42,8 @@ struct frames {
 	unsigned shift; /* node = (address - FRAMES_BASE) >> shift */
 	uint32_t space;
 	uint64_t used_pages, peak_pages;
-	uint64_t pages_end; /* no page has this number; 0: unbounded */
-	uint64_t *colour;   /* owned: [colours] pages given; or NULL */
+	uint64_t node_pages; /* of each node; 0: as many as needed */
+	uint64_t *colour; /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
 };
 
@@ -184,9 +184,6 @@ open_banks(struct frames *frames, const struct frames_config *config)
 			FRAMES_BASE + ((uint64_t)node << span << 12);
 		error = open_bank(frames, config, node, pages, most);
 	}
-	if (config->size_bytes)
-		frames->pages_end =
-			((uint64_t)(frames->nodes - 1) << span) + pages;
 	frames->shift = frames->nodes > 1 ? span + 12 : 63;
 	/* Of a guest and its host the host's counts: it is opened last. */
 	if (frames->numa)
@@ -215,6 +212,7 @@ frames_open(struct frames **out, const struct frames_config *config)
 	frames->host = config->host;
 	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
 	frames->colours = config->colours;
+	frames->node_pages = (config->size_bytes >> 12) / frames->nodes;
 	if (config->colours)
 		frames->colour = calloc(config->colours, sizeof(uint64_t));
 	if (!frames->bank || (config->colours && !frames->colour))
@@ -515,15 +513,22 @@ frames_recorded(const struct frames *frames)
 }
 
 uint64_t
-frames_number(uint64_t address)
+frames_number(const struct frames *frames, uint64_t address)
 {
-	return (address - FRAMES_BASE) >> 12;
+	unsigned node = frames->numa ? numa_node_of(frames->numa, address) : 0;
+	uint64_t page;
+
+	if (node >= frames->nodes || address < frames->bank[node].base)
+		return UINT64_MAX;
+	page = (address - frames->bank[node].base) >> 12;
+	return page < frames->node_pages ? node * frames->node_pages + page
+					 : UINT64_MAX;
 }
 
 uint64_t
 frames_total(const struct frames *frames)
 {
-	return frames->pages_end;
+	return frames->nodes * frames->node_pages;
 }
 
 bool

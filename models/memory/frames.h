@@ -83,8 +83,9 @@ int frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 		   uint64_t *address);
 /* Is this address that physical memory? */
 bool frames_is(uint64_t address, uint64_t physical);
-/* Number of the frame with this address, from 0; of no frame: any. */
-uint64_t frames_number(uint64_t address);
+/* Number of the frame with this address, from 0, where their number is fixed;
+ * UINT64_MAX: there is no such frame. */
+uint64_t frames_number(const struct frames *frames, uint64_t address);
 /* How many there are; 0: as many as needed. */
 uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */

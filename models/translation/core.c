@@ -469,6 +469,7 @@ core_feed_after(struct core *core, uint64_t walks_before, uint64_t accesses)
 {
 	core_set_heavy(core, !core->plain && !core->odd &&
 				     core->table->ops->look &&
+				     !core->walker.pwc.special &&
 				     !(core->data_cached &&
 				       core->hierarchy->details) &&
 				     core_walks(core) - walks_before >
