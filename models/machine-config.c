@@ -203,14 +203,20 @@ check_palette(const struct layers *layers, const struct machine_config *config)
 }
 
 static int
-check_numa(const struct layers *layers, const struct numa_config *config)
+check_numa(const struct layers *layers, const struct machine_config *config)
 {
 	const char *field;
 	char text[512];
 
-	return numa_config_wrong(config, &field, text, sizeof(text))
-		       ? wrong(layers, "numa", field, text)
-		       : 0;
+	if (numa_config_wrong(&config->numa, &field, text, sizeof(text)))
+		return wrong(layers, "numa", field, text);
+	if (config->numa.tables >= TABLES_REPLICATED && config->table_kind &&
+	    !strcmp(config->table_kind, "nested"))
+		return wrong(layers, "numa", "tables",
+			     "replicated and migrate are not for nested "
+			     "tables; allowed: local, remote, interleave, "
+			     "upper-pinned, leaf-beside-data");
+	return 0;
 }
 
 uint64_t
@@ -261,6 +267,9 @@ check(const struct layers *layers, const struct machine_config *config)
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);
 	}
+	if (!error)
+		error = check_tlb(layers, &config->core.walker.pwc.unified,
+				  "pwc.unified");
 	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
 		snprintf(part, sizeof(part), "table.nested.%s",
 			 nested_names[i]);
@@ -274,7 +283,7 @@ check(const struct layers *layers, const struct machine_config *config)
 	if (!error)
 		error = check_palette(layers, config);
 	if (!error)
-		error = check_numa(layers, &config->numa);
+		error = check_numa(layers, config);
 	return error ? error : check_table(layers, config);
 }
 

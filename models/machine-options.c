@@ -121,15 +121,14 @@ static const struct option_row pml5e_rows[] = {
 
 #define IN_NESTED(array) IN_TABLES(nested_array[array])
 /* Of all kinds but radix. */
-#define KINDS(prefix, kinds)                                       \
-	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),        \
-	  "flattened page tables" },                               \
-		{ prefix ".hashed", hashed_rows,                   \
-		  IN_TABLES(kinds.hashed), "hashed page tables" }, \
-	{                                                          \
-		prefix ".cuckoo", cuckoo_rows,                     \
-			IN_TABLES(kinds.cuckoo),                   \
-			"elastic cuckoo page tables"               \
+#define KINDS(prefix, kinds)                                              \
+	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),               \
+	  "flattened page tables" },                                      \
+		{ prefix ".hashed", hashed_rows, IN_TABLES(kinds.hashed), \
+		  "hashed page tables" },                                 \
+	{                                                                 \
+		prefix ".cuckoo", cuckoo_rows, IN_TABLES(kinds.cuckoo),   \
+			"elastic cuckoo page tables"                      \
 	}
 
 static const struct option_group machine_groups[] = {
@@ -153,6 +152,13 @@ static const struct option_group machine_groups[] = {
 	  "second level, an array beside the first" },
 	{ "tlb.l2i", l2i_rows, IN_CORE(tlb[CORE_L2I]),
 	  "second level of instructions alone; without it they use tlb.l2" },
+	{ "tlb.range", range_tlb_rows, IN_CORE(beside.range),
+	  "ranges of pages, beside the second level" },
+	{ "tlb.prefetch", prefetch_rows, IN_CORE(beside.prefetch),
+	  "prefetching of translations" },
+	{ "pwc", pwc_rows, IN_CORE(walker.pwc), "walk caches of levels" },
+	{ "pwc.unified", pwc_unified_rows, IN_CORE(walker.pwc.unified),
+	  "walk cache of all levels, with pwc.kind=unified" },
 	{ "pwc.pde", pde_rows, IN_CORE(pwc[0]),
 	  "walk cache of level 2 entries" },
 	{ "pwc.pdpte", pdpte_rows, IN_CORE(pwc[1]),

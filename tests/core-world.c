@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/core-world.h"
 
+static const struct tables_config radix_config = { .own.radix.levels = 4 };
+static const struct table_ops *kind_ops = &radix_table;
+static const struct tables_config *kind_config = &radix_config;
+
+void
+world_kind(const struct table_ops *ops, const struct tables_config *config)
+{
+	kind_ops = ops ? ops : &radix_table;
+	kind_config = ops ? config : &radix_config;
+}
+
 /* Which size a region has: by the top bits of the address. */
 static unsigned
 size_at(uint64_t address)
@@ -131,9 +142,12 @@ void
 world_open_with(struct world *world, const struct core_config *config,
 		const struct hierarchy_config *caches, bool twin)
 {
-	struct frames_config memory = { .size_bytes = 0 };
-	static const struct tables_config tables = { .own.radix.levels = 4 };
-	struct table_with with = { .config = &tables, .kinds = &tables.own };
+	struct frames_config memory = {
+		.size_bytes = kind_ops == &inverted_table ? 1 << 28 : 0
+	};
+	struct table_with with = { .config = kind_config,
+				   .kinds = &kind_config->own,
+				   .shared = &world->shared };
 	struct core_kernel kernel = { world, world_fault, world_missed };
 
 	*world = (struct world){ .faults = 0 };
@@ -142,11 +156,17 @@ world_open_with(struct world *world, const struct core_config *config,
 	assert_int_equal(frames_open(&world->frames, &memory), 0);
 	assert_int_equal(hierarchy_open(&world->hierarchy, caches), 0);
 	with.frames = world->frames;
-	for (unsigned i = 0; i < SPACES; i++)
-		assert_int_equal(radix_table.open(&world->table[i], &with), 0);
+	for (unsigned i = 0; i < SPACES; i++) {
+		with.space = i;
+		assert_int_equal(kind_ops->open(&world->table[i], &with), 0);
+	}
 	assert_int_equal(core_init(&world->core, config, &kernel,
 				   world->hierarchy),
 			 0);
+	if (kind_ops->aside_open)
+		assert_int_equal(kind_ops->aside_open(&world->core.walker.aside,
+						      &with, 5),
+				 0);
 	assert_int_equal(site_table_update(&world->core.sites, world->stream),
 			 0);
 	if (!twin)
@@ -169,7 +189,7 @@ world_close(struct world *world)
 {
 	core_fini(&world->core);
 	for (unsigned i = 0; i < SPACES; i++)
-		radix_table.close(world->table[i]);
+		world->table[i]->ops->close(world->table[i]);
 	hierarchy_close(world->hierarchy);
 	frames_close(world->frames);
 	batch_fini(&world->batch);

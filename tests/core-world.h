@@ -26,6 +26,7 @@ struct world {
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct table *table[SPACES];
+	void *shared; /* of the tables */
 	struct core core;
 	struct plain_core *twin; /* NULL: none keeps up */
 	uint64_t taken_away; /* page whose entries go at each fault; 0: none */
@@ -38,6 +39,11 @@ struct world {
 };
 
 extern char lru[], fifo[], random_name[], plru[], srrip[], clock_name[], bip[];
+
+/* Of what kind the tables of worlds are that are opened from now on; NULL:
+ * radix. */
+void world_kind(const struct table_ops *ops,
+		const struct tables_config *config);
 
 void world_invalidate(struct world *world, uint32_t space, uint64_t address,
 		      uint64_t length);

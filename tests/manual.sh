@@ -35,7 +35,7 @@ for verb in $("$PAGESCOPE" help --as names); do
 		continue
 	}
 	# undo what keeps troff off; bold and italics too
-	sed -E 's/\\f[BIR]//g; s/\\-/-/g; s/\\&//g; s/\\e/\\/g' "$page" >"$dir/plain"
+	sed -E 's/\\f[BIR]//g; s/\\-/-/g; s/\\&//g; s/\\://g; s/\\e/\\/g' "$page" >"$dir/plain"
 	"$PAGESCOPE" "$verb" --help >"$dir/help" || complain "$verb: --help failed"
 	n=0
 	for option in $(options <"$dir/help"); do

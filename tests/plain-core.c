@@ -399,7 +399,7 @@ walk(struct plain_core *plain, struct table *table, uint32_t space,
 					  false, &latency)]++;
 		plain->references++;
 		cycles += latency;
-		if (i + 1 < n)
+		if (i + 1 < n && table->levels)
 			put_front(plain, &plain->pwc[level - 2], space, address,
 				  12 + 9 * (level - 1u), false);
 	}

@@ -434,6 +434,156 @@ heavy_batches_equal_their_twin(void **state)
 	}
 }
 
+#define HASHED(...)                                   \
+	{                                             \
+		&hashed_table,                        \
+		{                                     \
+			.own.hashed = { __VA_ARGS__ } \
+		}                                     \
+	}
+#define NESTED(guest_, pages_, m)                                 \
+	{                                                         \
+		&nested_table,                                    \
+		{                                                 \
+			.own = { .radix = { 4 }, NESTED_PARTS },  \
+			.host = { .radix = { m }, NESTED_PARTS }, \
+			.nested = { NULL, NULL, pages_, guest_,   \
+				    &radix_table },               \
+			.nested_array = {                         \
+				{ 16, 4, lru, 0, 1 },             \
+				{ 8, 4, lru, 0, 1 },              \
+				{ 4, 0, lru, 0, 1 }               \
+			}                                         \
+		}                                                 \
+	}
+#define NESTED_PARTS                                    \
+	.hashed = { HASHED_OPEN, 0, 0, 8, 0.5, 4, 12 }, \
+	.cuckoo = { 3, 8, 128, 0.6, 32, 4, 0, 0, true }
+
+/* Tables of other kinds, whose walks have any number of references. */
+static const struct {
+	const struct table_ops *ops;
+	struct tables_config config;
+} table_kinds[] = {
+	HASHED(HASHED_OPEN, 0, 0, 1, 0.7, 512, 64),
+	HASHED(HASHED_OPEN, 0, HASHED_LARGE_FIRST, 8, 0.5, 4, 64),
+	HASHED(HASHED_CHAINED, HASHED_INLINE, 0, 1, 2, 64, 64),
+	HASHED(HASHED_CHAINED, HASHED_APART, 0, 4, 2, 64, 64),
+	{ &inverted_table, { .own.inverted = { 1 } } },
+	{ &flat_table, { .own.flat = { 5 } } },
+	{ &radix_table, { .own.radix = { 3 } } },
+	{ &cuckoo_table,
+	  { .own.cuckoo = { 3, 8, 128, 0.6, 32, 4, 8, 2, true } } },
+	{ &cuckoo_table,
+	  { .own.cuckoo = { 4, 1, 2, 0.9, 100, 1, 0, 1, false } } },
+	NESTED(&radix_table, 0, 4),
+	NESTED(&radix_table, 1, 5),
+	NESTED(&hashed_table, 1, 3),
+	NESTED(&cuckoo_table, 1, 4),
+	{ &shadow_table,
+	  { .own = { .radix = { 5 } },
+	    .host = { .hashed = { HASHED_OPEN, 0, 0, 1, 0.5, 4, 64 } },
+	    .shadow = { NULL, NULL, 100, &radix_table, &hashed_table } } },
+};
+
+static void
+feed_kinds(struct world *heavy, struct world *plain, uint64_t random)
+{
+	struct world *worlds[] = { heavy, plain };
+
+	heavy->turmoil = plain->turmoil = true;
+	for (unsigned round = 0; round < 24; round++) {
+		uint32_t space = round / 5 % 3;
+
+		fill_heavy(heavy, &random, round < 12 ? MIX_DATA : MIX_ALL,
+			   1500);
+		for (unsigned i = 0; i < 2; i++) {
+			core_switch(&worlds[i]->core, space,
+				    worlds[i]->table[space]);
+			assert_int_equal(core_feed(&worlds[i]->core,
+						   &heavy->batch, 0, BATCH),
+					 0);
+		}
+		assert_true(heavy->core.heavy && !plain->core.heavy);
+		assert_int_equal(heavy->trail, plain->trail);
+	}
+}
+
+/* Of each kind: many walks at once, and each by itself. */
+static void
+kinds_of_tables_are_walked_alike(void **state)
+{
+	static struct world heavy, plain;
+
+	(void)state;
+	for (unsigned k = 0; k < 4 * ARRAY_SIZE(table_kinds); k++) {
+		struct core_config config = config_of(lru, k % 3);
+		struct hierarchy_config caches;
+		const struct walker *walker = &heavy.core.walker;
+		uint64_t references = 0, walks = 0;
+
+		set_caches(k % 4, &config, &caches);
+		world_kind(table_kinds[k / 4].ops, &table_kinds[k / 4].config);
+		world_open_with(&heavy, &config, &caches, false);
+		config.plain = true;
+		world_open_with(&plain, &config, &caches, false);
+		feed_kinds(&heavy, &plain, 91 + k);
+		walkers_equal(walker, &plain.core.walker);
+		assert_memory_equal(walker->by_references,
+				    plain.core.walker.by_references,
+				    sizeof(walker->by_references));
+		for (unsigned i = 0; i < ASIDE_MAX; i++)
+			assert_int_equal(walker->aside.array[i].hits,
+					 plain.core.walker.aside.array[i].hits);
+		assert_memory_equal(heavy.hierarchy->accesses,
+				    plain.hierarchy->accesses,
+				    sizeof(plain.hierarchy->accesses));
+		/* the histogram adds up, and each walk reads something */
+		for (uint64_t i = 0; i <= TABLE_REFERENCES_MAX; i++) {
+			walks += walker->by_references[i];
+			references += i * walker->by_references[i];
+		}
+		assert_int_equal(walker->by_references[0], 0);
+		assert_int_equal(walks, walker->walks);
+		assert_int_equal(references, walker->references);
+		world_close(&heavy);
+		world_close(&plain);
+	}
+	world_kind(NULL, NULL);
+}
+
+/* Tables without levels and without asides: a plain core walks them too. */
+static void
+kinds_of_tables_equal_their_twin(void **state)
+{
+	static struct world real, slow;
+
+	(void)state;
+	for (unsigned k = 0; k < 7; k++) {
+		struct core_config config = config_of(lru, k % 4);
+		uint64_t random = 1234 + k;
+
+		world_kind(table_kinds[k].ops, &table_kinds[k].config);
+		world_open_with(&real, &config, &small_caches, false);
+		world_open_with(&slow, &config, &small_caches, true);
+		real.turmoil = slow.turmoil = true;
+		for (unsigned round = 0; round < 30; round++) {
+			uint32_t space = round / 5 % 3;
+
+			fill_heavy(&real, &random, round % MIXES, 1500);
+			core_switch(&real.core, space, real.table[space]);
+			assert_int_equal(core_feed(&real.core, &real.batch, 0,
+						   BATCH),
+					 0);
+			twin_feed(&slow, &real.batch, space);
+		}
+		twin_agrees(&real, &slow);
+		world_close(&real);
+		world_close(&slow);
+	}
+	world_kind(NULL, NULL);
+}
+
 /* The same without a twin, for policies that it does not know. */
 static void
 heavy_batches_equal_plain_ones(void **state)
@@ -654,6 +804,8 @@ main(void)
 		cmocka_unit_test(hot_loop_equals_the_plain_one),
 		cmocka_unit_test(heavy_batches_equal_their_twin),
 		cmocka_unit_test(heavy_batches_equal_plain_ones),
+		cmocka_unit_test(kinds_of_tables_are_walked_alike),
+		cmocka_unit_test(kinds_of_tables_equal_their_twin),
 		cmocka_unit_test(server_core_equals_its_twin),
 		cmocka_unit_test(laws_hold),
 		cmocka_unit_test(references_are_walks_and_misses),

@@ -93,6 +93,7 @@ static const struct kind kinds[] = {
 	{ .name = "chained", HASHED(HASHED_CHAINED, 0, 0, 1, 3, 4, 64) },
 	{ .name = "chained apart, clustered",
 	  HASHED(HASHED_CHAINED, HASHED_APART, 0, 16, 2, 4, 64) },
+	{ .name = "flat", .ops = &flat_table, .config.own.flat.levels = 5 },
 	{ .name = "inverted",
 	  .ops = &inverted_table,
 	  .config.own.inverted = { .anchors = 0.25 } },
@@ -100,6 +101,15 @@ static const struct kind kinds[] = {
 	{ .name = "cuckoo", CUCKOO(3, 8, 128, 0.6, 32, 4, 16, 2, true) },
 	{ .name = "cuckoo, full", CUCKOO(4, 1, 2, 0.95, 100, 1, 0, 0, false) },
 	{ .name = "cuckoo, 2 ways", CUCKOO(2, 4, 2, 0.4, 5, 9, 4, 0, true) },
+	{ .name = "three levels",
+	  .ops = &radix_table,
+	  .config.own.radix.levels = 3 },
+	{ .name = "shadow",
+	  .ops = &shadow_table,
+	  .config = { .own.radix = { 4 },
+		      .host.hashed = { HASHED_OPEN, 0, 0, 1, 0.5, 4, 64 },
+		      .shadow = { NULL, NULL, 9, &radix_table,
+				  &hashed_table } } },
 };
 
 /* What a page is. */
@@ -552,6 +562,166 @@ tables_on_large_pages(void **state)
 	assert_int_equal(references[0], references[1]);
 }
 
+/* Walks of a guest's table over a host's: (n + 1)(m + 1) - 1 of them. */
+static void
+nested_walks_are_of_two_dimensions(void **state)
+{
+	static const struct {
+		int64_t guest, host;
+		unsigned shift; /* of the guest's page */
+		int code;	/* of the host's */
+		unsigned references;
+		unsigned found; /* the smaller of both */
+	} cases[] = {
+		{ 3, 3, 12, 0, 15, 12 }, { 4, 4, 12, 0, 24, 12 },
+		{ 4, 5, 12, 0, 29, 12 }, { 5, 4, 12, 0, 29, 12 },
+		{ 5, 5, 12, 0, 35, 12 }, { 4, 4, 21, 0, 19, 12 },
+		{ 4, 4, 12, 1, 19, 12 }, { 4, 4, 21, 1, 15, 21 },
+		{ 4, 4, 30, 1, 11, 21 }, { 4, 4, 30, 2, 8, 30 },
+		{ 5, 5, 30, 0, 23, 12 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tables_config config = {
+			.own.radix.levels = cases[i].guest,
+			.host.radix.levels = cases[i].host,
+			.nested = { NULL, NULL, cases[i].code, &radix_table,
+				    &radix_table },
+		};
+		struct table_reference reference[TABLE_REFERENCES_MAX];
+		const uint64_t inside = UINT64_C(0x3fedcb8);
+		struct mapping mapping = { .shift = (uint8_t)cases[i].shift },
+			       again;
+		struct fixture f;
+		unsigned n;
+
+		open_table(&f, &nested_table, &config);
+		assert_int_equal(frames_take(f.frames, cases[i].shift,
+					     &mapping.frame),
+				 0);
+		assert_int_equal(f.table->ops->map(f.table, BASE, &mapping), 0);
+		f.table->aside = NULL;
+		n = f.table->ops->walk_from(f.table,
+					    BASE + (inside &
+						    ((UINT64_C(1)
+						      << mapping.shift) -
+						     1)),
+					    (unsigned)cases[i].guest, reference,
+					    &again);
+		assert_int_equal(n, cases[i].references);
+		assert_int_equal(again.shift, cases[i].found);
+		/* what the guest's kernel sees is the guest's */
+		n = f.table->ops->walk(f.table, BASE, reference, &again);
+		assert_int_equal(n, cases[i].references);
+		assert_int_equal(again.shift, cases[i].shift);
+		assert_int_equal(again.frame, mapping.frame);
+		assert_true(f.table->apart);
+		frames_give(f.frames, cases[i].shift, mapping.frame);
+		close_table(&f);
+	}
+}
+
+/* As full as ways can be: 2 ways to a half, 3 to 0.918, 4 to 0.977. */
+static void
+cuckoo_ways_fill_to_their_thresholds(void **state)
+{
+	static const struct {
+		int64_t ways;
+		double full, off; /* what a few thousand slots may be off it */
+	} cases[] = { { 2, 0.5, 0.04 },
+		      { 3, 0.918, 0.02 },
+		      { 4, 0.977, 0.02 } };
+	const uint64_t slots = 1 << 14;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tables_config config = {
+			.own.cuckoo = { cases[i].ways, 1, slots, 1, 10000, 1, 0,
+					0, true },
+		};
+		struct mapping mapping = { .frame = 4096, .shift = 12 };
+		struct fixture f;
+		uint64_t n = 0;
+		double share;
+
+		open_table(&f, &cuckoo_table, &config);
+		while (!f.table->counts.resizes) {
+			uint64_t page = n++ * UINT64_C(0x9e3779b1) & 0xffffffff;
+
+			assert_int_equal(f.table->ops->map(f.table, page << 12,
+							   &mapping),
+					 0);
+		}
+		share = (double)n / (double)(slots * (uint64_t)cases[i].ways);
+		if (share > cases[i].full + cases[i].off ||
+		    share < cases[i].full - cases[i].off)
+			fail_msg("%ld ways are full at %g, not %g",
+				 (long)cases[i].ways, share, cases[i].full);
+		close_table(&f);
+	}
+}
+
+/* An exit for each entry that the guest writes: those of pages and of tables. */
+static void
+shadow_counts_the_guests_writes(void **state)
+{
+	struct tables_config config = {
+		.own.radix = { 4 },
+		.host.radix = { 4 },
+		.shadow = { NULL, NULL, 1000, &radix_table, &radix_table },
+	};
+	uint64_t values[TABLE_VALUES_MAX] = { 0 };
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	struct mapping mapping = { .frame = 4096, .shift = 12 };
+	struct fixture f;
+
+	(void)state;
+	open_table(&f, &shadow_table, &config);
+	for (uint64_t i = 0; i < 600; i++)
+		assert_int_equal(f.table->ops->map(f.table, i << 12, &mapping),
+				 0);
+	/* two last-level tables, one of each above */
+	f.table->ops->count(f.table, values);
+	assert_int_equal(values[0], 600 + 2 + 1 + 1);
+	assert_int_equal(values[1], 604 * 1000);
+	assert_int_equal(f.table->ops->bytes(f.table), 2 * 4 * 4096);
+	assert_int_equal(f.table->ops->walk(f.table, 0, reference, &mapping),
+			 4);
+	f.table->ops->unmap(f.table, 0, 100 << 12, false, NULL, NULL);
+	memset(values, 0, sizeof(values));
+	f.table->ops->count(f.table, values);
+	assert_int_equal(values[0], 604 + 100);
+	close_table(&f);
+}
+
+/* One entry less of each walk, and a root of 2M. */
+static void
+flat_walks_are_one_shorter(void **state)
+{
+	(void)state;
+	for (int64_t levels = 4; levels <= 5; levels++) {
+		struct tables_config config = { .own.flat = { levels } };
+		struct table_reference reference[TABLE_REFERENCES_MAX];
+		struct mapping mapping = { .frame = 4096, .shift = 12 };
+		struct fixture f;
+
+		open_table(&f, &flat_table, &config);
+		assert_int_equal(frames_used(f.frames), 2 << 20);
+		assert_int_equal(f.table->ops->map(f.table, BASE, &mapping), 0);
+		assert_int_equal(f.table->ops->walk(f.table, BASE, reference,
+						    &mapping),
+				 levels - 1);
+		assert_int_equal(mapping.shift, 12);
+		/* far above, another root entry; not there, one reference */
+		assert_int_equal(f.table->ops->walk(f.table, BASE >> 4,
+						    reference, &mapping),
+				 1);
+		assert_int_equal(mapping.shift, 0);
+		close_table(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -563,6 +733,10 @@ main(void)
 		cmocka_unit_test(inverted_is_of_the_size_of_memory),
 		cmocka_unit_test(inverted_is_shared),
 		cmocka_unit_test(tables_on_large_pages),
+		cmocka_unit_test(nested_walks_are_of_two_dimensions),
+		cmocka_unit_test(cuckoo_ways_fill_to_their_thresholds),
+		cmocka_unit_test(shadow_counts_the_guests_writes),
+		cmocka_unit_test(flat_walks_are_one_shorter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct frames_config {
 	/* no rows */
 	uint64_t colours;  /* of the cache that palette.cache names; 0: none */
 	struct numa *numa; /* borrowed; NULL: one node */
+	bool host;	   /* its tables are those of a host, below a guest's */
 };
 
 /* size, order, seed, ...: for prefix "memory", beside memory_rows
@@ -82,8 +83,9 @@ int frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 		   uint64_t *address);
 /* Is this address that physical memory? */
 bool frames_is(uint64_t address, uint64_t physical);
-/* Number of the frame with this address, from 0; of no frame: any. */
-uint64_t frames_number(uint64_t address);
+/* Number of the frame with this address, from 0, where their number is fixed;
+ * UINT64_MAX: there is no such frame. */
+uint64_t frames_number(const struct frames *frames, uint64_t address);
 /* How many there are; 0: as many as needed. */
 uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */
@@ -95,6 +97,13 @@ void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 uint64_t frames_used(const struct frames *frames);
 uint64_t frames_peak(const struct frames *frames);
 
+/* For a host: a frame behind memory of a guest, on the node that the guest takes
+ * that to be on if it has room. */
+int frames_take_behind(struct frames *frames, const struct frames *guest,
+		       unsigned shift, uint64_t guest_physical,
+		       uint64_t *address);
+/* Of frames_config. */
+struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */
 int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
 		   uint64_t *address);

@@ -194,7 +194,8 @@ inverted_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	struct shared *shared = ((struct inverted *)leaves)->shared;
 	uint32_t space = leaves->table.memory.space;
 	uint64_t page = page_of(address, code);
-	uint64_t frame = frames_number(word & ~TABLE_BITS);
+	uint64_t frame = frames_number(shared->memory.frames,
+				       word & ~TABLE_BITS);
 	uint32_t *anchor = &shared->anchor[anchor_of(shared, space, page)];
 	uint32_t i;
 

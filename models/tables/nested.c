@@ -29,8 +29,9 @@
 
 /* What all the guest's spaces share. */
 struct shared {
-	struct frames *frames; /* owned: the host's memory */
-	struct table *host;    /* owned */
+	struct frames *frames;		   /* owned: the host's memory */
+	const struct frames *guest_frames; /* borrowed: the guest's */
+	struct table *host;		   /* owned */
 	void *host_shared, *guest_shared;
 	uint64_t faults;
 	unsigned users;
@@ -126,7 +127,8 @@ back(struct nested *nested, uint64_t gpa)
 	if (mapping.shift)
 		return 0;
 	mapping = (struct mapping){ .shift = (uint8_t)shift, .writable = true };
-	error = frames_take(shared->frames, shift, &mapping.frame);
+	error = frames_take_behind(shared->frames, shared->guest_frames, shift,
+				   gpa, &mapping.frame);
 	if (error)
 		return fail(ENOMEM, "nested table: no memory of the host");
 	shared->faults++;
@@ -222,8 +224,7 @@ walk_guest(struct nested *nested, struct aside *aside, uint64_t address,
 	uint64_t offset;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t at =
-			translate(nested, aside, guest[i].address, &list);
+		uint64_t at = translate(nested, aside, guest[i].address, &list);
 
 		list.reference[list.n++] = (struct table_reference){
 			at, guest[i].level & (uint8_t)~TABLE_BESIDE
@@ -232,11 +233,11 @@ walk_guest(struct nested *nested, struct aside *aside, uint64_t address,
 	if (!mapping->shift)
 		return list.n;
 	offset = address & ((UINT64_C(1) << mapping->shift) - 1);
-	mapping->shift = mapping->shift < shift ? mapping->shift
-						: (uint8_t)shift;
-	mapping->frame = translate(nested, aside, mapping->frame + offset,
-				   &list) >>
-			 mapping->shift << mapping->shift;
+	mapping->shift =
+		mapping->shift < shift ? mapping->shift : (uint8_t)shift;
+	mapping->frame =
+		translate(nested, aside, mapping->frame + offset, &list) >>
+		mapping->shift << mapping->shift;
 	return list.n;
 }
 
@@ -283,10 +284,11 @@ look_host(struct nested *nested, unsigned n)
 	while (done < n) {
 		const struct table_looks looks = { shared->page + done,
 						   shared->at + done };
-		unsigned most = n - done < TABLE_LOOKS_MAX ? n - done
-							   : TABLE_LOOKS_MAX;
-		unsigned found = shared->host->ops->look(
-			shared->host, shared->gpa + done, most, &looks);
+		unsigned most =
+			n - done < TABLE_LOOKS_MAX ? n - done : TABLE_LOOKS_MAX;
+		unsigned found = shared->host->ops->look(shared->host,
+							 shared->gpa + done,
+							 most, &looks);
 
 		done += found;
 		if (found < most && back(nested, shared->gpa[done]))
@@ -307,9 +309,8 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t mask = offset_mask(nested->page[i]);
 
-		shared->gpa[i] =
-			(nested->page[i] & ~(mask | TABLE_BITS)) |
-			(address[i] & mask);
+		shared->gpa[i] = (nested->page[i] & ~(mask | TABLE_BITS)) |
+				 (address[i] & mask);
 	}
 	look_host(nested, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -321,11 +322,10 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 		uint64_t at = (host & ~inside) | (shared->gpa[i] & inside);
 
 		at = at >> TLB_SHIFT(code) << TLB_SHIFT(code);
-		looks->page[i] =
-			at |
-			(page & TABLE_BITS &
-			 ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
-			(uint64_t)code << TABLE_CODE_SHIFT;
+		looks->page[i] = at |
+				 (page & TABLE_BITS &
+				  ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
+				 (uint64_t)code << TABLE_CODE_SHIFT;
 		looks->at[i] = nested->at[i];
 	}
 	return n;
@@ -475,8 +475,8 @@ nested_walk_looked(struct table *table, struct table_walks *walks)
 					walks->reference + all,
 					walks->level + all);
 			walks->reference[all] = host_address(shared, step);
-			walks->level[all++] = shared->level[guest] &
-					      (uint8_t)~TABLE_BESIDE;
+			walks->level[all++] =
+				shared->level[guest] & (uint8_t)~TABLE_BESIDE;
 		}
 		all += put_step(shared, step++, &read, walks->reference + all,
 				walks->level + all);
@@ -533,7 +533,8 @@ static int
 shared_open(struct shared **out, const struct table_with *with)
 {
 	const struct nested_config *config = &with->config->nested;
-	const struct frames_config memory = { .size_bytes = 0 };
+	const struct frames_config memory = { .numa = frames_numa(with->frames),
+					      .host = true };
 	struct shared *shared = calloc(1, sizeof(*shared));
 	struct table_with host = { .config = with->config,
 				   .kinds = &with->config->host,
@@ -542,6 +543,7 @@ shared_open(struct shared **out, const struct table_with *with)
 
 	if (!shared)
 		return fail(ENOMEM, "nested table: no memory");
+	shared->guest_frames = with->frames;
 	error = frames_open(&shared->frames, &memory);
 	host.frames = shared->frames;
 	host.shared = &shared->host_shared;
@@ -586,8 +588,8 @@ nested_open(struct table **out, const struct table_with *with)
 	if (!nested->shared->users++)
 		nested->shared->first = &nested->table;
 	nested->table.levels = nested->guest->levels;
-	nested->table.most = tables_product(nested->guest->most,
-					    nested->shared->host->most);
+	nested->table.most =
+		tables_product(nested->guest->most, nested->shared->host->most);
 	nested->table.apart = true;
 	*out = &nested->table;
 	return 0;
@@ -602,10 +604,10 @@ nested_aside_open(struct aside *aside, const struct table_with *with,
 
 	aside->beside = true;
 	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
-		unsigned shift = i == NESTED_TLB
-					 ? TLB_SHIFT((unsigned)config->nested
-							     .host_pages)
-					 : TLB_SHIFT(i);
+		unsigned shift =
+			i == NESTED_TLB
+				? TLB_SHIFT((unsigned)config->nested.host_pages)
+				: TLB_SHIFT(i);
 
 		error = aside_add(aside, value_names[i],
 				  &config->nested_array[i], shift, false, seed);

@@ -3,7 +3,8 @@
  * The radix table of x86-64 (Intel SDM volume 3, chapter 4.5), AArch64 with a
  * granule of 4K, and RISC-V (Sv39, Sv48, Sv57): 3 to 5 levels of 512 entries,
  * leaves of 4K, 2M and 1G.  Upper levels may be merged into a larger root
- * (flat.c).
+ * (flat.c).  Three levels fold what they have no bits for, so that they replay
+ * programs of machines with four.
  *
  *	entry: 0                      not present
  *	       pointer to struct node the next table (a multiple of 64)
@@ -21,6 +22,7 @@
 #include "models/tables/radix-shape.h"
 
 #define ENTRIES 512u
+#define FOLDED	3u /* tables of so many levels fold */
 
 #define LEAF	 UINT64_C(1)
 #define WRITABLE TABLE_WRITABLE
@@ -52,7 +54,12 @@ struct radix {
 	struct table table;
 	struct node *root;
 	unsigned root_bits; /* 9, or what levels are merged into it */
-	uint64_t nodes;	    /* without the root */
+	/* Three levels translate 39 bits, which is less than most recorded
+	 * programs use: they fold.  What a root entry is of, address >> 30
+	 * plus 1, for good: the one that those bits name, or else the next that
+	 * is free.  Owned; NULL: the table does not fold. */
+	uint64_t *above;
+	uint64_t nodes; /* without the root */
 	struct recent recent[RECENT];
 };
 
@@ -147,6 +154,22 @@ node_open(struct radix *radix, const struct node *parent, unsigned i,
 	return node;
 }
 
+/* The entry of a folded root for an address, or the free one that it may take;
+ * ENTRIES: there is none. */
+static unsigned
+folded_index(const struct radix *radix, uint64_t address)
+{
+	uint64_t key = (address >> level_shift(FOLDED)) + 1;
+
+	for (unsigned k = 0; k < ENTRIES; k++) {
+		unsigned i = (index_at(address, FOLDED) + k) & (ENTRIES - 1);
+
+		if (radix->above[i] == key || !radix->above[i])
+			return i;
+	}
+	return ENTRIES;
+}
+
 static void
 forget_recent(struct radix *radix)
 {
@@ -183,6 +206,7 @@ radix_open_shape(struct table **out, const struct table_ops *ops,
 		 unsigned root_bits)
 {
 	struct radix *radix = calloc(1, sizeof(*radix));
+	bool folds = levels == FOLDED && root_bits == 9;
 
 	if (!radix)
 		return fail(ENOMEM, "radix table: no memory");
@@ -190,7 +214,10 @@ radix_open_shape(struct table **out, const struct table_ops *ops,
 	radix->table.levels = radix->table.most = levels;
 	radix->root_bits = root_bits;
 	radix->root = node_open(radix, NULL, 0, levels + 1, 0);
-	if (!radix->root) {
+	if (radix->root && folds)
+		radix->above = calloc(ENTRIES, sizeof(uint64_t));
+	if (!radix->root || (folds && !radix->above)) {
+		free(radix->root);
 		free(radix);
 		return fail(ENOMEM, "radix table: no memory for its root");
 	}
@@ -216,6 +243,7 @@ radix_close(struct table *table)
 		return;
 	node_close(radix, radix->root, radix->table.levels);
 	table_memory_fini(&table->memory);
+	free(radix->above);
 	free(radix);
 }
 
@@ -226,7 +254,8 @@ canonical(const struct radix *radix, uint64_t address)
 	unsigned unused =
 		64 - (level_shift(radix->table.levels) + radix->root_bits);
 
-	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+	return radix->above ||
+	       (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 static void
@@ -243,12 +272,13 @@ leaf_mapping(uint64_t entry, unsigned level, struct mapping *mapping)
 struct end {
 	struct node *node;
 	unsigned i, level;
+	bool foreign; /* the entry is not this address's */
 };
 
 static struct end
 find_end(struct radix *radix, uint64_t address)
 {
-	struct end end = { NULL, 0, radix->table.levels };
+	struct end end = { NULL, 0, radix->table.levels, false };
 	struct node *node = radix->root;
 
 	if (unlikely(!canonical(radix, address)))
@@ -256,6 +286,15 @@ find_end(struct radix *radix, uint64_t address)
 	for (;; end.level--) {
 		end.node = node;
 		end.i = index_in(radix, address, end.level);
+		if (unlikely(radix->above && node == radix->root)) {
+			unsigned i = folded_index(radix, address);
+
+			if (i == ENTRIES || !radix->above[i]) {
+				end.foreign = true;
+				return end;
+			}
+			end.i = i;
+		}
 		if (!is_table(node->entry[end.i]))
 			return end;
 		node = child(node->entry[end.i]);
@@ -295,7 +334,7 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 {
 	struct radix *radix = radix_of(table);
 	const struct recent *recent = &radix->recent[(address >> 21) % RECENT];
-	struct end end = { recent->node, index_at(address, 1), 1 };
+	struct end end = { recent->node, index_at(address, 1), 1, false };
 	uint64_t *entry;
 
 	if (unlikely(recent->region != address >> 21)) {
@@ -306,7 +345,7 @@ radix_walk_from(struct table *table, uint64_t address, unsigned from,
 		}
 	}
 	entry = &end.node->entry[end.i];
-	if (likely(*entry)) {
+	if (likely(*entry && !end.foreign)) {
 		leaf_mapping(*entry, end.level, mapping);
 		if (unlikely(!(*entry & ACCESSED)))
 			*entry |= ACCESSED;
@@ -322,7 +361,7 @@ look_anew(struct radix *radix, uint64_t address, uint64_t *page, void **at)
 {
 	struct end end = find_end_anew(radix, address);
 
-	if (!end.node || !end.node->entry[end.i])
+	if (!end.node || !end.node->entry[end.i] || end.foreign)
 		return false;
 	*page = end.node->entry[end.i] |
 		(uint64_t)(end.level - 1) << TABLE_CODE_SHIFT |
@@ -487,15 +526,15 @@ radix_walk(struct table *table, uint64_t address,
 	   struct table_reference *references, struct mapping *mapping)
 {
 	struct radix *radix = radix_of(table);
-	struct end end = { recent_node(radix, address), index_at(address, 1),
-			   1 };
+	struct end end = { recent_node(radix, address), index_at(address, 1), 1,
+			   false };
 
 	if (!end.node)
 		end = find_end(radix, address);
 	*mapping = (struct mapping){ .shift = 0 };
 	if (!end.node)
 		return 0;
-	if (end.node->entry[end.i])
+	if (end.node->entry[end.i] && !end.foreign)
 		leaf_mapping(end.node->entry[end.i], end.level, mapping);
 	return list_references(&end, table->levels, references);
 }
@@ -524,7 +563,7 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 {
 	struct radix *radix = radix_of(table);
 	struct node *node = recent_node(radix, address);
-	unsigned level = radix->table.levels;
+	unsigned level = radix->table.levels, root;
 	uint64_t *entry;
 
 	if (node && mapping->shift == level_shift(1))
@@ -536,8 +575,19 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 			    "radix table: address %#lx needs more than %u "
 			    "levels",
 			    (unsigned long)address, radix->table.levels);
+	root = radix->above && node == radix->root
+		       ? folded_index(radix, address)
+		       : index_in(radix, address, level);
+	if (radix->above && root == ENTRIES)
+		return fail(EINVAL,
+			    "radix table: %#lx is in one GiB more than %u "
+			    "levels have entries for",
+			    (unsigned long)address, level);
+	if (radix->above && node == radix->root)
+		radix->above[root] = (address >> level_shift(level)) + 1;
 	for (; level_shift(level) > mapping->shift; level--) {
-		unsigned i = index_in(radix, address, level);
+		unsigned i =
+			node == radix->root ? root : index_at(address, level);
 
 		entry = &node->entry[i];
 		if (!*entry) {
@@ -554,7 +604,8 @@ radix_map(struct table *table, uint64_t address, const struct mapping *mapping)
 		}
 		node = child(*entry);
 	}
-	entry = &node->entry[index_in(radix, address, level)];
+	entry = &node->entry[node == radix->root ? root
+						 : index_at(address, level)];
 	radix->table.counts.map_writes++;
 	if (is_table(*entry))
 		node_close(radix, child(*entry), level - 1);
@@ -588,42 +639,69 @@ drop_leaf(const struct unmap *unmap, struct node *node, unsigned i,
 		unmap->gone(unmap->context, address, &mapping);
 }
 
+static void unmap_node(const struct unmap *unmap, struct node *node,
+		       unsigned level, uint64_t base);
+
+/* Entry i, whose first address is start, of which some goes. */
+static void
+unmap_entry(const struct unmap *unmap, struct node *node, unsigned i,
+	    unsigned level, uint64_t start)
+{
+	uint64_t end = start + ((UINT64_C(1) << level_shift(level)) - 1);
+	bool whole = start >= unmap->from && end <= unmap->last;
+	uint64_t *entry = &node->entry[i];
+
+	if (!*entry)
+		return;
+	/* A page that is only partly unmapped is split; where memory is full it
+	 * goes as a whole. */
+	if (*entry & LEAF && (whole || split(unmap->radix, node, i, level, start))) {
+		drop_leaf(unmap, node, i, level, start);
+		return;
+	}
+	unmap_node(unmap, child(*entry), level - 1, start);
+	if (whole && unmap->free_tables) {
+		node_close(unmap->radix, child(*entry), level - 1);
+		*entry = 0;
+		node->used--;
+		unmap->radix->table.counts.unmap_writes++;
+	}
+}
+
 /* base: the first address that the node translates. */
 static void
 unmap_node(const struct unmap *unmap, struct node *node, unsigned level,
 	   uint64_t base)
 {
 	unsigned shift = level_shift(level);
-	uint64_t span = UINT64_C(1) << shift;
 	uint64_t first = unmap->from > base ? (unmap->from - base) >> shift : 0;
 	uint64_t entries = node == unmap->radix->root
 				   ? UINT64_C(1) << unmap->radix->root_bits
 				   : ENTRIES;
 
 	for (uint64_t i = first; i < entries; i++) {
-		uint64_t start = base + i * span, end = start + (span - 1);
-		bool whole = start >= unmap->from && end <= unmap->last;
-		uint64_t *entry = &node->entry[i];
+		uint64_t start = base + (i << shift);
 
 		if (start > unmap->last)
 			break;
-		if (!*entry)
-			continue;
-		/* A page that is only partly unmapped is split; where memory
-		 * is full it goes as a whole. */
-		if (*entry & LEAF &&
-		    (whole ||
-		     split(unmap->radix, node, (unsigned)i, level, start))) {
-			drop_leaf(unmap, node, (unsigned)i, level, start);
-			continue;
-		}
-		unmap_node(unmap, child(*entry), level - 1, start);
-		if (whole && unmap->free_tables) {
-			node_close(unmap->radix, child(*entry), level - 1);
-			*entry = 0;
-			node->used--;
-			unmap->radix->table.counts.unmap_writes++;
-		}
+		unmap_entry(unmap, node, (unsigned)i, level, start);
+	}
+}
+
+/* Of a root that folds, each entry begins where its user does. */
+static void
+unmap_folded(const struct unmap *unmap)
+{
+	struct radix *radix = unmap->radix;
+	unsigned level = radix->table.levels, shift = level_shift(level);
+
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		uint64_t start = (radix->above[i] - 1) << shift;
+		uint64_t end = start + ((UINT64_C(1) << shift) - 1);
+
+		if (radix->above[i] && start <= unmap->last &&
+		    end >= unmap->from)
+			unmap_entry(unmap, radix->root, i, level, start);
 	}
 }
 
@@ -645,7 +723,10 @@ radix_unmap(struct table *table, uint64_t address, uint64_t length,
 		return;
 	if (unmap.last < address)
 		unmap.last = UINT64_MAX;
-	unmap_node(&unmap, radix->root, radix->table.levels, high);
+	if (radix->above)
+		unmap_folded(&unmap);
+	else
+		unmap_node(&unmap, radix->root, radix->table.levels, high);
 }
 
 uint64_t
@@ -654,10 +735,17 @@ radix_bytes(const struct table *table)
 	return ((const struct radix *)table)->nodes * 4096;
 }
 
+static unsigned
+most_of(const struct kinds_config *kinds)
+{
+	return (unsigned)kinds->radix.levels;
+}
+
 const struct table_ops radix_table = {
 	.name = "radix",
 	.help = "x86-64, AArch64 (4K granule), RISC-V: 3 to 5 levels, 4K, 2M "
 		"and 1G pages",
 	.open = radix_open,
+	.most = most_of,
 	RADIX_METHODS,
 };

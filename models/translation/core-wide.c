@@ -35,7 +35,7 @@ count_levels(const struct wide *wide, unsigned n)
 	struct walker *walker = &wide->core->walker;
 	const uint8_t *level = wide->phases->level;
 
-	if (!wide->core->table->levels && !walker->aside.beside) {
+	if (!wide->core->table->levels && !walker->aside.n) {
 		walker_count_flat(walker, 0, n);
 		return;
 	}

@@ -1,19 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Split walk caches; see pwc.h. */
+/* Walk caches; see pwc.h. */
 #include "models/translation/pwc.h"
 
 #include <stdio.h>
 
 const char *const pwc_names[PWC_LEVELS] = { "pde", "pdpte", "pml4e", "pml5e" };
 
-int
-pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed)
-{
-	*pwc = (struct pwc){ .now = 0 };
-	for (unsigned i = 0; i < PWC_LEVELS; i++) {
-		int error =
-			tlb_init(&pwc->level[i], &config[i], NULL, 0, seed + i);
+static const char *const kinds[] = { "split", "unified", "none", NULL };
+static const char *const skips[] = { "yes", "no", NULL };
 
+const struct option_row pwc_rows[] = {
+	{ .name = "kind",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct pwc_config, kind),
+	  .fallback = "split",
+	  .choices = kinds,
+	  .help = "an array a level, pwc.unified for all levels, or no walk "
+		  "caches at all" },
+	{ .name = "skip",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct pwc_config, skip),
+	  .fallback = "yes",
+	  .choices = skips,
+	  .help = "a hit skips all levels above too; no: it saves the one "
+		  "reference, and each level is asked" },
+	{ NULL },
+};
+
+const struct option_row pwc_unified_rows[] = {
+	TLB_ARRAY_ROWS("32", "4", TLB_ENTRIES_MAX),
+	{ NULL },
+};
+
+int
+pwc_init(struct pwc *pwc, const struct pwc_config *config,
+	 const struct tlb_config *levels, uint64_t seed)
+{
+	struct tlb_config none = levels[0], unified = config->unified;
+	int error;
+
+	*pwc = (struct pwc){ .unified = config->kind == PWC_UNIFIED,
+			     .skips = config->skip == PWC_SKIPS };
+	pwc->special = pwc->unified || !pwc->skips;
+	none.entries = none.ways = 0;
+	if (!pwc->unified)
+		unified = none;
+	error = tlb_init(&pwc->one, &unified, NULL, 0, seed + PWC_LEVELS);
+	if (error)
+		return error;
+	for (unsigned i = 0; i < PWC_LEVELS; i++) {
+		error = tlb_init(&pwc->level[i],
+				 config->kind == PWC_SPLIT ? &levels[i] : &none,
+				 NULL, 0, seed + i);
 		if (error) {
 			pwc_fini(pwc);
 			return error;
@@ -26,8 +64,77 @@ pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed)
 void
 pwc_fini(struct pwc *pwc)
 {
+	tlb_fini(&pwc->one);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		tlb_fini(&pwc->level[i]);
+}
+
+/*
+ * In the one array, a level is three bits of the address that all are as its
+ * sign: 57 to 59.
+ */
+#define LEVEL_AT   57u
+#define LEVEL_MASK (UINT64_C(7) << LEVEL_AT)
+
+static struct tlb *
+array_of(struct pwc *pwc, unsigned level)
+{
+	return pwc->unified ? &pwc->one : &pwc->level[level - PWC_LOWEST];
+}
+
+static uint64_t
+key_of(const struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
+{
+	if (pwc->unified)
+		address = (address & ~LEVEL_MASK) | (uint64_t)level << LEVEL_AT;
+	return tlb_key(address, pwc_shift(level), 0, asid);
+}
+
+bool
+pwc_ask(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
+{
+	struct tlb *tlb = array_of(pwc, level);
+	uint32_t slot;
+
+	if (!tlb->entries)
+		return false;
+	pwc->lookups[level - PWC_LOWEST]++;
+	slot = tlb_find(tlb, key_of(pwc, address, asid, level),
+			pwc_shift(level));
+	if (slot == TLB_NO_SLOT)
+		return false;
+	pwc->hits[level - PWC_LOWEST]++;
+	tlb_touch(tlb, slot, pwc->now);
+	return true;
+}
+
+void
+pwc_put(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
+{
+	struct tlb *tlb = array_of(pwc, level);
+
+	if (tlb->entries)
+		tlb_fill(tlb, key_of(pwc, address, asid, level),
+			 pwc_shift(level), pwc->now);
+}
+
+/* Drop what overlaps [from, last]; of the one array, whose entries are of all
+ * levels. */
+static void
+invalidate_one(struct pwc *pwc, uint64_t asid, uint64_t from, uint64_t last)
+{
+	for (uint32_t slot = 0; slot < pwc->one.entries; slot++) {
+		uint64_t tag = pwc->one.column.tag[slot], first;
+		unsigned shift = pwc_shift(tag >> LEVEL_AT & 7);
+
+		if (tag == TLB_FREE || (tag & TLB_ASID_MASK) != asid)
+			continue;
+		first = tag >> 63 ? tag | LEVEL_MASK : tag & ~LEVEL_MASK;
+		first = first >> shift << shift;
+		if (first <= last &&
+		    first + ((UINT64_C(1) << shift) - 1) >= from)
+			tlb_drop(&pwc->one, slot);
+	}
 }
 
 void
@@ -42,6 +149,7 @@ pwc_add(struct pwc *pwc, const struct pwc *other)
 void
 pwc_flush(struct pwc *pwc)
 {
+	tlb_flush(&pwc->one);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		tlb_flush(&pwc->level[i]);
 }
@@ -49,6 +157,8 @@ pwc_flush(struct pwc *pwc)
 void
 pwc_flush_asid(struct pwc *pwc, uint64_t asid)
 {
+	if (pwc->unified)
+		tlb_flush_asid(&pwc->one, asid);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		tlb_flush_asid(&pwc->level[i], asid);
 }
@@ -57,6 +167,11 @@ void
 pwc_invalidate(struct pwc *pwc, uint64_t asid, uint64_t address,
 	       uint64_t length)
 {
+	if (pwc->unified)
+		invalidate_one(pwc, asid, address,
+			       length > UINT64_MAX - address
+				       ? UINT64_MAX
+				       : address + (length - 1));
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		tlb_invalidate(&pwc->level[i], asid, address, length);
 }
@@ -69,7 +184,7 @@ pwc_finish(const struct pwc *pwc, struct result *result)
 		int error;
 
 		/* what is above the table's root was never asked */
-		if (!pwc->level[i].entries ||
+		if (!(pwc->unified ? &pwc->one : &pwc->level[i])->entries ||
 		    (i + PWC_LOWEST > 4 && !pwc->lookups[i]))
 			continue;
 		snprintf(name, sizeof(name), "pwc.%s.lookups", pwc_names[i]);

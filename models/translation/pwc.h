@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Split walk caches: for each upper level of a radix table a small array of
+ * Walk caches.  Split, the usual ones: for each upper level of a radix table a small array of
  * entries that point to the next table, as Barr, Cox and Rixner describe
  * ("Translation caching: skip, don't walk", ISCA 2010) for Intel's
  * paging-structure caches.  A hit at level l lets the walk begin at l - 1.
@@ -9,6 +9,10 @@
  * level asked only after a miss below it, a walk of a 4K page makes
  * 1 + (sum of the misses of all levels) references.  All levels that a walk
  * read through are filled; a hit refreshes only the level that was hit.
+ *
+ * The paper's other kinds: one array for the entries of all levels (unified), and
+ * caches that do not skip: each level is asked, from the root down, and a hit saves
+ * the reference to that level alone.  These are asked one walk at a time.
  */
 #ifndef MODELS_TRANSLATION_PWC_H
 #define MODELS_TRANSLATION_PWC_H
@@ -20,7 +24,28 @@
 #define PWC_HIGHEST 5u
 #define PWC_LEVELS  (PWC_HIGHEST - PWC_LOWEST + 1)
 
+enum pwc_kind {
+	PWC_SPLIT,
+	PWC_UNIFIED,
+	PWC_NONE,
+};
+
+enum pwc_skip {
+	PWC_SKIPS,
+	PWC_SKIPS_NOT,
+};
+
+/* Prefix "pwc". */
+struct pwc_config {
+	int kind, skip;		   /* enums */
+	struct tlb_config unified; /* prefix "pwc.unified" */
+};
+extern const struct option_row pwc_rows[], pwc_unified_rows[];
+
 struct pwc {
+	bool special; /* unified, or does not skip */
+	bool unified, skips;
+	struct tlb one;		      /* all levels, if unified */
 	struct tlb level[PWC_LEVELS]; /* pde, pdpte, pml4e, pml5e */
 	uint64_t lookups[PWC_LEVELS], hits[PWC_LEVELS];
 	uint64_t now;
@@ -36,8 +61,9 @@ pwc_shift(unsigned level)
 /* "pde", "pdpte", "pml4e", "pml5e" */
 extern const char *const pwc_names[PWC_LEVELS];
 
-/* config: [PWC_LEVELS], right ones.  0 or -ENOMEM. */
-int pwc_init(struct pwc *pwc, const struct tlb_config *config, uint64_t seed);
+/* levels: [PWC_LEVELS]; right ones.  0 or -ENOMEM. */
+int pwc_init(struct pwc *pwc, const struct pwc_config *config,
+	     const struct tlb_config *levels, uint64_t seed);
 void pwc_fini(struct pwc *pwc);
 
 /*
@@ -82,6 +108,11 @@ pwc_fill(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
 		tlb_fill(tlb, tlb_key(address, shift, 0, asid), shift,
 			 pwc->now);
 }
+
+/* Of any kind: is this level's entry for the address known?  Counted. */
+bool pwc_ask(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level);
+/* It was read: from now on it is. */
+void pwc_put(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level);
 
 /* Add what others counted. */
 void pwc_add(struct pwc *pwc, const struct pwc *other);

@@ -32,7 +32,7 @@ walker_init(struct walker *walker, const struct walker_config *config,
 	walker->latency = calloc(walker->latency_max, sizeof(uint64_t));
 	if (!walker->latency)
 		return -ENOMEM;
-	error = pwc_init(&walker->pwc, pwc_config, seed);
+	error = pwc_init(&walker->pwc, &config->pwc, pwc_config, seed);
 	if (error)
 		walker_fini(walker);
 	return error;
@@ -65,6 +65,63 @@ walker_grow(struct walker *walker, uint64_t cycles)
 	walker->latency = latency;
 	walker->latency_max = max;
 	return 0;
+}
+
+/* The number of references up to the one to the walk's own last entry. */
+static unsigned
+up_to_leaf(const struct table_reference *references, unsigned n)
+{
+	while (n && (references[n - 1].level & ~TABLE_BESIDE) >= TABLE_HOST)
+		n--;
+	return n;
+}
+
+/* Each level is asked, the last apart: references to those that are known, and
+ * what of a host leads to them, go. */
+static unsigned
+walk_each_level(struct walker *walker, uint64_t address, uint64_t asid,
+		struct table_reference *references, unsigned n)
+{
+	unsigned leaf = up_to_leaf(references, n), kept = 0, group = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned level = references[i].level;
+
+		references[kept++] = references[i];
+		if (level >= TABLE_HOST || i + 1 >= leaf)
+			continue;
+		if (pwc_ask(&walker->pwc, address, asid, level))
+			kept = group;
+		else
+			pwc_put(&walker->pwc, address, asid, level);
+		group = kept;
+	}
+	return kept;
+}
+
+unsigned
+walker_find_special(struct walker *walker, struct table *table,
+		    uint64_t address, uint64_t asid,
+		    struct table_reference *references, struct mapping *mapping)
+{
+	struct pwc *pwc = &walker->pwc;
+	unsigned levels = table->levels, from = levels, n, leaf;
+
+	pwc->now++;
+	for (unsigned level = PWC_LOWEST; pwc->skips && level <= levels;
+	     level++)
+		if (pwc_ask(pwc, address, asid, level)) {
+			from = level - 1;
+			break;
+		}
+	n = table->ops->walk_from(table, address, from, references, mapping);
+	if (!pwc->skips)
+		return walk_each_level(walker, address, asid, references, n);
+	leaf = up_to_leaf(references, n);
+	for (unsigned i = 0; i + 1 < leaf; i++)
+		if (references[i].level < TABLE_HOST)
+			pwc_put(pwc, address, asid, references[i].level);
+	return n;
 }
 
 /* Of reference number i, where not all of memory costs the same; it is counted

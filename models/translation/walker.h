@@ -22,6 +22,7 @@
 
 struct walker_config {
 	int64_t overhead; /* cycles of each walk beside its references */
+	struct pwc_config pwc;
 };
 
 extern const struct option_row walker_rows[];
@@ -53,6 +54,12 @@ void walker_fini(struct walker *walker);
 void walker_fill(struct walker *walker, uint64_t address, uint64_t asid,
 		 const struct table_reference *references, unsigned n);
 
+/* walker_find where walk caches are unified or do not skip. */
+unsigned walker_find_special(struct walker *walker, struct table *table,
+			     uint64_t address, uint64_t asid,
+			     struct table_reference *references,
+			     struct mapping *mapping);
+
 /*
  * A walk comes in two halves, so that the references of many can go through
  * the caches together.  The first asks the walk caches and the table: sets
@@ -69,6 +76,9 @@ walker_find(struct walker *walker, struct table *table, uint64_t address,
 	if (!levels)
 		return table->ops->walk_from(table, address, 0, references,
 					     mapping);
+	if (unlikely(walker->pwc.special))
+		return walker_find_special(walker, table, address, asid,
+					   references, mapping);
 	cached = pwc_find(&walker->pwc, address, asid, levels);
 	n = table->ops->walk_from(table, address, cached ? cached - 1 : levels,
 				  references, mapping);
