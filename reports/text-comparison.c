@@ -72,7 +72,7 @@ number_in(enum form form, double value)
 				   : number_si(value);
 }
 
-/* "58.4 % less", "12.0 % more", "3.2 times as many", "the same" */
+/* "58.4 % less", "250 times less", "12.0 % more", "3.2 times as much" */
 static struct number
 change(double value, double base)
 {
@@ -83,6 +83,9 @@ change(double value, double base)
 		strcpy(number.text, "the same");
 	else if (base <= 0)
 		strcpy(number.text, "where there were none");
+	else if (value > 0 && percent < -99)
+		snprintf(number.text, sizeof(number.text),
+			 "%.20s" NB "times less", number_si(base / value).text);
 	else if (percent > 200)
 		snprintf(number.text, sizeof(number.text),
 			 "%.20s" NB "times as" NB "much",
