@@ -144,7 +144,8 @@ print_row(void *context, const char *dotted_name, const struct option_row *row,
 	move_to(printer, group);
 	indent(depth_of(group));
 	printf("%s = ", row->name);
-	if (row->type == OPTION_STRING || row->type == OPTION_CHOICE)
+	if (row->type == OPTION_STRING || row->type == OPTION_CHOICE ||
+	    row->type == OPTION_TIME)
 		print_quoted(value);
 	else
 		fputs(value, stdout);

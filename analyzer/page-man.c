@@ -62,7 +62,9 @@ man_begin(struct page *page, const struct verb_ops *verb)
 		for (const char *c = verb->name; *c; c++)
 			putc(toupper((unsigned char)*c), file);
 	}
-	fputs(" 1 \"\" \"" PACKAGE_STRING "\" \"User Commands\"\n", file);
+	/* Not adjusted: a line of one long word of choices cannot be */
+	fputs(" 1 \"\" \"" PACKAGE_STRING "\" \"User Commands\"\n.ad l\n",
+	      file);
 	man_heading(page, "name");
 	fprintf(file, "pagescope%s%s \\- ", verb ? "\\-" : "",
 		verb ? verb->name : "");
@@ -108,6 +110,20 @@ man_literal(struct page *page, const char *text, size_t length)
 	fputs("\n.fi\n.RE\n", page->file);
 }
 
+/* A long list of choices may break behind each. */
+static void
+man_argument(FILE *file, const char *text)
+{
+	const char *bar;
+
+	while ((bar = strchr(text, '|'))) {
+		roff(file, text, (size_t)(bar + 1 - text));
+		fputs("\\:", file);
+		text = bar + 1;
+	}
+	roff_text(file, text);
+}
+
 static void
 man_item(struct page *page, const struct page_item *item)
 {
@@ -124,7 +140,7 @@ man_item(struct page *page, const struct page_item *item)
 	fputs("\\fR", file);
 	if (item->argument) {
 		fprintf(file, "%c\\fI", item->separator);
-		roff_text(file, item->argument);
+		man_argument(file, item->argument);
 		fputs("\\fR", file);
 	}
 	putc('\n', file);

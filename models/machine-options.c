@@ -33,7 +33,8 @@ static const struct option_row table_rows[] = {
 	  .offset = 0,
 	  .fallback = "radix",
 	  .argument = "KIND",
-	  .help = "organisation of the page table" },
+	  .help = "organisation of the page table: radix, flat, hashed, "
+		  "inverted, cuckoo, nested, shadow" },
 	{ NULL },
 };
 
@@ -121,15 +122,14 @@ static const struct option_row pml5e_rows[] = {
 
 #define IN_NESTED(array) IN_TABLES(nested_array[array])
 /* Of all kinds but radix. */
-#define KINDS(prefix, kinds)                                       \
-	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),        \
-	  "flattened page tables" },                               \
-		{ prefix ".hashed", hashed_rows,                   \
-		  IN_TABLES(kinds.hashed), "hashed page tables" }, \
-	{                                                          \
-		prefix ".cuckoo", cuckoo_rows,                     \
-			IN_TABLES(kinds.cuckoo),                   \
-			"elastic cuckoo page tables"               \
+#define KINDS(prefix, kinds)                                              \
+	{ prefix ".flat", flat_rows, IN_TABLES(kinds.flat),               \
+	  "flattened page tables" },                                      \
+		{ prefix ".hashed", hashed_rows, IN_TABLES(kinds.hashed), \
+		  "hashed page tables" },                                 \
+	{                                                                 \
+		prefix ".cuckoo", cuckoo_rows, IN_TABLES(kinds.cuckoo),   \
+			"elastic cuckoo page tables"                      \
 	}
 
 static const struct option_group machine_groups[] = {

@@ -222,8 +222,7 @@ walk_guest(struct nested *nested, struct aside *aside, uint64_t address,
 	uint64_t offset;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t at =
-			translate(nested, aside, guest[i].address, &list);
+		uint64_t at = translate(nested, aside, guest[i].address, &list);
 
 		list.reference[list.n++] = (struct table_reference){
 			at, guest[i].level & (uint8_t)~TABLE_BESIDE
@@ -232,11 +231,11 @@ walk_guest(struct nested *nested, struct aside *aside, uint64_t address,
 	if (!mapping->shift)
 		return list.n;
 	offset = address & ((UINT64_C(1) << mapping->shift) - 1);
-	mapping->shift = mapping->shift < shift ? mapping->shift
-						: (uint8_t)shift;
-	mapping->frame = translate(nested, aside, mapping->frame + offset,
-				   &list) >>
-			 mapping->shift << mapping->shift;
+	mapping->shift =
+		mapping->shift < shift ? mapping->shift : (uint8_t)shift;
+	mapping->frame =
+		translate(nested, aside, mapping->frame + offset, &list) >>
+		mapping->shift << mapping->shift;
 	return list.n;
 }
 
@@ -283,10 +282,11 @@ look_host(struct nested *nested, unsigned n)
 	while (done < n) {
 		const struct table_looks looks = { shared->page + done,
 						   shared->at + done };
-		unsigned most = n - done < TABLE_LOOKS_MAX ? n - done
-							   : TABLE_LOOKS_MAX;
-		unsigned found = shared->host->ops->look(
-			shared->host, shared->gpa + done, most, &looks);
+		unsigned most =
+			n - done < TABLE_LOOKS_MAX ? n - done : TABLE_LOOKS_MAX;
+		unsigned found = shared->host->ops->look(shared->host,
+							 shared->gpa + done,
+							 most, &looks);
 
 		done += found;
 		if (found < most && back(nested, shared->gpa[done]))
@@ -307,9 +307,8 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t mask = offset_mask(nested->page[i]);
 
-		shared->gpa[i] =
-			(nested->page[i] & ~(mask | TABLE_BITS)) |
-			(address[i] & mask);
+		shared->gpa[i] = (nested->page[i] & ~(mask | TABLE_BITS)) |
+				 (address[i] & mask);
 	}
 	look_host(nested, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -321,11 +320,10 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 		uint64_t at = (host & ~inside) | (shared->gpa[i] & inside);
 
 		at = at >> TLB_SHIFT(code) << TLB_SHIFT(code);
-		looks->page[i] =
-			at |
-			(page & TABLE_BITS &
-			 ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
-			(uint64_t)code << TABLE_CODE_SHIFT;
+		looks->page[i] = at |
+				 (page & TABLE_BITS &
+				  ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
+				 (uint64_t)code << TABLE_CODE_SHIFT;
 		looks->at[i] = nested->at[i];
 	}
 	return n;
@@ -475,8 +473,8 @@ nested_walk_looked(struct table *table, struct table_walks *walks)
 					walks->reference + all,
 					walks->level + all);
 			walks->reference[all] = host_address(shared, step);
-			walks->level[all++] = shared->level[guest] &
-					      (uint8_t)~TABLE_BESIDE;
+			walks->level[all++] =
+				shared->level[guest] & (uint8_t)~TABLE_BESIDE;
 		}
 		all += put_step(shared, step++, &read, walks->reference + all,
 				walks->level + all);
@@ -586,8 +584,8 @@ nested_open(struct table **out, const struct table_with *with)
 	if (!nested->shared->users++)
 		nested->shared->first = &nested->table;
 	nested->table.levels = nested->guest->levels;
-	nested->table.most = tables_product(nested->guest->most,
-					    nested->shared->host->most);
+	nested->table.most =
+		tables_product(nested->guest->most, nested->shared->host->most);
 	nested->table.apart = true;
 	*out = &nested->table;
 	return 0;
@@ -602,10 +600,10 @@ nested_aside_open(struct aside *aside, const struct table_with *with,
 
 	aside->beside = true;
 	for (unsigned i = 0; !error && i < NESTED_ARRAYS; i++) {
-		unsigned shift = i == NESTED_TLB
-					 ? TLB_SHIFT((unsigned)config->nested
-							     .host_pages)
-					 : TLB_SHIFT(i);
+		unsigned shift =
+			i == NESTED_TLB
+				? TLB_SHIFT((unsigned)config->nested.host_pages)
+				: TLB_SHIFT(i);
 
 		error = aside_add(aside, value_names[i],
 				  &config->nested_array[i], shift, false, seed);
@@ -640,6 +638,21 @@ most_of(const struct table_ops *ops, const struct kinds_config *kinds)
 	return ops->most ? ops->most(kinds) : TABLE_LEVELS_MAX;
 }
 
+/* A field of the host's kind, by the name that it has there. */
+const char *
+tables_host_field(const char *field)
+{
+	static const char *const names[] = {
+		"host.hashed.pages", "host.hashed.entries", "host.hashed.load",
+		"host.cuckoo.pages", "host.cuckoo.entries",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i] + strlen("host."), field))
+			return names[i];
+	return field;
+}
+
 static int
 nested_wrong(const struct tables_config *config,
 	     const struct kinds_config *kinds, const char **field, char *text,
@@ -665,8 +678,10 @@ nested_wrong(const struct tables_config *config,
 		return n;
 	n = host->wrong ? host->wrong(config, &config->host, field, text, bytes)
 			: 0;
-	if (n)
+	if (n) {
+		*field = tables_host_field(*field);
 		return n;
+	}
 	most = tables_product(most_of(guest, kinds),
 			      most_of(host, &config->host));
 	*field = "nested.guest";
