@@ -48,7 +48,7 @@ static const struct option_row replay_rows[] = {
 	{ "machine", OPTION_LIST, offsetof(struct replay_config, machine),
 	  .help = "one of several machines to compare in one run: a preset or "
 		  "a file, with options of its own",
-	  .key = 'm', .argument = "[LABEL=]NAME[:NAME=VALUE,...]" },
+	  .key = 'm', .argument = "[LABEL=]PRESET[:NAME=VALUE,...]" },
 	{ "set", OPTION_LIST, offsetof(struct replay_config, set),
 	  .help = "one option, laid over the file: tlb.l1d.entries=128",
 	  .key = 's', .argument = "NAME=VALUE" },
@@ -420,9 +420,9 @@ const struct verb_ops replay_verb = {
 		"(--set), each over the one before.\n\n"
 		"With --machine, once for each of several, all of them are fed "
 		"from one decoding of the trace, on all processors, and stand "
-		"side by side in one result, report and plot. NAME is a preset, "
-		"or a file (it has a slash or ends in .cfg); nothing: the "
-		"machine of --cpu and --config. Options after the colon are "
+		"side by side in one result, report and plot. PRESET "
+		"may be a file, too (it has a slash or ends in .cfg), or "
+		"nothing: the machine of --cpu and --config. Options after the colon are "
 		"that machine's own, over --set, which holds for all. LABEL "
 		"names it in reports; else it is called as it was asked "
 		"for.\n\n"

@@ -310,6 +310,37 @@ detect_tables(const struct detect_host *host, struct detected *out)
 	}
 }
 
+/* Nodes and distances, row by row; those that hold no memory count too. */
+static void
+detect_nodes(const struct detect_host *host, struct detected *out)
+{
+	static const char source[] = "/sys/devices/system/node";
+	char path[96], line[256], matrix[256] = "";
+	size_t used = 0;
+	unsigned nodes = 0;
+
+	for (;; nodes++) {
+		snprintf(path, sizeof(path), "%s/node%u/distance", source,
+			 nodes);
+		if (!read_line(host, path, line, sizeof(line)))
+			break;
+		if (used < sizeof(matrix))
+			used += (size_t)snprintf(matrix + used,
+						 sizeof(matrix) - used, "%s%s",
+						 nodes ? "; " : "", line);
+	}
+	if (!nodes)
+		return;
+	detect_add(out, source, "numa", "nodes", "%u", nodes);
+	if (nodes > 1 && used < sizeof(matrix))
+		detect_add(out, source, "numa", "distances", "%s", matrix);
+	else if (nodes > 1)
+		detect_remark(out,
+			      "distances of %u nodes: too many to write "
+			      "down; numa.topology=live reads them",
+			      nodes);
+}
+
 void
 detect(const struct detect_host *host, struct detected *out)
 {
@@ -330,6 +361,7 @@ detect(const struct detect_host *host, struct detected *out)
 				   "of them");
 	if (host->cpuid)
 		detect_tables(host, out);
+	detect_nodes(host, out);
 	if (!out->preset)
 		detect_remark(out, "no preset is of this core: what is not "
 				   "detected is the default machine's");

@@ -5,7 +5,8 @@
  *	AMD	CPUID 8000_0005h, 8000_0006h, 8000_0019h (TLBs), 8000_001Dh
  *	Intel	CPUID 18h, or where that is empty the descriptors of 2h; 4h
  *	Arm	MIDR_EL1, as the kernel shows it: only which core it is
- *	all	/sys/devices/system/cpu/cpu0/cache (caches), before CPUID
+ *	all	/sys/devices/system/cpu/cpu0/cache (caches), before CPUID;
+ *		/sys/devices/system/node (nodes of memory and their distances)
  *
  * A processor in a virtual machine tells what the hypervisor lets it tell.
  * What none of them tells (latencies, walk caches) is left to the preset of the
@@ -29,7 +30,7 @@ struct detect_host {
 
 struct detect_figure {
 	char option[40]; /* "tlb.l1d.entries" */
-	char value[24];
+	char value[256];
 	char source[64]; /* "CPUID 8000_0005h" */
 };
 

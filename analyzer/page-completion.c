@@ -89,7 +89,7 @@ print_values(void *context, const char *name, const struct option_row *row,
 
 	(void)struct_start;
 	if (row->type != OPTION_CHOICE && !list &&
-	    !(row->argument && !strcmp(row->argument, "PRESET")))
+	    !(row->argument && strstr(row->argument, "PRESET")))
 		return 0;
 	begin_values(in, name, row);
 	if (row->type == OPTION_CHOICE)
@@ -147,7 +147,7 @@ page_completion(FILE *file, const struct page_list *lists)
 			option_each(verb_registry[i]->options, NULL,
 				    print_values, &context);
 	}
-	fputs("	\"config config\") values=\"list show\" ;;\n"
+	fputs("	\"config config\") values=\"list show detect\" ;;\n"
 	      "	\"config show\") values=\"" PRESETS "\" ;;\n"
 	      "	esac\n",
 	      file);

@@ -19,6 +19,10 @@ roff(FILE *file, const char *text, size_t length)
 		case '-':
 			fputs("\\-", file);
 			break;
+		case '|':
+			/* long lists of choices may be broken there */
+			fputs("|\\:", file);
+			break;
 		case '.':
 		case '\'':
 			/* would be a request at the start of a line */

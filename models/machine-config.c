@@ -203,14 +203,20 @@ check_palette(const struct layers *layers, const struct machine_config *config)
 }
 
 static int
-check_numa(const struct layers *layers, const struct numa_config *config)
+check_numa(const struct layers *layers, const struct machine_config *config)
 {
 	const char *field;
 	char text[512];
 
-	return numa_config_wrong(config, &field, text, sizeof(text))
-		       ? wrong(layers, "numa", field, text)
-		       : 0;
+	if (numa_config_wrong(&config->numa, &field, text, sizeof(text)))
+		return wrong(layers, "numa", field, text);
+	if (config->numa.tables >= TABLES_REPLICATED && config->table_kind &&
+	    !strcmp(config->table_kind, "nested"))
+		return wrong(layers, "numa", "tables",
+			     "replicated and migrate are not for nested "
+			     "tables; allowed: local, remote, interleave, "
+			     "upper-pinned, leaf-beside-data");
+	return 0;
 }
 
 uint64_t
@@ -277,7 +283,7 @@ check(const struct layers *layers, const struct machine_config *config)
 	if (!error)
 		error = check_palette(layers, config);
 	if (!error)
-		error = check_numa(layers, &config->numa);
+		error = check_numa(layers, config);
 	return error ? error : check_table(layers, config);
 }
 

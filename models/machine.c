@@ -40,6 +40,7 @@ struct machine {
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
+	bool nested;	/* the caches see addresses of a host, not of frames */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
 	uint64_t span_start, span_end;
@@ -392,7 +393,7 @@ machine_finish(struct model *model, struct result *result)
 		error = hierarchy_finish(machine->hierarchy,
 					 frames_colours(machine->frames),
 					 result);
-	if (!error)
+	if (!error && !machine->nested)
 		error = hierarchy_finish_tables(machine->hierarchy, is_table,
 						machine->frames, result);
 	if (!error)
@@ -478,6 +479,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	int error;
 
 	machine->tables = config->tables;
+	machine->nested = !strcmp(ops->name, "nested");
 	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
 	if (!config->tables.memory.cached)
@@ -487,7 +489,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	core.seed = (uint64_t)config->seed;
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
-	frames.colours = machine_colours(config);
+	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
+	if (config->hierarchy.levels.classify || hierarchy.coloured)
+		frames.colours = hierarchy.colours;
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;

@@ -9,7 +9,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LEVELS 12
+/* Level 0: of a table without levels; the last: of the host's below a guest's */
+#define LEVELS 6
+#define HOST   LEVELS
 
 static const char *const places[][2] = { { "l1", "L1 cache" },
 					 { "l2", "L2 cache" },
@@ -36,7 +38,7 @@ count_levels(const struct result *one, double *levels, double *found)
 			view_number(&table, row, view_column(&table, "level"));
 
 		column = view_column(&table, "references");
-		if (level >= 0 && level <= LEVELS)
+		if (level >= 0 && level < HOST)
 			levels[(size_t)level] +=
 				view_number(&table, row, column) / walks;
 	}
@@ -46,43 +48,44 @@ count_levels(const struct result *one, double *levels, double *found)
 	return true;
 }
 
-/* The highest level that some machine has, and the most that a walk reads */
-static size_t
-highest_level(const struct machines *machines, double *most)
+/* Which levels some machine reads, and the most that a walk reads */
+static double
+find_levels(const struct machines *machines, bool *used)
 {
-	double levels[LEVELS + 1], found[ARRAY_SIZE(places)], sum;
-	size_t highest = 1;
+	double levels[LEVELS + 1], found[ARRAY_SIZE(places)], sum, most = 0;
 
-	*most = 0;
+	for (size_t level = 0; level <= LEVELS; level++)
+		used[level] = false;
 	for (size_t i = 0; i < machines->n; i++) {
 		count_levels(machines->one[i], levels, found);
 		sum = 0;
 		for (size_t level = 0; level <= LEVELS; level++) {
 			sum += levels[level];
-			if (levels[level] > 0 && level > highest)
-				highest = level;
+			used[level] |= levels[level] > 0;
 		}
-		*most = fmax(*most, sum);
+		most = fmax(most, sum);
 	}
-	return highest;
+	return most;
 }
 
 static size_t
 levels_data(const struct result *result, FILE *file, char *why,
 	    size_t why_bytes)
 {
-	double levels[LEVELS + 1], found[ARRAY_SIZE(places)], most;
+	double levels[LEVELS + 1], found[ARRAY_SIZE(places)];
 	struct machines machines;
-	size_t rows = 0, highest;
+	size_t rows = 0;
 
 	if (machines_open(&machines, result))
 		return 0;
-	highest = highest_level(&machines, &most);
-	fputs("# machine, entries a walk of level 1, 2, ...\n", file);
+	fprintf(file,
+		"# machine, entries a walk of no level, of level 1 to %d, of "
+		"the host\n",
+		HOST - 1);
 	for (size_t i = 0; i < machines.n; i++) {
 		rows += count_levels(machines.one[i], levels, found);
 		plot_label(file, machines.name[i]);
-		for (size_t level = 1; level <= highest; level++)
+		for (size_t level = 0; level <= LEVELS; level++)
 			fprintf(file, " %.6g", levels[level]);
 		putc('\n', file);
 	}
@@ -102,28 +105,28 @@ levels_data(const struct result *result, FILE *file, char *why,
 	return rows;
 }
 
-/* From the last level, which most walks read, upwards */
-static const char *
-level_colour(size_t level)
-{
-	static const size_t order[] = { 0, 4, 2, 1, 3, 5 };
-
-	return plot_colour(level <= ARRAY_SIZE(order) ? order[level - 1]
-						      : level);
-}
+/* How a level is drawn, from the last one upwards */
+static const struct {
+	size_t colour;
+	const char *title;
+} drawn[LEVELS + 1] = {
+	{ 6, "no levels (hashed)" }, { 0, "level 1 (PTE)" },
+	{ 4, "level 2 (PDE)" },	     { 2, "level 3 (PDPTE)" },
+	{ 1, "level 4 (PML4E)" },    { 3, "level 5 (PML5E)" },
+	{ 8, "the host's table" },
+};
 
 static void
 levels_draw(const struct result *result, FILE *script)
 {
-	static const char *const names[] = { "",      "PTE",   "PDE",
-					     "PDPTE", "PML4E", "PML5E" };
 	struct machines machines;
-	size_t highest;
+	const char *before = "plot ";
+	bool used[LEVELS + 1];
 	double most;
 
 	if (machines_open(&machines, result))
 		return;
-	highest = highest_level(&machines, &most);
+	most = find_levels(&machines, used);
 	fprintf(script,
 		"set style data histograms\n"
 		"set style histogram rowstacked gap 1\n"
@@ -143,17 +146,16 @@ levels_draw(const struct result *result, FILE *script)
 	      "\tset bmargin at screen aslant ? 0.4 : 0.3\n"
 	      "}\n",
 	      script);
-	fputs("set xlabel ' '.gap\n" PLOT_YLABEL("entries read a walk") "plot ",
+	fputs("set xlabel ' '.gap\n" PLOT_YLABEL("entries read a walk"),
 	      script);
-	for (size_t level = 1; level <= highest; level++) {
+	for (size_t level = 0; level <= LEVELS; level++) {
+		if (!used[level])
+			continue;
 		fprintf(script,
-			"%sdata index 0 using %zu linecolor rgb '%s' title "
-			"'level %zu%s%s%s'",
-			level > 1 ? ", \\\n\t" : "", level + 1,
-			level_colour(level), level,
-			level < ARRAY_SIZE(names) ? " (" : "",
-			level < ARRAY_SIZE(names) ? names[level] : "",
-			level < ARRAY_SIZE(names) ? ")" : "");
+			"%sdata index 0 using %zu linecolor rgb '%s' title \"%s\"",
+			before, level + 2, plot_colour(drawn[level].colour),
+			drawn[level].title);
+		before = ", \\\n\t";
 	}
 	fputs("\nif (format ne 'terminal') {\n"
 	      "\tset ylabel 'found in (entries a walk)'\n"

@@ -67,6 +67,16 @@ levels_of(const struct machines *machines)
 	return most;
 }
 
+/* 0: some machine has a table without levels. */
+static unsigned
+level_from(const struct machines *machines)
+{
+	for (size_t i = 0; i < machines->n; i++)
+		if (!isnan(remote_of_level(machines->one[i], 0)))
+			return 0;
+	return 1;
+}
+
 static void
 put_share(FILE *file, double value)
 {
@@ -98,8 +108,9 @@ numa_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 	fputs("\n\n# level, references of walks that are remote (%), a "
 	      "machine each\n",
 	      file);
-	for (unsigned level = 1; level <= levels_of(&machines); level++) {
-		fprintf(file, "%u", level);
+	for (unsigned level = level_from(&machines);
+	     level <= levels_of(&machines); level++) {
+		fprintf(file, level ? "%u" : "none", level);
 		for (size_t i = 0; i < machines.n; i++)
 			put_share(file,
 				  remote_of_level(machines.one[i], level));
@@ -152,7 +163,7 @@ numa_draw(const struct result *result, FILE *script)
 		"\tset multiplot layout 1,2 title title\n"
 		"\tset tmargin 2\n"
 		"}\n",
-		levels > 0);
+		levels > 0 || !level_from(&machines));
 	draw_shares(&machines, script);
 	fprintf(script,
 		"if (two) {\n"
@@ -164,7 +175,7 @@ numa_draw(const struct result *result, FILE *script)
 		"\tset ylabel 'remote references of walks (%%)'\n"
 		"\tset xlabel 'level of the table (1: last)'.gap\n"
 		"\tplot ",
-		levels - 0.4);
+		(double)(levels - level_from(&machines)) + 0.6);
 	for (size_t i = 0; i < machines.n; i++) {
 		fprintf(script,
 			"%sdata index 1 using %zu%s linecolor rgb '%s' title ",

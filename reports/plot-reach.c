@@ -16,6 +16,15 @@ struct arrays {
 	size_t n;
 };
 
+/* The most that it covered, where the result tells. */
+static int
+bytes_column(const struct view_table *table)
+{
+	int peak = view_column(table, "peak");
+
+	return peak >= 0 ? peak : view_column(table, "bytes");
+}
+
 /* Names of the arrays that some machine has, in their order. */
 static void
 find_arrays(const struct machines *machines, struct arrays *arrays)
@@ -34,8 +43,7 @@ find_arrays(const struct machines *machines, struct arrays *arrays)
 			while (j < arrays->n && strcmp(arrays->name[j], name))
 				j++;
 			if (j == arrays->n && j < ARRAYS &&
-			    view_number(&table, row,
-					view_column(&table, "bytes")) > 0)
+			    view_number(&table, row, bytes_column(&table)) > 0)
 				arrays->name[arrays->n++] = name;
 		}
 	}
@@ -50,8 +58,7 @@ reach_of(const struct result *one, const char *array)
 	for (size_t row = 0; row < table.n_rows; row++)
 		if (!strcmp(array, view_text(&table, row,
 					     view_column(&table, "array"))))
-			return view_number(&table, row,
-					   view_column(&table, "bytes"));
+			return view_number(&table, row, bytes_column(&table));
 	return 0;
 }
 
@@ -147,7 +154,7 @@ reach_draw(const struct result *result, FILE *script)
 		"set logscale y 2\n"
 		"set yrange [%.17g:%.17g]\n"
 		"set xrange [-0.6:%.1f]\n" PLOT_YLABEL(
-			"memory covered") "set xlabel 'TLB array'.gap\n",
+			"memory covered, at most") "set xlabel 'TLB array'.gap\n",
 		least / 4, 4 * most, (double)arrays.n - 0.4);
 	byte_tics(script, least / 4, 4 * most);
 	fputs("plot ", script);
@@ -160,7 +167,7 @@ reach_draw(const struct result *result, FILE *script)
 	}
 	if (used > 0)
 		fprintf(script,
-			", \\\n\t%.0f with lines linewidth 1.5 dashtype 2 "
+			", \\\n\t%.0f with lines linewidth 1.5 dashtype (6,3) "
 			"linecolor rgb '#000000' title 'used by the program at "
 			"most: %.3g %s'",
 			used, used / unit.bytes, unit.name);

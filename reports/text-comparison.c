@@ -321,6 +321,8 @@ ratio(double value, double base)
 	else if (base > 0 && value > 0 && base / value > 100)
 		snprintf(number.text, sizeof(number.text), "1/%.20s",
 			 number_si(base / value).text);
+	else if (base > 0 && fabs(percent) < 0.05)
+		strcpy(number.text, "about =");
 	else if (base > 0)
 		snprintf(number.text, sizeof(number.text), "%+.1f %%", percent);
 	return number;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* What a page table calls the entries of its levels */
-static const char *const level_names[] = { "root",  "PTE",   "PDE",
-					   "PDPTE", "PML4E", "PML5E" };
+static const char *const level_names[] = { "no levels", "PTE",	 "PDE",
+					   "PDPTE",	"PML4E", "PML5E" };
 
 struct row {
 	uint64_t level;

@@ -29,6 +29,7 @@ struct part {
 	size_t least; /* rows, or it is not worth a table */
 	const char *letters;
 	struct column columns[8]; /* ends with a NULL name */
+	const char *counts; /* NULL, or: rows where this is 0 are left out */
 };
 
 static void
@@ -69,9 +70,14 @@ put_part(struct text *text, const struct part *part)
 	for (size_t j = 0; part->columns[j].name; j++)
 		grid_add(grid, part->columns[j].title);
 	n = table.n_rows < top ? table.n_rows : top;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (part->counts &&
+		    view_number(&table, i, view_column(&table, part->counts)) <=
+			    0)
+			continue;
 		for (size_t j = 0; part->columns[j].name; j++)
 			put_cell(grid, &table, i, &part->columns[j]);
+	}
 	text_grid(text, grid);
 	if (n < table.n_rows)
 		text_say(text, "... and %zu more (--table %s)",
@@ -82,10 +88,12 @@ static const struct part parts[] = {
 	{ "tlb.reach",
 	  "What the TLBs cover",
 	  1,
-	  "<>>",
+	  "<>>>",
 	  { { "array", "array", FORM_TEXT },
 	    { "entries", "entries", FORM_COUNT },
-	    { "bytes", "memory", FORM_BYTES } } },
+	    { "bytes", "at the end", FORM_BYTES },
+	    { "peak", "at most", FORM_BYTES } },
+	  "entries" },
 	{ "cores",
 	  "Cores",
 	  2,

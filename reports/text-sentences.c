@@ -13,8 +13,8 @@
 #include <string.h>
 
 /* What a page table calls the entries of its levels, as its walk caches do */
-static const char *const level_names[] = { "root",  "PTE",   "PDE",
-					   "PDPTE", "PML4E", "PML5E" };
+static const char *const level_names[] = { "no levels", "PTE",	 "PDE",
+					   "PDPTE",	"PML4E", "PML5E" };
 
 static void
 say_title(struct text *text)

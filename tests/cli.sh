@@ -137,10 +137,12 @@ complete_is pagescope record -e val valgrind
 complete_is pagescope record -e valgrind,fau valgrind,faults
 complete_is pagescope plot --kind misses,hea misses,heatmap
 complete_is pagescope report --format c csv
-complete_is pagescope config '' 'list show'
+complete_is pagescope config '' 'list show detect'
 PATH=${PAGESCOPE%/*}:$PATH
 complete_is pagescope replay --cpu = skyl skylake-sp
 complete_is pagescope config show zen4 zen4
 complete_is pagescope replay --cpu def default
+complete_is pagescope replay --machine zen-p zen-plus
+complete_is pagescope plot --kind col colours
 
 exit $failed

@@ -119,7 +119,19 @@ END
 refused 125 "ways.cfg:3: tlb.l1d.ways: 5" show --config ways.cfg
 refused 2 "--set tlb.l2.ways=7: tlb.l2.ways: 7" show --set tlb.l2.ways=7
 refused 2 "power of two" show --set tlb.l2.replacement=plru
-refused 2 "allowed: lru, plru" show --set pwc.pde.replacement=lur
+refused 2 "allowed: lru, plru, nru, clock, fifo, random, srrip, brrip, drrip, lip, bip, mru" \
+	show --set pwc.pde.replacement=lur
+refused 2 "--set tlb.l2.sector=3: tlb.l2.sector: 3; allowed: 1 to 64, powers of two" \
+	show --set tlb.l2.sector=3
+refused 2 "tlb.l1d.coalesce: 6; allowed: 1 to 8" show --set tlb.l1d.coalesce=6
+refused 2 "allowed with sector = 4: 1" show --set tlb.l2.sector=4 --set tlb.l2.coalesce=4
+refused 2 "1 to 1024" show --set machine.cores=0
+refused 2 "recorded" show --set machine.placement=anywhere
+refused 2 "1 to 64" show --set walker.count=65
+refused 2 "sequential" show --set tlb.prefetch.kind=next
+refused 2 "2 to 1048576" show --set tlb.range.least=1
+printf 'tlb = {\n l2 = {\n  coalesce = 3;\n };\n};\n' >coalesce.cfg
+refused 125 "coalesce.cfg:3: tlb.l2.coalesce: 3" show --config coalesce.cfg
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish

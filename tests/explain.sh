@@ -74,7 +74,7 @@ diff want got || complain 'the second walk of the default machine is told otherw
 
 # same WHAT OPTION...: telling some walks, and all, changes nothing but the
 # telling; and all that are told are what the machine counts
-"$PAGESCOPE" import generate:mix,n=30000,pages=3000,seed=5 -o mix.pst
+"$PAGESCOPE" import generate:mix,n=8000,pages=1500,seed=5 -o mix.pst
 without()
 {
 	sed '/"command": \[/d; /^    "walks.explained": {/,/^    }/d; s/},$/}/; s/^\(  *}\)$/\1/' "$1"
@@ -99,8 +99,11 @@ same()
 	references=$(grep -c ',read,' told.csv)
 	[ "$references" = "$(($("$PAGESCOPE" report --get walk.references told.json) + $("$PAGESCOPE" report --get walk.faulted.references told.json)))" ] ||
 		complain "$what: $references entries are told"
-	# each walk costs what its last reads and its overhead do
-	awk -F, '$2 == "access" || $2 == "fault" { sum = 0 }
+	# each walk costs what its last reads and its overhead do; of those beside
+	# each other the slowest counts
+	awk -F, '$2 == "access" || $2 == "fault" { sum = slowest = 0 }
+		$2 == "read" && /beside/ { if ($6 > slowest) { sum += $6 - slowest; slowest = $6 } next }
+		$2 == "read" { slowest = $6 }
 		$2 == "read" || $2 == "overhead" || $2 == "wait" { sum += $6 }
 		$2 == "end" && sum != $6 { print; bad = 1 }
 		END { exit bad }' told.csv >out || complain "$what: a walk is not its parts: $(head -n 1 out)"
@@ -111,7 +114,10 @@ same zen4 --cpu zen4 --set walker.overhead=7
 same data --cpu skylake-sp --set cache.data=yes
 same large --cpu skylake-sp --set pages.policy=thp
 same uncached --set cache.walks=none
-same hashed --set table.kind=hashed
+for kind in hashed inverted cuckoo nested shadow flat; do
+	same $kind --set table.kind=$kind --set memory.size=64M
+done
+same nodes --set numa.nodes=2 --set numa.tables=interleave
 same wait --set walker.cycles-per-access=2
 
 "$PAGESCOPE" replay mix.pst -m textbook -m zen4 --explain-walks 1 -o two.json

@@ -172,7 +172,7 @@ done
 
 # Without any cache of walks, a guest of 4 levels over a host of 5 reads 29
 # entries, and one whose upper levels are merged, 4 times 6 less 1
-bare='--set pwc.kind=none --set table.nested.tlb.entries=0
+bare='--set pages.zero-page=no --set pwc.kind=none --set table.nested.tlb.entries=0
 	--set table.nested.pde.entries=0 --set table.nested.pdpte.entries=0
 	--set table.nested.pml4e.entries=0 --set table.nested.pml5e.entries=0'
 # shellcheck disable=SC2086

@@ -37,7 +37,7 @@ trace=generate:mix,n=300K,pages=20000,seed=5
 "$PAGESCOPE" import "$trace" -o mix.pst || complain 'no trace'
 "$PAGESCOPE" config show zen3 >mine.cfg
 common='--set memory.latency=300 --seed 7'
-several='-m skylake-sp -m zen4:pages.policy=2m -m big=simulator:tlb.l2.entries=3072,tlb.l2.ways=12 -m mine.cfg -m :pages.policy=thp'
+several='-m skylake-sp -m zen4:pages.policy=2m -m big=simulator:tlb.l2.entries=3072,tlb.l2.ways=12 -m mine.cfg -m :pages.policy=thp -m nested=zen4:table.kind=nested'
 
 # shellcheck disable=SC2086
 "$PAGESCOPE" replay mix.pst $common $several -o all.json || complain 'several: failed'
@@ -63,6 +63,7 @@ alone skylake-sp --cpu skylake-sp
 alone zen4:pages.policy=2m --cpu zen4 --set pages.policy=2m
 alone big --cpu simulator --set tlb.l2.entries=3072 --set tlb.l2.ways=12
 alone mine.cfg --config mine.cfg
+alone nested --cpu zen4 --set table.kind=nested
 alone default:pages.policy=thp --set pages.policy=thp
 
 # One --machine is --cpu
@@ -102,7 +103,7 @@ refused 125 'did you mean "walk.levels"?' report --table walk.level all.json
 # Formats: a column for each machine, tables with the machine's name in front
 "$PAGESCOPE" report --format csv all.json >values.csv
 [ "$(head -n 1 values.csv)" = \
-	'name,unit,skylake-sp,zen4:pages.policy=2m,big,mine.cfg,default:pages.policy=thp' ] ||
+	'name,unit,skylake-sp,zen4:pages.policy=2m,big,mine.cfg,default:pages.policy=thp,nested' ] ||
 	complain "csv: the heading is $(head -n 1 values.csv)"
 [ "$(grep -c '^walk.count,' values.csv)" -eq 1 ] || complain 'csv: no walk.count'
 for name in skylake-sp big; do
@@ -113,7 +114,7 @@ done
 "$PAGESCOPE" report --format csv --table walk.levels all.json >levels.csv
 [ "$(head -n 1 levels.csv | cut -d, -f 1-3)" = machine,level,references ] ||
 	complain 'csv: tables have no machine in front'
-[ "$(cut -d, -f 1 levels.csv | sort -u | wc -l)" -eq 6 ] || complain 'csv: not all machines'
+[ "$(cut -d, -f 1 levels.csv | sort -u | wc -l)" -eq 7 ] || complain 'csv: not all machines'
 "$PAGESCOPE" report --format json all.json | cmp - all.json || complain 'json is not the document'
 "$PAGESCOPE" report all.json >text || complain 'no report'
 for said in 'What differs' 'Side by side' 'Against skylake-sp' 'Options that differ' \

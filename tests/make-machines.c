@@ -156,7 +156,8 @@ static void
 put_arrays(struct result *one, const struct made *made)
 {
 	static const char *const reach[] = { "array:", "entries:entries",
-					     "bytes:bytes", NULL };
+					     "bytes:bytes", "peak:bytes",
+					     NULL };
 	static const char *const cores[] = { "core:",
 					     "threads:",
 					     "accesses:accesses",
@@ -180,8 +181,9 @@ put_arrays(struct result *one, const struct made *made)
 	result_table(one, "tlb.reach", "what TLBs cover", reach);
 	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++)
 		if (i != 2 || made->nodes)
-			result_row(one, "tlb.reach", "suu", arrays[i].name,
-				   arrays[i].entries, arrays[i].bytes);
+			result_row(one, "tlb.reach", "suuu", arrays[i].name,
+				   arrays[i].entries, arrays[i].bytes,
+				   arrays[i].bytes);
 	result_table(one, "cores", "by core", cores);
 	for (uint64_t i = 0; i < 2; i++)
 		result_row(one, "cores", "uuuuuuuu", i, UINT64_C(1),

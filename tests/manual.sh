@@ -35,7 +35,7 @@ for verb in $("$PAGESCOPE" help --as names); do
 		continue
 	}
 	# undo what keeps troff off; bold and italics too
-	sed -E 's/\\f[BIR]//g; s/\\-/-/g; s/\\&//g; s/\\e/\\/g' "$page" >"$dir/plain"
+	sed -E 's/\\f[BIR]//g; s/\\-/-/g; s/\\&//g; s/\\://g; s/\\e/\\/g' "$page" >"$dir/plain"
 	"$PAGESCOPE" "$verb" --help >"$dir/help" || complain "$verb: --help failed"
 	n=0
 	for option in $(options <"$dir/help"); do
@@ -62,6 +62,23 @@ for verb in $("$PAGESCOPE" help --as names); do
 	sed 's/\\-/-/g' "$build/pagescope.1" | grep -q "^.BR pagescope-$verb (1)" ||
 		complain "pagescope.1 does not lead to $verb"
 done
+# Every table of a result stands in its page
+result=${srcdir:-.}/reports/pagescope-result.5
+sed 's/\\-/-/g' "$result" >"$dir/plain"
+"$PAGESCOPE" replay generate:mix,n=9999,pages=300 --explain-walks 1 -o "$dir/r.json"
+for made in "$dir/r.json" "$dir/m.json" "$dir/full.json"; do
+	case $made in
+	*/m.json) "$build"/tests/make-result machines "$made" ;;
+	*/full.json) "$build"/tests/make-result full "$made" ;;
+	esac || complain "no result: $made"
+	# names of tables open lines that end in {, below "tables"
+	sed -nE '/^ *"tables": \{/,/^ *"machines"|^ *"name"/ s/^ *"([a-z0-9.-]+)": \{$/\1/p' "$made"
+done | grep -v '^tables$' | sort -u >"$dir/tables"
+[ "$(wc -l <"$dir/tables")" -gt 15 ] || complain "hardly any table: $(cat "$dir/tables")"
+while read -r table; do
+	grep -qE "^\.BR?( .*)?[ \"]$table( |\"|\$)" "$dir/plain" ||
+		complain "pagescope-result(5) does not name the table $table"
+done <"$dir/tables"
 for page in "$build"/pagescope*.5 "$build/pagescope.1"; do
 	[ -s "$page" ] || complain "$page: is empty"
 	troff_accepts "$page"

@@ -100,7 +100,7 @@ grep -q 'gzip on hashed' "$dir/m/cdf.svg" || complain 'one of the machines: no t
 expect 3 'no table "numa.nodes"$' --kind numa -m nested:table.guest=radix -o "$dir/m" "$dir/machines.json"
 # A walk reads 1.085 entries, a quarter of the walks' are remote, a TLB covers
 # 64 pages, tables end at 820 KiB, and an even spread is 1
-awk '$1 == "\"radix\"" { if ($2 + $3 + $4 + $5 < 1.0849 || $2 + $3 + $4 + $5 > 1.0851) exit 1 }' \
+awk '$1 == "\"radix\"" && !seen++ { if ($3 + $4 + $5 + $6 < 1.0849 || $3 + $4 + $5 + $6 > 1.0851) exit 1 }' \
 	"$out/levels.dat" || complain "levels.dat: $(head -n 2 "$out/levels.dat")"
 grep -q '^"hashed" 74.9.* 24.9999$' "$out/numa.dat" || complain "numa.dat: $(cat "$out/numa.dat")"
 grep -qx '"l1d-1g" 4294967296 4294967296 NaN' "$out/reach.dat" || complain "reach.dat: $(cat "$out/reach.dat")"

@@ -179,7 +179,7 @@ status 2 "$PAGESCOPE" record --count -o f.pst -- true
 grep -q -- '--count.*-o' err || complain "--count -o: $(cat err)"
 
 # Of a process that runs already, its own command is told.
-sleep 60 &
+sleep 600 &
 sleeper=$!
 status 0 "$PAGESCOPE" record -e faults -p $sleeper --duration 10ms -o p.pst
 # Only one can trace it: who does is said.
@@ -202,6 +202,6 @@ if "$PAGESCOPE" check 2>/dev/null | grep -q '^ *ptrace  *yes'; then
 fi
 { kill -KILL $sleeper; wait $sleeper; } 2>/dev/null
 "$PAGESCOPE" info p.pst >out 2>err
-grep -q '^command  *sleep 60$' out || complain "a process: $(cat out err)"
+grep -q '^command  *sleep 600$' out || complain "a process: $(cat out err)"
 
 exit $failed

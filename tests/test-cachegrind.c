@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * cachegrind as judge of models/memory/cache.c: the same program under lackey
- * (every access as text) and under cachegrind, whose six counts of misses the
- * caches must reproduce from lackey's accesses, exactly.
+ * cachegrind as judge of models/memory/cache.c, and, with lines of 4096 bytes, of
+ * models/translation/tlb.c: the same program under lackey (every access as text)
+ * and under cachegrind, whose six counts of misses the caches and the TLBs must
+ * reproduce from lackey's accesses, exactly.
  *
  * As cachegrind does it: a reference to two lines is one, and a miss if either
  * misses; the last level is asked for all of a reference that missed; modify
  * counts as a read (cg_sim.c).
  */
 #include "models/memory/cache.h"
+#include "models/translation/tlb.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -84,34 +86,84 @@ cachegrind_counts(const struct shape *shape, const char *program,
 	return n == COUNTS;
 }
 
+/* What is judged: a cache, or a TLB where lines are pages. */
+struct judged {
+	struct cache cache;
+	struct tlb tlb;
+	unsigned shift;
+	uint64_t now;
+};
+
+static void
+judged_init(struct judged *judged, uint64_t bytes, int64_t ways, int64_t line)
+{
+	const struct cache_config cache = { bytes, ways, line, 1, CACHE_LRU };
+	char lru[] = "lru";
+	const struct tlb_config tlb = { .entries = (int64_t)bytes / line,
+					.ways = ways,
+					.replacement = lru,
+					.sizes = 1 };
+
+	*judged = (struct judged){ .now = 1 };
+	if (line == 4096)
+		assert_int_equal(tlb_init(&judged->tlb, &tlb, NULL, 0, 1), 0);
+	else
+		assert_int_equal(cache_init(&judged->cache, &cache, "", 0), 0);
+	judged->shift = line == 4096 ? 12 : judged->cache.line_shift;
+}
+
+static void
+judged_fini(struct judged *judged)
+{
+	tlb_fini(&judged->tlb);
+	cache_fini(&judged->cache);
+}
+
+static bool
+judged_use(struct judged *judged, uint64_t line)
+{
+	struct tlb *tlb = &judged->tlb;
+	uint64_t key = tlb_key(line << 12, 12, 0, 0), evicted;
+	uint32_t slot;
+
+	if (!tlb->entries)
+		return cache_use(&judged->cache, line, &evicted);
+	slot = tlb_find(tlb, key, 12);
+	judged->now++;
+	if (slot == TLB_NO_SLOT)
+		tlb_fill(tlb, key, 12, judged->now);
+	else
+		tlb_touch(tlb, slot, judged->now);
+	return slot != TLB_NO_SLOT;
+}
+
 /* A reference may touch two lines. */
 static bool
-misses(struct cache *cache, uint64_t address, uint64_t size)
+misses(struct judged *judged, uint64_t address, uint64_t size)
 {
-	uint64_t first = address >> cache->line_shift, evicted;
-	uint64_t last = (address + size - 1) >> cache->line_shift;
-	bool miss = !cache_use(cache, first, &evicted);
+	uint64_t first = address >> judged->shift;
+	uint64_t last = (address + size - 1) >> judged->shift;
+	bool miss = !judged_use(judged, first);
 
 	if (last != first)
-		miss |= !cache_use(cache, last, &evicted);
+		miss |= !judged_use(judged, last);
 	return miss;
 }
 
 static void
 our_counts(const struct shape *shape, uint64_t counts[COUNTS])
 {
-	struct cache_config first = { shape->first_bytes, shape->first_ways,
-				      shape->line_bytes, 1, CACHE_LRU };
-	struct cache_config last = { shape->last_bytes, shape->last_ways,
-				     shape->line_bytes, 1, CACHE_LRU };
-	struct cache code, data, all;
+	struct judged code, data, all;
 	FILE *file = open_in("accesses");
 	char line[256];
 
 	assert_non_null(file);
-	assert_int_equal(cache_init(&code, &first, "code", 0), 0);
-	assert_int_equal(cache_init(&data, &first, "data", 0), 0);
-	assert_int_equal(cache_init(&all, &last, "all", 0), 0);
+	judged_init(&code, shape->first_bytes, shape->first_ways,
+		    shape->line_bytes);
+	judged_init(&data, shape->first_bytes, shape->first_ways,
+		    shape->line_bytes);
+	judged_init(&all, shape->last_bytes, shape->last_ways,
+		    shape->line_bytes);
 	memset(counts, 0, COUNTS * sizeof(*counts));
 	while (fgets(line, sizeof(line), file)) {
 		char kind = line[0] == 'I' ? 'I' : line[1];
@@ -130,9 +182,9 @@ our_counts(const struct shape *shape, uint64_t counts[COUNTS])
 		count[2] += misses(&all, address, size);
 	}
 	fclose(file);
-	cache_fini(&code);
-	cache_fini(&data);
-	cache_fini(&all);
+	judged_fini(&code);
+	judged_fini(&data);
+	judged_fini(&all);
 }
 
 static bool
@@ -150,6 +202,9 @@ equal_in_all_shapes(const char *program)
 		{ 32768, 1 << 20, 8, 16, 64 },
 		{ 2048, 16384, 1, 4, 32 },
 		{ 4096, 3 << 15, 64, 12, 64 },
+		/* TLBs: entries of 4096 bytes */
+		{ 16 << 12, 64 << 12, 4, 8, 4096 },
+		{ 24 << 12, 1 << 18, 24, 64, 4096 },
 	};
 	bool equal = true;
 

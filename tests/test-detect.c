@@ -296,7 +296,11 @@ files_of_the_kernel(void **state)
 	file(root, CACHE "3/size", "36M");
 	file(root, CACHE "3/ways_of_associativity", "11");
 	file(root, CACHE "3/coherency_line_size", "64");
+	file(root, "/sys/devices/system/node/node0/distance", "10 21");
+	file(root, "/sys/devices/system/node/node1/distance", "21 10");
 	look(NULL, root, &detected);
+	is(&detected, "numa.nodes", "2");
+	is(&detected, "numa.distances", "10 21; 21 10");
 	assert_string_equal(detected.preset, "neoverse-v2");
 	assert_string_equal(detected.name, "Arm Neoverse V2");
 	is(&detected, "cache.l1d.size", "65536");

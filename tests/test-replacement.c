@@ -384,6 +384,49 @@ no_policy_foretells_uniform_pages(void **state)
 	}
 }
 
+/* By stack distances of one pass: how many misses LRU arrays of any size have. */
+static void
+lru_counts_are_stack_distances(void **state)
+{
+	enum {
+		N = 60000,
+		DEPTH = 512
+	};
+	static uint64_t stack[DEPTH], beyond[DEPTH + 1];
+	static const unsigned entries[] = {
+		1, 2, 7, 16, 17, 64, 100, 300, 511
+	};
+	uint64_t random = 2024;
+	unsigned depth = 0;
+
+	(void)state;
+	/* beyond[d]: accesses whose page is not among the last d */
+	for (unsigned i = 1; i <= N; i++) {
+		uint64_t page = pick(&random, i, DEPTH);
+		unsigned at = 0;
+
+		while (at < depth && stack[at] != page)
+			at++;
+		for (unsigned d = 0; d <= DEPTH && (d <= at || at == depth);
+		     d++)
+			beyond[d]++;
+		depth += at == depth;
+		memmove(&stack[1], &stack[0], at * sizeof(stack[0]));
+		stack[0] = page;
+	}
+	for (size_t k = 0; k < ARRAY_SIZE(entries); k++) {
+		uint64_t misses = 0;
+		struct tlb tlb;
+
+		random = 2024;
+		open_array(&tlb, entries[k], 0, "lru");
+		for (unsigned i = 1; i <= N; i++)
+			misses += !tlb_access(&tlb, pick(&random, i, DEPTH), i);
+		assert_int_equal(misses, beyond[entries[k]]);
+		tlb_fini(&tlb);
+	}
+}
+
 int
 main(void)
 {
@@ -391,6 +434,7 @@ main(void)
 		cmocka_unit_test(policies_equal_their_twins),
 		cmocka_unit_test(published_strings_count_as_published),
 		cmocka_unit_test(sweeps_are_kept_in_part),
+		cmocka_unit_test(lru_counts_are_stack_distances),
 		cmocka_unit_test(no_policy_foretells_uniform_pages),
 	};
 

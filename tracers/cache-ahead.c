@@ -9,10 +9,10 @@
 #include "analyzer/base.h"
 #include "tracers/cache-code.h"
 
-#define AT_ONCE	   20
-#define AFTERWARDS 60
+#define AT_ONCE	   1
+#define AFTERWARDS 80
 #define AFTER_ASK  30 /* a question costs less than a stop */
-#define AT_A_TIME  2  /* between looks at what the target does */
+#define AT_A_TIME  1  /* between looks at what the target does */
 
 void
 ahead_expect(struct cache_code *code, uint64_t pc, bool by_table)

@@ -20,7 +20,7 @@
 
 #include "tracers/cache-stub.h"
 
-#define TURNS	    1500 /* a thread's looks at its answer: some 40 us */
+#define TURNS	    3000 /* a thread's looks at its answer: some 80 us */
 #define OWN_TURNS   1500 /* ours for a question before we sleep */
 #define THREADS_MAX 8	 /* they would keep each other from the processors */
 /* After so many vain questions one by one, so many stops without any */

@@ -55,7 +55,7 @@ struct cache_block {
 	uint64_t pc;
 	uint64_t code; /* its address in the target; 0: `native` */
 	uint32_t arena;
-	uint32_t offset, bytes; /* in the arena; up to its stubs' end */
+	uint32_t offset, bytes; /* in the arena; with its side exits */
 	uint16_t n_places, n_accesses, n_fixes, n_specials;
 	bool native; /* its first instruction can't run from the cache */
 	bool dead;   /* its code has changed or is unmapped */

@@ -26,8 +26,10 @@ struct builder {
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
 	uint64_t pc;
-	struct cache_memo *memo; /* owned */
-	struct cache_instruction run[BLOCK_MAX];
+	struct cache_memo *memo;			/* owned */
+	const struct cache_instruction *run[BLOCK_MAX]; /* the memo's */
+	/* A conditional branch whose target follows in the run */
+	bool taken[BLOCK_MAX];
 	unsigned n; /* instructions */
 	unsigned n_done;
 	uint64_t next; /* pc behind the run, where control goes on */

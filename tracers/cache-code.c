@@ -212,7 +212,8 @@ arena_for(struct cache_code *code, uint64_t pc)
 	for (unsigned i = 0; i < code->n_arenas; i++) {
 		arena = &code->arena[i];
 		if (apart(arena->address, pc) < ARENA_REACH &&
-		    arena->used + 2 * BLOCK_CODE_BYTES < ARENA_BYTES)
+		    arena->used + arena->stubs + 2 * BLOCK_CODE_BYTES <
+			    ARENA_BYTES)
 			return arena;
 	}
 	if (code->running)

@@ -38,8 +38,9 @@ struct cache_arena {
 	uint8_t *memory;  /* the tracer's view */
 	uint64_t address; /* in the target */
 	size_t used;
-	size_t touched;		    /* so many bytes have their pages */
-	struct cache_block **block; /* owned; ascending */
+	size_t touched;		     /* so many bytes have their pages */
+	size_t stubs, stubs_touched; /* the same, from the end on backwards */
+	struct cache_block **block;  /* owned; ascending */
 	size_t n_blocks, blocks_size;
 };
 
@@ -190,9 +191,8 @@ struct cache_block *builder_make(struct builder *builder,
 				 uint64_t pc);
 
 /* cache-link.c */
-/* A new exit whose jump's distance is at field; its stub is emitted here. */
-uint32_t link_add(struct cache_code *code, struct emitter *emit,
-		  const struct cache_link *link);
+/* A new exit whose jump's distance is at field, and its stub */
+uint32_t link_add(struct cache_code *code, const struct cache_link *link);
 /* Once its arena's end is known: join it to the block it leads to. */
 void link_resolve(struct cache_code *code, uint32_t number);
 /* All that waited for this new block */

@@ -2,6 +2,7 @@
 #include "tracers/cache-decode.h"
 #include "analyzer/base.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -203,6 +204,11 @@ cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 
 struct cache_memo {
 	struct cache_instruction instruction[1 << MEMO_BITS];
+	uint32_t run[1 << MEMO_BITS]; /* that it was last in */
+	uint32_t now;
+	/* Of this run, those whose place another one of it has */
+	unsigned n_others;
+	struct cache_instruction other[MEMO_RUN];
 };
 
 struct cache_memo *
@@ -217,37 +223,40 @@ memo_close(struct cache_memo *memo)
 	wide_close(memo, sizeof(*memo));
 }
 
-static void
-copy(struct cache_instruction *to, const struct cache_instruction *from)
+void
+memo_begin(struct cache_memo *memo)
 {
-	unsigned n = from->decoded.operand_count;
-
-	memcpy(to, from,
-	       offsetof(struct cache_instruction, operand) +
-		       (n < OPERANDS_SURE ? OPERANDS_SURE : n) *
-			       sizeof(from->operand[0]));
+	memo->n_others = 0;
+	if (++memo->now)
+		return;
+	memset(memo->run, 0, sizeof(memo->run));
+	memo->now = 1;
 }
 
-int
-memo_decode(struct cache_memo *memo, struct cache_instruction *to, uint64_t pc,
-	    const uint8_t *bytes, size_t n_bytes)
+const struct cache_instruction *
+memo_decode(struct cache_memo *memo, uint64_t pc, const uint8_t *bytes,
+	    size_t n_bytes)
 {
-	struct cache_instruction *kept =
-		&memo->instruction[(pc ^ pc >> MEMO_BITS) &
-				   ((1u << MEMO_BITS) - 1)];
+	size_t place = (pc ^ pc >> MEMO_BITS) & ((1u << MEMO_BITS) - 1);
+	struct cache_instruction *kept = &memo->instruction[place];
 	const struct instruction *touched = &kept->touched;
-	int error;
 
 	if (touched->pc == pc && touched->length &&
 	    touched->length <= n_bytes &&
 	    !memcmp(touched->bytes, bytes, touched->length)) {
-		copy(to, kept);
-		return 0;
+		memo->run[place] = memo->now;
+		return kept;
 	}
-	error = cache_decode(to, pc, bytes, n_bytes);
-	if (!error)
-		copy(kept, to);
-	return error;
+	if (memo->run[place] == memo->now) {
+		assert(memo->n_others < MEMO_RUN);
+		kept = &memo->other[memo->n_others++];
+	} else {
+		memo->run[place] = memo->now;
+	}
+	if (!cache_decode(kept, pc, bytes, n_bytes))
+		return kept;
+	kept->touched.length = 0;
+	return NULL;
 }
 
 #define STATUS_FLAGS                                              \
@@ -287,20 +296,20 @@ flags_written(const struct cache_instruction *code)
 }
 
 bool
-cache_flags_dead(const struct cache_instruction *code, unsigned n)
+cache_flags_dead(const struct cache_instruction *const *code, unsigned n)
 {
 	uint32_t written = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		const ZydisAccessedFlags *flags = code[i].decoded.cpu_flags;
+		const ZydisAccessedFlags *flags = code[i]->decoded.cpu_flags;
 
 		if (flags && flags->tested & ~written & STATUS_FLAGS)
 			return false;
-		if (code[i].flow != FLOW_NEXT ||
-		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
-		    code[i].decoded.mnemonic == ZYDIS_MNEMONIC_LAHF)
+		if (code[i]->flow != FLOW_NEXT ||
+		    code[i]->decoded.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+		    code[i]->decoded.mnemonic == ZYDIS_MNEMONIC_LAHF)
 			return false;
-		written |= flags_written(&code[i]);
+		written |= flags_written(code[i]);
 		if ((written & STATUS_FLAGS) == STATUS_FLAGS)
 			return true;
 	}

@@ -46,9 +46,8 @@ enum cache_flow {
 struct cache_instruction {
 	struct instruction touched; /* pc, bytes, length, operands */
 	uint8_t flow;		    /* enum cache_flow */
-	bool taken; /* a conditional branch whose target follows in the run */
-	uint64_t target;	/* of a direct branch */
-	uint16_t reads, writes; /* bits of general registers */
+	uint64_t target;	    /* of a direct branch */
+	uint16_t reads, writes;	    /* bits of general registers */
 	/* Its accesses follow from more than registers before it runs: they
 	 * are worked out by instruction_accesses() from stored values. */
 	bool special;
@@ -68,13 +67,17 @@ struct cache_instruction {
  * depends on nothing but the pc and the bytes.
  */
 struct cache_memo;
+#define MEMO_RUN 320
 
 /* NULL: no memory. */
 struct cache_memo *memo_open(void);
 void memo_close(struct cache_memo *memo);
-/* As cache_decode. */
-int memo_decode(struct cache_memo *memo, struct cache_instruction *to,
-		uint64_t pc, const uint8_t *bytes, size_t n_bytes);
+/* A new run of MEMO_RUN instructions at most: those of the last one may go. */
+void memo_begin(struct cache_memo *memo);
+/* NULL: no instruction. */
+const struct cache_instruction *memo_decode(struct cache_memo *memo,
+					    uint64_t pc, const uint8_t *bytes,
+					    size_t n_bytes);
 
 /* 0, or -EINVAL (unsaid): no instruction. */
 int cache_decode(struct cache_instruction *to, uint64_t pc,
@@ -82,6 +85,6 @@ int cache_decode(struct cache_instruction *to, uint64_t pc,
 
 /* Does this run of instructions overwrite all status flags before it reads
  * any? */
-bool cache_flags_dead(const struct cache_instruction *code, unsigned n);
+bool cache_flags_dead(const struct cache_instruction *const *code, unsigned n);
 
 #endif

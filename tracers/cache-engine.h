@@ -225,6 +225,7 @@ struct cache_own {
 struct cache_counts {
 	uint64_t stops, guards, misses, links, calls, signals, steps, emptied;
 	uint64_t asked;
+	uint64_t work_ns; /* processor time of the tracing thread */
 	/* From the first thread's attaching to the last one's going on; from
 	 * the wish to leave to the unmapping, and to the last thread's leave */
 	uint64_t attach_ns, unmap_ns, detach_ns;
@@ -327,6 +328,8 @@ void space_unmap(struct cache_space *space, struct cache_thread *thread);
 void space_close(void *space);
 
 /* cache-records.c */
+/* How long a buffer of this area is */
+uint64_t records_bytes(int area);
 void records_begin(struct cache_thread *thread);
 /* Hand over what is there up to the cursor. */
 void records_flush(struct cache_engine *engine, struct cache_thread *thread);

@@ -11,6 +11,8 @@ int expander_open(struct cache_expander **out, struct stream *stream,
 		  unsigned kinds);
 /* Expand as on a host without them, for tests. */
 void expander_forgo_vectors(struct cache_expander *expander);
+/* Had it to wait for records, or they for it? */
+void expander_waits(struct cache_expander *expander, bool waits);
 void expander_close(struct cache_expander *expander);
 
 /*

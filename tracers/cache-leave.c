@@ -145,7 +145,7 @@ expect_named(struct builder *builder, const struct instruction *touched)
 static int
 leave_by(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	struct cache_place *place = &builder->place[k];
 	struct emitter *emit = &builder->emit;
 	bool memory = code->operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
@@ -183,7 +183,7 @@ leave_by(struct builder *builder, unsigned k)
 static void
 leave_return(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	struct emitter *emit = &builder->emit;
 
 	record_operands(builder, k, -1);
@@ -201,7 +201,7 @@ leave_return(struct builder *builder, unsigned k)
 static void
 leave_loop(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	struct emitter *emit = &builder->emit;
 	uint8_t *distance;
 
@@ -217,7 +217,7 @@ leave_loop(struct builder *builder, unsigned k)
 static void
 leave_call(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 
 	record_operands(builder, k, -1);
 	builder->place[k].body = builder_offset(builder);
@@ -227,7 +227,7 @@ leave_call(struct builder *builder, unsigned k)
 static void
 leave_branch(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 
 	header(builder, k + 1);
 	exit_to(builder, code->target,
@@ -248,7 +248,7 @@ set_slot(struct emitter *emit, unsigned slot, uint64_t value)
 static void
 leave_call_of_system(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	const struct cache_arena *arena = &builder->code->arena[builder->arena];
 	uint64_t next = code->touched.pc + code->touched.length;
 	struct emitter *emit = &builder->emit;
@@ -273,7 +273,7 @@ leave_call_of_system(struct builder *builder, unsigned k)
 int
 leave(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	int error = 0;
 
 	if (code->flow == FLOW_CALL)
@@ -322,16 +322,16 @@ leave_on(struct builder *builder)
 void
 leave_aside(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	uint64_t next = code->touched.pc + code->touched.length;
 	/* The lowest bit of a condition negates it */
-	unsigned aside = condition(code) ^ code->taken;
+	unsigned aside = condition(code) ^ builder->taken[k];
 
 	builder->place[k].body = builder_offset(builder);
 	builder->side[builder->n_sides++] = (struct side_exit){
 		.field = emit_branch(&builder->emit, aside, 0),
 		.behind = k + 1,
-		.target = code->taken ? next : code->target,
+		.target = builder->taken[k] ? next : code->target,
 	};
 }
 
@@ -347,5 +347,5 @@ leave_rest(struct builder *builder)
 		jump_to(builder, side->target);
 	}
 	for (unsigned i = 0; i < builder->n_links; i++)
-		link_add(builder->code, &builder->emit, &builder->link[i]);
+		link_add(builder->code, &builder->link[i]);
 }

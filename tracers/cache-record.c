@@ -153,7 +153,7 @@ store_masks(struct builder *builder, const struct cache_instruction *code,
 static void
 record_special(struct builder *builder, unsigned k, int with)
 {
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	struct cache_special *special = &builder->special[builder->n_specials];
 
 	*special = (struct cache_special){
@@ -173,12 +173,12 @@ record_special(struct builder *builder, unsigned k, int with)
 void
 record_operands(struct builder *builder, unsigned k, int with)
 {
-	const struct instruction *touched = &builder->run[k].touched;
+	const struct instruction *touched = &builder->run[k]->touched;
 
 	builder->unrecorded = false;
 	if (!builder->code->data)
 		return;
-	if (builder->run[k].special) {
+	if (builder->run[k]->special) {
 		record_special(builder, k, with);
 		return;
 	}
@@ -198,7 +198,7 @@ void
 record_repeated(struct builder *builder, unsigned k)
 {
 	static const int reg[] = { RCX, RSI, RDI };
-	const struct cache_instruction *code = &builder->run[k];
+	const struct cache_instruction *code = builder->run[k];
 	struct cache_special *special;
 
 	if (!builder->code->data)

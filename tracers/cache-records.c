@@ -13,6 +13,12 @@
 
 #define STRIDE ((uint64_t)(BUFFER_BYTES + GUARD_BYTES))
 
+uint64_t
+records_bytes(int area)
+{
+	return area < AREAS_LONG ? BUFFER_BYTES : BUFFER_SHORT;
+}
+
 static uint64_t
 buffer_start(const struct cache_thread *thread)
 {
@@ -22,7 +28,7 @@ buffer_start(const struct cache_thread *thread)
 static uint64_t
 buffer_end(const struct cache_thread *thread)
 {
-	return buffer_start(thread) + BUFFER_BYTES;
+	return buffer_start(thread) + records_bytes(thread->area);
 }
 
 static uint8_t *

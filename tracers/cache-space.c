@@ -529,7 +529,8 @@ find_area(struct cache_space *space)
 
 /* The state's page, the table, and the buffers between their guards */
 static int
-map_area(struct cache_space *space, struct cache_thread *thread, uint64_t at)
+map_area(struct cache_space *space, struct cache_thread *thread, int area,
+	 uint64_t at)
 {
 	const uint64_t rights = PROT_READ | PROT_WRITE;
 	int error = call_map(space, thread, SYS_mprotect,
@@ -551,7 +552,8 @@ map_area(struct cache_space *space, struct cache_thread *thread, uint64_t at)
 				  i * (uint64_t)(BUFFER_BYTES + GUARD_BYTES);
 
 		error = call_map(space, thread, SYS_mprotect,
-				 (uint64_t[6]){ buffer, BUFFER_BYTES, rights });
+				 (uint64_t[6]){ buffer, records_bytes(area),
+						rights });
 	}
 	return error;
 }
@@ -565,7 +567,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	if (area < 0)
 		return -EUSERS;
 	at = space->window + area_offset(area);
-	error = map_area(space, thread, at);
+	error = map_area(space, thread, area, at);
 	if (error)
 		return error;
 	space->area_used[area] = true;

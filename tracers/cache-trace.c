@@ -209,6 +209,15 @@ work(struct cache_engine *engine)
 	return more;
 }
 
+static uint64_t
+work_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 void *
 trace_run(void *argument)
 {
@@ -244,6 +253,7 @@ trace_run(void *argument)
 	while (engine->threads)
 		thread_remove(engine, engine->threads);
 	records_event_put(engine);
+	engine->counts.work_ns = work_ns();
 	queue_end(engine->queue, engine->failed ? -EIO : 0);
 	return NULL;
 }

@@ -46,12 +46,15 @@ fill(struct source *source, struct batch *batch)
 {
 	struct cache_engine *engine = of_source(source);
 	struct cache_segment *segment;
+	bool done = false;
 	int result, error = 0;
 
 	for (;;) {
 		bool empty = !batch->n_steps && !batch->n_events;
 
 		segment = queue_first(engine->queue, empty ? WAIT_MS : 0);
+		if (!segment || done)
+			expander_waits(engine->expander, !segment);
 		if (!segment) {
 			if (!empty)
 				return 1;
@@ -71,6 +74,7 @@ fill(struct source *source, struct batch *batch)
 		if (result)
 			return 1;
 		queue_done(engine->queue);
+		done = true;
 	}
 }
 
@@ -157,6 +161,8 @@ note_counts(const struct cache_engine *engine)
 	     (unsigned long long)c->asked, (unsigned long long)c->calls,
 	     (unsigned long long)c->signals, (unsigned long long)c->steps,
 	     (unsigned long long)c->emptied);
+	note("cache: the tracing thread worked for %.3f s",
+	     (double)c->work_ns / 1e9);
 	if (!engine->launched && c->attach_ns && c->detach_ns)
 		note("cache: attached in %.1f ms, let go in %.1f ms",
 		     (double)c->attach_ns / 1e6, (double)c->detach_ns / 1e6);

@@ -38,106 +38,14 @@ struct frames {
 	struct bank *bank; /* owned */
 	unsigned nodes;
 	struct numa *numa; /* borrowed; NULL: one node */
-	bool recorded;
+	bool recorded, host;
+	unsigned shift; /* node = (address - FRAMES_BASE) >> shift */
 	uint32_t space;
 	uint64_t used_pages, peak_pages;
 	uint64_t node_pages; /* of each node; 0: as many as needed */
 	uint64_t *colour; /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
 };
-
-static const char *const orders[] = { "ascending", "random", "recorded",
-				      "buddy", NULL };
-static const char *const starts[] = { "fresh", "aged", "file", NULL };
-static const char *const lists[] = { "lifo", "lowest", NULL };
-
-const struct option_row frames_rows[] = {
-	{ .name = "size",
-	  .type = OPTION_SIZE,
-	  .offset = offsetof(struct frames_config, size_bytes),
-	  .fallback = "0",
-	  .unit = "bytes",
-	  .help = "Memory for pages and page tables; 0 is as much as needed" },
-	{ .name = "order",
-	  .type = OPTION_CHOICE,
-	  .offset = offsetof(struct frames_config, order),
-	  .fallback = "ascending",
-	  .choices = orders,
-	  .help = "Which free frame is taken first; recorded: the real one, "
-		  "from where the trace shows it (record --residency); buddy: "
-		  "as Linux's allocator does" },
-	{ .name = "seed",
-	  .type = OPTION_INT,
-	  .offset = offsetof(struct frames_config, seed),
-	  .fallback = "1",
-	  .help = "Seed of the random order, colours and start states" },
-	{ .name = "start",
-	  .type = OPTION_CHOICE,
-	  .offset = offsetof(struct frames_config, start),
-	  .fallback = "fresh",
-	  .choices = starts,
-	  .help = "What is free at the start, with order buddy: all, what a "
-		  "seeded history left, or what memory.buddyinfo counts" },
-	{ .name = "aged",
-	  .type = OPTION_REAL,
-	  .offset = offsetof(struct frames_config, aged),
-	  .fallback = "0.5",
-	  .max = 0.99,
-	  .help = "Share of memory that is in use when start is aged" },
-	{ .name = "buddyinfo",
-	  .type = OPTION_STRING,
-	  .offset = offsetof(struct frames_config, buddyinfo),
-	  .argument = "FILE",
-	  .help = "A copy of /proc/buddyinfo or /proc/pagetypeinfo, for start "
-		  "file; memory.size 0 is twice what is free there" },
-	{ .name = "lists",
-	  .type = OPTION_CHOICE,
-	  .offset = offsetof(struct frames_config, lists),
-	  .fallback = "lifo",
-	  .choices = lists,
-	  .help = "Which block of an order leaves first, with order buddy: the "
-		  "one given back last (Linux) or the lowest" },
-	{ .name = "ungrouped",
-	  .type = OPTION_BOOL,
-	  .offset = offsetof(struct frames_config, ungrouped),
-	  .fallback = "no",
-	  .help = "Order buddy does not keep page tables apart from data" },
-	{ 0 },
-};
-
-static int
-wrong_start(const struct frames_config *config, const char **field, char *text,
-	    size_t bytes)
-{
-	*field = "start";
-	if (config->start != BUDDY_FRESH && config->order != FRAMES_BUDDY)
-		return snprintf(text, bytes,
-				"%s needs memory.order=buddy, not %s",
-				starts[config->start], orders[config->order]);
-	if (config->start == BUDDY_AGED && !config->size_bytes)
-		return snprintf(text, bytes,
-				"aged needs a memory.size of 4M to 15T, not 0");
-	if (config->start == BUDDY_FILE && !config->buddyinfo)
-		return snprintf(text, bytes,
-				"file needs memory.buddyinfo=FILE");
-	*field = "buddyinfo";
-	if (config->buddyinfo && config->start != BUDDY_FILE)
-		return snprintf(text, bytes,
-				"\"%s\" is for memory.start=file, not %s",
-				config->buddyinfo, starts[config->start]);
-	return 0;
-}
-
-int
-frames_config_wrong(const struct frames_config *config, const char **field,
-		    char *text, size_t bytes)
-{
-	*field = "size";
-	if (config->size_bytes && config->size_bytes < 4096)
-		return snprintf(text, bytes, "%ju bytes are less than a page",
-				(uintmax_t)config->size_bytes);
-	return wrong_start(config, field, text, bytes);
-}
 
 /* The start state of a file.  Sets pages where they are not given. */
 static int
@@ -276,8 +184,10 @@ open_banks(struct frames *frames, const struct frames_config *config)
 			FRAMES_BASE + ((uint64_t)node << span << 12);
 		error = open_bank(frames, config, node, pages, most);
 	}
+	frames->shift = frames->nodes > 1 ? span + 12 : 63;
+	/* Of a guest and its host the host's counts: it is opened last. */
 	if (frames->numa)
-		frames->numa->shift = frames->nodes > 1 ? span + 12 : 63;
+		frames->numa->shift = frames->shift;
 	return error;
 }
 
@@ -299,6 +209,7 @@ frames_open(struct frames **out, const struct frames_config *config)
 	frames->numa = config->numa;
 	frames->nodes = config->numa ? config->numa->nodes : 1;
 	frames->recorded = config->order == FRAMES_RECORDED;
+	frames->host = config->host;
 	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
 	frames->colours = config->colours;
 	frames->node_pages = (config->size_bytes >> 12) / frames->nodes;
@@ -465,11 +376,17 @@ frames_take_data(struct frames *frames, unsigned shift, uint64_t virtual,
 	return take_data(frames, shift, virtual >> 12, address);
 }
 
+/* Addresses of a guest are none that the caches see: not numa_node_of. */
+static unsigned
+node_of(const struct frames *frames, uint64_t address)
+{
+	return (unsigned)((address - FRAMES_BASE) >> frames->shift);
+}
+
 static struct bank *
 bank_of(struct frames *frames, uint64_t address)
 {
-	return &frames->bank[frames->numa ? numa_node_of(frames->numa, address)
-					  : 0];
+	return &frames->bank[node_of(frames, address)];
 }
 
 /* Before anything is given back: is this what the node looks like when most is
@@ -512,7 +429,7 @@ take_copies(struct frames *frames, unsigned shift, uint64_t address)
 {
 	struct numa *numa = frames->numa;
 	const struct want want = table_want(shift);
-	unsigned first = numa_node_of(numa, address), n = 0;
+	unsigned first = node_of(frames, address), n = 0;
 	bool moves = numa->config.tables == TABLES_MIGRATE;
 	uint64_t runs[TOPOLOGY_NODES];
 
@@ -553,7 +470,7 @@ frames_take_table(struct frames *frames, unsigned shift, unsigned level,
 {
 	const struct want want = table_want(shift);
 	struct numa *numa = frames->numa;
-	unsigned node = numa ? numa_place_table(numa, level) : 0;
+	unsigned node = numa ? numa_place_table(numa, level, frames->host) : 0;
 	int error = take(frames, node, &want, address);
 
 	(void)virtual;
@@ -563,6 +480,21 @@ frames_take_table(struct frames *frames, unsigned shift, unsigned level,
 			give(frames, shift, *address);
 	}
 	return error;
+}
+
+int
+frames_take_behind(struct frames *frames, const struct frames *guest,
+		   unsigned shift, uint64_t guest_physical, uint64_t *address)
+{
+	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
+
+	return take(frames, node_of(guest, guest_physical), &want, address);
+}
+
+struct numa *
+frames_numa(const struct frames *frames)
+{
+	return frames->numa;
 }
 
 int
@@ -615,8 +547,7 @@ frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 	int error;
 
 	*address = FRAMES_BASE + physical;
-	if (frames->numa &&
-	    numa_node_of(frames->numa, *address) >= frames->nodes)
+	if (frames->numa && node_of(frames, *address) >= frames->nodes)
 		return -ENOSPC;
 	bank = bank_of(frames, *address);
 	page = (*address - bank->base) >> 12;
@@ -686,9 +617,7 @@ frames_peak(const struct frames *frames)
 bool
 frames_is_table(const struct frames *frames, uint64_t address)
 {
-	const struct bank *bank =
-		&frames->bank[frames->numa ? numa_node_of(frames->numa, address)
-					   : 0];
+	const struct bank *bank = &frames->bank[node_of(frames, address)];
 	uint64_t page = (address - bank->base) >> 12;
 
 	return page / 64 < bank->table_words &&

@@ -42,6 +42,7 @@ struct frames_config {
 	/* no rows */
 	uint64_t colours;  /* of the cache that palette.cache names; 0: none */
 	struct numa *numa; /* borrowed; NULL: one node */
+	bool host;	   /* its tables are those of a host, below a guest's */
 };
 
 /* size, order, seed, ...: for prefix "memory", beside memory_rows
@@ -96,6 +97,13 @@ void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 uint64_t frames_used(const struct frames *frames);
 uint64_t frames_peak(const struct frames *frames);
 
+/* For a host: a frame behind memory of a guest, on the node that the guest takes
+ * that to be on if it has room. */
+int frames_take_behind(struct frames *frames, const struct frames *guest,
+		       unsigned shift, uint64_t guest_physical,
+		       uint64_t *address);
+/* Of frames_config. */
+struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */
 int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
 		   uint64_t *address);

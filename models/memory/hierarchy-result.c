@@ -155,8 +155,9 @@ put_kinds(const struct hierarchy *root, struct result *result, unsigned i,
 	return error;
 }
 
+/* Without a map of references: of pages alone. */
 static int
-put_map(const struct colour_map *map, const uint64_t *pages,
+put_map(const struct hierarchy *root, const uint64_t *pages,
 	struct result *result)
 {
 	static const char *const columns[] = { "colour:",
@@ -165,16 +166,25 @@ put_map(const struct colour_map *map, const uint64_t *pages,
 					       "misses:references",
 					       "conflict:references",
 					       NULL };
-	int error = result_table(result, "colour.map",
-				 "by cache colour: 4K pages given, and "
-				 "references to the cache of those colours",
-				 columns);
+	const struct colour_map *map = root->map;
+	uint64_t colours = map ? map->colours : root->coloured;
+	int error;
 
-	for (uint64_t i = 0; i < map->colours && !error; i++)
-		error = result_row(result, "colour.map", "uuuuu", i,
-				   pages ? pages[i] : 0, map->count[i].lookups,
-				   map->count[i].misses,
-				   map->count[i].conflicts);
+	if (!colours)
+		return 0;
+	error = result_table(result, "colour.map",
+			     "by cache colour: 4K pages given, and "
+			     "references to the cache of those colours "
+			     "(with cache.classify)",
+			     columns);
+	for (uint64_t i = 0; i < colours && !error; i++)
+		error = map ? result_row(result, "colour.map", "uuuuu", i,
+					 pages ? pages[i] : 0,
+					 map->count[i].lookups,
+					 map->count[i].misses,
+					 map->count[i].conflicts)
+			    : result_row(result, "colour.map", "uunnn", i,
+					 pages ? pages[i] : 0);
 	return error;
 }
 
@@ -232,8 +242,7 @@ add_details(struct details *sum, const struct details *of)
 }
 
 static int
-put_details(const struct hierarchy *root, const uint64_t *pages,
-	    struct result *result)
+put_details(const struct hierarchy *root, struct result *result)
 {
 	static const char *const names[DETAILED] = { "cache.l1d", "cache.l1i",
 						     "cache.l2", "cache.l3" };
@@ -251,7 +260,7 @@ put_details(const struct hierarchy *root, const uint64_t *pages,
 		error = put_synonyms(&sum, result);
 	if (!error && first->types.context)
 		error = put_types(&sum, result);
-	return error || !root->map ? error : put_map(root->map, pages, result);
+	return error;
 }
 
 int
@@ -286,7 +295,7 @@ hierarchy_finish(const struct hierarchy *hierarchy, const uint64_t *pages,
 	if (!error)
 		error = put(result, "memory", "walk.references",
 			    memory[USE_WALK]);
-	return error || !hierarchy->details
-		       ? error
-		       : put_details(hierarchy, pages, result);
+	if (!error && hierarchy->details)
+		error = put_details(hierarchy, result);
+	return error ? error : put_map(hierarchy, pages, result);
 }

@@ -248,6 +248,7 @@ hierarchy_open(struct hierarchy **out, const struct hierarchy_config *config)
 	}
 	root->core = core;
 	root->cores = cores;
+	root->coloured = config->coloured ? config->colours : 0;
 	if (!error && open_map(root, config) < 0)
 		error = fail(ENOMEM, "cache.classify: out of memory");
 	for (unsigned i = 0; i < cores && !error; i++)

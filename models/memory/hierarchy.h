@@ -103,6 +103,7 @@ struct hierarchy_config {
 	struct hierarchy_types types;
 	uint64_t colours; /* to map, of the L2 or L3, with classify */
 	bool mapped_l3;
+	bool coloured; /* tell the pages of each colour without classify too */
 };
 
 /* The eight fields that hierarchy_access needs, and the counts. */
@@ -120,6 +121,7 @@ struct hierarchy {
 	unsigned cores;		 /* of the root */
 	int shared;		 /* enum hierarchy_shared */
 	struct colour_map *map;	 /* owned by the root; or NULL */
+	uint64_t coloured;	 /* colours whose pages are told; 0: none */
 	/* references that came to a level, and those it did not have */
 	uint64_t accesses[PLACES][USES];
 	uint64_t misses[PLACES][USES];

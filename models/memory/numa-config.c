@@ -23,8 +23,8 @@ static const char *const tables[] = {
 	"migrate",
 	NULL,
 };
-static const char *const threads[] = { "node", "spread", "recorded", "core",
-				       NULL };
+static const char *const threads[] = { "auto",	   "node", "spread",
+				       "recorded", "core", NULL };
 
 const struct option_row numa_rows[] = {
 	{ .name = "nodes",
@@ -73,12 +73,20 @@ const struct option_row numa_rows[] = {
 	  .fallback = "local",
 	  .choices = tables,
 	  .help = "On which node a page of a page table is placed" },
+	{ .name = "host-tables",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct numa_config, host_tables),
+	  .fallback = "local",
+	  .choices = tables,
+	  .help = "The same for the tables of a host, with nested tables; "
+		  "neither replicated nor migrate" },
 	{ .name = "threads",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct numa_config, threads),
-	  .fallback = "node",
+	  .fallback = "auto",
 	  .choices = threads,
-	  .help = "Where threads run: all on numa.node, one node after the "
+	  .help = "Where threads run (auto: core where there are several, "
+		  "else node): all on numa.node, one node after the "
 		  "other, on the node of the recorded core, or of the machine's "
 		  "core (machine.cores), which nodes have in equal parts" },
 	{ .name = "node",
@@ -279,6 +287,12 @@ numa_config_wrong(const struct numa_config *config, const char **field,
 	if (config->node >= nodes)
 		return snprintf(text, bytes, "%jd is no node; allowed: 0 to %u",
 				(intmax_t)config->node, nodes - 1);
+	*field = "host-tables";
+	if (config->host_tables >= TABLES_REPLICATED)
+		return snprintf(text, bytes,
+				"%s; allowed: local, remote, interleave, "
+				"upper-pinned, leaf-beside-data",
+				tables[config->host_tables]);
 	*field = "scan-max";
 	if (config->scan_max_ns < config->scan_min_ns)
 		return snprintf(text, bytes,

@@ -211,7 +211,8 @@ numa_run_core(struct numa *numa, uint32_t core, uint32_t cores,
 				? topology->node_of_core[core]
 				: (uint64_t)core * numa->nodes / cores;
 
-	if (numa->config.threads == THREADS_CORE)
+	if (numa->config.threads == THREADS_CORE ||
+	    (numa->config.threads == THREADS_AUTO && cores > 1))
 		numa->node = (unsigned)((home + moved) % numa->nodes);
 }
 
@@ -259,9 +260,9 @@ numa_place_data(struct numa *numa, uint64_t virtual, unsigned shift)
 }
 
 unsigned
-numa_place_table(struct numa *numa, unsigned level)
+numa_place_table(struct numa *numa, unsigned level, bool host)
 {
-	switch (numa->config.tables) {
+	switch (host ? numa->config.host_tables : numa->config.tables) {
 	case TABLES_REMOTE:
 		return (numa->node + 1) % numa->nodes;
 	case TABLES_UPPER_PINNED:

@@ -39,6 +39,7 @@ enum numa_tables {
 };
 
 enum numa_threads {
+	THREADS_AUTO,	  /* as core where there are several, else as node */
 	THREADS_NODE,	  /* all on numa.node */
 	THREADS_SPREAD,	  /* thread n on node n mod nodes */
 	THREADS_RECORDED, /* on that of the core recorded (EVENT_SWITCH) */
@@ -52,6 +53,7 @@ struct numa_config {
 	char *load;	 /* owned: a factor for each node, or NULL: 1 */
 	int64_t latency; /* 0: memory.latency */
 	int data, tables, threads;
+	int host_tables; /* enum numa_tables, not replicated, not migrated */
 	int64_t node;
 	char *bind;    /* owned: nodes, or NULL: all */
 	char *weights; /* owned: of each node */
@@ -111,7 +113,7 @@ void numa_switch(struct numa *numa, uint32_t thread, uint64_t core);
 
 /* The node where a frame is wanted. */
 unsigned numa_place_data(struct numa *numa, uint64_t virtual, unsigned shift);
-unsigned numa_place_table(struct numa *numa, unsigned level);
+unsigned numa_place_table(struct numa *numa, unsigned level, bool host);
 /* Where to look for it: the i-th place (0: the node wanted itself); NUMA_NONE:
  * nowhere else. */
 unsigned numa_try(const struct numa *numa, unsigned wanted, unsigned i,

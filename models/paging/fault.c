@@ -34,7 +34,6 @@ page_map(struct paging *paging, struct address_space *space, uint64_t address,
 {
 	int error = paging->table_ops->map(space->table, address, mapping);
 
-	paging->entries_written++;
 	if (error)
 		return error;
 	if (pageset_put(&space->pages, address, state) < 0)

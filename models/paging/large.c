@@ -79,7 +79,6 @@ large_map(struct paging *paging, struct address_space *space,
 					 .writable = writable };
 	int error = paging->table_ops->map(space->table, page->start, &mapping);
 
-	paging->entries_written++;
 	if (error)
 		return error;
 	if (hash_put(&space->large, page->start, pack(page)) < 0)
@@ -96,7 +95,6 @@ large_drop(struct paging *paging, struct address_space *space,
 
 	paging->table_ops->unmap(space->table, page->start, size_of(page),
 				 false, NULL, NULL);
-	paging->entries_written++;
 	hash_remove(&space->large, page->start);
 	if (page->state != PAGE_BORROWED)
 		owner_release(paging, page->shift, mapping.frame);

@@ -123,7 +123,6 @@ paging_move(struct paging *paging, uint32_t number, uint64_t address,
 	error = paging->table_ops->map(space->table, page.start, &mapping);
 	if (error)
 		return error;
-	paging->entries_written++;
 	frames_give(paging->frames, page.shift, page.frame);
 	space_stale(paging, space, page.start, UINT64_C(1) << page.shift);
 	return 1;

@@ -310,7 +310,13 @@ paging_resident_bytes(const struct paging *paging)
 uint64_t
 paging_entries_written(const struct paging *paging)
 {
-	return paging->entries_written;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < paging->spaces; i++)
+		if (paging->space[i])
+			sum += paging->space[i]->table->counts.map_writes +
+			       paging->space[i]->table->counts.unmap_writes;
+	return sum;
 }
 
 static int

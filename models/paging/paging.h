@@ -166,7 +166,7 @@ uint64_t paging_minor(const struct paging *paging, bool populated);
 
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
-/* Entries of pages that were written to tables so far. */
+/* Entries of tables that were written so far. */
 uint64_t paging_entries_written(const struct paging *paging);
 
 /*

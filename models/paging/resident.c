@@ -69,7 +69,6 @@ move_to(struct paging *paging, struct address_space *space, uint64_t address,
 		return error;
 	frames_give(paging->frames, shift, old);
 	paging->recorded_frames++;
-	paging->entries_written++;
 	space_stale(paging, space, address, UINT64_C(1) << shift);
 	return 0;
 }

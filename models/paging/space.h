@@ -85,7 +85,6 @@ struct paging {
 	 * as another page of the model has it */
 	uint64_t recorded_large, recorded_frames, recorded_taken;
 	uint64_t mapping_events;
-	uint64_t entries_written; /* of pages, in tables */
 	uint64_t touched_pages;
 	bool untouched_pages; /* pages were mapped that nobody asked for */
 	bool touch_reported;  /* paging_touch is being called */

@@ -25,7 +25,6 @@ page_gone(void *context, uint64_t address, const struct mapping *mapping)
 
 	if (state == PAGE_FORKED || state == PAGE_OWNED)
 		owner_release(zap->paging, mapping->shift, mapping->frame);
-	zap->paging->entries_written++;
 	/* Taking away needs no memory. */
 	(void)pageset_put(pages, address, PAGE_ABSENT);
 }

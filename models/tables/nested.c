@@ -29,8 +29,9 @@
 
 /* What all the guest's spaces share. */
 struct shared {
-	struct frames *frames; /* owned: the host's memory */
-	struct table *host;    /* owned */
+	struct frames *frames;		   /* owned: the host's memory */
+	const struct frames *guest_frames; /* borrowed: the guest's */
+	struct table *host;		   /* owned */
 	void *host_shared, *guest_shared;
 	uint64_t faults;
 	unsigned users;
@@ -126,7 +127,8 @@ back(struct nested *nested, uint64_t gpa)
 	if (mapping.shift)
 		return 0;
 	mapping = (struct mapping){ .shift = (uint8_t)shift, .writable = true };
-	error = frames_take(shared->frames, shift, &mapping.frame);
+	error = frames_take_behind(shared->frames, shared->guest_frames, shift,
+				   gpa, &mapping.frame);
 	if (error)
 		return fail(ENOMEM, "nested table: no memory of the host");
 	shared->faults++;
@@ -531,7 +533,8 @@ static int
 shared_open(struct shared **out, const struct table_with *with)
 {
 	const struct nested_config *config = &with->config->nested;
-	const struct frames_config memory = { .size_bytes = 0 };
+	const struct frames_config memory = { .numa = frames_numa(with->frames),
+					      .host = true };
 	struct shared *shared = calloc(1, sizeof(*shared));
 	struct table_with host = { .config = with->config,
 				   .kinds = &with->config->host,
@@ -540,6 +543,7 @@ shared_open(struct shared **out, const struct table_with *with)
 
 	if (!shared)
 		return fail(ENOMEM, "nested table: no memory");
+	shared->guest_frames = with->frames;
 	error = frames_open(&shared->frames, &memory);
 	host.frames = shared->frames;
 	host.shared = &shared->host_shared;

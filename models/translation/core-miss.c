@@ -350,11 +350,15 @@ find_run(const struct core *core, struct core_page *page,
 		page->run_last = number | (pages - 1);
 		return;
 	}
-	while (first % LINE_ENTRIES && in_row(core, first - 1, page, mapping))
-		first--;
-	while ((last + 1) % LINE_ENTRIES &&
-	       in_row(core, last + 1, page, mapping))
-		last++;
+	/* Under a guest's table `walk` does not tell the frames: no rows. */
+	if (in_row(core, number, page, mapping)) {
+		while (first % LINE_ENTRIES &&
+		       in_row(core, first - 1, page, mapping))
+			first--;
+		while ((last + 1) % LINE_ENTRIES &&
+		       in_row(core, last + 1, page, mapping))
+			last++;
+	}
 	page->run_first = first;
 	page->run_last = last;
 }
@@ -432,6 +436,55 @@ l2_hit(struct core *core, struct core_page *page, const struct place *at)
 	set_hint(core, page, &place);
 }
 
+bool
+core_second_has(const struct core *core, enum core_side side, uint64_t address)
+{
+	const struct core_page page = { .address = address, .side = side };
+
+	return level_find(core, &core->l2[side], &page).array;
+}
+
+/* Has what is beside the second level the page? */
+static NOINLINE bool
+lookup_beside(struct core *core, struct core_page *page)
+{
+	struct beside_found found;
+	struct place place;
+
+	if (!core_beside_find(core, page, &found))
+		return false;
+	core->counts.l2_hits[page->side][found.code]++;
+	core->counts.l2_cycles += found.latency;
+	/* no walk of its own told the kernel part that it was touched */
+	core_add_first(core, core_add_miss(core, page, false, 0, 0));
+	page->found = true;
+	page->physical = found.physical;
+	page->run_first = page->run_last = page->address >> 12;
+	if (found.second)
+		level_fill(core, &core->l2[page->side], page, found.code,
+			   found.readonly, core->l2_now);
+	place = level_fill(core, &core->l1[page->side], page, found.code,
+			   found.readonly, page->stamp);
+	set_hint(core, page, &place);
+	core_beside_used(core, page, &found);
+	return true;
+}
+
+/* A walk whose page may bring more to what is beside the second level. */
+static NOINLINE int
+walk_beside(struct core *core, struct core_page *page)
+{
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping mapping;
+	unsigned n = walker_find(&core->walker, core->table, page->address,
+				 core->asid, references, &mapping);
+	int error = core_resolve(core, page, references, n, &mapping);
+
+	if (!error && page->found)
+		core_beside_walked(core, page, &mapping);
+	return error;
+}
+
 /* The first level does not have it. */
 static ALWAYS_INLINE int
 lookup_l2(struct core *core, struct core_page *page)
@@ -447,6 +500,12 @@ lookup_l2(struct core *core, struct core_page *page)
 	if (at.array) {
 		l2_hit(core, page, &at);
 		return 0;
+	}
+	if (unlikely(core->beside != NULL)) {
+		if (lookup_beside(core, page))
+			return 0;
+		core->counts.l2_misses[page->side]++;
+		return walk_beside(core, page);
 	}
 	core->counts.l2_misses[page->side]++;
 	n = walker_find(&core->walker, core->table, page->address, core->asid,

@@ -66,6 +66,10 @@ int core_resolve(struct core *core, struct core_page *page,
 		 struct table_reference *references, unsigned n,
 		 struct mapping *mapping);
 
+/* Does an array of the second level have it? */
+bool core_second_has(const struct core *core, enum core_side side,
+		     uint64_t address);
+
 /*
  * An access that the hint did not answer.  i: its place in the batch, which is
  * fed from `from` on.  0 or the error.
@@ -187,7 +191,8 @@ core_add_walk(struct core *core, const struct core_page *page,
 	      const struct table_reference *references, unsigned n,
 	      const struct mapping *mapping)
 {
-	unsigned steps = core->walker.aside.beside ? walker_steps(references, n) : n;
+	unsigned steps =
+		core->walker.aside.beside ? walker_steps(references, n) : n;
 	unsigned miss = core_add_miss(core, page, true, n, steps);
 
 	if (unlikely(!mapping->accessed))

@@ -102,6 +102,7 @@ core_add(struct core *core, const struct core *other)
 		to[i] += from[i];
 	for (unsigned i = 0; i < CORE_ARRAYS; i++)
 		add_reach(&core->added[i], &other->tlb[i]);
+	core_beside_add(core->beside, other->beside);
 	walk_queue_add(&core->queue, &other->queue);
 	return walker_add(&core->walker, &other->walker);
 }
@@ -244,6 +245,11 @@ finish_reach(const struct core *core, struct result *result)
 				   core_array_names[i], reach.entries,
 				   reach.bytes, reach.peak);
 	}
+	if (!error && core->beside && core->beside->range.entries)
+		error = result_row(result, "tlb.reach", "suuu", "range",
+				   (uint64_t)core->beside->range.used,
+				   core->beside->range.pages << 12,
+				   core->beside->range.peak << 12);
 	return error;
 }
 
@@ -263,5 +269,9 @@ core_finish(const struct core *core, const struct stream *stream,
 		error = walker_finish(&core->walker, result);
 	if (!error)
 		error = walk_queue_finish(&core->queue, result);
+	if (!error)
+		error = core_beside_finish(core->beside,
+					   walk_queue_runs(&core->queue),
+					   result);
 	return error ? error : site_table_finish(&core->sites, stream, result);
 }

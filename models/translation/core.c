@@ -174,7 +174,7 @@ find_oddities(struct core *core)
 		core->grouped |= grouped;
 		core->plain |= grouped && i < CORE_L1_ARRAYS;
 	}
-	core->odd = core->grouped || core->globals;
+	core->odd = core->grouped || core->globals || core->beside;
 }
 
 /* How references are cut: without a first-level cache, in 64 bytes. */
@@ -215,6 +215,8 @@ core_init(struct core *core, const struct core_config *config,
 				    hierarchy, config->seed + CORE_ARRAYS);
 	if (!error)
 		error = walk_queue_init(&core->queue, &config->queue);
+	if (!error)
+		error = core_beside_open(&core->beside, &config->beside);
 	if (error) {
 		core_fini(core);
 		return error;
@@ -238,6 +240,8 @@ core_fini(struct core *core)
 		tlb_fini(&core->tlb[i]);
 	walker_fini(&core->walker);
 	walk_queue_fini(&core->queue);
+	core_beside_close(core->beside);
+	core->beside = NULL;
 	site_table_fini(&core->sites);
 	core_steps_fini(&core->steps);
 	tlb_columns_fini(&core->l1_column);
@@ -256,6 +260,8 @@ flush_asid(struct core *core, uint64_t asid)
 		tlb_flush_asid(&core->tlb[i], asid);
 	pwc_flush_asid(&core->walker.pwc, asid);
 	aside_flush_asid(&core->walker.aside, asid);
+	if (core->beside)
+		core_beside_flush_asid(core->beside, asid);
 }
 
 static void
@@ -299,6 +305,19 @@ invalidate_arrays(struct core *core, uint64_t asid, uint64_t address,
 		tlb_invalidate(&core->tlb[i], asid, address, length);
 }
 
+static void
+invalidate_beside(struct core *core, uint32_t space, uint64_t asid,
+		  uint64_t address, uint64_t length)
+{
+	if (core->globals && length != UINT64_MAX)
+		core_beside_invalidate(core->beside, SPACE_NONE,
+				       TLB_ASID_GLOBAL, address, length);
+	if (core_beside_invalidate(core->beside, space,
+				   asid > TLB_ASID_MAX ? UINT64_MAX : asid,
+				   address, length))
+		core->error = -ENOMEM;
+}
+
 bool
 core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		uint64_t length)
@@ -308,9 +327,12 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 	/* whoever goes, the kernel's pages stay */
 	if (core->globals && length != UINT64_MAX)
 		invalidate_arrays(core, TLB_ASID_GLOBAL, address, length);
-	while (core->asid_space[asid] != space)
-		if (++asid > TLB_ASID_MAX)
-			return false;
+	while (asid <= TLB_ASID_MAX && core->asid_space[asid] != space)
+		asid++;
+	if (core->beside)
+		invalidate_beside(core, space, asid, address, length);
+	if (asid > TLB_ASID_MAX)
+		return false;
 	core->counts.flushes++;
 	if (length == UINT64_MAX) {
 		flush_asid(core, asid);

@@ -29,6 +29,7 @@
 #include "analyzer/batch.h"
 #include "models/memory/hierarchy.h"
 #include "models/tables/table.h"
+#include "models/translation/core-beside.h"
 #include "models/translation/core-steps.h"
 #include "models/translation/site-table.h"
 #include "models/translation/tlb-group.h"
@@ -69,6 +70,7 @@ struct core_config {
 	struct tlb_config pwc[PWC_LEVELS];
 	struct walker_config walker;
 	struct walk_queue_config queue;
+	struct beside_config beside;
 	struct asid_config asid;
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
@@ -147,6 +149,7 @@ struct core {
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
 	struct walker walker;
 	struct walk_queue queue;
+	struct core_beside *beside;  /* owned; NULL: nothing of it */
 	struct hierarchy *hierarchy; /* borrowed */
 	struct core_kernel kernel;
 	struct site_table sites;

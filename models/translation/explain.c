@@ -241,6 +241,24 @@ explain_fault(struct explain *explain)
 		explain->step[explain->n_steps - 1].faulted = true;
 }
 
+/*
+ * What reference i of the queue took.  Where memory has nodes only the costs
+ * tell; of references that are made beside each other, the slowest one's.
+ */
+static uint32_t
+latency_of(const struct core *core, unsigned i)
+{
+	const struct hierarchy_queue *queue = &core->pending->queue;
+	const uint32_t *cost = core->pending->cost;
+	unsigned end = i + 1;
+
+	if (!core->hierarchy->numa || queue->place[i] != PLACE_MEMORY)
+		return hierarchy_walk_latency(core->hierarchy, queue->place[i]);
+	while (end < queue->n && queue->mark[end] & TABLE_BESIDE)
+		end++;
+	return cost[end] - cost[i];
+}
+
 /* The places of one step's references, which are next in the queue. */
 static void
 step_settle(struct explain *explain, struct told *step, const struct core *core,
@@ -254,10 +272,15 @@ step_settle(struct explain *explain, struct told *step, const struct core *core,
 			++*at;
 		if (!core->flat && *at >= queue->n)
 			return;
-		read->place = core->flat ? (uint8_t)PLACE_MEMORY
-					 : queue->place[(*at)++];
-		read->latency =
-			hierarchy_walk_latency(core->hierarchy, read->place);
+		if (core->flat) {
+			read->place = PLACE_MEMORY;
+			read->latency = core->hierarchy->memory_latency;
+			continue;
+		}
+		/* of the copy of the table that this core walks */
+		read->reference.address = queue->physical[*at];
+		read->place = queue->place[*at];
+		read->latency = latency_of(core, (*at)++);
 	}
 	step->settled = true;
 }

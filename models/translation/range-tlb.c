@@ -74,8 +74,8 @@ range_tlb_find(struct range_tlb *tlb, uint32_t asid, uint64_t address,
 		if (!holds(range, asid, page) || (write && !range->writable))
 			continue;
 		range->stamp = ++tlb->now;
-		*physical = range->frame + (address - (range->first
-						       << PAGE_SHIFT));
+		*physical =
+			range->frame + (address - (range->first << PAGE_SHIFT));
 		*readonly = !range->writable;
 		tlb->hits++;
 		return true;
@@ -138,8 +138,8 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
 	uint64_t page = down ? range->first - 1 : range->last + 1;
-	uint64_t frame = range->frame +
-			 ((page - range->first) << PAGE_SHIFT), first, last;
+	uint64_t frame = range->frame + ((page - range->first) << PAGE_SHIFT);
+	uint64_t first, last;
 	size_t at = seek(tlb, range->owner, page);
 	struct mapping mapping;
 
@@ -162,8 +162,7 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 		if (!mapping.shift || mapping.writable != range->writable)
 			return false;
 		pages = UINT64_C(1) << (mapping.shift - PAGE_SHIFT);
-		if (mapping.frame +
-			    ((page & (pages - 1)) << PAGE_SHIFT) !=
+		if (mapping.frame + ((page & (pages - 1)) << PAGE_SHIFT) !=
 		    frame)
 			return false;
 		first = page & ~(pages - 1);
@@ -175,8 +174,14 @@ take_in(const struct range_tlb *tlb, struct table *table, struct range *range,
 	return true;
 }
 
+static uint64_t
+length_of(const struct range *range)
+{
+	return range->last - range->first + 1;
+}
+
 static struct range *
-oldest(struct range_tlb *tlb)
+make_room(struct range_tlb *tlb)
 {
 	struct range *best = tlb->entry;
 
@@ -185,6 +190,7 @@ oldest(struct range_tlb *tlb)
 	for (uint32_t i = 1; i < tlb->used; i++)
 		if (tlb->entry[i].stamp < best->stamp)
 			best = &tlb->entry[i];
+	tlb->pages -= length_of(best);
 	return best;
 }
 
@@ -196,8 +202,10 @@ enter(struct range_tlb *tlb, const struct range *range, uint32_t asid)
 
 	range_tlb_invalidate(tlb, asid, range->first << PAGE_SHIFT,
 			     (range->last - range->first + 1) << PAGE_SHIFT);
-	entry = oldest(tlb);
+	entry = make_room(tlb);
 	*entry = *range;
+	tlb->pages += length_of(range);
+	tlb->peak = tlb->pages > tlb->peak ? tlb->pages : tlb->peak;
 	entry->owner = asid;
 	entry->stamp = ++tlb->now;
 }
@@ -213,14 +221,19 @@ range_tlb_walk(struct range_tlb *tlb, struct table *table, uint32_t space,
 			       .frame = mapping->frame,
 			       .writable = mapping->writable,
 			       .owner = space };
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	struct mapping told;
 	size_t from, to;
 
 	tlb->walks++;
+	table->ops->walk(table, address, references, &told);
+	if (told.frame != mapping->frame)
+		return 0; /* under a guest's table it does not tell */
 	while (take_in(tlb, table, &range, true))
 		;
 	while (take_in(tlb, table, &range, false))
 		;
-	if (range.last - range.first + 1 < tlb->least)
+	if (length_of(&range) < tlb->least)
 		return 0;
 	enter(tlb, &range, asid);
 	from = seek(tlb, space, range.first);
@@ -250,8 +263,8 @@ range_tlb_forget(struct range_tlb *tlb, uint32_t space, uint64_t address,
 		 uint64_t length)
 {
 	uint64_t from = length == UINT64_MAX ? 0 : address >> PAGE_SHIFT;
-	uint64_t last = length == UINT64_MAX ? UINT64_MAX
-					     : end_of(address, length);
+	uint64_t last =
+		length == UINT64_MAX ? UINT64_MAX : end_of(address, length);
 	size_t at = seek(tlb, space, from);
 
 	while (at < tlb->n_known && tlb->known[at].owner == space &&
@@ -283,7 +296,9 @@ range_tlb_invalidate(struct range_tlb *tlb, uint32_t asid, uint64_t address,
 		const struct range *range = &tlb->entry[i];
 
 		if (range->owner == asid && range->first <= last &&
-		    range->last >= from)
+		    range->last >= from) {
+			tlb->pages -= length_of(range);
 			tlb->entry[i] = tlb->entry[--tlb->used];
+		}
 	}
 }

@@ -44,10 +44,12 @@ struct range_tlb {
 	struct range *known; /* owned: by owner and first */
 	size_t n_known, room;
 	uint64_t hits, walks; /* walks: of the range table */
+	uint64_t pages, peak; /* that entries cover, and did at most */
 };
 
 /* 0 or -ENOMEM (said). */
-int range_tlb_init(struct range_tlb *tlb, const struct range_tlb_config *config);
+int range_tlb_init(struct range_tlb *tlb,
+		   const struct range_tlb_config *config);
 void range_tlb_fini(struct range_tlb *tlb);
 
 /* Has a range the page, with this right?  *physical: of the address. */

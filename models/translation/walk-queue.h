@@ -12,6 +12,8 @@
  * overhead cost.  Where `depth` misses wait already, the next one holds the core
  * until there is room: all that comes after it comes later by as much.
  *
+ * Walks that end in a fault, and those of prefetches, take no walker here.
+ *
  * With no limit to the depth, random arrivals and equal service this is the M/D/c
  * queue of the textbooks; a test holds it to their figures.
  */

@@ -2,9 +2,9 @@
 /*
  * What the code cache is timed with:
  *
- *	alloc   four threads that allocate, touch and free
- *	random  dependent loads all over 256 MiB
- *	busy N  N threads that compute until the process is killed
+ *	alloc [N]  four threads that allocate, touch and free, N times as often
+ *	random     dependent loads all over 256 MiB
+ *	busy N     N threads that compute until the process is killed
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -18,13 +18,20 @@
 #define LOADS	20000000ul
 #define FACTOR	6364136223846793005ul
 
+struct work {
+	pthread_t thread;
+	unsigned long seed;
+	long rounds;
+};
+
 static void *
-allocate(void *seed)
+allocate(void *argument)
 {
-	unsigned long x = (uintptr_t)seed + 1;
+	const struct work *work = argument;
+	unsigned long x = work->seed + 1;
 	char *kept[256] = { NULL };
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < work->rounds; i++) {
 		size_t bytes;
 
 		x = x * FACTOR + 1442695040888963407ul;
@@ -32,7 +39,7 @@ allocate(void *seed)
 		free(kept[x >> 56]);
 		kept[x >> 56] = malloc(bytes);
 		if (kept[x >> 56])
-			memset(kept[x >> 56], i, bytes);
+			memset(kept[x >> 56], (int)i, bytes);
 	}
 	for (int i = 0; i < 256; i++)
 		free(kept[i]);
@@ -77,18 +84,28 @@ busy(long n)
 	return 0;
 }
 
+static int
+work_together(long times)
+{
+	struct work work[THREADS];
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		work[i] = (struct work){ .seed = i, .rounds = times * ROUNDS };
+		pthread_create(&work[i].thread, NULL, allocate, &work[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(work[i].thread, NULL);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	pthread_t thread[THREADS];
+	long n = argc == 3 ? strtol(argv[2], NULL, 10) : 1;
 
 	if (argc == 3 && !strcmp(argv[1], "busy"))
-		return busy(strtol(argv[2], NULL, 10));
+		return busy(n);
 	if (argc < 2 || strcmp(argv[1], "alloc"))
 		return walk();
-	for (uintptr_t i = 0; i < THREADS; i++)
-		pthread_create(&thread[i], NULL, allocate, (void *)i);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(thread[i], NULL);
-	return 0;
+	return work_together(n);
 }

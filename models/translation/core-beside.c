@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Ranges and prefetched pages beside the second level; see core-beside.h. */
+#include "models/translation/core-beside.h"
+
+#include <stdlib.h>
+
+#include "analyzer/fail.h"
+#include "models/translation/core-miss.h"
+
+int
+core_beside_open(struct core_beside **out, const struct beside_config *config)
+{
+	struct core_beside *beside;
+	int error;
+
+	*out = NULL;
+	if (!config->range.entries && config->prefetch.kind == PREFETCH_NONE)
+		return 0;
+	beside = calloc(1, sizeof(*beside));
+	if (!beside)
+		return fail(ENOMEM, "machine: no memory for ranges");
+	error = range_tlb_init(&beside->range, &config->range);
+	if (!error)
+		error = prefetch_init(&beside->prefetch, &config->prefetch);
+	if (error) {
+		core_beside_close(beside);
+		return error;
+	}
+	*out = beside;
+	return 0;
+}
+
+void
+core_beside_close(struct core_beside *beside)
+{
+	if (!beside)
+		return;
+	range_tlb_fini(&beside->range);
+	prefetch_fini(&beside->prefetch);
+	free(beside);
+}
+
+/* Cycles of this core's clock, if it has one. */
+static uint64_t
+now_of(const struct core *core, const struct core_page *page)
+{
+	return (uint64_t)((double)(page->position - core->elsewhere) *
+			  core->queue.cycles_per_access);
+}
+
+static bool
+find_prefetched(struct core *core, const struct core_page *page,
+		struct beside_found *found)
+{
+	struct prefetch *prefetch = &core->beside->prefetch;
+	struct prefetch_entry *entry =
+		prefetch_find(prefetch,
+			      (uint32_t)core_asid(core, page->address),
+			      page->address);
+
+	if (!entry)
+		return false;
+	if (entry->readonly && page->write) {
+		entry->shift = 0;
+		return false;
+	}
+	*found = (struct beside_found){
+		.physical = entry->frame + (page->address - entry->page),
+		.code = TLB_SIZE_CODE(entry->shift),
+		.latency = core->tlb[CORE_L2].latency,
+		.readonly = entry->readonly,
+		.second = true,
+	};
+	prefetch->useful++;
+	prefetch->late += now_of(core, page) < entry->ready;
+	entry->shift = 0;
+	return true;
+}
+
+bool
+core_beside_find(struct core *core, const struct core_page *page,
+		 struct beside_found *found)
+{
+	struct core_beside *beside = core->beside;
+
+	if (beside->prefetch.kind != PREFETCH_NONE &&
+	    find_prefetched(core, page, found))
+		return true;
+	*found = (struct beside_found){ .latency = beside->range.latency };
+	return range_tlb_find(&beside->range,
+			      (uint32_t)core_asid(core, page->address),
+			      page->address, page->write, &found->physical,
+			      &found->readonly);
+}
+
+/* The walk of a prefetch goes through walk caches and caches at once. */
+static void
+fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
+{
+	struct prefetch *prefetch = &core->beside->prefetch;
+	struct table_reference references[TABLE_REFERENCES_MAX];
+	uint64_t asid = core_asid(core, address), cycles;
+	struct mapping mapping;
+	unsigned n;
+
+	if (prefetch_find(prefetch, (uint32_t)asid, address) ||
+	    core_second_has(core, page->side, address))
+		return;
+	core_settle(core);
+	n = walker_find(&core->walker, core->table, address, core->asid,
+			references, &mapping);
+	cycles = core->walker.overhead;
+	for (unsigned i = 0; i < n; i++) {
+		enum hierarchy_place place;
+
+		cycles +=
+			hierarchy_access(core->hierarchy, references[i].address,
+					 USE_WALK, &place);
+	}
+	prefetch->references += n;
+	prefetch->cycles += cycles;
+	if (!mapping.shift) {
+		prefetch->absent++;
+		return;
+	}
+	prefetch->issued++;
+	prefetch_put(prefetch,
+		     &(struct prefetch_entry){
+			     .page = address >> mapping.shift << mapping.shift,
+			     .frame = mapping.frame,
+			     .ready = now_of(core, page) + cycles,
+			     .asid = (uint32_t)asid,
+			     .shift = mapping.shift,
+			     .readonly = !mapping.writable });
+}
+
+static void
+predict(struct core *core, const struct core_page *page, unsigned shift)
+{
+	uint64_t wanted[PREFETCH_PAGES_MAX];
+	unsigned n =
+		prefetch_predict(&core->beside->prefetch, SITE_INDEX(page->ref),
+				 page->address, shift, wanted);
+
+	for (unsigned i = 0; i < n; i++)
+		fetch_ahead(core, page, wanted[i]);
+}
+
+void
+core_beside_walked(struct core *core, const struct core_page *page,
+		   const struct mapping *mapping)
+{
+	struct core_beside *beside = core->beside;
+
+	if (beside->range.entries &&
+	    range_tlb_walk(&beside->range, core->table, core->space,
+			   (uint32_t)core_asid(core, page->address),
+			   page->address, mapping))
+		core->error = -ENOMEM;
+	predict(core, page, mapping->shift);
+}
+
+void
+core_beside_used(struct core *core, const struct core_page *page,
+		 const struct beside_found *found)
+{
+	if (found->second)
+		predict(core, page, TLB_SHIFT(found->code));
+}
+
+void
+core_beside_flush_asid(struct core_beside *beside, uint64_t asid)
+{
+	range_tlb_flush_asid(&beside->range, (uint32_t)asid);
+	prefetch_invalidate(&beside->prefetch, (uint32_t)asid, 0, UINT64_MAX);
+}
+
+int
+core_beside_invalidate(struct core_beside *beside, uint32_t space,
+		       uint64_t asid, uint64_t address, uint64_t length)
+{
+	if (asid != UINT64_MAX) {
+		range_tlb_invalidate(&beside->range, (uint32_t)asid, address,
+				     length);
+		prefetch_invalidate(&beside->prefetch, (uint32_t)asid, address,
+				    length);
+	}
+	return range_tlb_forget(&beside->range, space, address, length);
+}
+
+void
+core_beside_add(struct core_beside *beside, const struct core_beside *other)
+{
+	if (!beside || !other)
+		return;
+	beside->range.used += other->range.used;
+	beside->range.pages += other->range.pages;
+	beside->range.peak += other->range.peak;
+	beside->range.hits += other->range.hits;
+	beside->range.walks += other->range.walks;
+	beside->prefetch.issued += other->prefetch.issued;
+	beside->prefetch.useful += other->prefetch.useful;
+	beside->prefetch.late += other->prefetch.late;
+	beside->prefetch.absent += other->prefetch.absent;
+	beside->prefetch.references += other->prefetch.references;
+	beside->prefetch.cycles += other->prefetch.cycles;
+}
+
+struct value {
+	const char *name, *unit;
+	uint64_t value;
+	bool known;
+};
+
+static int
+put_values(const struct value *values, size_t n, const char *why,
+	   struct result *result)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < n; i++)
+		error = values[i].known
+				? result_count(result, values[i].name,
+					       values[i].value, values[i].unit)
+				: result_absent(result, values[i].name, why);
+	return error;
+}
+
+int
+core_beside_finish(const struct core_beside *beside, bool timed,
+		   struct result *result)
+{
+	static const struct core_beside none = { .range = { .entries = 0 } };
+	const struct core_beside *b = beside ? beside : &none;
+	const struct prefetch *p = &b->prefetch;
+	bool ranges = b->range.entries, ahead = p->kind != PREFETCH_NONE;
+	const struct value range[] = {
+		{ "tlb.range.hits", "lookups", b->range.hits, ranges },
+		{ "tlb.range.walks", "walks", b->range.walks, ranges },
+	};
+	const struct value prefetch[] = {
+		{ "tlb.prefetch.issued", "walks", p->issued, ahead },
+		{ "tlb.prefetch.useful", "walks", p->useful, ahead },
+		{ "tlb.prefetch.absent", "walks", p->absent, ahead },
+		{ "tlb.prefetch.references", "references", p->references,
+		  ahead },
+		{ "tlb.prefetch.cycles", "cycles", p->cycles, ahead },
+	};
+	const struct value late = { "tlb.prefetch.late", "walks", p->late,
+				    ahead && timed };
+	int error = put_values(range, ARRAY_SIZE(range),
+			       "tlb.range.entries is 0", result);
+
+	if (!error)
+		error = put_values(prefetch, ARRAY_SIZE(prefetch),
+				   "tlb.prefetch.kind is none", result);
+	return error ? error
+		     : put_values(&late, 1,
+				  ahead ? "walker.cycles-per-access is 0: "
+					  "there is no clock"
+					: "tlb.prefetch.kind is none",
+				  result);
+}
