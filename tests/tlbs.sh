@@ -98,8 +98,6 @@ replay many.json "${busy[@]}" --set walker.count=16
 replay four.json "${busy[@]}" --set walker.count=4
 [ "$(get walk.wait.stalls four.json)" -gt 1000 ] || complain "four walkers do not stall"
 [ "$(get walk.wait.count many.json)" -eq 0 ] || complain "16 walkers let walks wait"
-replay none.json "${busy[@]}" --set walker.cycles-per-access=0
-is none.json walk.wait.count ""
 
 # Policies by name
 for policy in lru plru nru clock fifo random srrip brrip drrip lip bip mru; do

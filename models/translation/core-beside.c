@@ -235,29 +235,31 @@ core_beside_finish(const struct core_beside *beside, bool timed,
 	const struct prefetch *p = &b->prefetch;
 	bool ranges = b->range.entries, ahead = p->kind != PREFETCH_NONE;
 	const struct value range[] = {
-		{ "tlb.range.hits", "lookups", b->range.hits, ranges },
-		{ "tlb.range.walks", "walks", b->range.walks, ranges },
+		{ "tlb.range.hits", "lookups", b->range.hits, true },
+		{ "tlb.range.walks", "walks", b->range.walks, true },
 	};
 	const struct value prefetch[] = {
-		{ "tlb.prefetch.issued", "walks", p->issued, ahead },
-		{ "tlb.prefetch.useful", "walks", p->useful, ahead },
-		{ "tlb.prefetch.absent", "walks", p->absent, ahead },
+		{ "tlb.prefetch.issued", "walks", p->issued, true },
+		{ "tlb.prefetch.useful", "walks", p->useful, true },
+		{ "tlb.prefetch.absent", "walks", p->absent, true },
 		{ "tlb.prefetch.references", "references", p->references,
-		  ahead },
-		{ "tlb.prefetch.cycles", "cycles", p->cycles, ahead },
+		  true },
+		{ "tlb.prefetch.cycles", "cycles", p->cycles, true },
 	};
 	const struct value late = { "tlb.prefetch.late", "walks", p->late,
-				    ahead && timed };
-	int error = put_values(range, ARRAY_SIZE(range),
-			       "tlb.range.entries is 0", result);
+				    timed };
+	int error = 0;
 
-	if (!error)
-		error = put_values(prefetch, ARRAY_SIZE(prefetch),
-				   "tlb.prefetch.kind is none", result);
-	return error ? error
-		     : put_values(&late, 1,
-				  ahead ? "walker.cycles-per-access is 0: "
-					  "there is no clock"
-					: "tlb.prefetch.kind is none",
-				  result);
+	/* What is not there is not told, not even as unknown. */
+	if (ranges)
+		error = put_values(range, ARRAY_SIZE(range), NULL, result);
+	if (!error && ahead)
+		error = put_values(prefetch, ARRAY_SIZE(prefetch), NULL,
+				   result);
+	if (!error && ahead)
+		error = put_values(&late, 1,
+				   "walker.cycles-per-access is 0: there is no "
+				   "clock",
+				   result);
+	return error;
 }

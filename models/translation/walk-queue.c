@@ -136,20 +136,19 @@ walk_queue_finish(const struct walk_queue *queue, struct result *result)
 		{ "walk.wait.stalls", queue->stalls, "walks" },
 		{ "walk.wait.stall_cycles", queue->held, "cycles" },
 	};
-	static const char *const why = "walker.cycles-per-access is 0: there "
-				       "is no clock by which walks would wait";
-	bool runs = walk_queue_runs(queue);
 	int error = 0;
 
+	/* Without a clock nothing waits, and nothing is told. */
+	if (!walk_queue_runs(queue))
+		return 0;
 	for (size_t i = 0; !error && i < ARRAY_SIZE(rows); i++)
-		error = runs ? result_count(result, rows[i].name, rows[i].value,
-					    rows[i].unit)
-			     : result_absent(result, rows[i].name, why);
+		error = result_count(result, rows[i].name, rows[i].value,
+				     rows[i].unit);
 	if (error)
 		return error;
-	if (!runs || !queue->end)
+	if (!queue->end)
 		return result_absent(result, "walk.wait.busy",
-				     runs ? "no walk was made" : why);
+				     "no walk was made");
 	return result_real(result, "walk.wait.busy",
 			   100 * (double)queue->service_cycles /
 				   ((double)queue->end * queue->walkers),
