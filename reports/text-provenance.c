@@ -169,6 +169,20 @@ put_options(struct text *text)
 	text_grid(text, grid);
 }
 
+/* Is it absent because an option says so?  The reason begins with its name. */
+static bool
+is_switched_off(const struct text *text, const char *reason)
+{
+	json_t *options =
+		json_object_get(result_json((struct result *)(uintptr_t)
+						    text->result),
+				"options");
+	char name[128];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(reason, " "), reason);
+	return json_object_get(options, name) != NULL;
+}
+
 static void
 put_absent(struct text *text)
 {
@@ -182,15 +196,18 @@ put_absent(struct text *text)
 
 	json_object_foreach(values, name, entry)
 	{
+		const char *reason =
+			json_string_value(json_object_get(entry, "reason"));
+
 		/* what is missing of walks stands with the walks */
 		if (!json_is_null(json_object_get(entry, "value")) ||
-		    !strncmp(name, "walk.", 5))
+		    !strncmp(name, "walk.", 5) ||
+		    is_switched_off(text, reason ? reason : ""))
 			continue;
 		if (!any)
 			text_heading(text, "Not known");
 		any = true;
-		text_say(text, "%s: %s", name,
-			 json_string_value(json_object_get(entry, "reason")));
+		text_say(text, "%s: %s", name, reason);
 	}
 }
 
