@@ -206,58 +206,55 @@ core_beside_add(struct core_beside *beside, const struct core_beside *other)
 	beside->prefetch.cycles += other->prefetch.cycles;
 }
 
-struct value {
-	const char *name, *unit;
-	uint64_t value;
-	bool known;
-};
+static int
+finish_ranges(const struct range_tlb *range, struct result *result)
+{
+	int error =
+		result_count(result, "tlb.range.hits", range->hits, "lookups");
+
+	return error ? error
+		     : result_count(result, "tlb.range.walks", range->walks,
+				    "walks");
+}
 
 static int
-put_values(const struct value *values, size_t n, const char *why,
-	   struct result *result)
+finish_prefetch(const struct prefetch *prefetch, bool timed,
+		struct result *result)
 {
+	const struct {
+		const char *name, *unit;
+		uint64_t value;
+	} rows[] = {
+		{ "tlb.prefetch.issued", "walks", prefetch->issued },
+		{ "tlb.prefetch.useful", "walks", prefetch->useful },
+		{ "tlb.prefetch.absent", "walks", prefetch->absent },
+		{ "tlb.prefetch.references", "references",
+		  prefetch->references },
+		{ "tlb.prefetch.cycles", "cycles", prefetch->cycles },
+	};
 	int error = 0;
 
-	for (size_t i = 0; !error && i < n; i++)
-		error = values[i].known
-				? result_count(result, values[i].name,
-					       values[i].value, values[i].unit)
-				: result_absent(result, values[i].name, why);
-	return error;
+	for (size_t i = 0; !error && i < ARRAY_SIZE(rows); i++)
+		error = result_count(result, rows[i].name, rows[i].value,
+				     rows[i].unit);
+	if (error)
+		return error;
+	return timed ? result_count(result, "tlb.prefetch.late", prefetch->late,
+				    "walks")
+		     : result_absent(result, "tlb.prefetch.late",
+				     "walker.cycles-per-access is 0: there is "
+				     "no clock");
 }
 
 int
 core_beside_finish(const struct core_beside *beside, bool timed,
 		   struct result *result)
 {
-	static const struct core_beside none = { .range = { .entries = 0 } };
-	const struct core_beside *b = beside ? beside : &none;
-	const struct prefetch *p = &b->prefetch;
-	bool ranges = b->range.entries, ahead = p->kind != PREFETCH_NONE;
-	const struct value range[] = {
-		{ "tlb.range.hits", "lookups", b->range.hits, ranges },
-		{ "tlb.range.walks", "walks", b->range.walks, ranges },
-	};
-	const struct value prefetch[] = {
-		{ "tlb.prefetch.issued", "walks", p->issued, ahead },
-		{ "tlb.prefetch.useful", "walks", p->useful, ahead },
-		{ "tlb.prefetch.absent", "walks", p->absent, ahead },
-		{ "tlb.prefetch.references", "references", p->references,
-		  ahead },
-		{ "tlb.prefetch.cycles", "cycles", p->cycles, ahead },
-	};
-	const struct value late = { "tlb.prefetch.late", "walks", p->late,
-				    ahead && timed };
-	int error = put_values(range, ARRAY_SIZE(range),
-			       "tlb.range.entries is 0", result);
+	int error = 0;
 
-	if (!error)
-		error = put_values(prefetch, ARRAY_SIZE(prefetch),
-				   "tlb.prefetch.kind is none", result);
-	return error ? error
-		     : put_values(&late, 1,
-				  ahead ? "walker.cycles-per-access is 0: "
-					  "there is no clock"
-					: "tlb.prefetch.kind is none",
-				  result);
+	if (beside && beside->range.entries)
+		error = finish_ranges(&beside->range, result);
+	if (!error && beside && beside->prefetch.kind != PREFETCH_NONE)
+		error = finish_prefetch(&beside->prefetch, timed, result);
+	return error;
 }
