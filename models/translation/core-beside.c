@@ -107,8 +107,10 @@ fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
 	    core_second_has(core, page->side, address))
 		return;
 	core_settle(core);
+	core->ahead = true;
 	n = walker_find(&core->walker, core->table, address, core->asid,
 			references, &mapping);
+	core->ahead = false;
 	cycles = core->walker.overhead;
 	for (unsigned i = 0; i < n; i++) {
 		enum hierarchy_place place;
