@@ -205,6 +205,10 @@ machines_check(const char *path, json_t *machines)
 			    "%s: machines: a list of machines is needed, "
 			    "found %s",
 			    path, type_name(machines));
+	if (json_array_size(machines) > RESULT_MACHINES_MAX)
+		return fail(EINVAL, "%s: machines: %zu of them; %d at most",
+			    path, json_array_size(machines),
+			    RESULT_MACHINES_MAX);
 	json_array_foreach(machines, i, machine)
 	{
 		const char *name =

@@ -27,7 +27,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define RESULT_SCHEMA 1
+#define RESULT_SCHEMA	    1
+#define RESULT_MACHINES_MAX 256
 
 struct result;
 

@@ -6,7 +6,7 @@
  *
  *	zen4				  a preset
  *	mine/big.cfg			  a file: it has a slash or ends in .cfg
- *	zen4:pages.policy=2m,seed=3	  a preset, some options of it changed
+ *	zen4:pages.policy=2m,memory.seed=3 a preset, some options of it changed
  *	:pages.policy=2m		  the machine of --cpu and --config
  *	huge=zen4:pages.policy=2m	  the same, with a short name
  *
@@ -18,7 +18,7 @@
 
 #include "models/machine.h"
 
-#define MACHINES_MAX 256
+#define MACHINES_MAX RESULT_MACHINES_MAX
 
 struct machine_choice {
 	char *name; /* owned: the label, or else what was asked for */

@@ -33,7 +33,8 @@ static const struct option_row table_rows[] = {
 	  .offset = 0,
 	  .fallback = "radix",
 	  .argument = "KIND",
-	  .help = "organisation of the page table" },
+	  .help = "organisation of the page table: radix, flat, hashed, "
+		  "inverted, cuckoo, nested, shadow" },
 	{ NULL },
 };
 

@@ -54,7 +54,7 @@ int machine_configure(struct machine_config *config, const char *cpu,
 struct machine_layers {
 	const char *cpu, *path; /* or NULL */
 	char *const *sets;	/* or NULL */
-	const char *where;	/* "--machine zen4:seed=3": says cpu and own */
+	const char *where;	/* "--machine zen4:...": says cpu and own */
 	char *const *own;	/* assignments, or NULL */
 };
 int machine_configure_layers(struct machine_config *config,

@@ -52,7 +52,8 @@ static const struct measure {
 struct comparison {
 	struct text *text;
 	struct machines machines;
-	char label[256][12]; /* above the columns, where names are too long */
+	char label[RESULT_MACHINES_MAX]
+		  [12]; /* above the columns, where names are too long */
 	bool labelled;
 };
 
@@ -71,7 +72,7 @@ number_in(enum form form, double value)
 				   : number_si(value);
 }
 
-/* "58.4 % less", "12.0 % more", "3.2 times as many", "the same" */
+/* "58.4 % less", "250 times less", "12.0 % more", "3.2 times as much" */
 static struct number
 change(double value, double base)
 {
@@ -82,6 +83,9 @@ change(double value, double base)
 		strcpy(number.text, "the same");
 	else if (base <= 0)
 		strcpy(number.text, "where there were none");
+	else if (value > 0 && percent < -99)
+		snprintf(number.text, sizeof(number.text),
+			 "%.20s" NB "times less", number_si(base / value).text);
 	else if (percent > 200)
 		snprintf(number.text, sizeof(number.text),
 			 "%.20s" NB "times as" NB "much",
@@ -186,7 +190,7 @@ say_why(struct comparison *all, size_t from, size_t to)
 static void
 say_costs(struct comparison *all)
 {
-	double cycles[256];
+	double cycles[RESULT_MACHINES_MAX];
 	size_t least = 0, most = 0, n = all->machines.n;
 
 	for (size_t i = 0; i < n; i++) {

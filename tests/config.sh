@@ -135,6 +135,25 @@ refused 125 "coalesce.cfg:3: tlb.l2.coalesce: 3" show --config coalesce.cfg
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish
+refused 2 "inverted needs memory.size" show --set table.kind=inverted
+refused 2 "table.hashed.pages: 3; allowed: 1, 2, 4, 8, 16 or 32" \
+	show --set table.kind=hashed --set table.hashed.pages=3
+refused 2 "table.hashed.load: 2; allowed: 0.05 to 0.95" \
+	show --set table.kind=hashed --set table.hashed.load=2
+refused 2 "table.cuckoo.entries: 100 is not a power of two" \
+	show --set table.kind=cuckoo --set table.cuckoo.entries=100
+refused 2 "--set table.nested.guest=nested: table.nested.guest: \"nested\" would nest without an end" \
+	show --set table.kind=nested --set table.nested.guest=nested
+refused 2 "table.shadow.shadow: \"inverted\"; allowed:" \
+	show --set table.kind=shadow --set table.shadow.shadow=inverted
+refused 2 "allowed: up to 1000" show --set table.kind=nested \
+	--set table.nested.guest=hashed --set table.nested.host=hashed
+refused 2 "--set table.host.hashed.pages=5: table.host.hashed.pages: 5; allowed" \
+	show --set table.kind=nested --set table.nested.host=hashed \
+	--set table.host.hashed.pages=5
+refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3
+printf 'table = {\n\tkind = "nested";\n\tnested = { host = "shadow"; };\n};\n' >cycle.cfg
+refused 125 "cycle.cfg:3: table.nested.host: \"shadow\"" show --config cycle.cfg
 refused 2 "--set cache.l1d.size=1000: cache.l1d.size: 1000 bytes" \
 	show --set cache.l1d.size=1000
 refused 2 "--set cache.l2.line=48: cache.l2.line: 48 is not a power" \

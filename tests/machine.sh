@@ -121,6 +121,69 @@ for table in sites mappings; do
 		complain "$table are not ranked by walk cycles"
 done
 
+# Page tables of all kinds: the TLBs see the same, each walk reads something, the
+# histogram adds up, and where all goes to memory, cycles are references' steps
+kinds=generate:zipf,n=200K,pages=9000,seed=11
+replay radix.json "$kinds" --set memory.size=1G
+while read -r kind options; do
+	sets=()
+	for option in $options; do sets+=(--set "$option"); done
+	replay kind.json "$kinds" --set memory.size=1G --set "table.kind=$kind" "${sets[@]}"
+	for name in tlb.l1d.misses tlb.l2.misses walk.count fault.minor; do
+		is kind.json $name "$(get $name radix.json)"
+	done
+	"$PAGESCOPE" report --format csv --table walk.references.histogram kind.json |
+		awk -F, -v walks="$(get walk.count kind.json)" \
+			-v references="$(get walk.references kind.json)" '
+			$1 ~ /^[0-9]+$/ { w += $2; r += $1 * $2; none += !$1 }
+			END { exit !(w == walks && r == references && !none) }' ||
+		complain "$kind: the histogram does not add up"
+	[ "$(get table.map.writes kind.json)" -ge 9000 ] || complain "$kind: few writes"
+done <<-END
+	radix table.levels=3
+	radix table.frames=2m
+	flat table.flat.levels=5
+	hashed
+	hashed table.hashed.collisions=chained
+	hashed table.hashed.collisions=chained table.hashed.heads=apart table.hashed.pages=16
+	inverted
+	cuckoo
+	nested
+	nested table.nested.guest=flat table.nested.host=hashed table.nested.host-pages=2m
+	nested table.nested.guest=cuckoo table.nested.host=cuckoo
+	shadow
+	shadow table.shadow.shadow=hashed
+	radix pwc.kind=unified
+	radix pwc.skip=no
+	radix pwc.kind=unified pwc.skip=no
+	nested pwc.kind=unified pwc.skip=no
+	radix pwc.kind=none
+END
+is kind.json walk.references.mean 4.0
+
+# Tables that no cache holds: each reference costs the memory's 200 cycles, also
+# where data is cached
+for caches in no yes; do
+	replay bare.json "$kinds" --set table.cached=no --set cache.data=$caches
+	is bare.json walk.cycles $((200 * $(get walk.references bare.json)))
+	is bare.json memory.walk.references "$(($(get walk.references bare.json) +
+		$(get walk.faulted.references bare.json)))"
+done
+
+# Without any cache of walks, a guest of 4 levels over a host of 5 reads 29
+# entries, and one whose upper levels are merged, 4 times 6 less 1
+bare='--set pages.zero-page=no --set pwc.kind=none --set table.nested.tlb.entries=0
+	--set table.nested.pde.entries=0 --set table.nested.pdpte.entries=0
+	--set table.nested.pml4e.entries=0 --set table.nested.pml5e.entries=0'
+# shellcheck disable=SC2086
+replay nested.json "$kinds" --set table.kind=nested --set table.host.levels=5 $bare
+is nested.json walk.references "$((29 * $(get walk.count nested.json)))"
+# shellcheck disable=SC2086
+replay nested.json "$kinds" --set table.kind=nested --set table.host.levels=5 $bare \
+	--set table.nested.guest=flat
+is nested.json walk.references "$((23 * $(get walk.count nested.json)))"
+[ "$(get nested.host.faults nested.json)" -ge "$(get footprint.pages nested.json)" ] || complain "the host backs too little"
+
 # Published misses of a real request stream, one page a block
 if [ -f "$data/cloudphysics.csv.gz" ]; then
 	zcat "$data/cloudphysics.csv.gz" |

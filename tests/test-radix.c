@@ -162,6 +162,18 @@ partial_walks_are_tails(void **state)
 	close_table(&f);
 }
 
+/* Of 64 addresses, looking ends before what is not there. */
+static void
+ends_where_nothing_is(struct fixture *f, uint64_t *address,
+		      const struct table_looks *looks)
+{
+	radix_table.unmap(f->table, address[40] & ~TABLE_BITS, 4096, false,
+			  NULL, NULL);
+	assert_int_equal(radix_table.look(f->table, address, 64, looks), 40);
+	address[9] = UINT64_C(1) << 60;
+	assert_int_equal(radix_table.look(f->table, address, 64, looks), 9);
+}
+
 /* Many walks that were looked for ahead, and each by itself. */
 static void
 walks_ahead_are_walks(void **state)
@@ -173,17 +185,15 @@ walks_ahead_are_walks(void **state)
 	uint8_t from[N], level[N * TABLE_LEVELS_MAX + 1];
 	uint16_t list[N], first[N], references[N];
 	void *at[N];
-	struct table_walks walks = {
-		.address = address,
-		.looks = { page, at },
-		.from = from,
-		.list = list,
-		.n = N,
-		.reference = reference,
-		.level = level,
-		.references = references,
-		.first = first,
-	};
+	struct table_walks walks = { .address = address,
+				     .looks = { page, at },
+				     .from = from,
+				     .list = list,
+				     .n = N,
+				     .reference = reference,
+				     .level = level,
+				     .references = references,
+				     .first = first };
 	struct fixture f;
 	unsigned all = 0;
 
@@ -222,14 +232,7 @@ walks_ahead_are_walks(void **state)
 	assert_int_equal(all, 0);
 	(void)radix_table.walk_looked(f.table, &walks);
 	assert_int_equal(walks.n_first, 0);
-	/* up to what is not there */
-	radix_table.unmap(f.table, address[40] & ~TABLE_BITS, 4096, false, NULL,
-			  NULL);
-	assert_int_equal(radix_table.look(f.table, address, N, &walks.looks),
-			 40);
-	address[9] = UINT64_C(1) << 60;
-	assert_int_equal(radix_table.look(f.table, address, N, &walks.looks),
-			 9);
+	ends_where_nothing_is(&f, address, &walks.looks);
 	close_table(&f);
 }
 

@@ -242,106 +242,121 @@ tables_equal_their_twin(void **state)
 	free(twin.page);
 }
 
-/* Walks that were looked for ahead, with room for few at a time, and each by
- * itself. */
+enum {
+	AHEAD = 200
+};
+
+/* Walks that were looked for ahead. */
+struct ahead {
+	uint64_t address[AHEAD], page[AHEAD];
+	uint64_t reference[3 * TABLE_REFERENCES_MAX];
+	uint8_t level[3 * TABLE_REFERENCES_MAX], from[AHEAD];
+	uint16_t list[AHEAD], first[AHEAD], references[AHEAD];
+	void *at[AHEAD];
+};
+
+/* Map pages of all sizes, far apart. */
+static void
+map_ahead(struct fixture *f, struct ahead *ahead, uint64_t random)
+{
+	for (unsigned i = 0; i < AHEAD; i++) {
+		unsigned shift = i % 25 == 3 ? 21 : i % 50 == 7 ? 30 : 12;
+		uint64_t at = BASE + (i % 3 * 7 + i) * 0x40000000ul;
+		struct mapping mapping = {
+			.frame = (1 + (uint64_t)i) << 31,
+			.shift = (uint8_t)shift,
+		};
+
+		at += (next_random(&random) & 0x3ffff) << 12;
+		ahead->address[i] = at;
+		at = at >> shift << shift;
+		assert_int_equal(f->table->ops->map(f->table, at, &mapping), 0);
+		ahead->list[i] = (uint16_t)i;
+		ahead->from[i] = (uint8_t)f->table->levels;
+	}
+}
+
+/* Those that were made, each by itself: the same references. */
+static void
+same_walks(struct fixture *f, const struct ahead *ahead, const uint16_t *list,
+	   unsigned made, unsigned all)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < made; i++) {
+		struct table_reference one[TABLE_REFERENCES_MAX];
+		unsigned j = list[i], n;
+		struct mapping mapping;
+
+		n = f->table->ops->walk_from(f->table, ahead->address[j],
+					     f->table->levels, one, &mapping);
+		assert_true(mapping.accessed);
+		assert_int_equal(n, ahead->references[j]);
+		assert_int_equal(ahead->page[j] & ~TABLE_BITS, mapping.frame);
+		assert_int_equal(12 + 9 * TABLE_CODE(ahead->page[j]),
+				 mapping.shift);
+		for (unsigned m = 0; m < n; m++, at++) {
+			assert_int_equal(one[m].address, ahead->reference[at]);
+			assert_int_equal(one[m].level, ahead->level[at]);
+		}
+	}
+	assert_int_equal(all, at);
+}
+
+/* With room for few at a time. */
+static void
+walk_ahead(struct fixture *f, struct ahead *ahead)
+{
+	struct table_walks walks = {
+		.address = ahead->address,
+		.looks = { ahead->page, ahead->at },
+		.from = ahead->from,
+		.list = ahead->list,
+		.n = AHEAD,
+		.room = f->table->most + 50,
+		.reference = ahead->reference,
+		.level = ahead->level,
+		.references = ahead->references,
+		.first = ahead->first,
+	};
+
+	assert_int_equal(f->table->ops->look(f->table, ahead->address, AHEAD,
+					     &walks.looks),
+			 AHEAD);
+	while (walks.n) {
+		unsigned all;
+
+		walks.n_first = 0;
+		if (f->table->most <= TABLE_LEVELS_MAX)
+			walks.made = walks.n;
+		all = f->table->ops->walk_looked(f->table, &walks);
+		assert_in_range(walks.made, 1, walks.n);
+		assert_int_equal(walks.n_first, walks.made);
+		same_walks(f, ahead, walks.list, walks.made, all);
+		walks.list += walks.made;
+		walks.n -= walks.made;
+	}
+	/* up to what is not there */
+	f->table->ops->unmap(f->table, ahead->address[90] & ~TABLE_BITS, 4096,
+			     false, NULL, NULL);
+	assert_int_equal(f->table->ops->look(f->table, ahead->address, AHEAD,
+					     &walks.looks),
+			 90);
+}
+
 static void
 walks_ahead_are_walks(void **state)
 {
-	enum {
-		N = 200
-	};
-	static uint64_t address[N], page[N],
-		reference[3 * TABLE_REFERENCES_MAX];
-	static uint8_t level[3 * TABLE_REFERENCES_MAX];
-	static uint16_t list[N], first[N], references[N];
-	static uint8_t from[N];
-	static void *at[N];
+	static struct ahead ahead;
 
 	(void)state;
 	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
-		struct table_walks walks = {
-			.address = address,
-			.looks = { page, at },
-			.from = from,
-			.list = list,
-			.n = N,
-			.reference = reference,
-			.level = level,
-			.references = references,
-			.first = first,
-		};
-		uint64_t random = 5 + k;
 		struct fixture f;
 
 		open_table(&f, kinds[k].ops, &kinds[k].config);
-		walks.room = f.table->most + 50;
 		f.table->aside = NULL; /* what it knows, each walk changes */
-		for (unsigned i = 0; i < N; i++) {
-			unsigned shift = i % 25 == 3   ? 21
-					 : i % 50 == 7 ? 30
-						       : 12;
-			uint64_t at_page =
-				BASE + (i % 3 * 7 + i) * 0x40000000ul;
-			struct mapping mapping = {
-				.frame = (1 + (uint64_t)i) << 31,
-				.shift = (uint8_t)shift,
-			};
-
-			at_page += (next_random(&random) & 0x3ffff) << 12;
-			address[i] = at_page;
-			at_page = at_page >> shift << shift;
-			assert_int_equal(f.table->ops->map(f.table, at_page,
-							   &mapping),
-					 0);
-			list[i] = (uint16_t)i;
-			from[i] = (uint8_t)f.table->levels;
-		}
-		assert_int_equal(f.table->ops->look(f.table, address, N,
-						    &walks.looks),
-				 N);
-		while (walks.n) {
-			const uint16_t *made = walks.list;
-			unsigned all, at_reference = 0;
-
-			walks.n_first = 0;
-			if (f.table->most <= TABLE_LEVELS_MAX)
-				walks.made = walks.n;
-			all = f.table->ops->walk_looked(f.table, &walks);
-			assert_in_range(walks.made, 1, walks.n);
-			assert_int_equal(walks.n_first, walks.made);
-			for (unsigned i = 0; i < walks.made; i++) {
-				struct table_reference
-					one[TABLE_REFERENCES_MAX];
-				unsigned j = made[i], n;
-				struct mapping mapping;
-
-				n = f.table->ops->walk_from(f.table, address[j],
-							    f.table->levels,
-							    one, &mapping);
-				assert_true(mapping.accessed);
-				assert_int_equal(n, references[j]);
-				assert_int_equal(page[j] & ~TABLE_BITS,
-						 mapping.frame);
-				assert_int_equal(12 + 9 * TABLE_CODE(page[j]),
-						 mapping.shift);
-				for (unsigned m = 0; m < n; m++) {
-					assert_int_equal(
-						one[m].address,
-						reference[at_reference]);
-					assert_int_equal(one[m].level,
-							 level[at_reference++]);
-				}
-			}
-			assert_int_equal(all, at_reference);
-			walks.list += walks.made;
-			walks.n -= walks.made;
-		}
-		/* up to what is not there */
-		f.table->ops->unmap(f.table, address[90] & ~TABLE_BITS, 4096,
-				    false, NULL, NULL);
-		assert_int_equal(f.table->ops->look(f.table, address, N,
-						    &walks.looks),
-				 90);
+		map_ahead(&f, &ahead, 5 + k);
+		walk_ahead(&f, &ahead);
 		close_table(&f);
 	}
 }

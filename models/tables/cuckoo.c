@@ -37,13 +37,13 @@
 #include "models/tables/leaves.h"
 #include "models/translation/aside.h"
 
-#define WAYS_MAX   8u
-#define PAGES_MAX  8u
-#define HINT_BITS  18u
-#define CWT_BYTES  65536u /* a line is of 128 regions, 4 bits each */
-#define CWT_SHIFT  7
-#define LINE	   64u
-#define SLOTS_MAX  28u
+#define WAYS_MAX  8u
+#define PAGES_MAX 8u
+#define HINT_BITS 18u
+#define CWT_BYTES 65536u /* a line is of 128 regions, 4 bits each */
+#define CWT_SHIFT 7
+#define LINE	  64u
+#define SLOTS_MAX 28u
 
 enum {
 	CWC_2M,
@@ -225,8 +225,8 @@ spot_in(const struct cuckoo *cuckoo, const struct part *part, uint64_t hash,
 	unsigned way)
 {
 	uint64_t slot;
-	const struct array *array = place_in(&part->way[way],
-					     way_hash(hash, way), &slot);
+	const struct array *array =
+		place_in(&part->way[way], way_hash(hash, way), &slot);
 
 	return spot_at(cuckoo, array, slot);
 }
@@ -236,8 +236,8 @@ physical_in(const struct cuckoo *cuckoo, const struct part *part, uint64_t hash,
 	    unsigned way)
 {
 	uint64_t slot;
-	const struct array *array = place_in(&part->way[way],
-					     way_hash(hash, way), &slot);
+	const struct array *array =
+		place_in(&part->way[way], way_hash(hash, way), &slot);
 
 	return table_extent_at(&array->memory, slot * cuckoo->entry_bytes);
 }
@@ -374,9 +374,10 @@ put(struct cuckoo *cuckoo, struct part *part, struct entry *entry)
 		uint64_t hash = leaves_hash(entry->key);
 		struct entry other;
 		struct spot at;
-		unsigned way = (unsigned)random_below(
-			&cuckoo->random,
-			last < WAYS_MAX ? cuckoo->ways - 1 : cuckoo->ways);
+		unsigned way = (unsigned)random_below(&cuckoo->random,
+						      last < WAYS_MAX
+							      ? cuckoo->ways - 1
+							      : cuckoo->ways);
 
 		/* not back to where it was */
 		way += way >= last;
@@ -493,8 +494,7 @@ static ALWAYS_INLINE void
 list_add(struct list *list, uint64_t physical, unsigned level)
 {
 	list->reference[list->n] = physical;
-	list->level[list->n] =
-		(uint8_t)(level | (list->n ? list->beside : 0));
+	list->level[list->n] = (uint8_t)(level | (list->n ? list->beside : 0));
 	list->n++;
 }
 
@@ -546,8 +546,8 @@ list_cwt(const struct cuckoo *cuckoo, uint64_t address, unsigned which,
 	 struct list *list)
 {
 	unsigned shift = which == CWC_2M ? 21 : 30;
-	uint64_t line = leaves_hash(address >> shift >> CWT_SHIFT) %
-			(CWT_BYTES / LINE);
+	uint64_t line =
+		leaves_hash(address >> shift >> CWT_SHIFT) % (CWT_BYTES / LINE);
 
 	list_add(list, table_extent_at(&cuckoo->cwt[which], line * LINE),
 		 which == CWC_2M ? 2 : 3);
@@ -713,8 +713,8 @@ cuckoo_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 	const struct cuckoo *cuckoo = (const struct cuckoo *)table;
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct spot spot = guess(
-			cuckoo, key_of(&cuckoo->part[0], address[i]));
+		const struct spot spot =
+			guess(cuckoo, key_of(&cuckoo->part[0], address[i]));
 
 		__builtin_prefetch(spot.word + word_of(cuckoo, address[i], 0));
 	}
@@ -840,10 +840,10 @@ cuckoo_open(struct table **out, const struct table_with *with)
 			(unsigned)__builtin_ctz(cuckoo->pages);
 	for (unsigned i = 0; i < ARRAY_SIZE(cuckoo->cwt); i++)
 		if (i == CWC_2M ? config->cwc_2m : config->cwc_1g)
-			short_of |= table_extent_take(
-					    &cuckoo->cwt[i],
-					    &cuckoo->leaves.table.memory,
-					    CWT_BYTES) != 0;
+			short_of |=
+				table_extent_take(&cuckoo->cwt[i],
+						  &cuckoo->leaves.table.memory,
+						  CWT_BYTES) != 0;
 	if (!cuckoo->hint || short_of || part_open(cuckoo, &cuckoo->part[0])) {
 		cuckoo_close(&cuckoo->leaves.table);
 		return fail(ENOMEM, "cuckoo table: no memory");

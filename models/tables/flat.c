@@ -28,9 +28,16 @@ flat_open(struct table **out, const struct table_with *with)
 				(unsigned)with->kinds->flat.levels - 1, 18);
 }
 
+static unsigned
+most_of(const struct kinds_config *kinds)
+{
+	return (unsigned)kinds->flat.levels - 1;
+}
+
 const struct table_ops flat_table = {
 	.name = "flat",
 	.help = "radix whose two upper levels are one node of 2M",
 	.open = flat_open,
+	.most = most_of,
 	RADIX_METHODS,
 };

@@ -29,25 +29,25 @@
 #include "analyzer/fail.h"
 #include "models/tables/leaves.h"
 
-#define PAGES_MAX 32u
+#define PAGES_MAX  32u
 #define PROBES_MAX 256u
-#define LINE	  64u
-#define POOL_PAGE 4096u
+#define LINE	   64u
+#define POOL_PAGE  4096u
 
 /* The pool of chained entries: number 0 stands for none. */
 struct pool {
-	uint64_t *words; /* owned: by number */
-	uint64_t *physical; /* owned: of each page of them */
+	uint64_t *words;	   /* owned: by number */
+	uint64_t *physical;	   /* owned: of each page of them */
 	uint32_t used, room, free; /* free: first of a list */
 	size_t pages;
 };
 
 /* The table of one size. */
 struct part {
-	unsigned shift;	 /* log2 of the bytes that an entry is about */
+	unsigned shift; /* log2 of the bytes that an entry is about */
 	unsigned slots_shift;
-	uint64_t n;	 /* entries */
-	uint64_t *slot;	 /* owned: stride words each; or heads, of one word */
+	uint64_t n;	/* entries */
+	uint64_t *slot; /* owned: stride words each; or heads, of one word */
 	struct table_extent memory;
 	struct pool pool;
 };
@@ -57,7 +57,7 @@ struct hashed {
 	struct part part[LEAF_SIZES];
 	bool chained, apart, large_first;
 	unsigned pages_shift, pages;
-	unsigned stride;      /* words that we keep of an entry */
+	unsigned stride;       /* words that we keep of an entry */
 	unsigned stride_shift; /* its factor of two; its odd one's inverse */
 	uint64_t stride_inverse;
 	unsigned first;	      /* word of its first page */
@@ -156,8 +156,8 @@ home_of(const struct part *part, uint64_t key)
 static unsigned
 word_of(const struct hashed *hashed, uint64_t address, unsigned code)
 {
-	return hashed->first + ((unsigned)(address >> LEAF_SHIFT(code)) &
-				(hashed->pages - 1));
+	return hashed->first +
+	       ((unsigned)(address >> LEAF_SHIFT(code)) & (hashed->pages - 1));
 }
 
 static uint64_t *
@@ -191,8 +191,8 @@ pool_take(struct hashed *hashed, struct part *part)
 	i = pool->used ? pool->used : 1;
 	if (i >= pool->room) {
 		uint32_t room = pool->room ? 2 * pool->room : 256;
-		uint64_t *words = reallocarray(pool->words, room,
-					       hashed->stride * 8);
+		uint64_t *words =
+			reallocarray(pool->words, room, hashed->stride * 8);
 		uint64_t *pages;
 
 		if (!words)
@@ -442,8 +442,7 @@ hashed_find(struct leaves *leaves, uint64_t address, unsigned code)
 {
 	struct hashed *hashed = (struct hashed *)leaves;
 	const struct part *part = &hashed->part[code];
-	uint64_t *entry =
-		find_entry(hashed, part, key_of(part, address)).entry;
+	uint64_t *entry = find_entry(hashed, part, key_of(part, address)).entry;
 
 	entry = entry ? entry + word_of(hashed, address, code) : NULL;
 	return entry && *entry ? entry : NULL;
@@ -600,8 +599,8 @@ list_chained(const struct hashed *hashed, const struct part *part, uint64_t key,
 {
 	uint64_t home = home_of(part, key);
 	uint64_t *entry = part->slot + home * slot_words(hashed);
-	uint64_t physical = table_extent_at(&part->memory,
-					    home * slot_bytes(hashed));
+	uint64_t physical =
+		table_extent_at(&part->memory, home * slot_bytes(hashed));
 	uint64_t next;
 
 	list_add(list, physical);
@@ -659,8 +658,8 @@ list_all(struct hashed *hashed, uint64_t address, struct list *list,
 }
 
 static unsigned
-walk(struct table *table, uint64_t address,
-     struct table_reference *references, struct mapping *mapping, bool touch)
+walk(struct table *table, uint64_t address, struct table_reference *references,
+     struct mapping *mapping, bool touch)
 {
 	uint64_t reference[TABLE_REFERENCES_MAX];
 	uint8_t level[TABLE_REFERENCES_MAX];
@@ -699,12 +698,11 @@ look_further(struct hashed *hashed, uint64_t address, uint64_t *page, void **at)
 	for (unsigned code = 0; code < LEAF_SIZES; code++) {
 		const struct part *part = &hashed->part[code];
 		unsigned word = word_of(hashed, address, code);
-		uint64_t *entry =
-			hashed->leaves.present[code].n
-				? find_entry(hashed, part,
-					     key_of(part, address))
-					  .entry
-				: NULL;
+		uint64_t *entry = hashed->leaves.present[code].n
+					  ? find_entry(hashed, part,
+						       key_of(part, address))
+						    .entry
+					  : NULL;
 
 		if (!entry || !entry[word])
 			continue;
@@ -811,8 +809,7 @@ walk_one(struct table *table, const struct table_walks *walks, unsigned j,
 	uint64_t *entry = walks->looks.at[j];
 	unsigned code = TABLE_CODE(walks->looks.page[j]);
 
-	if (unlikely(hashed->leaves.present[1].n |
-		     hashed->leaves.present[2].n))
+	if (unlikely(hashed->leaves.present[1].n | hashed->leaves.present[2].n))
 		list_others(hashed, address, code, &list);
 	list_found(hashed, address, code, entry, &list);
 	return list.n;
@@ -908,11 +905,10 @@ hashed_open(struct table **out, const struct table_with *with)
 
 		part->shift = LEAF_SHIFT(code) +
 			      (unsigned)__builtin_ctz(hashed->pages);
-		part->slots_shift = (unsigned)__builtin_ctzll(
-			(uint64_t)config->entries);
+		part->slots_shift =
+			(unsigned)__builtin_ctzll((uint64_t)config->entries);
 	}
-	if (part_slots(hashed, &hashed->part[0],
-		       hashed->part[0].slots_shift)) {
+	if (part_slots(hashed, &hashed->part[0], hashed->part[0].slots_shift)) {
 		hashed_close(&hashed->leaves.table);
 		return -ENOMEM;
 	}

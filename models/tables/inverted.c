@@ -160,8 +160,8 @@ alias_take(struct shared *shared)
 	}
 	i = shared->aliases;
 	if (i == shared->alias_room) {
-		uint32_t room = shared->alias_room ? 2 * shared->alias_room
-						   : 256;
+		uint32_t room =
+			shared->alias_room ? 2 * shared->alias_room : 256;
 		struct entry *alias =
 			reallocarray(shared->alias, room, sizeof(*alias));
 		uint64_t *pages;
@@ -194,8 +194,8 @@ inverted_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	struct shared *shared = ((struct inverted *)leaves)->shared;
 	uint32_t space = leaves->table.memory.space;
 	uint64_t page = page_of(address, code);
-	uint64_t frame = frames_number(shared->memory.frames,
-				       word & ~TABLE_BITS);
+	uint64_t frame =
+		frames_number(shared->memory.frames, word & ~TABLE_BITS);
 	uint32_t *anchor = &shared->anchor[anchor_of(shared, space, page)];
 	uint32_t i;
 
@@ -283,14 +283,14 @@ list_all(const struct shared *shared, uint32_t space, uint64_t address,
 }
 
 static unsigned
-walk(struct table *table, uint64_t address,
-     struct table_reference *references, struct mapping *mapping, bool touch)
+walk(struct table *table, uint64_t address, struct table_reference *references,
+     struct mapping *mapping, bool touch)
 {
 	uint64_t reference[LEAF_SIZES * (CHAIN_MAX + 1)];
 	unsigned n, code;
-	struct entry *entry = list_all(inverted_of(table)->shared,
-				       table->memory.space, address, reference,
-				       &n, &code);
+	struct entry *entry =
+		list_all(inverted_of(table)->shared, table->memory.space,
+			 address, reference, &n, &code);
 
 	*mapping = leaves_mapping(entry ? &entry->word : NULL, code);
 	if (touch && entry)
@@ -375,8 +375,9 @@ inverted_prefetch(const struct table *table, const uint64_t *address,
 	uint32_t space = table->memory.space;
 
 	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch(&shared->anchor[anchor_of(
-			shared, space, page_of(address[i], 0))]);
+		__builtin_prefetch(
+			&shared->anchor[anchor_of(shared, space,
+						  page_of(address[i], 0))]);
 }
 
 static ALWAYS_INLINE unsigned

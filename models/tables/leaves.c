@@ -22,10 +22,10 @@ uint64_t *
 leaves_find(struct leaves *leaves, uint64_t address, unsigned *code)
 {
 	for (*code = 0; *code < LEAF_SIZES; ++*code) {
-		uint64_t *entry = leaves->present[*code].n
-					  ? leaves->ops->find(leaves, address,
-							      *code)
-					  : NULL;
+		uint64_t *entry =
+			leaves->present[*code].n
+				? leaves->ops->find(leaves, address, *code)
+				: NULL;
 
 		if (entry)
 			return entry;
@@ -147,8 +147,10 @@ leaves_unmap(struct table *table, uint64_t address, uint64_t length,
 		     page = present_next(present, page + 1)) {
 			uint64_t start = page << shift;
 			uint64_t end = start + ((UINT64_C(1) << shift) - 1);
-			struct mapping mapping = leaves_mapping(
-				leaves->ops->find(leaves, start, code), code);
+			struct mapping mapping =
+				leaves_mapping(leaves->ops->find(leaves, start,
+								 code),
+					       code);
 
 			/* Where memory is full it goes as a whole. */
 			if ((start < address || end > last) &&

@@ -12,11 +12,11 @@
 #include "models/tables/present.h"
 #include "models/tables/table.h"
 
-#define LEAF_SIZES    3u
-#define LEAF_THERE    UINT64_C(1)
-#define LEAF_WRITABLE TABLE_WRITABLE
-#define LEAF_GLOBAL   UINT64_C(4)
-#define LEAF_ACCESSED UINT64_C(8)
+#define LEAF_SIZES	 3u
+#define LEAF_THERE	 UINT64_C(1)
+#define LEAF_WRITABLE	 TABLE_WRITABLE
+#define LEAF_GLOBAL	 UINT64_C(4)
+#define LEAF_ACCESSED	 UINT64_C(8)
 #define LEAF_SHIFT(code) (12u + 9u * (code))
 
 struct leaves;
@@ -76,8 +76,9 @@ leaves_page(uint64_t entry, unsigned code)
 
 /* Walks one by one, as long as there is room: `one` puts the references of
  * number j where it is told and returns their number. */
-typedef unsigned leaves_one(struct table *table, const struct table_walks *walks,
-			    unsigned j, uint64_t *reference, uint8_t *level);
+typedef unsigned leaves_one(struct table *table,
+			    const struct table_walks *walks, unsigned j,
+			    uint64_t *reference, uint8_t *level);
 
 static ALWAYS_INLINE unsigned
 leaves_walk_each(struct table *table, struct table_walks *walks,

@@ -642,6 +642,21 @@ most_of(const struct table_ops *ops, const struct kinds_config *kinds)
 	return ops->most ? ops->most(kinds) : TABLE_LEVELS_MAX;
 }
 
+/* A field of the host's kind, by the name that it has there. */
+const char *
+tables_host_field(const char *field)
+{
+	static const char *const names[] = {
+		"host.hashed.pages", "host.hashed.entries", "host.hashed.load",
+		"host.cuckoo.pages", "host.cuckoo.entries",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i] + strlen("host."), field))
+			return names[i];
+	return field;
+}
+
 static int
 nested_wrong(const struct tables_config *config,
 	     const struct kinds_config *kinds, const char **field, char *text,
@@ -667,8 +682,10 @@ nested_wrong(const struct tables_config *config,
 		return n;
 	n = host->wrong ? host->wrong(config, &config->host, field, text, bytes)
 			: 0;
-	if (n)
+	if (n) {
+		*field = tables_host_field(*field);
 		return n;
+	}
 	most = tables_product(most_of(guest, kinds),
 			      most_of(host, &config->host));
 	*field = "nested.guest";

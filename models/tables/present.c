@@ -124,9 +124,8 @@ present_remove(struct present *present, uint64_t page)
 
 	present->n--;
 	for (unsigned k = 0; k < ARRAY_SIZE(block->bits); k++)
-		rest |= k == i / 64
-				? block->bits[k] & ~(UINT64_C(1) << i % 64)
-				: block->bits[k];
+		rest |= k == i / 64 ? block->bits[k] & ~(UINT64_C(1) << i % 64)
+				    : block->bits[k];
 	if (rest) {
 		block->bits[i / 64] &= ~(UINT64_C(1) << i % 64);
 		return;
@@ -147,8 +146,8 @@ next_in(const struct present_node *node, unsigned level, uint64_t page,
 
 		if (!level)
 			return start;
-		found = next_in(node->below[i], level - 1,
-				i == from ? page : 0, start);
+		found = next_in(node->below[i], level - 1, i == from ? page : 0,
+				start);
 		if (found != PRESENT_NONE)
 			return found;
 	}
@@ -166,7 +165,7 @@ present_next(const struct present *present, uint64_t page)
 		if (i < 512)
 			return (page & ~UINT64_C(511)) | i;
 	}
-	return present->root ? next_in(present->root, PRESENT_LEVELS - 1, page,
-				       0)
-			     : PRESENT_NONE;
+	return present->root
+		       ? next_in(present->root, PRESENT_LEVELS - 1, page, 0)
+		       : PRESENT_NONE;
 }

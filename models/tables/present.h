@@ -19,7 +19,7 @@ struct present_node {
 
 /* Zeroed memory is an empty set. */
 struct present {
-	struct present_node *root; /* owned */
+	struct present_node *root;  /* owned */
 	struct present_node *block; /* the last asked for, of number: */
 	uint64_t number;
 	uint64_t n;

@@ -655,7 +655,8 @@ unmap_entry(const struct unmap *unmap, struct node *node, unsigned i,
 		return;
 	/* A page that is only partly unmapped is split; where memory is full it
 	 * goes as a whole. */
-	if (*entry & LEAF && (whole || split(unmap->radix, node, i, level, start))) {
+	if (*entry & LEAF &&
+	    (whole || split(unmap->radix, node, i, level, start))) {
 		drop_leaf(unmap, node, i, level, start);
 		return;
 	}

@@ -236,9 +236,11 @@ shadow_wrong(const struct tables_config *config,
 	if (n)
 		return n;
 	ops = table_find(config->shadow.shadow);
-	return ops->wrong
-		       ? ops->wrong(config, &config->host, field, text, bytes)
+	n = ops->wrong ? ops->wrong(config, &config->host, field, text, bytes)
 		       : 0;
+	if (n)
+		*field = tables_host_field(*field);
+	return n;
 }
 
 const struct table_ops shadow_table = {

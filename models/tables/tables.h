@@ -48,6 +48,8 @@ tables_product(unsigned n, unsigned m)
 {
 	return (n + 1) * (m + 1) - 1;
 }
+/* The name under table.* of a field of a host's or merged kind. */
+const char *tables_host_field(const char *field);
 /* May this kind not be part of another?  As tlb_config_wrong. */
 int tables_part_wrong(const char *name, char *text, size_t bytes);
 
