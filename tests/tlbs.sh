@@ -99,6 +99,17 @@ replay four.json "${busy[@]}" --set walker.count=4
 [ "$(get walk.wait.stalls four.json)" -gt 1000 ] || complain "four walkers do not stall"
 [ "$(get walk.wait.count many.json)" -eq 0 ] || complain "16 walkers let walks wait"
 
+# Walks are explained as without; what is looked at around them is none
+for kind in tlb.l1d.coalesce=4 tlb.range.entries=4 tlb.prefetch.kind=sequential; do
+	"$PAGESCOPE" replay --no-symbols "${sweep[@]}" --cpu textbook --set $kind \
+		--explain-walks 2 >explained 2>err || complain "explain, $kind: $(cat err)"
+	[ "$(grep -c '^  Walk [12]: load of' explained)" -eq 2 ] ||
+		complain "explain, $kind: not two walks"
+	# the second walk faulted first
+	[ "$(grep -c ' level 1: PTE at' explained)" -eq 3 ] ||
+		complain "explain, $kind: not three leaves"
+done
+
 # Policies by name
 for policy in lru plru nru clock fifo random srrip brrip drrip lip bip mru; do
 	replay policy.json generate:uniform,n=100000,pages=512,seed=3 --cpu textbook \
