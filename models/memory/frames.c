@@ -43,7 +43,7 @@ struct frames {
 	uint32_t space;
 	uint64_t used_pages, peak_pages;
 	uint64_t node_pages; /* of each node; 0: as many as needed */
-	uint64_t *colour; /* owned: [colours] pages given; or NULL */
+	uint64_t *colour;    /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
 };
 
