@@ -16,8 +16,12 @@
 enum form {
 	FORM_TEXT,
 	FORM_COUNT,
-	FORM_BYTES
+	FORM_BYTES,
+	FORM_LEVEL
 };
+
+/* Levels of a host's table below a guest's come after this one. */
+#define GUEST_LEVELS 8
 
 struct column {
 	const char *name, *title;
@@ -44,6 +48,8 @@ put_cell(struct grid *grid, const struct view_table *table, size_t row,
 		grid_add(grid, "-");
 	else if (column->form == FORM_TEXT && json_is_string(cell))
 		grid_add(grid, json_string_value(cell));
+	else if (column->form == FORM_LEVEL && value > GUEST_LEVELS)
+		grid_addf(grid, "host's %.0f", value - GUEST_LEVELS);
 	else if (column->form == FORM_BYTES)
 		grid_add(grid, number_bytes(value).text);
 	else
@@ -93,7 +99,7 @@ static const struct part parts[] = {
 	    { "entries", "entries", FORM_COUNT },
 	    { "bytes", "at the end", FORM_BYTES },
 	    { "peak", "at most", FORM_BYTES } },
-	  "entries" },
+	  "peak" },
 	{ "cores",
 	  "Cores",
 	  2,
@@ -119,7 +125,7 @@ static const struct part parts[] = {
 	  "Walks' references to memory by level",
 	  1,
 	  ">>>>",
-	  { { "level", "level", FORM_COUNT },
+	  { { "level", "level", FORM_LEVEL },
 	    { "local", "local", FORM_COUNT },
 	    { "remote", "remote", FORM_COUNT },
 	    { "cycles", "cycles", FORM_COUNT } } },
