@@ -184,6 +184,11 @@ replay nested.json "$kinds" --set table.kind=nested --set table.host.levels=5 $b
 	--set table.nested.guest=flat
 is nested.json walk.references "$((23 * $(get walk.count nested.json)))"
 [ "$(get nested.host.faults nested.json)" -ge "$(get footprint.pages nested.json)" ] || complain "the host backs too little"
+# The report tells what a hypervisor did
+replay shadow.json "$kinds" --set table.kind=shadow
+"$PAGESCOPE" report shadow.json | sed 's/,//g' |
+	grep -Eq "exits for the guest's writes to its table +$(get shadow.exits shadow.json)\$" ||
+	complain "the report leaves the exits out"
 # The report and the plot tell of both tables: all that walks read
 "$PAGESCOPE" report nested.json >nested.txt
 awk -v all="$(get cache.l1d.walk.accesses nested.json)" '
