@@ -216,6 +216,16 @@ check_numa(const struct layers *layers, const struct machine_config *config)
 			     "replicated and migrate are not for nested "
 			     "tables; allowed: local, remote, interleave, "
 			     "upper-pinned, leaf-beside-data");
+	if (config->frames.size_bytes &&
+	    config->frames.size_bytes >> 12 < (uint64_t)config->numa.nodes) {
+		snprintf(text, sizeof(text),
+			 "%ju bytes are less than a page for each of %jd "
+			 "nodes; allowed: from %jd",
+			 (uintmax_t)config->frames.size_bytes,
+			 (intmax_t)config->numa.nodes,
+			 (intmax_t)config->numa.nodes * 4096);
+		return wrong(layers, "memory", "size", text);
+	}
 	return 0;
 }
 

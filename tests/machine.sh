@@ -179,6 +179,7 @@ done <<-END
 	hashed table.hashed.collisions=chained table.hashed.heads=apart table.hashed.pages=16
 	inverted
 	cuckoo
+	cuckoo table.cuckoo.ways=8
 	nested
 	nested table.nested.guest=flat table.nested.host=hashed table.nested.host-pages=2m
 	nested table.nested.guest=cuckoo table.nested.host=cuckoo

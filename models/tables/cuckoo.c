@@ -434,7 +434,7 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	uint64_t key = key_of(part, address);
 	struct entry fresh = { .key = key };
 	struct spot spot;
-	unsigned way = 0;
+	unsigned way;
 	int error = 0;
 
 	if (!part->slots)
@@ -446,9 +446,8 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 		spot.word[word_of(cuckoo, address, code)] = word;
 		return 0;
 	}
-	if ((double)part->n + 1 > cuckoo->load * (double)part->slots)
-		way = begin_resizing(cuckoo, part);
-	if (way == WAYS_MAX)
+	if ((double)part->n + 1 > cuckoo->load * (double)part->slots &&
+	    begin_resizing(cuckoo, part) == WAYS_MAX)
 		return -ENOMEM;
 	for (unsigned i = 0; i < cuckoo->ways; i++)
 		if (part->way[i].next.key)
