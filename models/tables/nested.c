@@ -27,6 +27,8 @@
 
 #define STEPS 4000u /* translations of one call at most; below ASIDE_RUN */
 
+#define NO_FAULTS UINT64_MAX
+
 /* What all the guest's spaces share. */
 struct shared {
 	struct frames *frames;		   /* owned: the host's memory */
@@ -56,7 +58,8 @@ struct nested {
 	unsigned code; /* of the host's pages */
 	uint64_t page[TABLE_LOOKS_MAX];
 	void *at[TABLE_LOOKS_MAX];
-	/* where these are, good for so many of the host's faults */
+	/* where these are, good for so many of the host's faults (NO_FAULTS:
+	 * nobody has looked) */
 	uint64_t gpa[TABLE_LOOKS_MAX], host_page[TABLE_LOOKS_MAX];
 	void *host_at[TABLE_LOOKS_MAX];
 	uint64_t faults;
@@ -318,6 +321,28 @@ look_pages(struct nested *nested)
 	nested->faults = nested->shared->faults;
 }
 
+/* The smaller page of the two, and what the guest's says of it. */
+static ALWAYS_INLINE uint64_t
+page_bits(const struct nested *nested, uint64_t page)
+{
+	uint64_t code = TABLE_CODE(page) < nested->code ? TABLE_CODE(page)
+							: nested->code;
+
+	return (page & TABLE_BITS & ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
+	       code << TABLE_CODE_SHIFT;
+}
+
+/* Where it begins in the host's memory. */
+static ALWAYS_INLINE uint64_t
+page_at(const struct nested *nested, unsigned i)
+{
+	uint64_t host = nested->host_page[i], inside = offset_mask(host);
+	uint64_t small = offset_mask(page_bits(nested, nested->page[i]));
+	uint64_t at = (host & ~inside) | (nested->gpa[i] & inside);
+
+	return at & ~small;
+}
+
 /* Both tables: the guest's pages, then where they are in the host's memory. */
 static unsigned
 nested_look(struct table *table, const uint64_t *address, unsigned n,
@@ -334,20 +359,12 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 				 (address[i] & mask);
 	}
 	nested->n = n;
-	look_pages(nested);
+	nested->faults = NO_FAULTS;
+	if (!table->bits_only)
+		look_pages(nested);
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t page = nested->page[i], host = nested->host_page[i];
-		unsigned code = TABLE_CODE(page) < nested->code
-					? TABLE_CODE(page)
-					: nested->code;
-		uint64_t inside = offset_mask(host);
-		uint64_t at = (host & ~inside) | (nested->gpa[i] & inside);
-
-		at = at >> TLB_SHIFT(code) << TLB_SHIFT(code);
-		looks->page[i] = at |
-				 (page & TABLE_BITS &
-				  ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
-				 (uint64_t)code << TABLE_CODE_SHIFT;
+		looks->page[i] = page_bits(nested, nested->page[i]) |
+				 (table->bits_only ? 0 : page_at(nested, i));
 		looks->at[i] = nested->at[i];
 	}
 	return n;
@@ -385,10 +402,10 @@ walk_guests(struct nested *nested, struct table_walks *walks)
 	return all;
 }
 
-/* All that is to be translated, in the order of the walks: the entries that they
- * read, of which there are so many, and then the page.  Returns how many. */
-static unsigned
-list_steps(struct nested *nested, const struct table_walks *walks,
+/* Where is all that is to be translated?  The entries that walks read, of which
+ * there are so many, in their order, and then the page of each. */
+static void
+find_steps(struct nested *nested, const struct table_walks *walks,
 	   unsigned entries)
 {
 	struct shared *shared = nested->shared;
@@ -397,21 +414,36 @@ list_steps(struct nested *nested, const struct table_walks *walks,
 	unsigned steps = 0, read = 0;
 
 	look_host(nested, shared->reference, entries, &looks);
-	if (unlikely(nested->faults != shared->faults))
+	if (nested->faults != shared->faults)
 		look_pages(nested);
 	for (unsigned k = 0; k < walks->made; k++) {
 		unsigned j = walks->list[k];
 
 		for (unsigned i = 0; i < walks->references[j]; i++, read++) {
-			shared->gpa[steps] = shared->reference[read];
 			shared->page[steps] = shared->guest_page[read];
 			shared->at[steps++] = shared->guest_at[read];
 		}
-		shared->gpa[steps] = nested->gpa[j];
 		shared->page[steps] = nested->host_page[j];
 		shared->at[steps++] = nested->host_at[j];
 	}
-	return steps;
+}
+
+/* Their addresses in the guest's memory.  Returns how many. */
+static unsigned
+list_steps(struct nested *nested, const struct table_walks *walks)
+{
+	struct shared *shared = nested->shared;
+	const uint64_t *reference = shared->reference;
+	uint64_t *gpa = shared->gpa;
+
+	for (unsigned k = 0; k < walks->made; k++) {
+		unsigned j = walks->list[k], n = walks->references[j];
+
+		for (unsigned i = 0; i < n; i++)
+			*gpa++ = *reference++;
+		*gpa++ = nested->gpa[j];
+	}
+	return (unsigned)(gpa - shared->gpa);
 }
 
 /* From which level does the host walk for each step?  0: it does not.  Those
@@ -498,16 +530,45 @@ host_address(const struct shared *shared, unsigned step)
 	return (page & ~(mask | TABLE_BITS)) | (shared->gpa[step] & mask);
 }
 
+/* The numbers of n of the host's walks, where those follow from the level: its
+ * pages are all of one size. */
+static unsigned
+count_levels(struct nested *nested, unsigned n, uint64_t *by_level)
+{
+	struct shared *shared = nested->shared;
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned step = shared->list[i], from = shared->from[step];
+
+		shared->host_references[step] = shared->host_steps[step] =
+			(uint16_t)(from - nested->code);
+		all += from - nested->code;
+		for (; from > nested->code; from--)
+			by_level[from]++;
+	}
+	return all;
+}
+
 /* What all that comes to, where nobody wants the references. */
 static unsigned
 count_walks(struct nested *nested, struct table_walks *walks, unsigned entries)
 {
 	struct shared *shared = nested->shared;
+	const struct table_looks looks = { shared->guest_page,
+					   shared->guest_at };
 	uint64_t by_level[TABLE_HOST] = { 0 };
-	unsigned step = 0, all = entries, steps;
+	unsigned step = 0, all = entries, n_host;
 
-	steps = list_steps(nested, walks, entries);
-	all += walk_host(nested, ask_all(nested, steps), by_level);
+	n_host = ask_all(nested, list_steps(nested, walks));
+	if (shared->host->levels) {
+		/* which backs what was not */
+		look_host(nested, shared->reference, entries, &looks);
+		all += count_levels(nested, n_host, by_level);
+	} else {
+		find_steps(nested, walks, entries);
+		all += walk_host(nested, n_host, by_level);
+	}
 	for (unsigned i = 0; i < entries; i++)
 		walks->by_level[shared->level[i] & ~TABLE_BESIDE]++;
 	for (unsigned level = 0; level < TABLE_HOST; level++)
@@ -539,7 +600,8 @@ nested_walk_looked(struct table *table, struct table_walks *walks)
 
 	if (walks->by_level)
 		return count_walks(nested, walks, entries);
-	steps = list_steps(nested, walks, entries);
+	find_steps(nested, walks, entries);
+	steps = list_steps(nested, walks);
 	(void)walk_host(nested, ask_all(nested, steps), NULL);
 	for (unsigned k = 0; k < walks->made; k++) {
 		unsigned j = walks->list[k], n = walks->references[j];

@@ -107,6 +107,9 @@ struct table {
 	/* of who walks it now: core_switch sets them */
 	struct aside *aside;
 	uint64_t asid;
+	/* only the bits of a page that is looked for are wanted, not where it
+	 * is */
+	bool bits_only;
 };
 
 /* What a table is opened with. */
