@@ -60,7 +60,9 @@ sed '/^#/d; /^$/d; s,; //.*,;,' host.cfg | diff - one.cfg >out ||
 	complain "config detect: loads as another machine: $(head -n 4 out)"
 for level in 1 2 3; do
 	file=/sys/devices/system/cpu/cpu0/cache/index$level
-	[ -r $file/size ] && [ "$(cat $file/level)" = $level ] || continue
+	if [ ! -r $file/size ] || [ "$(cat $file/level)" != $level ]; then
+		continue
+	fi
 	size=$(($(sed 's/K$/ * 1024/; s/M$/ * 1048576/' $file/size)))
 	grep -q "size = $size; // \[D\]" host.cfg ||
 		complain "config detect: no cache of $size bytes"

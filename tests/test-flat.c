@@ -47,7 +47,7 @@ perf_record(FILE *file, unsigned i)
 	return (size_t)fprintf(file,
 			       "prog %u/%u [001] %u.%06u:   1 mem-loads: %16x "
 			       "sym+0x1 (/bin/prog) %16x f+0x2 (/bin/prog)\n",
-			       41, 41 + i / 1000 % 3, i / 1000000, i % 1000000,
+			       41u, 41 + i / 1000 % 3, i / 1000000, i % 1000000,
 			       i * 8 + 8, 4096 + i % 500);
 }
 

@@ -358,10 +358,11 @@ store(struct builder *builder)
 	struct cache_block *block =
 		cache_code_room(builder->code,
 				first + places + accesses + fixes + specials);
-	char *at = (char *)block + first;
+	char *at;
 
 	if (!block)
 		return NULL;
+	at = (char *)block + first;
 	block->n_places = (uint16_t)builder->n_done;
 	block->n_accesses = (uint16_t)builder->n_accesses;
 	block->n_fixes = (uint16_t)builder->track.n_fixes;

@@ -230,10 +230,12 @@ static ALWAYS_INLINE void
 units_copy(uint64_t *root, const uint8_t *unit)
 {
 	typedef uint64_t pair __attribute__((vector_size(16)));
+	uint64_t first, second;
 	pair word;
 
-	memcpy(&word[0], unit, sizeof(word[0]));
-	memcpy(&word[1], unit + RECORD_UNIT, sizeof(word[1]));
+	memcpy(&first, unit, sizeof(first));
+	memcpy(&second, unit + RECORD_UNIT, sizeof(second));
+	word = (pair){ first, second };
 	word = ((word + RECORD_LOWEST) & UNIT_MASK) - RECORD_LOWEST;
 	memcpy(root, &word, sizeof(word));
 }

@@ -699,7 +699,7 @@ nested_wrong(const struct tables_config *config,
 				  "table.hashed.probes, "
 				  "table.host.hashed.probes)",
 				  c->guest, c->host, most,
-				  TABLE_REFERENCES_MAX);
+				  (unsigned)TABLE_REFERENCES_MAX);
 }
 
 const struct table_ops nested_table = {

@@ -107,8 +107,10 @@ fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
 	    core_second_has(core, page->side, address))
 		return;
 	core_settle(core);
+	core->ahead = true;
 	n = walker_find(&core->walker, core->table, address, core->asid,
 			references, &mapping);
+	core->ahead = false;
 	cycles = core->walker.overhead;
 	for (unsigned i = 0; i < n; i++) {
 		enum hierarchy_place place;
@@ -206,60 +208,55 @@ core_beside_add(struct core_beside *beside, const struct core_beside *other)
 	beside->prefetch.cycles += other->prefetch.cycles;
 }
 
-struct value {
-	const char *name, *unit;
-	uint64_t value;
-	bool known;
-};
+static int
+finish_ranges(const struct range_tlb *range, struct result *result)
+{
+	int error =
+		result_count(result, "tlb.range.hits", range->hits, "lookups");
+
+	return error ? error
+		     : result_count(result, "tlb.range.walks", range->walks,
+				    "walks");
+}
 
 static int
-put_values(const struct value *values, size_t n, const char *why,
-	   struct result *result)
+finish_prefetch(const struct prefetch *prefetch, bool timed,
+		struct result *result)
 {
+	const struct {
+		const char *name, *unit;
+		uint64_t value;
+	} rows[] = {
+		{ "tlb.prefetch.issued", "walks", prefetch->issued },
+		{ "tlb.prefetch.useful", "walks", prefetch->useful },
+		{ "tlb.prefetch.absent", "walks", prefetch->absent },
+		{ "tlb.prefetch.references", "references",
+		  prefetch->references },
+		{ "tlb.prefetch.cycles", "cycles", prefetch->cycles },
+	};
 	int error = 0;
 
-	for (size_t i = 0; !error && i < n; i++)
-		error = values[i].known
-				? result_count(result, values[i].name,
-					       values[i].value, values[i].unit)
-				: result_absent(result, values[i].name, why);
-	return error;
+	for (size_t i = 0; !error && i < ARRAY_SIZE(rows); i++)
+		error = result_count(result, rows[i].name, rows[i].value,
+				     rows[i].unit);
+	if (error)
+		return error;
+	return timed ? result_count(result, "tlb.prefetch.late", prefetch->late,
+				    "walks")
+		     : result_absent(result, "tlb.prefetch.late",
+				     "walker.cycles-per-access is 0: there is "
+				     "no clock");
 }
 
 int
 core_beside_finish(const struct core_beside *beside, bool timed,
 		   struct result *result)
 {
-	static const struct core_beside none = { .range = { .entries = 0 } };
-	const struct core_beside *b = beside ? beside : &none;
-	const struct prefetch *p = &b->prefetch;
-	bool ranges = b->range.entries, ahead = p->kind != PREFETCH_NONE;
-	const struct value range[] = {
-		{ "tlb.range.hits", "lookups", b->range.hits, true },
-		{ "tlb.range.walks", "walks", b->range.walks, true },
-	};
-	const struct value prefetch[] = {
-		{ "tlb.prefetch.issued", "walks", p->issued, true },
-		{ "tlb.prefetch.useful", "walks", p->useful, true },
-		{ "tlb.prefetch.absent", "walks", p->absent, true },
-		{ "tlb.prefetch.references", "references", p->references,
-		  true },
-		{ "tlb.prefetch.cycles", "cycles", p->cycles, true },
-	};
-	const struct value late = { "tlb.prefetch.late", "walks", p->late,
-				    timed };
 	int error = 0;
 
-	/* What is not there is not told, not even as unknown. */
-	if (ranges)
-		error = put_values(range, ARRAY_SIZE(range), NULL, result);
-	if (!error && ahead)
-		error = put_values(prefetch, ARRAY_SIZE(prefetch), NULL,
-				   result);
-	if (!error && ahead)
-		error = put_values(&late, 1,
-				   "walker.cycles-per-access is 0: there is no "
-				   "clock",
-				   result);
+	if (beside && beside->range.entries)
+		error = finish_ranges(&beside->range, result);
+	if (!error && beside && beside->prefetch.kind != PREFETCH_NONE)
+		error = finish_prefetch(&beside->prefetch, timed, result);
 	return error;
 }

@@ -57,7 +57,7 @@ int core_beside_invalidate(struct core_beside *beside, uint32_t space,
  * NULL. */
 void core_beside_add(struct core_beside *beside,
 		     const struct core_beside *other);
-/* tlb.range.*, tlb.prefetch.*; timed: there is a clock. */
+/* tlb.range.*, tlb.prefetch.*, of what there is; timed: there is a clock. */
 int core_beside_finish(const struct core_beside *beside, bool timed,
 		       struct result *result);
 

@@ -161,6 +161,7 @@ struct core {
 	bool odd;     /* it has parts that phases know nothing of */
 	bool grouped; /* of these: arrays as in tlb-group.h */
 	bool globals; /* entries of TLB_ASID_GLOBAL */
+	bool ahead;   /* the walk at hand is a prefetch's */
 	bool flat;    /* all references of walks cost the same, and of no other
 		    * kind are any: they are counted where they are made */
 	bool vectors; /* the host has what core-phases.c wants */

@@ -127,7 +127,8 @@ write_down(struct explain *explain, uint64_t address, unsigned from,
 	   unsigned top, const struct table_reference *references, unsigned n,
 	   const struct mapping *mapping)
 {
-	struct told *step = is_done(explain) ? NULL : step_add(explain);
+	bool wanted = !is_done(explain) && !core_now(explain)->ahead;
+	struct told *step = wanted ? step_add(explain) : NULL;
 	struct read *read = step ? reads_add(explain, n) : NULL;
 
 	if (!read)
@@ -159,9 +160,20 @@ proxy_walk_from(struct table *table, uint64_t address, unsigned level,
 	return n;
 }
 
+/* A look, which is no walk of the machine's. */
+static unsigned
+proxy_walk(struct table *table, uint64_t address,
+	   struct table_reference *references, struct mapping *mapping)
+{
+	struct table *real = ((struct proxy *)table)->real;
+
+	return real->ops->walk(real, address, references, mapping);
+}
+
 /* Without `look`, so that a core walks one by one. */
 static const struct table_ops proxy_ops = {
 	.name = "explained",
+	.walk = proxy_walk,
 	.walk_from = proxy_walk_from,
 };
 
