@@ -215,6 +215,26 @@ replay nested.json "$kinds" --set table.kind=nested --set table.host.levels=5 $b
 	--set table.nested.guest=flat
 is nested.json walk.references "$((23 * $(get walk.count nested.json)))"
 [ "$(get nested.host.faults nested.json)" -ge "$(get footprint.pages nested.json)" ] || complain "the host backs too little"
+# The report tells what a hypervisor did
+replay shadow.json "$kinds" --set table.kind=shadow
+"$PAGESCOPE" report shadow.json | sed 's/,//g' |
+	grep -Eq "exits for the guest's writes to its table +$(get shadow.exits shadow.json)\$" ||
+	complain "the report leaves the exits out"
+# The report and the plot tell of both tables: all that walks read
+"$PAGESCOPE" report nested.json >nested.txt
+awk -v all="$(get cache.l1d.walk.accesses nested.json)" '
+	/^[^ ]/ { on = /^Page-table entries read/ }
+	on && /\(P/ { gsub(",", ""); sub(/^ *host.s/, ""); sum += $3 }
+	END { exit !(sum == all && sum > 0) }' nested.txt || complain "the report leaves walks' references out"
+"$PAGESCOPE" plot --kind levels --format svg -o . nested.json >/dev/null 2>err || cat err
+if [ -s levels.dat ]; then
+	awk '/^"/ { for (i = 2; i <= NF; i++) sum[part + 0] += $i }
+		/^$/ { part = 1 }
+		END { exit !(sum[0] > 1 && (sum[0] - sum[1]) ^ 2 < 1e-6 && $0 != "") }' levels.dat ||
+		complain "the plot leaves walks' references out"
+	awk '/^"/ && !part { host = $8 } /^$/ { part = 1 } END { exit !(host > 1) }' levels.dat ||
+		complain "the plot leaves the host's table out"
+fi
 
 # Published misses of a real request stream, one page a block
 if [ -f "$data/cloudphysics.csv.gz" ]; then

@@ -75,10 +75,30 @@ leaves_page(uint64_t entry, unsigned code)
 }
 
 /* Walks one by one, as long as there is room: `one` puts the references of
- * number j where it is told and returns their number. */
+ * number j where it is told and returns their number.  All of no level, and one
+ * after the other. */
 typedef unsigned leaves_one(struct table *table,
 			    const struct table_walks *walks, unsigned j,
 			    uint64_t *reference, uint8_t *level);
+
+static ALWAYS_INLINE unsigned
+leaves_count_each(struct table *table, struct table_walks *walks,
+		  leaves_one *one)
+{
+	unsigned all = 0;
+
+	for (unsigned k = 0; k < walks->n; k++) {
+		unsigned j = walks->list[k];
+		unsigned n = one(table, walks, j, walks->reference,
+				 walks->level);
+
+		walks->references[j] = walks->steps[j] = (uint16_t)n;
+		all += n;
+	}
+	walks->by_level[0] += all;
+	walks->made = walks->n;
+	return all;
+}
 
 static ALWAYS_INLINE unsigned
 leaves_walk_each(struct table *table, struct table_walks *walks,
@@ -86,6 +106,8 @@ leaves_walk_each(struct table *table, struct table_walks *walks,
 {
 	unsigned all = 0, k;
 
+	if (walks->by_level)
+		return leaves_count_each(table, walks, one);
 	for (k = 0; k < walks->n && all + table->most <= walks->room; k++) {
 		unsigned j = walks->list[k];
 		unsigned n = one(table, walks, j, walks->reference + all,

@@ -27,20 +27,25 @@
 
 #define STEPS 4000u /* translations of one call at most; below ASIDE_RUN */
 
+#define NO_FAULTS UINT64_MAX
+
 /* What all the guest's spaces share. */
 struct shared {
 	struct frames *frames;		   /* owned: the host's memory */
 	const struct frames *guest_frames; /* borrowed: the guest's */
 	struct table *host;		   /* owned */
 	void *host_shared, *guest_shared;
-	uint64_t faults;
+	uint64_t faults; /* it changed so often */
 	unsigned users;
 	const struct table *first;
 	/* scratch, of one call */
 	uint64_t gpa[STEPS], page[STEPS], reference[STEPS];
 	void *at[STEPS];
+	uint64_t guest_page[STEPS]; /* where what the guest reads is */
+	void *guest_at[STEPS];
 	uint8_t from[STEPS], level[STEPS];
-	uint16_t list[STEPS], host_references[STEPS], first_walk[STEPS];
+	uint16_t list[STEPS], host_references[STEPS], host_steps[STEPS],
+		first_walk[STEPS];
 	uint64_t host_reference[STEPS];
 	uint8_t host_level[STEPS];
 };
@@ -53,6 +58,12 @@ struct nested {
 	unsigned code; /* of the host's pages */
 	uint64_t page[TABLE_LOOKS_MAX];
 	void *at[TABLE_LOOKS_MAX];
+	/* where these are, good for so many of the host's faults (NO_FAULTS:
+	 * nobody has looked) */
+	uint64_t gpa[TABLE_LOOKS_MAX], host_page[TABLE_LOOKS_MAX];
+	void *host_at[TABLE_LOOKS_MAX];
+	uint64_t faults;
+	unsigned n;
 };
 
 const char *const nested_names[NESTED_ARRAYS] = { "tlb", "pde", "pdpte",
@@ -276,26 +287,62 @@ offset_mask(uint64_t page)
 	return (UINT64_C(1) << TLB_SHIFT(TABLE_CODE(page))) - 1;
 }
 
-/* Look for n addresses of the guest's memory in the host's table. */
+/* Look for n addresses of the guest's memory in the host's table.  What is
+ * backed first may move what was found before: so all is looked for again. */
 static void
-look_host(struct nested *nested, unsigned n)
+look_host(struct nested *nested, const uint64_t *gpa, unsigned n,
+	  const struct table_looks *to)
 {
-	struct shared *shared = nested->shared;
+	struct table *host = nested->shared->host;
 	unsigned done = 0;
 
 	while (done < n) {
-		const struct table_looks looks = { shared->page + done,
-						   shared->at + done };
+		const struct table_looks looks = { to->page + done,
+						   to->at + done };
 		unsigned most =
 			n - done < TABLE_LOOKS_MAX ? n - done : TABLE_LOOKS_MAX;
-		unsigned found = shared->host->ops->look(shared->host,
-							 shared->gpa + done,
-							 most, &looks);
+		unsigned found =
+			host->ops->look(host, gpa + done, most, &looks);
 
 		done += found;
-		if (found < most && back(nested, shared->gpa[done]))
+		if (found == most)
+			continue;
+		if (back(nested, gpa[done]))
 			return; /* said; what follows is of no use */
+		done = 0;
 	}
+}
+
+/* Where the guest's pages are, which were found. */
+static void
+look_pages(struct nested *nested)
+{
+	const struct table_looks looks = { nested->host_page, nested->host_at };
+
+	look_host(nested, nested->gpa, nested->n, &looks);
+	nested->faults = nested->shared->faults;
+}
+
+/* The smaller page of the two, and what the guest's says of it. */
+static ALWAYS_INLINE uint64_t
+page_bits(const struct nested *nested, uint64_t page)
+{
+	uint64_t code = TABLE_CODE(page) < nested->code ? TABLE_CODE(page)
+							: nested->code;
+
+	return (page & TABLE_BITS & ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
+	       code << TABLE_CODE_SHIFT;
+}
+
+/* Where it begins in the host's memory. */
+static ALWAYS_INLINE uint64_t
+page_at(const struct nested *nested, unsigned i)
+{
+	uint64_t host = nested->host_page[i], inside = offset_mask(host);
+	uint64_t small = offset_mask(page_bits(nested, nested->page[i]));
+	uint64_t at = (host & ~inside) | (nested->gpa[i] & inside);
+
+	return at & ~small;
 }
 
 /* Both tables: the guest's pages, then where they are in the host's memory. */
@@ -304,30 +351,22 @@ nested_look(struct table *table, const uint64_t *address, unsigned n,
 	    const struct table_looks *looks)
 {
 	struct nested *nested = nested_of(table);
-	struct shared *shared = nested->shared;
 	const struct table_looks guest = { nested->page, nested->at };
 
 	n = nested->guest->ops->look(nested->guest, address, n, &guest);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t mask = offset_mask(nested->page[i]);
 
-		shared->gpa[i] = (nested->page[i] & ~(mask | TABLE_BITS)) |
+		nested->gpa[i] = (nested->page[i] & ~(mask | TABLE_BITS)) |
 				 (address[i] & mask);
 	}
-	look_host(nested, n);
+	nested->n = n;
+	nested->faults = NO_FAULTS;
+	if (!table->bits_only)
+		look_pages(nested);
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t page = nested->page[i], host = shared->page[i];
-		unsigned code = TABLE_CODE(page) < nested->code
-					? TABLE_CODE(page)
-					: nested->code;
-		uint64_t inside = offset_mask(host);
-		uint64_t at = (host & ~inside) | (shared->gpa[i] & inside);
-
-		at = at >> TLB_SHIFT(code) << TLB_SHIFT(code);
-		looks->page[i] = at |
-				 (page & TABLE_BITS &
-				  ~(UINT64_C(3) << TABLE_CODE_SHIFT)) |
-				 (uint64_t)code << TABLE_CODE_SHIFT;
+		looks->page[i] = page_bits(nested, nested->page[i]) |
+				 (table->bits_only ? 0 : page_at(nested, i));
 		looks->at[i] = nested->at[i];
 	}
 	return n;
@@ -346,7 +385,9 @@ static unsigned
 walk_guests(struct nested *nested, struct table_walks *walks)
 {
 	struct shared *shared = nested->shared;
-	unsigned fit = walks->room / nested->table.most;
+	unsigned fit = walks->by_level
+			       ? STEPS / (nested->guest->most + 1)
+			       : walks->room / nested->table.most;
 	struct table_walks guest = *walks;
 	unsigned all;
 
@@ -356,30 +397,55 @@ walk_guests(struct nested *nested, struct table_walks *walks)
 	guest.room = STEPS;
 	guest.reference = shared->reference;
 	guest.level = shared->level;
+	guest.by_level = NULL;
 	all = nested->guest->ops->walk_looked(nested->guest, &guest);
 	walks->made = guest.made;
 	walks->n_first = guest.n_first;
 	return all;
 }
 
-/* All that is to be translated, in the order of the walks: the entries that they
- * read, and then the page. */
+/* Where is all that is to be translated?  The entries that walks read, of which
+ * there are so many, in their order, and then the page of each. */
+static void
+find_steps(struct nested *nested, const struct table_walks *walks,
+	   unsigned entries)
+{
+	struct shared *shared = nested->shared;
+	const struct table_looks looks = { shared->guest_page,
+					   shared->guest_at };
+	unsigned steps = 0, read = 0;
+
+	look_host(nested, shared->reference, entries, &looks);
+	if (nested->faults != shared->faults)
+		look_pages(nested);
+	for (unsigned k = 0; k < walks->made; k++) {
+		unsigned j = walks->list[k];
+
+		for (unsigned i = 0; i < walks->references[j]; i++, read++) {
+			shared->page[steps] = shared->guest_page[read];
+			shared->at[steps++] = shared->guest_at[read];
+		}
+		shared->page[steps] = nested->host_page[j];
+		shared->at[steps++] = nested->host_at[j];
+	}
+}
+
+/* Their addresses in the guest's memory.  Returns how many. */
 static unsigned
 list_steps(struct nested *nested, const struct table_walks *walks)
 {
 	struct shared *shared = nested->shared;
-	unsigned steps = 0, read = 0;
+	const uint64_t *reference = shared->reference;
+	uint64_t *gpa = shared->gpa;
 
 	for (unsigned k = 0; k < walks->made; k++) {
-		unsigned j = walks->list[k];
-		uint64_t page = nested->page[j], mask = offset_mask(page);
+		unsigned j = walks->list[k], n = walks->references[j];
 
-		for (unsigned i = 0; i < walks->references[j]; i++)
-			shared->gpa[steps++] = shared->reference[read++];
-		shared->gpa[steps++] = (page & ~(mask | TABLE_BITS)) |
-				       (walks->address[j] & mask);
+		for (unsigned i = 0; i < n; i++)
+			*gpa++ = *reference++;
+		*gpa++ = nested->gpa[j];
 	}
-	return steps;
+	return (unsigned)(gpa - shared->gpa);
 }
 
 /* From which level does the host walk for each step?  0: it does not.  Those
@@ -413,9 +479,9 @@ ask_all(struct nested *nested, unsigned steps)
 	return n;
 }
 
-/* The host's walks of the listed steps. */
-static void
-walk_host(struct nested *nested, unsigned n)
+/* The host's walks of the listed steps; by_level: only their numbers. */
+static unsigned
+walk_host(struct nested *nested, unsigned n, uint64_t *by_level)
 {
 	struct shared *shared = nested->shared;
 	struct table_walks walks = {
@@ -429,9 +495,18 @@ walk_host(struct nested *nested, unsigned n)
 		.level = shared->host_level,
 		.references = shared->host_references,
 		.first = shared->first_walk,
+		.by_level = by_level,
+		.steps = shared->host_steps,
 	};
 
-	(void)shared->host->ops->walk_looked(shared->host, &walks);
+	unsigned all = shared->host->ops->walk_looked(shared->host, &walks);
+
+	while (by_level && walks.made < walks.n) {
+		walks.list += walks.made;
+		walks.n -= walks.made;
+		all += shared->host->ops->walk_looked(shared->host, &walks);
+	}
+	return all;
 }
 
 /* One step's references, then the entry itself in the host's memory. */
@@ -457,17 +532,79 @@ host_address(const struct shared *shared, unsigned step)
 	return (page & ~(mask | TABLE_BITS)) | (shared->gpa[step] & mask);
 }
 
+/* The numbers of n of the host's walks, where those follow from the level: its
+ * pages are all of one size. */
+static unsigned
+count_levels(struct nested *nested, unsigned n, uint64_t *by_level)
+{
+	struct shared *shared = nested->shared;
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned step = shared->list[i], from = shared->from[step];
+
+		shared->host_references[step] = shared->host_steps[step] =
+			(uint16_t)(from - nested->code);
+		all += from - nested->code;
+		for (; from > nested->code; from--)
+			by_level[from]++;
+	}
+	return all;
+}
+
+/* What all that comes to, where nobody wants the references. */
+static unsigned
+count_walks(struct nested *nested, struct table_walks *walks, unsigned entries)
+{
+	struct shared *shared = nested->shared;
+	const struct table_looks looks = { shared->guest_page,
+					   shared->guest_at };
+	uint64_t by_level[TABLE_HOST] = { 0 };
+	unsigned step = 0, all = entries, n_host;
+
+	n_host = ask_all(nested, list_steps(nested, walks));
+	if (shared->host->levels) {
+		/* which backs what was not */
+		look_host(nested, shared->reference, entries, &looks);
+		all += count_levels(nested, n_host, by_level);
+	} else {
+		find_steps(nested, walks, entries);
+		all += walk_host(nested, n_host, by_level);
+	}
+	for (unsigned i = 0; i < entries; i++)
+		walks->by_level[shared->level[i] & ~TABLE_BESIDE]++;
+	for (unsigned level = 0; level < TABLE_HOST; level++)
+		walks->by_level[level + TABLE_HOST] += by_level[level];
+	for (unsigned k = 0; k < walks->made; k++) {
+		unsigned j = walks->list[k];
+		unsigned end = step + walks->references[j];
+		unsigned n = walks->references[j], n_steps = n;
+
+		for (; step <= end; step++) {
+			if (!shared->from[step])
+				continue;
+			n += shared->host_references[step];
+			n_steps += shared->host_steps[step];
+		}
+		walks->references[j] = (uint16_t)n;
+		walks->steps[j] = (uint16_t)n_steps;
+	}
+	return all;
+}
+
 static unsigned
 nested_walk_looked(struct table *table, struct table_walks *walks)
 {
 	struct nested *nested = nested_of(table);
 	struct shared *shared = nested->shared;
 	unsigned all = 0, step = 0, read = 0, guest = 0, steps;
+	unsigned entries = walk_guests(nested, walks);
 
-	(void)walk_guests(nested, walks);
+	if (walks->by_level)
+		return count_walks(nested, walks, entries);
+	find_steps(nested, walks, entries);
 	steps = list_steps(nested, walks);
-	look_host(nested, steps);
-	walk_host(nested, ask_all(nested, steps));
+	(void)walk_host(nested, ask_all(nested, steps), NULL);
 	for (unsigned k = 0; k < walks->made; k++) {
 		unsigned j = walks->list[k], n = walks->references[j];
 		unsigned before = all;

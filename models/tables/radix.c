@@ -473,6 +473,26 @@ touch_looked(struct table_walks *walks)
 	walks->n_first = n_first;
 }
 
+/* Their accessed bits and numbers. */
+static unsigned
+count_looked(struct table_walks *walks)
+{
+	unsigned all = 0;
+
+	touch_looked(walks);
+	for (unsigned k = 0; k < walks->n; k++) {
+		unsigned j = walks->list[k], from = walks->from[j];
+		unsigned n = from - TABLE_CODE(walks->looks.page[j]);
+
+		walks->references[j] = walks->steps[j] = (uint16_t)n;
+		for (unsigned i = 0; i < n; i++)
+			walks->by_level[from - i]++;
+		all += n;
+	}
+	walks->made = walks->n;
+	return all;
+}
+
 unsigned
 radix_walk_looked(struct table *table, struct table_walks *walks)
 {
@@ -486,6 +506,8 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 	unsigned all = 0, n_first = 0, n_walks = walks->n;
 
 	(void)table;
+	if (walks->by_level)
+		return count_looked(walks);
 	if (!reference) {
 		touch_looked(walks);
 		return 0;

@@ -74,6 +74,13 @@ struct table_walks {
 	uint64_t *reference;  /* of one walk after the other */
 	uint8_t *level;	      /* of each reference */
 	uint16_t *references; /* [j] their number */
+	/*
+	 * Not NULL: only numbers are wanted: references[], steps[], and how
+	 * many of each level, added here.  What is in reference and level then
+	 * is nothing, but there is room for a walk in them.
+	 */
+	uint64_t *by_level;
+	uint16_t *steps;      /* [j] of the references: one after the other */
 	uint16_t *first;      /* [n_first] those of pages never walked to */
 	unsigned n_first;
 	unsigned made; /* walks: the others found no room.  As `room`. */
@@ -100,6 +107,9 @@ struct table {
 	/* of who walks it now: core_switch sets them */
 	struct aside *aside;
 	uint64_t asid;
+	/* only the bits of a page that is looked for are wanted, not where it
+	 * is */
+	bool bits_only;
 };
 
 /* What a table is opened with. */

@@ -28,52 +28,30 @@ ask_nothing(struct core_phases *phases)
 		phases->from[phases->walks[i]] = 1;
 }
 
-/* Of a flat core: all that there is to count of a round's references. */
-static void
-count_levels(const struct wide *wide, unsigned n)
-{
-	struct walker *walker = &wide->core->walker;
-	const uint8_t *level = wide->phases->level;
-
-	if (!wide->core->table->levels && !walker->aside.n) {
-		walker_count_flat(walker, 0, n);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		walker_count_flat(walker, level[i] & ~TABLE_BESIDE, 1);
-}
-
 static NOINLINE void
 next_round(struct wide *wide)
 {
 	struct core_phases *phases = wide->phases;
 	struct core *core = wide->core;
 	struct table_walks *walks = &wide->walks;
-	unsigned n;
 
 	walks->list += walks->made;
 	walks->n -= walks->made;
 	walks->n_first = 0;
-	n = core->table->ops->walk_looked(core->table, walks);
-	core->walker.references += n;
-	if (core->flat)
-		count_levels(wide, n);
+	core->walker.references +=
+		core->table->ops->walk_looked(core->table, walks);
 	phases->n_first_walks = walks->n_first;
 	wide->left = walks->made;
 	wide->at = wide->first = 0;
 }
 
-/* References [at, at + n) of a walk: into the queue, or counted at once. */
+/* References [at, at + n) of a walk, into the queue. */
 static ALWAYS_INLINE void
-add_references(const struct wide *wide, unsigned n, unsigned steps)
+add_references(const struct wide *wide, unsigned n)
 {
 	const struct core_phases *phases = wide->phases;
 	struct core *core = wide->core;
 
-	if (core->flat) {
-		core_count_walks(core, n, steps, 1);
-		return;
-	}
 	for (unsigned i = wide->at; i < wide->at + n; i++)
 		core_queue(core, phases->reference[i], USE_WALK,
 			   phases->level[i]);
@@ -92,14 +70,14 @@ add_walk(struct wide *wide, const struct core_page *page, unsigned j)
 	n = steps = phases->references[j];
 	for (unsigned i = wide->at; wide->beside && i < wide->at + n; i++)
 		steps -= phases->level[i] >= TABLE_BESIDE;
-	core_make_room(core, 1, core->flat ? 0 : n);
+	core_make_room(core, 1, n);
 	miss = core_add_miss(core, page, true, n, steps);
 	if (wide->first < phases->n_first_walks &&
 	    phases->first_walk[wide->first] == j) {
 		core_add_first(core, miss);
 		wide->first++;
 	}
-	add_references(wide, n, steps);
+	add_references(wide, n);
 	wide->at += n;
 }
 
@@ -147,6 +125,72 @@ add_data(struct wide *wide)
 	}
 }
 
+/* The numbers of all walks of a flat core; they are not listed. */
+static void
+count_walks(struct wide *wide, uint16_t *steps)
+{
+	struct core_phases *phases = wide->phases;
+	struct core *core = wide->core;
+	struct table_walks *walks = &wide->walks;
+	uint64_t by_level[TABLE_MARKS] = { 0 };
+
+	walks->by_level = by_level;
+	walks->steps = steps;
+	phases->n_first_walks = 0;
+	while (walks->n) {
+		walks->n_first = 0;
+		core->walker.references +=
+			core->table->ops->walk_looked(core->table, walks);
+		walks->first += walks->n_first;
+		phases->n_first_walks += walks->n_first;
+		walks->list += walks->made;
+		walks->n -= walks->made;
+	}
+	for (unsigned i = 0; i < TABLE_MARKS; i++)
+		if (by_level[i])
+			walker_count_flat(&core->walker, i,
+					  (unsigned)by_level[i]);
+}
+
+/* All that the misses of a flat core come to. */
+static void
+add_flat(struct wide *wide)
+{
+	struct core_phases *phases = wide->phases;
+	struct core *core = wide->core;
+	struct core_misses *misses = &core->pending->misses;
+	uint64_t position = core->position + (phases->first - phases->fed);
+	const uint16_t *first = phases->first_walk, *first_end;
+	uint16_t steps[CHUNK], *one_by_one;
+	unsigned m;
+
+	count_walks(wide, steps);
+	one_by_one = wide->beside ? steps : phases->references;
+	first_end = first + phases->n_first_walks;
+	core_make_room(core, CHUNK, 0);
+	m = misses->n;
+	for (unsigned i = 0; i < phases->n_missed; i++, m++) {
+		unsigned j = phases->missed[i];
+		bool walked = phases->from[j] != 0;
+
+		misses->address[m] = phases->address[j];
+		misses->position[m] = position + j;
+		misses->site[m] = phases->site[j];
+		misses->walked[m] = walked;
+		misses->cycles[m] = 0;
+		if (!walked)
+			continue;
+		misses->cycles[m] =
+			walker_flat_cost(&core->walker, one_by_one[j]);
+		core_count_walks(core, phases->references[j], one_by_one[j], 1);
+		if (unlikely(first < first_end && *first == j)) {
+			core_add_first(core, m);
+			first++;
+		}
+	}
+	misses->n = m;
+}
+
 void
 core_phases_walk_wide(struct core_phases *phases, struct core *core)
 {
@@ -174,6 +218,10 @@ core_phases_walk_wide(struct core_phases *phases, struct core *core)
 		ask_nothing(phases);
 	if (core->data_cached) {
 		add_data(&wide);
+		return;
+	}
+	if (core->flat) {
+		add_flat(&wide);
 		return;
 	}
 	for (unsigned i = 0; i < phases->n_missed; i++)

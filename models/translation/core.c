@@ -302,6 +302,7 @@ core_switch(struct core *core, uint32_t space, struct table *table)
 	take_space(core, space);
 	table->aside = &core->walker.aside;
 	table->asid = core->asid;
+	table->bits_only = !core->data_cached;
 }
 
 static void
