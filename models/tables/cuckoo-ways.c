@@ -51,8 +51,8 @@ cuckoo_grow_memo(struct cuckoo *cuckoo)
 }
 
 struct spot
-cuckoo_find_entry(const struct cuckoo *cuckoo, const struct part *part, uint64_t key,
-	   unsigned *way)
+cuckoo_find_entry(const struct cuckoo *cuckoo, const struct part *part,
+		  uint64_t key, unsigned *way)
 {
 	uint64_t hash = leaves_hash(key);
 
@@ -310,4 +310,3 @@ const struct leaves_ops cuckoo_leaves = {
 	.insert = cuckoo_insert,
 	.remove = cuckoo_remove,
 };
-
