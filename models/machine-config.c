@@ -216,6 +216,16 @@ check_numa(const struct layers *layers, const struct machine_config *config)
 			     "replicated and migrate are not for nested "
 			     "tables; allowed: local, remote, interleave, "
 			     "upper-pinned, leaf-beside-data");
+	if (config->frames.size_bytes &&
+	    config->frames.size_bytes >> 12 < (uint64_t)config->numa.nodes) {
+		snprintf(text, sizeof(text),
+			 "%ju bytes are less than a page for each of %jd "
+			 "nodes; allowed: from %jd",
+			 (uintmax_t)config->frames.size_bytes,
+			 (intmax_t)config->numa.nodes,
+			 (intmax_t)config->numa.nodes * 4096);
+		return wrong(layers, "memory", "size", text);
+	}
 	return 0;
 }
 
@@ -253,6 +263,56 @@ check_table(const struct layers *layers, const struct machine_config *config)
 	return wrong(layers, "table", "kind", text);
 }
 
+/* What else knows no pages but those of 4K, 2M and 1G. */
+static int
+check_granule(const struct layers *layers, const struct machine_config *config)
+{
+	const struct core_config *core = &config->core;
+	const struct {
+		bool wrong;
+		const char *option, *allowed;
+	} all[] = {
+		{ strcmp(config->table_kind, "radix") != 0, "table.kind",
+		  "radix" },
+		{ config->tables.own.radix.levels > 4, "table.levels", "3, 4" },
+		{ config->tables.memory.frames != TABLE_FRAMES_4K,
+		  "table.frames", "4k" },
+		{ config->paging.policy > PAGES_4K, "pages.policy",
+		  "recorded, 4k" },
+		{ config->numa.data == NUMA_MIGRATE, "numa.data",
+		  "all but migrate" },
+		{ config->numa.tables >= TABLES_REPLICATED, "numa.tables",
+		  "all but replicated and migrate" },
+		{ core->beside.range.entries != 0, "tlb.range.entries", "0" },
+		{ core->beside.prefetch.kind != PREFETCH_NONE,
+		  "tlb.prefetch.kind", "none" },
+	};
+	char text[160], option[64];
+
+	if (config->paging.granule == GRANULE_4K)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		snprintf(text, sizeof(text),
+			 "not with a pages.granule of 16k or 64k; allowed: %s",
+			 all[i].allowed);
+		if (all[i].wrong)
+			return wrong_option(layers, all[i].option, text);
+	}
+	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
+		const struct tlb_config *tlb = &core->tlb[i];
+
+		if (tlb->sector <= 1 && tlb->coalesce <= 1)
+			continue;
+		snprintf(option, sizeof(option), "tlb.%s.%s",
+			 core_array_names[i],
+			 tlb->sector > 1 ? "sector" : "coalesce");
+		return wrong_option(layers, option,
+				    "not with a pages.granule of 16k or 64k; "
+				    "allowed: 1");
+	}
+	return 0;
+}
+
 static int
 check(const struct layers *layers, const struct machine_config *config)
 {
@@ -284,7 +344,9 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_palette(layers, config);
 	if (!error)
 		error = check_numa(layers, config);
-	return error ? error : check_table(layers, config);
+	if (!error)
+		error = check_table(layers, config);
+	return error ? error : check_granule(layers, config);
 }
 
 int

@@ -473,7 +473,9 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
 	struct paging_listener listener = { machine, machine_invalidate };
-	const struct table_ops *ops = table_find(config->table_kind);
+	unsigned granule = paging_granule(&config->paging);
+	const struct table_ops *ops =
+		granule > 12 ? &granule_table : table_find(config->table_kind);
 	struct table_with with = { .config = &machine->tables,
 				   .kinds = &machine->tables.own };
 	int error;
@@ -482,6 +484,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	machine->nested = !strcmp(ops->name, "nested");
 	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
+	machine->tables.granule = core.granule = granule;
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;

@@ -18,6 +18,23 @@ static const char *const places[][2] = { { "l1", "L1 cache" },
 					 { "l3", "L3 cache" },
 					 { "memory", "memory" } };
 
+/* Those of a host's table below a guest's, if there is one. */
+static void
+count_host(const struct result *one, double walks, double *levels,
+	   double *found)
+{
+	struct view_table table;
+
+	if (!view_table(one, "walk.levels.host", &table))
+		return;
+	levels[HOST] +=
+		view_sum(&table, view_column(&table, "references")) / walks;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		found[i] +=
+			view_sum(&table, view_column(&table, places[i][0])) /
+			walks;
+}
+
 /* References a walk, by level; false: no walk. */
 static bool
 count_levels(const struct result *one, double *levels, double *found)
@@ -45,6 +62,7 @@ count_levels(const struct result *one, double *levels, double *found)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		found[i] = view_sum(&table, view_column(&table, places[i][0])) /
 			   walks;
+	count_host(one, walks, levels, found);
 	return true;
 }
 

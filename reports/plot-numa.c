@@ -9,7 +9,9 @@
 
 #include <math.h>
 
-#define LEVELS 8
+/* Those of a host's table below a guest's come after GUEST_LEVELS */
+#define LEVELS	     16
+#define GUEST_LEVELS 8
 
 /* Percent of (a + b) that is a; NaN of nothing. */
 static double
@@ -54,27 +56,45 @@ remote_of_level(const struct result *one, unsigned level)
 	return share(remote, local);
 }
 
+static bool
+is_used(const struct machines *machines, unsigned level)
+{
+	for (size_t i = 0; i < machines->n; i++)
+		if (!isnan(remote_of_level(machines->one[i], level)))
+			return true;
+	return false;
+}
+
+/* How many bars the right panel has: level 0 is of tables without levels. */
 static unsigned
 levels_of(const struct machines *machines)
 {
-	unsigned most = 0;
+	unsigned n = 0;
 
-	for (size_t i = 0; i < machines->n; i++)
-		for (unsigned level = 1; level <= LEVELS; level++)
-			if (!isnan(remote_of_level(machines->one[i], level)) &&
-			    level > most)
-				most = level;
-	return most;
+	for (unsigned level = 0; level <= LEVELS; level++)
+		n += is_used(machines, level);
+	return n;
 }
 
-/* 0: some machine has a table without levels. */
-static unsigned
-level_from(const struct machines *machines)
+static bool
+has_host(const struct machines *machines)
 {
-	for (size_t i = 0; i < machines->n; i++)
-		if (!isnan(remote_of_level(machines->one[i], 0)))
-			return 0;
-	return 1;
+	bool has = false;
+
+	for (unsigned level = GUEST_LEVELS + 1; level <= LEVELS; level++)
+		has |= is_used(machines, level);
+	return has;
+}
+
+static void
+put_level(FILE *file, unsigned level)
+{
+	if (!level)
+		fputs("none", file);
+	else if (level > GUEST_LEVELS)
+		fprintf(file, "h%u", level - GUEST_LEVELS);
+	else
+		fprintf(file, "%u", level);
 }
 
 static void
@@ -108,9 +128,10 @@ numa_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 	fputs("\n\n# level, references of walks that are remote (%), a "
 	      "machine each\n",
 	      file);
-	for (unsigned level = level_from(&machines);
-	     level <= levels_of(&machines); level++) {
-		fprintf(file, level ? "%u" : "none", level);
+	for (unsigned level = 0; level <= LEVELS; level++) {
+		if (!is_used(&machines, level))
+			continue;
+		put_level(file, level);
 		for (size_t i = 0; i < machines.n; i++)
 			put_share(file,
 				  remote_of_level(machines.one[i], level));
@@ -149,6 +170,7 @@ static void
 numa_draw(const struct result *result, FILE *script)
 {
 	struct machines machines;
+	const char *before = "";
 	unsigned levels;
 
 	if (machines_open(&machines, result))
@@ -163,7 +185,7 @@ numa_draw(const struct result *result, FILE *script)
 		"\tset multiplot layout 1,2 title title\n"
 		"\tset tmargin 2\n"
 		"}\n",
-		levels > 0 || !level_from(&machines));
+		levels > 0);
 	draw_shares(&machines, script);
 	fprintf(script,
 		"if (two) {\n"
@@ -173,14 +195,21 @@ numa_draw(const struct result *result, FILE *script)
 		"\tset xrange [-0.6:%.1f]\n"
 		"\tset xtics autofreq scale 0 norotate\n"
 		"\tset ylabel 'remote references of walks (%%)'\n"
-		"\tset xlabel 'level of the table (1: last)'.gap\n"
+		"\tset xlabel 'level of the table (1: last%s)'.gap\n"
 		"\tplot ",
-		(double)(levels - level_from(&machines)) + 0.6);
+		(double)levels - 0.4,
+		has_host(&machines) ? "; h: the host" : "");
+	/* those of one node have no bars, but the others their own colours */
 	for (size_t i = 0; i < machines.n; i++) {
+		double data, walk;
+
+		if (!node_shares(machines.one[i], &data, &walk))
+			continue;
 		fprintf(script,
-			"%sdata index 1 using %zu%s linecolor rgb '%s' title ",
-			i ? ", \\\n\t\t" : "", i + 2, i ? "" : ":xtic(1)",
-			plot_colour(i));
+			"%sdata index 1 using %zu:xtic(1) linecolor rgb '%s' "
+			"title ",
+			before, i + 2, plot_colour(i));
+		before = ", \\\n\t\t";
 		plot_quote_short(script, machines.name[i], 2);
 	}
 	fputs("\n\tunset multiplot\n}\n", script);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Tables of the parts that a machine may have: how many entries a walk reads,
- * what the TLBs cover, cores, nodes of memory, page colours.  Each only where it
+ * what the TLBs cover, what is counted of rare parts, cores, nodes of memory,
+ * page colours.  Each only where it
  * tells more than one line elsewhere does.
  */
 #include "reports/number.h"
@@ -16,8 +17,12 @@
 enum form {
 	FORM_TEXT,
 	FORM_COUNT,
-	FORM_BYTES
+	FORM_BYTES,
+	FORM_LEVEL
 };
+
+/* Levels of a host's table below a guest's come after this one. */
+#define GUEST_LEVELS 8
 
 struct column {
 	const char *name, *title;
@@ -44,6 +49,8 @@ put_cell(struct grid *grid, const struct view_table *table, size_t row,
 		grid_add(grid, "-");
 	else if (column->form == FORM_TEXT && json_is_string(cell))
 		grid_add(grid, json_string_value(cell));
+	else if (column->form == FORM_LEVEL && value > GUEST_LEVELS)
+		grid_addf(grid, "host's %.0f", value - GUEST_LEVELS);
 	else if (column->form == FORM_BYTES)
 		grid_add(grid, number_bytes(value).text);
 	else
@@ -93,7 +100,7 @@ static const struct part parts[] = {
 	    { "entries", "entries", FORM_COUNT },
 	    { "bytes", "at the end", FORM_BYTES },
 	    { "peak", "at most", FORM_BYTES } },
-	  "entries" },
+	  "peak" },
 	{ "cores",
 	  "Cores",
 	  2,
@@ -119,7 +126,7 @@ static const struct part parts[] = {
 	  "Walks' references to memory by level",
 	  1,
 	  ">>>>",
-	  { { "level", "level", FORM_COUNT },
+	  { { "level", "level", FORM_LEVEL },
 	    { "local", "local", FORM_COUNT },
 	    { "remote", "remote", FORM_COUNT },
 	    { "cycles", "cycles", FORM_COUNT } } },
@@ -167,6 +174,70 @@ put_references(struct text *text)
 			 "... and %zu more "
 			 "(--table walk.references.histogram)",
 			 table.n_rows - n);
+}
+
+/* Counts of parts that most machines do not have */
+static const struct column counts[] = {
+	{ "table.moves", "entries moved in the table", FORM_COUNT },
+	{ "table.resizes", "times that the table grew", FORM_COUNT },
+	{ "table.cuckoo.evictions", "entries evicted in the table",
+	  FORM_COUNT },
+	{ "table.inverted.aliases", "aliases in the inverted table",
+	  FORM_COUNT },
+	{ "nested.host.faults", "faults of the host", FORM_COUNT },
+	{ "nested.host.bytes", "the host's table at the end", FORM_BYTES },
+	{ "shadow.exits", "exits for the guest's writes to its table",
+	  FORM_COUNT },
+	{ "shadow.cycles", "  their cycles (not of translation)", FORM_COUNT },
+	{ "tlb.range.hits", "hits in the range TLB", FORM_COUNT },
+	{ "tlb.prefetch.issued", "translations fetched ahead", FORM_COUNT },
+	{ "tlb.prefetch.useful", "  that were used", FORM_COUNT },
+	{ "tlb.shootdown.count", "invalidations on other cores", FORM_COUNT },
+	{ "walk.wait.count", "walks that waited for a walker", FORM_COUNT },
+	{ "walk.wait.cycles", "  cycles of waiting", FORM_COUNT },
+	{ "cache.synonyms.found", "lines found under another index",
+	  FORM_COUNT },
+	{ "memory.uc.loads", "loads of uncached memory", FORM_COUNT },
+	{ "memory.uc.stores", "stores to uncached memory", FORM_COUNT },
+	{ "memory.wc.stores", "stores to write-combining memory", FORM_COUNT },
+	{ "memory.wc.writes.line", "  written as whole lines", FORM_COUNT },
+	{ "memory.wc.writes.partial", "  written in parts", FORM_COUNT },
+	{ "numa.tables.copies", "copies of table pages", FORM_COUNT },
+	{ "numa.tables.writes", "  writes to keep them alike", FORM_COUNT },
+	{ "numa.tables.write-cycles", "  cycles of these", FORM_COUNT },
+	{ "numa.tables.moved", "table pages that moved", FORM_COUNT },
+	{ "numa.hints.faults", "hinting faults", FORM_COUNT },
+	{ "numa.hints.moved", "  pages that moved", FORM_COUNT },
+};
+
+/* Nothing where they are 0 */
+static void
+put_counts(struct text *text)
+{
+	struct grid *grid = grid_open("<>");
+	bool any = false;
+
+	if (!grid) {
+		text->error = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		double value = view_or_zero(text->result, counts[i].name);
+
+		if (value <= 0)
+			continue;
+		if (!any)
+			text_heading(text, "What other parts did");
+		any = true;
+		grid_add(grid, counts[i].title);
+		grid_add(grid, counts[i].form == FORM_BYTES
+				       ? number_bytes(value).text
+				       : number_count(value).text);
+	}
+	if (any)
+		text_grid(text, grid);
+	else
+		grid_close(grid);
 }
 
 /* What share of the references of `what` goes to other nodes. */
@@ -226,6 +297,7 @@ void
 text_parts(struct text *text)
 {
 	put_references(text);
+	put_counts(text);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		put_part(text, &parts[i]);
 	say_remote(text, "numa.data.local", "numa.data.remote", "data");

@@ -140,52 +140,74 @@ say_walks(struct text *text, double walks, double accesses)
 				 : "");
 }
 
+/* What walks read of a table and, if it is a guest's, of its host's. */
+struct read {
+	double cycles, references, found[4]; /* in L1, L2, L3, memory */
+	double most;			     /* cycles of one level */
+	uint64_t level;
+	bool host; /* whose that level is */
+};
+
+static void
+add_read(struct read *read, const struct result *result, bool host)
+{
+	static const char *const places[] = { "l1", "l2", "l3", "memory" };
+	struct view_table table;
+	int column;
+
+	if (!view_table(result, host ? "walk.levels.host" : "walk.levels",
+			&table))
+		return;
+	column = view_column(&table, "cycles");
+	read->cycles += view_sum(&table, column);
+	read->references += view_sum(&table, view_column(&table, "references"));
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		read->found[i] +=
+			view_sum(&table, view_column(&table, places[i]));
+	for (size_t i = 0; i < table.n_rows; i++) {
+		double cycles = view_number(&table, i, column);
+
+		if (cycles <= read->most)
+			continue;
+		read->most = cycles;
+		read->host = host;
+		read->level =
+			(uint64_t)view_number(&table, i,
+					      view_column(&table, "level"));
+	}
+}
+
 /* Which level of the table the cycles go to, and where its entries lie. */
 static void
 say_levels(struct text *text)
 {
-	static const char *const places[] = { "l1", "l2", "l3", "memory" };
 	static const char *const names[] = { "the L1 cache", "the L2 cache",
 					     "the L3 cache", "memory" };
-	struct view_table table;
-	double cycles, all, best = -1, found, most = -1;
-	size_t row = 0, place = 0;
-	uint64_t level;
-	int column;
+	struct read read = { 0 };
+	size_t place = 0;
 
-	if (!view_table(text->result, "walk.levels", &table) || !table.n_rows)
+	add_read(&read, text->result, false);
+	add_read(&read, text->result, true);
+	if (read.cycles <= 0 || read.references <= 0)
 		return;
-	column = view_column(&table, "cycles");
-	cycles = view_sum(&table, column);
-	all = view_sum(&table, view_column(&table, "references"));
-	if (cycles <= 0 || all <= 0)
-		return;
-	for (size_t i = 0; i < table.n_rows; i++)
-		if (view_number(&table, i, column) > best) {
-			best = view_number(&table, i, column);
-			row = i;
-		}
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		found = view_sum(&table, view_column(&table, places[i]));
-		if (found > most) {
-			most = found;
+	for (size_t i = 1; i < ARRAY_SIZE(names); i++)
+		if (read.found[i] > read.found[place])
 			place = i;
-		}
-	}
-	level = (uint64_t)view_number(&table, row,
-				      view_column(&table, "level"));
-	found = view_sum(&table, view_column(&table, "memory"));
 	text_say(text,
 		 "%s%s of the walks' cycles are spent on level-%llu entries "
-		 "(%s). Of all entries read, %s are found in %s%s%s%s.",
+		 "(%s)%s. Of all entries read, %s are found in %s%s%s%s.",
 		 view_or_zero(text->result, "walk.faulted.references") > 0
 			 ? "With the walks that end in a page fault, "
 			 : "",
-		 number_share(best, cycles).text, (unsigned long long)level,
-		 level < ARRAY_SIZE(level_names) ? level_names[level] : "upper",
-		 number_share(most, all).text, names[place],
-		 place == 3 ? "" : " and ",
-		 place == 3 ? "" : number_share(found, all).text,
+		 number_share(read.most, read.cycles).text,
+		 (unsigned long long)read.level,
+		 read.level < ARRAY_SIZE(level_names) ? level_names[read.level]
+						      : "upper",
+		 read.host ? " of the host's table" : "",
+		 number_share(read.found[place], read.references).text,
+		 names[place], place == 3 ? "" : " and ",
+		 place == 3 ? ""
+			    : number_share(read.found[3], read.references).text,
 		 place == 3 ? "" : " come from memory");
 }
 

@@ -70,7 +70,7 @@ put_lookups(struct text *text, struct grid *grid, const char *prefix,
 
 	/* a walk cache of a level that this table does not have */
 	if (!known(text, prefix, "lookups") || !known(text, prefix, "hits") ||
-	    (lookups <= 0 && !strncmp(prefix, "pwc.", 4)))
+	    (lookups <= 0 && strncmp(prefix, "tlb.", 4) != 0))
 		return;
 	grid_add(grid, title);
 	grid_add(grid, number_count(lookups).text);
@@ -94,6 +94,13 @@ put_tlbs(struct text *text)
 		{ "pwc.pdpte", "walk cache of PDPTEs" },
 		{ "pwc.pml4e", "walk cache of PML4Es" },
 		{ "pwc.pml5e", "walk cache of PML5Es" },
+		{ "cwc.2m", "cuckoo walk cache of 2M" },
+		{ "cwc.1g", "cuckoo walk cache of 1G" },
+		{ "nested.tlb", "nested TLB" },
+		{ "nested.pde", "  host's PDEs" },
+		{ "nested.pdpte", "  host's PDPTEs" },
+		{ "nested.pml4e", "  host's PML4Es" },
+		{ "nested.pml5e", "  host's PML5Es" },
 	};
 	static const char *const titles[] = {
 		"", "lookups", "hits", "misses", "missed", "per 1,000"

@@ -5,6 +5,11 @@
 
 #define BINS_MAX 12
 
+static const char *const places[][2] = { { "l1", "in L1" },
+					 { "l2", "in L2" },
+					 { "l3", "in L3" },
+					 { "memory", "in memory" } };
+
 static void
 put_summary(struct text *text)
 {
@@ -118,23 +123,55 @@ put_histogram(struct text *text)
 	text_grid(text, grid);
 }
 
+/* A row a level of one table; cycles: of all walks. */
 static void
-put_levels(struct text *text)
+add_levels(struct grid *grid, const struct view_table *table, double cycles,
+	   const char *whose)
 {
 	static const char *const names[] = { "0",	  "1 (PTE)",
 					     "2 (PDE)",	  "3 (PDPTE)",
 					     "4 (PML4E)", "5 (PML5E)" };
-	static const char *const places[][2] = { { "l1", "in L1" },
-						 { "l2", "in L2" },
-						 { "l3", "in L3" },
-						 { "memory", "in memory" } };
-	struct view_table table;
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		uint64_t level =
+			(uint64_t)view_number(table, i,
+					      view_column(table, "level"));
+		double n =
+			view_number(table, i, view_column(table, "references"));
+		double c = view_number(table, i, view_column(table, "cycles"));
+
+		if (level && level < ARRAY_SIZE(names))
+			grid_addf(grid, "%s%s", whose, names[level]);
+		else
+			grid_addf(grid, "%s%llu", whose,
+				  (unsigned long long)level);
+		grid_add(grid, number_count(n).text);
+		for (size_t j = 0; j < ARRAY_SIZE(places); j++)
+			grid_add(grid,
+				 number_share(
+					 view_number(table, i,
+						     view_column(table,
+								 places[j][0])),
+					 n)
+					 .text);
+		grid_add(grid, number_count(c).text);
+		grid_add(grid, number_share(c, cycles).text);
+	}
+}
+
+static void
+put_levels(struct text *text)
+{
+	struct view_table table, host;
 	double cycles;
 	struct grid *grid;
 
 	if (!view_table(text->result, "walk.levels", &table) || !table.n_rows)
 		return;
 	cycles = view_sum(&table, view_column(&table, "cycles"));
+	/* empty where there is none */
+	if (view_table(text->result, "walk.levels.host", &host))
+		cycles += view_sum(&host, view_column(&host, "cycles"));
 	text_heading(text,
 		     view_or_zero(text->result, "walk.faulted.references") > 0
 			     ? "Page-table entries read, also by walks that "
@@ -148,31 +185,8 @@ put_levels(struct text *text)
 		grid_add(grid, places[j][1]);
 	grid_add(grid, "cycles");
 	grid_add(grid, "share");
-	for (size_t i = 0; i < table.n_rows; i++) {
-		uint64_t level =
-			(uint64_t)view_number(&table, i,
-					      view_column(&table, "level"));
-		double n = view_number(&table, i,
-				       view_column(&table, "references"));
-		double c =
-			view_number(&table, i, view_column(&table, "cycles"));
-
-		if (level && level < ARRAY_SIZE(names))
-			grid_add(grid, names[level]);
-		else
-			grid_addf(grid, "%llu", (unsigned long long)level);
-		grid_add(grid, number_count(n).text);
-		for (size_t j = 0; j < ARRAY_SIZE(places); j++)
-			grid_add(grid,
-				 number_share(
-					 view_number(&table, i,
-						     view_column(&table,
-								 places[j][0])),
-					 n)
-					 .text);
-		grid_add(grid, number_count(c).text);
-		grid_add(grid, number_share(c, cycles).text);
-	}
+	add_levels(grid, &table, cycles, "");
+	add_levels(grid, &host, cycles, "host's ");
 	text_grid(text, grid);
 }
 

@@ -60,7 +60,9 @@ sed '/^#/d; /^$/d; s,; //.*,;,' host.cfg | diff - one.cfg >out ||
 	complain "config detect: loads as another machine: $(head -n 4 out)"
 for level in 1 2 3; do
 	file=/sys/devices/system/cpu/cpu0/cache/index$level
-	[ -r $file/size ] && [ "$(cat $file/level)" = $level ] || continue
+	if [ ! -r $file/size ] || [ "$(cat $file/level)" != $level ]; then
+		continue
+	fi
 	size=$(($(sed 's/K$/ * 1024/; s/M$/ * 1048576/' $file/size)))
 	grep -q "size = $size; // \[D\]" host.cfg ||
 		complain "config detect: no cache of $size bytes"
@@ -99,6 +101,8 @@ done <<-END
 	zen1 l2 1536x12
 	alder-lake l1d 96x6
 	riscv-sv39 l1d 40x0
+	m1 l1d 160x0
+	m1 l2 3072x12
 END
 
 # Layers: preset, then file, then --set
@@ -151,6 +155,26 @@ refused 2 "allowed: up to 1000" show --set table.kind=nested \
 refused 2 "--set table.host.hashed.pages=5: table.host.hashed.pages: 5; allowed" \
 	show --set table.kind=nested --set table.nested.host=hashed \
 	--set table.host.hashed.pages=5
+refused 2 "pages.granule: \"8k\" is not one of 4k, 16k, 64k" show --set pages.granule=8k
+while read -r option allowed; do
+	refused 2 "--set $option: ${option%=*}: not with a pages.granule of 16k or 64k; allowed: $allowed" \
+		show --set pages.granule=64k --set numa.nodes=2 --set "$option"
+done <<-END
+	pages.policy=thp recorded, 4k
+	pages.policy=1g recorded, 4k
+	table.kind=hashed radix
+	table.kind=nested radix
+	table.levels=5 3, 4
+	table.frames=2m 4k
+	tlb.l2.coalesce=4 1
+	tlb.l1i.sector=4 1
+	tlb.range.entries=8 0
+	tlb.prefetch.kind=stride none
+	numa.tables=replicated all but replicated and migrate
+	numa.data=migrate all but migrate
+END
+printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "2m";\n};\n' >granule.cfg
+refused 125 "granule.cfg:3: pages.policy: not with" show --config granule.cfg
 refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3
 printf 'table = {\n\tkind = "nested";\n\tnested = { host = "shadow"; };\n};\n' >cycle.cfg
 refused 125 "cycle.cfg:3: table.nested.host: \"shadow\"" show --config cycle.cfg

@@ -12,11 +12,18 @@ world_kind(const struct table_ops *ops, const struct tables_config *config)
 	kind_config = ops ? config : &radix_config;
 }
 
-/* Which size a region has: by the top bits of the address. */
+/* Which size a region has: by the top bits of the address.  4T is too large for
+ * one. */
 static unsigned
-size_at(uint64_t address)
+size_at(const struct world *world, uint64_t address)
 {
-	return address >> 40 == 1 ? 21 : address >> 40 == 2 ? 30 : 12;
+	unsigned granule = world->granule, above = (unsigned)(address >> 40);
+
+	if (above > 2)
+		above = 0;
+	if (above == 2 && granule == 16)
+		above = 1;
+	return granule + above * (granule - 3);
 }
 
 void
@@ -73,7 +80,7 @@ world_fault(void *context, uint32_t space, uint64_t address,
 {
 	struct world *world = context;
 	struct table *table = world->table[space];
-	unsigned shift = size_at(address);
+	unsigned shift = size_at(world, address);
 	uint64_t start = address >> shift << shift;
 	/* pages in a row are in a row of frames, but for some */
 	uint64_t row = start * UINT64_C(0x9e3779b97f4a7c15) >> 61 ? 2 : 3;
@@ -150,7 +157,8 @@ world_open_with(struct world *world, const struct core_config *config,
 				   .shared = &world->shared };
 	struct core_kernel kernel = { world, world_fault, world_missed };
 
-	*world = (struct world){ .faults = 0 };
+	*world = (struct world){ .granule = config->granule ? config->granule
+							    : 12 };
 	add_sites(world);
 	assert_int_equal(batch_init(&world->batch), 0);
 	assert_int_equal(frames_open(&world->frames, &memory), 0);

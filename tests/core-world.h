@@ -28,6 +28,7 @@ struct world {
 	struct table *table[SPACES];
 	void *shared; /* of the tables */
 	struct core core;
+	unsigned granule;	 /* log2 of the least page */
 	struct plain_core *twin; /* NULL: none keeps up */
 	uint64_t taken_away; /* page whose entries go at each fault; 0: none */
 	bool turmoil;	     /* faults change other pages too */

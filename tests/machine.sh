@@ -83,6 +83,37 @@ done
 replay large.json generate:uniform,n=300000,pages=8192,seed=5 --set pages.policy=2m
 between large.json walk.count 16 17
 
+# Granules: uniform over the same 32M, 64 entries miss 1 - 64/2048 in pages of 16K
+# and 1 - 64/512 in 64K; each walk reads as many entries as there are levels, from
+# memory; the first touch of a granule is one fault and one page
+while read -r granule levels misses references pages tables; do
+	replay granule.json generate:uniform,n=400000,pages=8192,seed=3 --cpu textbook \
+		--set "pages.granule=$granule" --set "table.levels=$levels" --set pages.zero-page=no
+	between granule.json tlb.l1d.misses $((misses - 1500)) $((misses + 1500))
+	is granule.json walk.references "$((references * $(get walk.count granule.json)))"
+	is granule.json walk.latency.max $((100 * references))
+	is granule.json fault.minor "$pages"
+	is granule.json footprint.bytes $((32 << 20))
+	is granule.json table.bytes $((tables * (32 << 20) / pages))
+	is granule.json table.pages $((tables + 1))
+done <<-END
+	4k 4 396875 4 8192 18
+	16k 4 387500 4 2048 3
+	16k 3 387500 3 2048 2
+	64k 4 350000 3 512 2
+END
+# 160 entries of 16K reach 2.5M and no further
+replay reach.json generate:sequential,n=16000,pages=640,stride=16384 --cpu m1 \
+	--set tlb.l2.entries=0
+is reach.json tlb.l1d.misses 160
+"$PAGESCOPE" report --format csv --table tlb.reach reach.json | grep -q '^l1d,160,2621440' ||
+	complain "160 entries of 16K do not reach 2.5M"
+replay reach.json generate:sequential,n=16100,pages=644,stride=16384 --cpu m1 \
+	--set tlb.l2.entries=0
+is reach.json tlb.l1d.misses 16100
+replay reach.json generate:sequential,n=16100,pages=644,stride=4096 --cpu m1
+is reach.json fault.minor 161
+
 # LRU: more ways at as many sets never miss more
 before=400000
 for ways in 1 2 3 5 8 13 21; do
@@ -148,6 +179,7 @@ done <<-END
 	hashed table.hashed.collisions=chained table.hashed.heads=apart table.hashed.pages=16
 	inverted
 	cuckoo
+	cuckoo table.cuckoo.ways=8
 	nested
 	nested table.nested.guest=flat table.nested.host=hashed table.nested.host-pages=2m
 	nested table.nested.guest=cuckoo table.nested.host=cuckoo
@@ -183,6 +215,26 @@ replay nested.json "$kinds" --set table.kind=nested --set table.host.levels=5 $b
 	--set table.nested.guest=flat
 is nested.json walk.references "$((23 * $(get walk.count nested.json)))"
 [ "$(get nested.host.faults nested.json)" -ge "$(get footprint.pages nested.json)" ] || complain "the host backs too little"
+# The report tells what a hypervisor did
+replay shadow.json "$kinds" --set table.kind=shadow
+"$PAGESCOPE" report shadow.json | sed 's/,//g' |
+	grep -Eq "exits for the guest's writes to its table +$(get shadow.exits shadow.json)\$" ||
+	complain "the report leaves the exits out"
+# The report and the plot tell of both tables: all that walks read
+"$PAGESCOPE" report nested.json >nested.txt
+awk -v all="$(get cache.l1d.walk.accesses nested.json)" '
+	/^[^ ]/ { on = /^Page-table entries read/ }
+	on && /\(P/ { gsub(",", ""); sub(/^ *host.s/, ""); sum += $3 }
+	END { exit !(sum == all && sum > 0) }' nested.txt || complain "the report leaves walks' references out"
+"$PAGESCOPE" plot --kind levels --format svg -o . nested.json >/dev/null 2>err || cat err
+if [ -s levels.dat ]; then
+	awk '/^"/ { for (i = 2; i <= NF; i++) sum[part + 0] += $i }
+		/^$/ { part = 1 }
+		END { exit !(sum[0] > 1 && (sum[0] - sum[1]) ^ 2 < 1e-6 && $0 != "") }' levels.dat ||
+		complain "the plot leaves walks' references out"
+	awk '/^"/ && !part { host = $8 } /^$/ { part = 1 } END { exit !(host > 1) }' levels.dat ||
+		complain "the plot leaves the host's table out"
+fi
 
 # Published misses of a real request stream, one page a block
 if [ -f "$data/cloudphysics.csv.gz" ]; then

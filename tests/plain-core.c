@@ -59,6 +59,7 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 				  : PLACE_MEMORY;
 	plain->data_cached = config->data_cached;
 	plain->globals = config->asid.global;
+	plain->granule = config->granule ? config->granule : 12;
 }
 
 void
@@ -270,6 +271,17 @@ set_row(struct plain_core *plain, const struct plain_array *array,
 			plain->row_last = key->page * array->pages + i;
 }
 
+/* log2 of what an entry covers, so many levels above the last. */
+static unsigned
+size_of(const struct plain_core *plain, unsigned above)
+{
+	unsigned shift = plain->granule;
+
+	while (above--)
+		shift += plain->granule - 3;
+	return shift;
+}
+
 /* Ask the arrays of a level: the size found, or 0. */
 static unsigned
 ask(struct plain_core *plain, struct plain_array *arrays, unsigned n,
@@ -277,7 +289,7 @@ ask(struct plain_core *plain, struct plain_array *arrays, unsigned n,
 {
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned code = 0; code < 3; code++) {
-			unsigned shift = 12 + 9 * code;
+			unsigned shift = size_of(plain, code);
 			uint64_t page = address >> shift;
 			struct plain_set *set;
 			int k = arrays[i].sizes >> code & 1
@@ -306,11 +318,12 @@ static void
 enter(struct plain_core *plain, struct plain_array *arrays, unsigned n,
       uint32_t space, uint64_t address, unsigned shift, bool readonly)
 {
-	for (unsigned code = (shift - 12) / 9 + 1; code--;)
+	for (unsigned code = 3; code--;)
 		for (unsigned i = 0; i < n; i++)
-			if (arrays[i].sizes >> code & 1 && arrays[i].sets) {
+			if (size_of(plain, code) <= shift &&
+			    arrays[i].sizes >> code & 1 && arrays[i].sets) {
 				put_front(plain, &arrays[i], space, address,
-					  12 + 9 * code, readonly);
+					  size_of(plain, code), readonly);
 				return;
 			}
 }
@@ -373,7 +386,7 @@ saved(struct plain_core *plain, const struct table *table, uint32_t space,
       uint64_t address)
 {
 	for (unsigned level = 2; level <= table->levels; level++) {
-		unsigned shift = 12 + 9 * (level - 1);
+		unsigned shift = size_of(plain, level - 1);
 
 		if (use_key(&plain->pwc[level - 2], space, address, shift))
 			return table->levels + 1 - level;
@@ -401,7 +414,7 @@ walk(struct plain_core *plain, struct table *table, uint32_t space,
 		cycles += latency;
 		if (i + 1 < n && table->levels)
 			put_front(plain, &plain->pwc[level - 2], space, address,
-				  12 + 9 * (level - 1u), false);
+				  size_of(plain, level - 1u), false);
 	}
 	return cycles;
 }
@@ -445,7 +458,7 @@ miss(struct plain_core *plain, struct table *table,
      enum site_kind kind)
 {
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
-	unsigned side = kind == SITE_FETCH, cycles;
+	unsigned side = kind == SITE_FETCH, cycles, large = size_of(plain, 2);
 	struct mapping mapping;
 
 	plain->l2_misses[side]++;
@@ -460,12 +473,12 @@ miss(struct plain_core *plain, struct table *table,
 	plain->latency[cycles]++;
 	/* where the first level takes 1G pages whole and the second does not,
 	 * pieces that came from there give way to the page */
-	for (unsigned i = 0; mapping.shift == 30 && i < 3; i++)
+	for (unsigned i = 0; mapping.shift == large && i < 3; i++)
 		if (plain->l1[side][0].sizes & 4)
 			forget(&plain->l1[side][i],
 			       owner_of(plain, space, address),
-			       address >> 30 << 30,
-			       address >> 30 << 30 | ((1 << 30) - 1));
+			       address >> large << large,
+			       address | ((UINT64_C(1) << large) - 1));
 	read_line(plain, table, address, &mapping);
 	space = owner_of(plain, space, address);
 	enter(plain, plain->l2, 2, space, address, mapping.shift,

@@ -42,6 +42,7 @@ struct plain_core {
 	struct plain_cache cache[2][3]; /* [fetch][level]; L2, L3 in [0] */
 	unsigned memory_latency;
 	unsigned walks_at; /* enum hierarchy_place: where walks enter */
+	unsigned granule;  /* log2 of the least page; each level has 3 less */
 	bool data_cached, globals;
 	/* pages in a row with the one that was found */
 	uint64_t row_first, row_last;

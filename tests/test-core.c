@@ -64,7 +64,8 @@ twin_feed(struct world *world, const struct batch *batch, uint32_t space)
 
 	for (uint32_t i = 0; i < batch->n; i++) {
 		uint32_t ref = batch->site[i];
-		uint64_t address = batch->address[i], end = address | 0xfff;
+		uint64_t address = batch->address[i];
+		uint64_t end = address | ((UINT64_C(1) << world->granule) - 1);
 		uint64_t bytes =
 			stream_site(world->stream, SITE_INDEX(ref))->size;
 		uint64_t here = end - address + 1;
@@ -154,6 +155,54 @@ core_equals_its_twin(void **state)
 		assert_true(crossings > 500);
 		assert_true(slow.twin->l2_hits[0] > 100 &&
 			    slow.twin->l2_hits[1] > 100);
+		assert_int_equal(real.core.counts.crossings, crossings);
+		twin_agrees(&real, &slow);
+		world_close(&real);
+		world_close(&slow);
+	}
+}
+
+/* Pages of 16K and 64K, where accesses cross no boundaries of 4K. */
+static void
+granules_equal_their_twin(void **state)
+{
+	static const struct {
+		unsigned granule, levels;
+	} kinds[] = { { 14, 3 }, { 14, 4 }, { 16, 4 } };
+	static struct tables_config tables;
+	static struct world real, slow;
+
+	(void)state;
+	for (unsigned k = 0; k < 3 * ARRAY_SIZE(kinds); k++) {
+		struct core_config config = config_of(lru, k % 3);
+		uint64_t random = 162 + k, crossings = 0;
+
+		config.granule = tables.granule = kinds[k / 3].granule;
+		tables.own.radix.levels = kinds[k / 3].levels;
+		config.data_cached = k & 1;
+		world_kind(&granule_table, &tables);
+		world_open_with(&real, &config, &small_caches, false);
+		world_open_with(&slow, &config, &small_caches, true);
+		world_kind(NULL, NULL);
+		for (unsigned round = 0; round < 60; round++) {
+			uint32_t space = (uint32_t)(round / 3 % SPACES);
+			uint64_t from = next_random(&random) % 40
+					<< config.granule;
+			uint64_t length =
+				UINT64_C(1)
+				<< (config.granule + next_random(&random) % 12);
+
+			fill_batch(&real, &random);
+			core_switch(&real.core, space, real.table[space]);
+			assert_int_equal(core_feed(&real.core, &real.batch, 0,
+						   BATCH),
+					 0);
+			crossings += twin_feed(&slow, &real.batch, space);
+			world_invalidate(&real, space, from, length);
+			world_invalidate(&slow, space, from, length);
+		}
+		assert_true(crossings > 100);
+		assert_true(real.core.counts.l2_misses[0] > 500);
 		assert_int_equal(real.core.counts.crossings, crossings);
 		twin_agrees(&real, &slow);
 		world_close(&real);
@@ -798,6 +847,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(core_equals_its_twin),
+		cmocka_unit_test(granules_equal_their_twin),
 		cmocka_unit_test(grouped_arrays_equal_their_twin),
 		cmocka_unit_test(global_pages_equal_their_twin),
 		cmocka_unit_test(global_pages_outlive_switches),

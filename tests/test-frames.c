@@ -120,7 +120,10 @@ churn(int order)
 	while (n)
 		frames_give(frames, 12, held[--n].address);
 	for (int i = 0; i < 40000; i++) {
-		unsigned shift = random_below(&seed, 50) ? 12 : 21;
+		static const unsigned shifts[] = { 12, 12, 12, 14, 16 };
+		unsigned shift = random_below(&seed, 50)
+					 ? shifts[random_below(&seed, 5)]
+					 : 21;
 		uint64_t pages = UINT64_C(1) << (shift - 12);
 
 		if (n < HELD && random_below(&seed, 100) < 52 &&

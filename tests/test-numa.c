@@ -268,6 +268,47 @@ test_tables_move(void **state)
 	close_world(&world);
 }
 
+/* Where it was at first no other page comes as long as it is in use: that is
+ * its name. */
+static void
+test_moved_tables_keep_their_names(void **state)
+{
+	struct world world =
+		world_of((struct numa_config){ .tables = TABLES_MIGRATE }, 0);
+	static struct hierarchy_queue queue;
+	uint64_t page, other[40];
+
+	(void)state;
+	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
+	queue.n = 1;
+	queue.use[0] = USE_WALK;
+	for (unsigned node = 2; node <= 3; node++)
+		for (unsigned i = 0; i < 64; i++) {
+			world.numa->node = node;
+			queue.physical[0] = page;
+			numa_redirect(world.numa, &queue);
+			frames_move_tables(world.frames);
+		}
+	queue.physical[0] = page;
+	numa_redirect(world.numa, &queue);
+	assert_int_equal(numa_node_of(world.numa, queue.physical[0]), 3);
+	world.numa->node = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(frames_take_table(world.frames, 12, 1, 0,
+						   &other[i]),
+				 0);
+		assert_int_not_equal(other[i], page);
+	}
+	for (unsigned i = 0; i < 40; i++)
+		frames_give(world.frames, 12, other[i]);
+	frames_give(world.frames, 12, page);
+	assert_int_equal(frames_used(world.frames), 0);
+	/* and now one may */
+	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, other), 0);
+	assert_int_equal(other[0], page);
+	close_world(&world);
+}
+
 static void
 test_threads(void **state)
 {
@@ -498,6 +539,7 @@ main(void)
 		cmocka_unit_test(test_table_policies),
 		cmocka_unit_test(test_replicas),
 		cmocka_unit_test(test_tables_move),
+		cmocka_unit_test(test_moved_tables_keep_their_names),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_two_faults_in_a_row),

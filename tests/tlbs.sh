@@ -70,7 +70,7 @@ replay single.json four.pst "${common[@]}" --set tlb.asids=0 --set machine.cores
 is single.json tlb.l2.misses 1600
 # 2,000 pages in a row of frames, four rounds, 1,536 entries: all miss. By eights
 # under one tag, or in one entry, they fit
-sweep=(generate:sequential,n=8000,pages=2000,stride=4096 --set pages.zero-page=no
+sweep=("generate:sequential,n=8000,pages=2000,stride=4096" --set pages.zero-page=no
 	--set pages.policy=4k --set tlb.l1d.entries=0 --set tlb.l1i.entries=0
 	--set tlb.l2.ways=0)
 replay plain.json "${sweep[@]}"
@@ -90,7 +90,7 @@ replay range.json "${sweep[@]}" --set tlb.range.entries=64
 
 # A walk each 20 cycles, of 100 (a few more while pages come in): of 16 walkers one
 # is always free, four fall behind
-busy=(generate:sequential,n=8000,pages=2000,stride=4096 --set pages.policy=4k
+busy=("generate:sequential,n=8000,pages=2000,stride=4096" --set pages.policy=4k
 	--set tlb.l1d.entries=0 --set tlb.l1i.entries=0 --set tlb.l2.entries=0
 	--set cache.walks=none --set pwc.pde.entries=4096 --set pwc.pde.ways=0
 	--set memory.latency=100 --set walker.cycles-per-access=20)
@@ -115,7 +115,7 @@ for policy in lru plru nru clock fifo random srrip brrip drrip lip bip mru; do
 	replay policy.json generate:uniform,n=100000,pages=512,seed=3 --cpu textbook \
 		--set tlb.l1d.replacement=$policy
 	got=$(get tlb.l1d.misses policy.json)
-	[ "$got" -ge 86000 ] && [ "$got" -le 89500 ] ||
+	((got >= 86000 && got <= 89500)) ||
 		complain "$policy: $got misses of 100000, not 87500"
 done
 

@@ -43,7 +43,7 @@ struct frames {
 	uint32_t space;
 	uint64_t used_pages, peak_pages;
 	uint64_t node_pages; /* of each node; 0: as many as needed */
-	uint64_t *colour; /* owned: [colours] pages given; or NULL */
+	uint64_t *colour;    /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
 };
 
@@ -557,6 +557,26 @@ frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 	return error;
 }
 
+/* A page of a table that moves keeps the frame where it was first, for that is
+ * its name, and no other may get it: taken, but not in use. */
+static void
+leave(struct frames *frames, uint64_t address)
+{
+	struct bank *bank = bank_of(frames, address);
+
+	note_peak(bank);
+	bank->used_pages--;
+	frames->used_pages--;
+}
+
+static void
+give_name(struct frames *frames, uint64_t address)
+{
+	bank_of(frames, address)->used_pages++;
+	frames->used_pages++;
+	give(frames, 12, address);
+}
+
 /* Pages of a table that have copies, or are elsewhere. */
 static void
 give_copies(struct frames *frames, unsigned shift, uint64_t address)
@@ -569,6 +589,8 @@ give_copies(struct frames *frames, unsigned shift, uint64_t address)
 
 		if (!n)
 			give(frames, 12, page);
+		else if (n == 1 && *copy != page)
+			give_name(frames, page);
 		while (n--)
 			give(frames, 12, copy[n]);
 	}
@@ -598,7 +620,10 @@ frames_move_tables(struct frames *frames)
 			      &address) < 0)
 			continue;
 		numa_copies_moved(frames->numa, wish.page, address);
-		give(frames, 12, wish.now);
+		if (wish.now == wish.page)
+			leave(frames, wish.now);
+		else
+			give(frames, 12, wish.now);
 	}
 }
 

@@ -189,7 +189,7 @@ put_map(const struct hierarchy *root, const uint64_t *pages,
 }
 
 static int
-put_types(const struct details *sum, struct result *result)
+put_types(const struct details *sum, bool data, struct result *result)
 {
 	const struct {
 		const char *name;
@@ -208,8 +208,11 @@ put_types(const struct details *sum, struct result *result)
 	int error = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts) && !error; i++)
-		error = result_count(result, counts[i].name, counts[i].value,
-				     counts[i].unit);
+		error = data ? result_count(result, counts[i].name,
+					    counts[i].value, counts[i].unit)
+			     : result_absent(result, counts[i].name,
+					     "data does not go through the "
+					     "caches (cache.data)");
 	return error;
 }
 
@@ -241,8 +244,23 @@ add_details(struct details *sum, const struct details *of)
 	sum->mismatched += of->mismatched;
 }
 
+/* Did more than walks come here? */
+static bool
+any_data(const struct sums *sums, const struct details *sum)
+{
+	uint64_t n = sum->combined_loads + sum->combining.stores;
+
+	for (unsigned use = 0; use < USES; use++)
+		for (unsigned place = 0; place < PLACES; place++)
+			n += use == USE_WALK ? 0 : sums->accesses[place][use];
+	for (unsigned use = 0; use < USES; use++)
+		n += sum->uncached[use];
+	return n > 0;
+}
+
 static int
-put_details(const struct hierarchy *root, struct result *result)
+put_details(const struct hierarchy *root, const struct sums *sums,
+	    struct result *result)
 {
 	static const char *const names[DETAILED] = { "cache.l1d", "cache.l1i",
 						     "cache.l2", "cache.l3" };
@@ -259,7 +277,7 @@ put_details(const struct hierarchy *root, struct result *result)
 	if (!error && first->virtual)
 		error = put_synonyms(&sum, result);
 	if (!error && first->types.context)
-		error = put_types(&sum, result);
+		error = put_types(&sum, any_data(sums, &sum), result);
 	return error;
 }
 
@@ -296,6 +314,6 @@ hierarchy_finish(const struct hierarchy *hierarchy, const uint64_t *pages,
 		error = put(result, "memory", "walk.references",
 			    memory[USE_WALK]);
 	if (!error && hierarchy->details)
-		error = put_details(hierarchy, result);
+		error = put_details(hierarchy, &sums, result);
 	return error ? error : put_map(hierarchy, pages, result);
 }

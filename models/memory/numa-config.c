@@ -208,6 +208,17 @@ wrong_bind(const char *bind, unsigned nodes, char *text, size_t bytes)
 	return 0;
 }
 
+static bool
+adds_up(const char *list)
+{
+	double value[TOPOLOGY_NODES], sum = 0;
+	int n = numa_parse_list(list, value, ARRAY_SIZE(value));
+
+	for (int i = 0; i < n; i++)
+		sum += value[i];
+	return sum > 0;
+}
+
 /* Those of lists, where there are so many nodes. */
 static int
 wrong_lists(const struct numa_config *config, unsigned nodes,
@@ -235,6 +246,11 @@ wrong_lists(const struct numa_config *config, unsigned nodes,
 		if (n)
 			return n;
 	}
+	if (config->weights && !adds_up(config->weights))
+		return snprintf(text, bytes,
+				"\"%s\" is 0 of every node; allowed: 0 to 255, "
+				"not all 0",
+				config->weights);
 	*field = "bind";
 	return config->bind ? wrong_bind(config->bind, nodes, text, bytes) : 0;
 }

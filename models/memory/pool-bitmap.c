@@ -212,6 +212,63 @@ find_page(struct bitmap *bitmap, uint64_t *page)
 	return true;
 }
 
+/* The first free run of so many pages, less than a word has, of a block from
+ * page number `from` on, round the end. */
+static bool
+find_run_in(const struct block *block, unsigned pages, unsigned from,
+	    unsigned *first)
+{
+	const uint64_t all = (UINT64_C(1) << pages) - 1;
+
+	for (unsigned n = 0; n < BLOCK_PAGES; n += pages) {
+		unsigned i = (from + n) % BLOCK_PAGES;
+
+		if (!(~block->free[i / 64] & all << i % 64)) {
+			*first = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Granules of more than a page: aligned runs inside a block. */
+static bool
+find_run(struct bitmap *bitmap, unsigned pages, uint64_t *page)
+{
+	size_t begun = draw_block(bitmap, &bitmap->some), number = begun;
+	unsigned from = 0, first;
+	bool wrapped = false;
+
+	if (bitmap->random)
+		from = (unsigned)random_below(&bitmap->state,
+					      BLOCK_PAGES / pages) *
+		       pages;
+	while (number != BITTREE_NONE && !(wrapped && number >= begun)) {
+		if (find_run_in(&bitmap->block[number], pages, from, &first)) {
+			*page = (uint64_t)number * BLOCK_PAGES + first;
+			return true;
+		}
+		number = bittree_next(&bitmap->some, number + 1);
+		if (number == BITTREE_NONE && !wrapped) {
+			wrapped = true;
+			number = bittree_next(&bitmap->some, 0);
+		}
+	}
+	return false;
+}
+
+static bool
+find_16k(struct bitmap *bitmap, uint64_t *page)
+{
+	return find_run(bitmap, 4, page);
+}
+
+static bool
+find_64k(struct bitmap *bitmap, uint64_t *page)
+{
+	return find_run(bitmap, 16, page);
+}
+
 static bool
 find_block(struct bitmap *bitmap, uint64_t *page)
 {
@@ -239,13 +296,14 @@ find_giga(struct bitmap *bitmap, uint64_t *page)
 	return false;
 }
 
-/* A page, or whole blocks; free, and no longer. */
+/* Pages of a block, or whole blocks; free, and no longer. */
 static void
 run_take(struct bitmap *bitmap, uint64_t page, uint64_t pages)
 {
-	if (pages == 1)
-		page_take(bitmap, page);
-	for (uint64_t i = 0; pages > 1 && i < pages; i += BLOCK_PAGES) {
+	for (uint64_t i = 0; pages < BLOCK_PAGES && i < pages; i++)
+		page_take(bitmap, page + i);
+	for (uint64_t i = 0; pages >= BLOCK_PAGES && i < pages;
+	     i += BLOCK_PAGES) {
 		size_t number = (page + i) / BLOCK_PAGES;
 
 		memset(&bitmap->block[number], 0, sizeof(struct block));
@@ -261,11 +319,14 @@ bitmap_take(struct pool *pool, unsigned shift, enum pool_type type,
 {
 	struct bitmap *bitmap = bitmap_of(pool);
 	bool (*find)(struct bitmap *, uint64_t *) = shift == 12	  ? find_page
+						    : shift == 14 ? find_16k
+						    : shift == 16 ? find_64k
 						    : shift == 21 ? find_block
 								  : find_giga;
 
 	(void)type;
-	assert(shift == 12 || shift == 21 || shift == 30);
+	assert(shift == 12 || shift == 14 || shift == 16 || shift == 21 ||
+	       shift == 30);
 	if (bitmap->random &&
 	    bitmap->used_pages * 2 > bitmap->blocks * BLOCK_PAGES)
 		(void)bitmap_grow(bitmap, bitmap->blocks * 2);

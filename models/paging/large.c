@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * 2M and 1G pages: what-if sizes, THPs and hugetlb.
+ * 2M and 1G pages: what-if sizes, THPs and hugetlb; and all pages where the
+ * granule is not 4K.
  *
  * A THP (mm/huge_memory.c) comes where the aligned 2M lie in one private
  * anonymous mapping and have no PTE table yet; a table is held back (deposited)
@@ -54,6 +55,8 @@ large_find(const struct address_space *space, uint64_t address,
 {
 	if (!space->large.n)
 		return false;
+	if (space->granule > PAGE_SHIFT)
+		return find_at(space, down(address, space->granule), page);
 	return (find_at(space, down(address, LARGE_SHIFT), page) ||
 		find_at(space, down(address, GIANT_SHIFT), page)) &&
 	       address - page->start < size_of(page);
@@ -121,8 +124,12 @@ choose(const struct paging *paging, const struct address_space *space,
 {
 	struct large_page page = { .state = PAGE_OWNED };
 
-	if (paging->config.policy == PAGES_2M ||
-	    paging->config.policy == PAGES_1G) {
+	if (space->granule > PAGE_SHIFT) {
+		page.kind = LARGE_WHAT_IF;
+		page.shared = vma->flags & MAP_FLAG_SHARED;
+		page.shift = (uint8_t)space->granule;
+	} else if (paging->config.policy == PAGES_2M ||
+		   paging->config.policy == PAGES_1G) {
 		page.kind = LARGE_WHAT_IF;
 		page.shared = vma->flags & MAP_FLAG_SHARED;
 		page.shift = paging->config.policy == PAGES_2M ? LARGE_SHIFT

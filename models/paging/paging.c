@@ -11,6 +11,9 @@
 static const char *const policies[] = { "recorded", "4k",  "2m",
 					"1g",	    "thp", NULL };
 
+/* enum pages_granule */
+static const char *const granules[] = { "4k", "16k", "64k", NULL };
+
 /* enum zero_page */
 static const char *const zero_pages[] = { "recorded", "yes", "no", NULL };
 
@@ -21,6 +24,14 @@ const struct option_row paging_rows[] = {
 	  .fallback = "recorded",
 	  .choices = policies,
 	  .help = "Which page sizes the kernel chooses" },
+	{ .name = "granule",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct paging_config, granule),
+	  .fallback = "4k",
+	  .choices = granules,
+	  .help = "Least page, and page of the radix table (AArch64); of 16k "
+		  "and 64k, sizes 4k, 2m and 1g of tlb.* are the least, the "
+		  "block and the large block" },
 	{ .name = "fault-around",
 	  .type = OPTION_SIZE,
 	  .offset = offsetof(struct paging_config, fault_around_bytes),
@@ -183,6 +194,7 @@ space_open(struct paging *paging, uint32_t number, struct address_space **out)
 		return error;
 	}
 	space->number = number;
+	space->granule = paging_granule(&paging->config);
 	space->nowhere = (struct vma){ .end = UINT64_MAX,
 				       .object = OBJECT_NONE,
 				       .flags = MAP_RIGHTS | VMA_UNMAPPED,
@@ -417,7 +429,7 @@ static int
 put_table_pages(const struct paging *paging, struct result *result,
 		uint64_t tables, bool ended)
 {
-	uint64_t pages = tables / PAGE_BYTES;
+	uint64_t pages = tables >> paging_granule(&paging->config);
 
 	if (ended)
 		pages += tables > 0 && has_root(paging);

@@ -36,6 +36,16 @@ enum pages_policy {
 	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
 };
 
+/*
+ * The least page.  16K and 64K (AArch64) are what-ifs as 2M and 1G are: the
+ * recorded mappings are of 4K, so what shares a granule shares its page.
+ */
+enum pages_granule {
+	GRANULE_4K,
+	GRANULE_16K,
+	GRANULE_64K,
+};
+
 /* Each predicted minor fault is of one class. */
 enum fault_class {
 	FAULT_ANON,	/* demand zero, written first */
@@ -59,11 +69,19 @@ enum zero_page {
 
 struct paging_config {
 	int policy;		     /* enum pages_policy */
+	int granule;		     /* enum pages_granule */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
+
+/* log2 of the least page: 12, 14, 16. */
+static inline unsigned
+paging_granule(const struct paging_config *config)
+{
+	return 12u + 2u * (unsigned)config->granule;
+}
 
 /* What must hear of translations that change. */
 struct paging_listener {

@@ -103,7 +103,8 @@ follow_resident(struct paging *paging, struct address_space *space,
 	     at += bytes) {
 		uint64_t physical = event->value + (at - event->address);
 
-		if (large && paging->config.policy == PAGES_RECORDED)
+		if (large && paging->config.policy == PAGES_RECORDED &&
+		    space->granule == PAGE_SHIFT)
 			error = become_large(paging, space, at);
 		if (!error && event->value && physical % bytes == 0 &&
 		    frames_recorded(paging->frames) && is_own(space, at, shift))

@@ -34,6 +34,7 @@ struct address_space {
 	struct vma_list vmas;
 	struct pageset pages;
 	struct hash large;    /* first address -> struct large_page, packed */
+	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
@@ -164,7 +165,7 @@ void vma_prepare(struct paging *paging, struct address_space *space,
 
 /* large.c */
 enum large_kind {
-	LARGE_WHAT_IF, /* pages.policy 2m, 1g */
+	LARGE_WHAT_IF, /* pages.policy 2m, 1g; pages.granule 16k, 64k */
 	LARGE_THP,
 	LARGE_HUGETLB,
 };

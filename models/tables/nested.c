@@ -161,7 +161,9 @@ nested_map(struct table *table, uint64_t address, const struct mapping *mapping)
 	uint64_t end = mapping->frame + (UINT64_C(1) << mapping->shift);
 	int error = nested->guest->ops->map(nested->guest, address, mapping);
 
-	for (uint64_t at = mapping->frame; !error && at < end;
+	/* Below the frames is none: a fork asks for a table alone. */
+	for (uint64_t at = mapping->frame;
+	     !error && at >= FRAMES_BASE && at < end;
 	     at = (at / step + 1) * step)
 		error = back(nested, at);
 	keep_counts(nested);

@@ -72,7 +72,8 @@ const struct option_row radix_rows[] = {
 	  .max = 5,
 	  .unit = "levels",
 	  .help = "levels of a radix table: 3 Sv39; 4 x86-64, AArch64 with 48 "
-		  "bits, Sv48; 5 LA57, Sv57" },
+		  "bits, Sv48; 5 LA57, Sv57; with pages.granule 16k, 3 is 47 "
+		  "bits; 64k has 3" },
 	{ NULL },
 };
 
@@ -766,7 +767,7 @@ most_of(const struct kinds_config *kinds)
 
 const struct table_ops radix_table = {
 	.name = "radix",
-	.help = "x86-64, AArch64 (4K granule), RISC-V: 3 to 5 levels, 4K, 2M "
+	.help = "x86-64, AArch64, RISC-V: 3 to 5 levels, 4K, 2M "
 		"and 1G pages",
 	.open = radix_open,
 	.most = most_of,

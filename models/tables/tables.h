@@ -6,6 +6,7 @@
 
 #include "models/tables/cuckoo.h"
 #include "models/tables/flat.h"
+#include "models/tables/granule.h"
 #include "models/tables/hashed.h"
 #include "models/tables/inverted.h"
 #include "models/tables/nested.h"
@@ -28,7 +29,9 @@ struct tables_config {
 	struct tlb_config nested_array[NESTED_ARRAYS];
 	struct shadow_config shadow;
 	struct table_memory_config memory;
-	uint64_t memory_bytes; /* memory.size; no option of its own */
+	/* of other groups, no options of their own */
+	uint64_t memory_bytes; /* memory.size */
+	unsigned granule;      /* of granule_table: 14 or 16 */
 };
 
 extern const struct table_ops hashed_table;

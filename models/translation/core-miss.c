@@ -144,11 +144,12 @@ level_fill(const struct core *core, const struct core_level *level,
 	   uint64_t now)
 {
 	struct tlb *tlb = level->home[code];
-	unsigned piece = level->piece[code], shift = TLB_SHIFT(piece);
+	unsigned piece = level->piece[code], shift;
 	struct place place = { tlb, 0, piece };
 
 	if (!tlb)
 		return place;
+	shift = tlb->shift_of[piece];
 	if (unlikely(level->overlaps[code]))
 		drop_pieces(core, level, page->address, shift);
 	if (unlikely(tlb->group != NULL)) {
@@ -188,7 +189,8 @@ physical_at(const struct place *place, uint64_t address)
 		return tlb_group_frame(place->array, place->slot, address) +
 		       (address & ~PAGE_MASK);
 	return column->frame[place->slot] +
-	       (address & ((UINT64_C(1) << TLB_SHIFT(place->code)) - 1));
+	       (address &
+		((UINT64_C(1) << place->array->shift_of[place->code]) - 1));
 }
 
 static ALWAYS_INLINE bool
@@ -401,6 +403,7 @@ core_resolve(struct core *core, struct core_page *page,
 		assert(!core_denied(page, mapping));
 	}
 	core_add_walk(core, page, references, n, mapping);
+	/* right for the granules of 16K and 64K too */
 	code = TLB_SIZE_CODE(mapping->shift);
 	core->counts.walks[code]++;
 	page->found = true;
@@ -582,7 +585,7 @@ lookup_pages(struct core *core, struct core_page *page, uint64_t bytes)
 	if (last < page->address)
 		last = UINT64_MAX;
 	for (;;) {
-		uint64_t end = page->address | ~PAGE_MASK;
+		uint64_t end = page->address | core->offset_mask;
 
 		page->found = false;
 		error = lookup_page(core, page);
@@ -616,7 +619,8 @@ core_lookup(struct core *core, const struct batch *batch, uint32_t i,
 	int error;
 
 	bytes += !bytes;
-	if (unlikely((address & ~PAGE_MASK) + bytes > PAGE_BYTES &&
+	if (unlikely((address & core->offset_mask) + bytes >
+			     core->offset_mask + 1 &&
 		     page.side == CORE_DATA))
 		return lookup_pages(core, &page, bytes);
 	error = lookup_page(core, &page);

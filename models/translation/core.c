@@ -139,10 +139,13 @@ init_arrays(struct core *core, const struct core_config *config)
 		return -ENOMEM;
 	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
 		bool first = i < CORE_L1_ARRAYS;
-		int error = tlb_init(&core->tlb[i], &config->tlb[i],
-				     first ? &core->l1_column : NULL, next,
-				     config->seed + i);
+		struct tlb_config array = config->tlb[i];
+		int error;
 
+		array.granule = config->granule;
+		error = tlb_init(&core->tlb[i], &array,
+				 first ? &core->l1_column : NULL, next,
+				 config->seed + i);
 		if (error)
 			return error;
 		next += first ? core->tlb[i].entries : 0;
@@ -188,8 +191,11 @@ int
 core_init(struct core *core, const struct core_config *config,
 	  const struct core_kernel *kernel, struct hierarchy *hierarchy)
 {
+	unsigned granule = config->granule ? config->granule : TLB_SHIFT(0);
+	struct walker_config walker = config->walker;
 	int error;
 
+	walker.pwc.granule = granule;
 	*core = (struct core){ .kernel = *kernel,
 			       .hierarchy = hierarchy,
 			       .data_cached = config->data_cached,
@@ -201,6 +207,7 @@ core_init(struct core *core, const struct core_config *config,
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
 			       .globals = config->asid.global,
+			       .offset_mask = (UINT64_C(1) << granule) - 1,
 			       .now = 1,
 			       .l2_now = 1 };
 	error = init_arrays(core, config);
@@ -211,7 +218,7 @@ core_init(struct core *core, const struct core_config *config,
 	if (!error)
 		error = core_steps_init(&core->steps);
 	if (!error)
-		error = walker_init(&core->walker, &config->walker, config->pwc,
+		error = walker_init(&core->walker, &walker, config->pwc,
 				    hierarchy, config->seed + CORE_ARRAYS);
 	if (!error)
 		error = walk_queue_init(&core->queue, &config->queue);

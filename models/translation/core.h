@@ -20,6 +20,10 @@
  *   one: with frames in a row, the same rights, and walked to before.
  * - Global pages, those of the upper half and what the table says are, are entered
  *   with an ASID of their own, which switches leave alone.
+ * - With a granule of 16K or 64K (AArch64) sizes 0, 1 and 2 are those of that
+ *   granule.  Hints stay by 4K, and arrays and walk caches know their shifts;
+ *   such machines' tables have no `look`, so that the loops over many walks,
+ *   which know 4K, 2M and 1G only, never see them.
  * - Only the ASIDs in use are remembered; a space that needs a new one takes
  *   the one given out longest ago, whose entries are flushed (Linux's way).
  */
@@ -74,6 +78,7 @@ struct core_config {
 	struct asid_config asid;
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
+	unsigned granule; /* log2 of the least page; 0: 12.  No option here */
 	uint64_t seed;
 };
 
@@ -157,6 +162,7 @@ struct core {
 	struct core_pending *pending; /* owned; core-miss.h */
 	struct core_phases *phases;   /* owned; core-phases.c */
 	unsigned line_shift[CORE_SIDES];
+	uint64_t offset_mask; /* of an address in the least page */
 	bool data_cached, plain;
 	bool odd;     /* it has parts that phases know nothing of */
 	bool grouped; /* of these: arrays as in tlb-group.h */

@@ -407,8 +407,8 @@ put_asked(struct writer *writer, const struct told *step)
 /* Which of its table's entries it is, where tables are those of x86; whose
  * table it is; and whether it does not wait for the one before. */
 static void
-note_read(const struct told *step, const struct read *read, char *note,
-	  size_t bytes)
+note_read(const struct told *step, const struct read *read, bool x86,
+	  char *note, size_t bytes)
 {
 	uint64_t at = read->reference.address >> 3 & 511;
 	unsigned level = read->reference.level & (TABLE_HOST - 1);
@@ -417,7 +417,7 @@ note_read(const struct told *step, const struct read *read, char *note,
 	int n = 0;
 
 	*note = '\0';
-	if (!host && level && level <= TABLE_LEVELS_MAX &&
+	if (x86 && !host && level && level <= TABLE_LEVELS_MAX &&
 	    at == (step->address >> pwc_shift(level) & 511))
 		n = snprintf(note, bytes, "entry %u of its table",
 			     (unsigned)at);
@@ -433,13 +433,15 @@ put_reads(struct writer *writer, const struct told *step)
 	static const char *const places[PLACES] = { "L1", "L2", "L3",
 						    "memory" };
 	const struct read *read = writer->explain->read + step->first;
+	const struct cores *cores = writer->explain->cores;
+	bool x86 = cores->core[0].walker.pwc.granule == TLB_SHIFT(0);
 	uint32_t sum = 0, slowest = 0;
 	char note[64];
 
 	for (unsigned i = 0; i < step->n; i++, read++) {
 		unsigned level = read->reference.level;
 
-		note_read(step, read, note, sizeof(note));
+		note_read(step, read, x86, note, sizeof(note));
 		put(writer,
 		    &(struct row){
 			    .step = "read",

@@ -32,6 +32,13 @@ const struct option_row pwc_unified_rows[] = {
 	{ NULL },
 };
 
+/* pwc_shift, of this one's granule. */
+static unsigned
+shift_in(const struct pwc *pwc, unsigned level)
+{
+	return TLB_GRANULE_SHIFT(pwc->granule, level - 1);
+}
+
 int
 pwc_init(struct pwc *pwc, const struct pwc_config *config,
 	 const struct tlb_config *levels, uint64_t seed)
@@ -41,7 +48,9 @@ pwc_init(struct pwc *pwc, const struct pwc_config *config,
 
 	*pwc = (struct pwc){ .unified = config->kind == PWC_UNIFIED,
 			     .skips = config->skip == PWC_SKIPS };
-	pwc->special = pwc->unified || !pwc->skips;
+	pwc->granule = config->granule ? config->granule : TLB_SHIFT(0);
+	pwc->special =
+		pwc->unified || !pwc->skips || pwc->granule != TLB_SHIFT(0);
 	none.entries = none.ways = 0;
 	if (!pwc->unified)
 		unified = none;
@@ -56,7 +65,7 @@ pwc_init(struct pwc *pwc, const struct pwc_config *config,
 			pwc_fini(pwc);
 			return error;
 		}
-		tlb_span(&pwc->level[i], pwc_shift(i + PWC_LOWEST));
+		tlb_span(&pwc->level[i], shift_in(pwc, i + PWC_LOWEST));
 	}
 	return 0;
 }
@@ -87,7 +96,7 @@ key_of(const struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
 {
 	if (pwc->unified)
 		address = (address & ~LEVEL_MASK) | (uint64_t)level << LEVEL_AT;
-	return tlb_key(address, pwc_shift(level), 0, asid);
+	return tlb_key(address, shift_in(pwc, level), 0, asid);
 }
 
 bool
@@ -100,7 +109,7 @@ pwc_ask(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
 		return false;
 	pwc->lookups[level - PWC_LOWEST]++;
 	slot = tlb_find(tlb, key_of(pwc, address, asid, level),
-			pwc_shift(level));
+			shift_in(pwc, level));
 	if (slot == TLB_NO_SLOT)
 		return false;
 	pwc->hits[level - PWC_LOWEST]++;
@@ -115,7 +124,7 @@ pwc_put(struct pwc *pwc, uint64_t address, uint64_t asid, unsigned level)
 
 	if (tlb->entries)
 		tlb_fill(tlb, key_of(pwc, address, asid, level),
-			 pwc_shift(level), pwc->now);
+			 shift_in(pwc, level), pwc->now);
 }
 
 /* Drop what overlaps [from, last]; of the one array, whose entries are of all
@@ -125,7 +134,7 @@ invalidate_one(struct pwc *pwc, uint64_t asid, uint64_t from, uint64_t last)
 {
 	for (uint32_t slot = 0; slot < pwc->one.entries; slot++) {
 		uint64_t tag = pwc->one.column.tag[slot], first;
-		unsigned shift = pwc_shift(tag >> LEVEL_AT & 7);
+		unsigned shift = shift_in(pwc, tag >> LEVEL_AT & 7);
 
 		if (tag == TLB_FREE || (tag & TLB_ASID_MASK) != asid)
 			continue;

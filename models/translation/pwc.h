@@ -39,19 +39,21 @@ enum pwc_skip {
 struct pwc_config {
 	int kind, skip;		   /* enums */
 	struct tlb_config unified; /* prefix "pwc.unified" */
+	unsigned granule; /* log2 of the least page; 0: 12.  No option */
 };
 extern const struct option_row pwc_rows[], pwc_unified_rows[];
 
 struct pwc {
-	bool special; /* unified, or does not skip */
+	bool special; /* unified, or does not skip, or of another granule */
 	bool unified, skips;
+	unsigned granule;
 	struct tlb one;		      /* all levels, if unified */
 	struct tlb level[PWC_LEVELS]; /* pde, pdpte, pml4e, pml5e */
 	uint64_t lookups[PWC_LEVELS], hits[PWC_LEVELS];
 	uint64_t now;
 };
 
-/* log2 of the bytes that an entry of this level covers. */
+/* log2 of the bytes that an entry of this level covers; of a granule of 4K. */
 static inline unsigned
 pwc_shift(unsigned level)
 {

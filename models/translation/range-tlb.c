@@ -125,6 +125,8 @@ insert(struct range_tlb *tlb, size_t at, const struct range *range)
 static void
 erase(struct range_tlb *tlb, size_t from, size_t to)
 {
+	if (from == to)
+		return;
 	memmove(&tlb->known[from], &tlb->known[to],
 		(tlb->n_known - to) * sizeof(*tlb->known));
 	tlb->n_known -= to - from;

@@ -248,6 +248,9 @@ int
 tlb_init(struct tlb *tlb, const struct tlb_config *config,
 	 const struct tlb_columns *columns, size_t first, uint64_t seed)
 {
+	unsigned granule = config->granule ? config->granule : TLB_SHIFT(0);
+	unsigned shift;
+
 	*tlb = (struct tlb){ .entries = (uint32_t)config->entries,
 			     .latency = (unsigned)config->latency,
 			     .replacement =
@@ -255,10 +258,11 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 			     .random = seed * 2 + 1 };
 	for (unsigned code = 0; code < TLB_SIZES; code++)
 		if (config->sizes >> code & 1) {
+			shift = TLB_GRANULE_SHIFT(granule, code);
 			tlb->code[tlb->n_sizes] = (uint8_t)code;
-			tlb->shift[tlb->n_sizes++] = (uint8_t)TLB_SHIFT(code);
-			tlb->shift_of[code] = (uint8_t)TLB_SHIFT(code);
-			tlb->cover_of[code] = tlb_cover(TLB_SHIFT(code));
+			tlb->shift[tlb->n_sizes++] = (uint8_t)shift;
+			tlb->shift_of[code] = (uint8_t)shift;
+			tlb->cover_of[code] = tlb_cover(shift);
 		}
 	if (!tlb->entries)
 		return 0;

@@ -49,7 +49,11 @@ struct replacement_ops;
 #define TLB_ENTRIES_MAX 65535
 
 /* Page sizes by code: 0 is 4K, 1 is 2M, 2 is 1G. */
-#define TLB_SIZES	     3
+#define TLB_SIZES 3
+/* With a granule of 2^granule bytes (AArch64: 12, 14, 16) each level of the table
+ * has granule - 3 bits: 16K, 32M, 64G and 64K, 512M, 4T. */
+#define TLB_GRANULE_SHIFT(granule, code) ((granule) + ((granule)-3u) * (code))
+/* For those who only know a granule of 4K. */
 #define TLB_SHIFT(code)	     (12u + 9u * (code))
 #define TLB_SIZE_CODE(shift) (((shift)-12u) / 9u)
 
@@ -71,6 +75,7 @@ struct tlb_config {
 	int sizes;	 /* bit (code) set: holds pages of that size */
 	/* 4K pages of one entry, see tlb-group.h; 0, 1: one.  Not both. */
 	int64_t sector, coalesce;
+	unsigned granule; /* shift of code 0; 0: 12.  No option of its own */
 };
 
 /*

@@ -440,6 +440,39 @@ bench_memory()
 	row "replay of 1 M pages, 40 M accesses: peak" "$long" MiB '<=128'
 }
 
+# The other page tables on the hostile mix, each beside radix in its turn.
+bench_tables()
+{
+	local kind bar radix other
+	while read -r kind bar; do
+		radix=$(speed replay "$work/mix.pst" cache.walks=none)
+		other=$(speed replay "$work/mix.pst" cache.walks=none \
+			table.kind="$kind" memory.size=4G)
+		row "hostile mix: $kind tables, of the speed of radix" \
+			"$(ratio "$other" "$radix")" x "$bar"
+	done <<-END
+		hashed >=0.6
+		inverted >=0.6
+		cuckoo >=0.6
+		nested >=0.4
+		flat -
+		shadow -
+	END
+}
+
+bench_machines()
+{
+	local one eight list=()
+	for _ in 1 2 3 4 5 6 7 8; do list+=(-m "${#list[@]}=skylake-sp"); done
+	one=$(seconds "$pagescope" replay "$1" -m skylake-sp -o /dev/null)
+	eight=$(seconds "$pagescope" replay "$1" "${list[@]}" -o /dev/null)
+	row "$2: 8 machines in one decode, of one" \
+		"$(ratio "$eight" "$one")" x '<=4.5'
+	row "1 TiB, 16 M pages touched: peak" \
+		"$(peak generate:uniform,n=16M,pages=268435456,seed=1)" MiB \
+		'<=4096'
+}
+
 # Peak memory of a replay, MiB.
 peak()
 {
@@ -457,6 +490,8 @@ bench_stat
 bench_hooks
 record_traces
 bench_replay
+bench_tables
+bench_machines "$work/gzip.pst" gzip
 bench_import
 print_speeds
 bench_pipe
