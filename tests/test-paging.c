@@ -4,6 +4,7 @@
  * done in the head.  (test-paging-kernel has the real kernel as judge.)
  */
 #include "models/paging/paging.h"
+#include "models/tables/tables.h"
 #include "tests/plain-table.h"
 
 #include <setjmp.h>
@@ -46,12 +47,16 @@ note_stale(void *context, uint32_t space, uint64_t address, uint64_t length)
 }
 
 static int frames_order = FRAMES_ASCENDING;
+static int granule = GRANULE_4K;
 
 static struct bench *
 bench_open_sized(int policy, uint64_t memory_bytes)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
-	struct paging_config config = { policy, 65536, ZERO_PAGE_YES };
+	struct paging_config config = { policy, 65536, ZERO_PAGE_YES, granule };
+	static struct tables_config tables = { .own.radix.levels = 4 };
+	const struct table_with with = { .config = &tables,
+					 .kinds = &tables.own };
 	struct frames_config frames = { .size_bytes = memory_bytes,
 					.order = frames_order };
 	struct paging_listener listener = { bench, note_stale };
@@ -65,11 +70,13 @@ bench_open_sized(int policy, uint64_t memory_bytes)
 		stream_thread_add(bench->stream, &thread, &number);
 		stream_space_add(bench->stream, &space, &number);
 	}
+	tables.granule = paging_granule(&config);
 	assert_int_equal(batch_init(&bench->batch), 0);
 	assert_int_equal(frames_open(&bench->frames, &frames), 0);
 	assert_int_equal(paging_open(&bench->paging, &config, bench->stream,
-				     bench->frames, &plain_table, NULL,
-				     &listener),
+				     bench->frames,
+				     granule ? &granule_table : &plain_table,
+				     granule ? &with : NULL, &listener),
 			 0);
 	return bench;
 }
@@ -184,7 +191,8 @@ use(struct bench *bench, uint32_t space, uint64_t address, enum site_kind kind)
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
 	struct mapping mapping;
 
-	plain_table.walk(table, address, reference, &mapping);
+	(granule ? &granule_table : &plain_table)
+		->walk(table, address, reference, &mapping);
 	if (!mapping.shift || (write && !mapping.writable))
 		assert_int_equal(paging_fault(bench->paging, space, address,
 					      kind, bench->accesses, &mapping),
@@ -693,6 +701,48 @@ test_what_if_fork(void **state)
 	bench_close(bench);
 }
 
+/* Mappings that begin and end inside granules: these are whole all the same, one
+ * fault each, shared by fork, copied whole, and gone with their last mapping. */
+static void
+test_granules(void **state)
+{
+	(void)state;
+	for (granule = GRANULE_16K; granule <= GRANULE_64K; granule++) {
+		const uint64_t bytes = granule == GRANULE_16K ? 16384 : 65536;
+		const uint64_t half = bytes / 2, length = 63 * bytes;
+		struct bench *bench = bench_open(PAGES_RECORDED);
+
+		/* 63 granules' worth from the middle of one: in 64 */
+		map(bench, BASE + half, length - 5 * PAGE, RIGHTS);
+		map(bench, BASE + half + length - 5 * PAGE, 5 * PAGE,
+		    RIGHTS | MAP_FLAG_EXEC);
+		sweep(bench, 0, BASE + half, length, SITE_STORE);
+		EXPECT(bench, [FAULT_ANON] = 64);
+		assert_int_equal(value(bench, "footprint.bytes"), 64 * bytes);
+		fork_to(bench, 0, 1);
+		sweep(bench, 1, BASE + half, 10 * bytes, SITE_STORE);
+		assert_int_equal(value(bench, "footprint.bytes"),
+				 (64 + 11) * bytes);
+		sweep(bench, 0, BASE + half, length, SITE_STORE);
+		/* child: 11 copied; parent: these are its own again, the others
+		 * are shared still */
+		EXPECT(bench, [FAULT_ANON] = 64, [FAULT_COW] = 64,
+		       [FAULT_REUSE] = 11);
+		tell(bench, 0,
+		     event_of(EVENT_UNMAP, BASE + half, length - 5 * PAGE));
+		sweep(bench, 0, BASE + half + length - 5 * PAGE, 5 * PAGE,
+		      SITE_STORE);
+		EXPECT(bench, [FAULT_ANON] = 64, [FAULT_COW] = 64,
+		       [FAULT_REUSE] = 11);
+		tell(bench, 0, event_of(EVENT_UNMAP, BASE, 64 * bytes));
+		assert_int_equal(value(bench, "footprint.bytes"), 64 * bytes);
+		tell(bench, 1, event_of(EVENT_UNMAP, BASE, 64 * bytes));
+		assert_int_equal(value(bench, "table.bytes"), 0);
+		bench_close(bench);
+	}
+	granule = GRANULE_4K;
+}
+
 static void
 test_thp(void **state)
 {
@@ -919,6 +969,7 @@ main(void)
 		cmocka_unit_test(test_recorded_faults_stand_beside),
 		cmocka_unit_test(test_what_if_sizes),
 		cmocka_unit_test(test_what_if_fork),
+		cmocka_unit_test(test_granules),
 		cmocka_unit_test(test_thp),
 		cmocka_unit_test(test_huge_zero_page),
 		cmocka_unit_test(test_thp_written_after_fork_splits),

@@ -69,9 +69,9 @@ enum zero_page {
 
 struct paging_config {
 	int policy;		     /* enum pages_policy */
-	int granule;		     /* enum pages_granule */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
+	int granule;		     /* enum pages_granule */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
