@@ -311,9 +311,8 @@ cuckoo_walk_looked(struct table *table, struct table_walks *walks)
 	bool large = cuckoo->leaves.present[1].n | cuckoo->leaves.present[2].n;
 	unsigned all;
 
-	all = walks->by_level && !large
-		      ? count_small(cuckoo, walks)
-		      : list_looked(cuckoo, walks);
+	all = walks->by_level && !large ? count_small(cuckoo, walks)
+					: list_looked(cuckoo, walks);
 	for (unsigned k = 0; walks->by_level && k < walks->made; k++) {
 		unsigned j = walks->list[k];
 

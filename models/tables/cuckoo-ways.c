@@ -51,8 +51,8 @@ cuckoo_grow_memo(struct cuckoo *cuckoo)
 }
 
 struct spot
-cuckoo_find_entry(const struct cuckoo *cuckoo, const struct part *part, uint64_t key,
-	   unsigned *way)
+cuckoo_find_entry(const struct cuckoo *cuckoo, const struct part *part,
+		  uint64_t key, unsigned *way)
 {
 	uint64_t hash = leaves_hash(key);
 
@@ -259,7 +259,6 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 	uint64_t key = key_of(part, address);
 	struct entry fresh = { .key = key };
 	uint64_t *found;
-	unsigned way = 0;
 	int error = 0;
 
 	if (!part->slots)
@@ -271,9 +270,8 @@ cuckoo_insert(struct leaves *leaves, uint64_t address, unsigned code,
 		found[word_of(cuckoo, address, code)] = word;
 		return 0;
 	}
-	if ((double)part->n + 1 > cuckoo->load * (double)part->slots)
-		way = begin_resizing(cuckoo, part);
-	if (way == WAYS_MAX)
+	if ((double)part->n + 1 > cuckoo->load * (double)part->slots &&
+	    begin_resizing(cuckoo, part) == WAYS_MAX)
 		return -ENOMEM;
 	for (unsigned i = 0; i < cuckoo->ways; i++)
 		if (part->way[i].next.key)
@@ -310,4 +308,3 @@ const struct leaves_ops cuckoo_leaves = {
 	.insert = cuckoo_insert,
 	.remove = cuckoo_remove,
 };
-

@@ -315,11 +315,29 @@ inverted_walk_from(struct table *table, uint64_t address, unsigned from,
 	return walk(table, address, references, mapping, true);
 }
 
+/* Of a 4K page that was looked for: which of its anchor's entries it is, from 1
+ * on; 0: that is not known. */
+#define RANK_SHIFT    6
+#define RANK_MAX      7u
+#define RANK_OF(page) ((unsigned)((page) >> RANK_SHIFT & RANK_MAX))
+
 /* Not the first of its anchor, or a large page. */
 static NOINLINE bool
 look_further(const struct shared *shared, uint32_t space, uint64_t address,
-	     uint64_t *page, void **at)
+	     uint32_t first, uint64_t *page, void **at)
 {
+	uint64_t wanted = page_of(address, 0);
+
+	for (unsigned rank = 1; first && rank <= RANK_MAX; rank++) {
+		struct entry *entry = entry_at(shared, first);
+
+		if (entry->page == wanted && entry->space == space) {
+			*page = entry->word | (uint64_t)rank << RANK_SHIFT;
+			*at = entry;
+			return true;
+		}
+		first = entry->next;
+	}
 	for (unsigned code = 0; code < LEAF_SIZES; code++) {
 		struct entry *entry =
 			shared->present[code]
@@ -357,9 +375,9 @@ inverted_look(struct table *table, const uint64_t *address, unsigned n,
 
 		if (likely(entry && entry->page == page &&
 			   entry->space == space)) {
-			looks->page[i] = entry->word;
+			looks->page[i] = entry->word | 1 << RANK_SHIFT;
 			looks->at[i] = entry;
-		} else if (!look_further(shared, space, address[i],
+		} else if (!look_further(shared, space, address[i], first[i],
 					 &looks->page[i], &looks->at[i])) {
 			return i;
 		}
@@ -384,8 +402,10 @@ static ALWAYS_INLINE unsigned
 walk_one(struct table *table, const struct table_walks *walks, unsigned j,
 	 uint64_t *reference, uint8_t *level)
 {
-	unsigned n, code;
+	unsigned n = RANK_OF(walks->looks.page[j]), code;
 
+	if (walks->by_level && likely(n))
+		return n + 1; /* and the anchor */
 	(void)list_all(inverted_of(table)->shared, table->memory.space,
 		       walks->address[j], reference, &n, &code);
 	memset(level, 0, n);

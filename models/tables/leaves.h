@@ -89,8 +89,8 @@ leaves_count_each(struct table *table, struct table_walks *walks,
 
 	for (unsigned k = 0; k < walks->n; k++) {
 		unsigned j = walks->list[k];
-		unsigned n = one(table, walks, j, walks->reference,
-				 walks->level);
+		unsigned n =
+			one(table, walks, j, walks->reference, walks->level);
 
 		walks->references[j] = walks->steps[j] = (uint16_t)n;
 		all += n;

@@ -385,9 +385,8 @@ static unsigned
 walk_guests(struct nested *nested, struct table_walks *walks)
 {
 	struct shared *shared = nested->shared;
-	unsigned fit = walks->by_level
-			       ? STEPS / (nested->guest->most + 1)
-			       : walks->room / nested->table.most;
+	unsigned fit = walks->by_level ? STEPS / (nested->guest->most + 1)
+				       : walks->room / nested->table.most;
 	struct table_walks guest = *walks;
 	unsigned all;
 

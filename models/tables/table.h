@@ -80,8 +80,8 @@ struct table_walks {
 	 * is nothing, but there is room for a walk in them.
 	 */
 	uint64_t *by_level;
-	uint16_t *steps;      /* [j] of the references: one after the other */
-	uint16_t *first;      /* [n_first] those of pages never walked to */
+	uint16_t *steps; /* [j] of the references: one after the other */
+	uint16_t *first; /* [n_first] those of pages never walked to */
 	unsigned n_first;
 	unsigned made; /* walks: the others found no room.  As `room`. */
 };
