@@ -347,7 +347,7 @@ feed_missing(struct core *core, const struct sight *sight, uint32_t number,
 static bool
 large_held(const struct core *core)
 {
-	uint32_t held = core->globals;
+	uint32_t held = core->globals || core->offset_mask >= PAGE_BYTES;
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		held |= core->tlb[i].used_by[1] | core->tlb[i].used_by[2];
