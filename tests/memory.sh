@@ -227,6 +227,8 @@ refused "memory.colour: random: cache.l3 has no colours" memory.colour=random \
 	memory.colour-cache=l3 cache.l3.size=0
 refused "--set numa.distances=10 20 20: numa.distances: \"10 20 20\" has 3 numbers, not 4" \
 	numa.nodes=2 "numa.distances=10 20 20"
+refused "--set numa.distances=20 10 10 20: numa.distances: node 0 is at 10 from node 1, at 20 from itself" \
+	numa.nodes=2 "numa.distances=20 10 10 20"
 refused "numa.bind: 4 is no node; allowed: 0 to 3" numa.nodes=4 numa.bind=4
 refused "numa.node: 7 is no node; allowed: 0 to 3" numa.nodes=4 numa.node=7
 refused "numa.load: 0.5 is no number from 1 to 1000" numa.nodes=2 "numa.load=1 0.5"

@@ -219,6 +219,26 @@ adds_up(const char *list)
 	return sum > 0;
 }
 
+/* A right list of distances: is each node the nearest to itself? */
+static int
+wrong_own(const char *list, unsigned nodes, char *text, size_t bytes)
+{
+	double value[TOPOLOGY_NODES * TOPOLOGY_NODES];
+
+	if (numa_parse_list(list, value, ARRAY_SIZE(value)) < 0)
+		return 0;
+	for (unsigned i = 0; i < nodes * nodes; i++) {
+		double own = value[i / nodes * (nodes + 1)];
+
+		if (value[i] < own)
+			return snprintf(text, bytes,
+					"node %u is at %g from node %u, at %g "
+					"from itself; allowed: nothing nearer",
+					i / nodes, value[i], i % nodes, own);
+	}
+	return 0;
+}
+
 /* Those of lists, where there are so many nodes. */
 static int
 wrong_lists(const struct numa_config *config, unsigned nodes,
@@ -246,6 +266,14 @@ wrong_lists(const struct numa_config *config, unsigned nodes,
 		if (n)
 			return n;
 	}
+	*field = "distances";
+	if (config->distances) {
+		int n = wrong_own(config->distances, nodes, text, bytes);
+
+		if (n)
+			return n;
+	}
+	*field = "weights";
 	if (config->weights && !adds_up(config->weights))
 		return snprintf(text, bytes,
 				"\"%s\" is 0 of every node; allowed: 0 to 255, "
