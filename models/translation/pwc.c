@@ -32,11 +32,14 @@ const struct option_row pwc_unified_rows[] = {
 	{ NULL },
 };
 
-/* pwc_shift, of this one's granule. */
+/* pwc_shift, of this one's granule.  (A level above the root of any table may
+ * be of more than there is: it is never asked.) */
 static unsigned
 shift_in(const struct pwc *pwc, unsigned level)
 {
-	return TLB_GRANULE_SHIFT(pwc->granule, level - 1);
+	unsigned shift = TLB_GRANULE_SHIFT(pwc->granule, level - 1);
+
+	return shift < 63 ? shift : 63;
 }
 
 int
