@@ -140,6 +140,9 @@ static const char *const event_names[EVENT_TYPES] = {
 	[EVENT_SAMPLE] = "sample",
 	[EVENT_RESIDENT] = "resident",
 	[EVENT_LOOK] = "look",
+	[EVENT_CACHED] = "cached",
+	[EVENT_COUNTER] = "counter",
+	[EVENT_CONTENT] = "content",
 };
 
 const char *

@@ -76,6 +76,16 @@ enum event_type {
 	 * referenced since the look before (an estimate), flags: enum look_flag,
 	 * time_ns */
 	EVENT_LOOK,
+	/* From here on these pages of a file are in the page cache so: file,
+	 * offset and length (bytes in it); value: log2 bytes of the folio that
+	 * each is in (12: alone), 0: not in the page cache */
+	EVENT_CACHED,
+	/* What the kernel itself counts: file names the counter, value, flags:
+	 * enum counter_flag, time_ns */
+	EVENT_COUNTER,
+	/* These pages were seen with this content: address, length; value: hash
+	 * of each page's bytes (XXH3-64), time_ns */
+	EVENT_CONTENT,
 	EVENT_TYPES,
 };
 
@@ -96,6 +106,12 @@ enum look_flag {
 	LOOK_FRAMES = 2,     /* physical addresses are shown */
 	LOOK_FOLIOS = 4,     /* RESIDENT_FOLIO is known */
 	LOOK_REFERENCED = 8, /* event.extra is known */
+};
+
+enum counter_flag { /* neither: at an interval */
+	COUNTER_START = 1,
+	COUNTER_END = 2,
+	COUNTER_SYSTEM = 4, /* of the whole host or group, not of the process */
 };
 
 enum fault_flag {

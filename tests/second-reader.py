@@ -18,7 +18,8 @@ KINDS = ("load", "store", "modify", "fetch")
 EVENTS = ("map", "unmap", "protect", "remap", "advise", "lock", "fork", "exec",
           "thread", "exit", "switch", "signal", "syscall", "kernel-read",
           "kernel-write", "fault", "lost", "mark", "sample", "resident",
-          "look")
+          "look",
+          "cached", "counter", "content")
 
 
 class Bytes:

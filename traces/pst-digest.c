@@ -59,9 +59,19 @@ add_words(XXH3_state_t *state, const uint64_t *word, size_t n)
 static bool
 counted(const struct event *event)
 {
-	return event->type != EVENT_SWITCH && event->type != EVENT_FAULT &&
-	       event->type != EVENT_LOST && event->type != EVENT_RESIDENT &&
-	       event->type != EVENT_LOOK;
+	switch (event->type) {
+	case EVENT_SWITCH:
+	case EVENT_FAULT:
+	case EVENT_LOST:
+	case EVENT_RESIDENT:
+	case EVENT_LOOK:
+	case EVENT_CACHED:
+	case EVENT_COUNTER:
+	case EVENT_CONTENT:
+		return false;
+	default:
+		return true;
+	}
 }
 
 void

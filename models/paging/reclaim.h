@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page replacement: which page makes room when memory is full.  A policy knows
+ * pages by dense numbers (references.h gives them) and is told of each
+ * reference, in order; it neither knows spaces nor tables.  One policy a file,
+ * reclaim-NAME.c, registered from RECLAIM in Makefile.am.
+ *
+ *	references -> page[] -> policy -> misses, and who left
+ *
+ * References to the page of the reference before may be left out: they change
+ * nothing in any policy here but the working-set ones, which look at `time`.
+ */
+#ifndef MODELS_PAGING_RECLAIM_H
+#define MODELS_PAGING_RECLAIM_H
+
+#include "analyzer/base.h"
+#include "analyzer/option.h"
+#include "analyzer/result.h"
+
+#define RECLAIM_NEVER UINT64_MAX /* as `next`: not referenced again */
+
+/* What a policy is opened with; its own options are rows of reclaim_rows. */
+struct reclaim_config {
+	int policy;	   /* index in reclaim_registry */
+	uint64_t capacity; /* pages; with `size`: bytes */
+	uint64_t seed;
+	/* Bytes of each page number, borrowed, may grow between calls; NULL:
+	 * every page counts 1.  Only objects of foreign traces have sizes. */
+	const uint32_t *const *size;
+	/* the policies' own, added below by who writes them */
+};
+
+/* A run of references. */
+struct reclaim_batch {
+	const uint32_t *page;
+	const uint8_t *write; /* NULL: none is known to be one */
+	/* Position of the next reference to the same page, RECLAIM_NEVER; NULL
+	 * where ops->needs_next is false */
+	const uint64_t *next;
+	const uint64_t *time; /* of each; NULL: ops->needs_time is false */
+	uint32_t n;
+	uint64_t position; /* of the first in the whole string */
+};
+
+struct reclaim_counts {
+	uint64_t references, misses, evictions, writebacks;
+};
+
+/* The first member of each policy's own struct. */
+struct reclaim {
+	const struct reclaim_ops *ops;
+	uint64_t capacity, used; /* pages, or bytes */
+	struct reclaim_counts counts;
+	/* A page left; NULL: nobody asks */
+	void (*evicted)(void *context, uint32_t page, bool dirty);
+	void *context;
+};
+
+struct reclaim_ops {
+	const char *name;
+	const char *help;
+	bool needs_next, needs_time;
+	/* 0 or -ENOMEM, -EINVAL (said) */
+	int (*open)(struct reclaim **out, const struct reclaim_config *config);
+	void (*close)(struct reclaim *reclaim);
+	/* Take references; counts what was missed and calls evicted.  0, -ENOMEM
+	 * (said). */
+	int (*feed)(struct reclaim *reclaim, const struct reclaim_batch *batch);
+	/* The page is gone (unmapped, its process over): its frame is free. */
+	void (*drop)(struct reclaim *reclaim, uint32_t page);
+	/* Puts what only this policy counts into the result; may be NULL. */
+	int (*finish)(const struct reclaim *reclaim, struct result *result);
+};
+
+extern const struct reclaim_ops *const reclaim_registry[];
+
+#endif
