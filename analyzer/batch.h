@@ -99,6 +99,8 @@ enum resident_flag {
 	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
 	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
 	RESIDENT_GONE = 256,  /* no longer resident */
+	RESIDENT_INITIAL =
+		512, /* was there when recording of the space began */
 };
 
 enum look_flag {

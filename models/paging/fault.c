@@ -313,6 +313,29 @@ is_allowed(const struct fault *fault)
 	return fault->vma->flags & needed;
 }
 
+static int
+fault_count(const struct fault *fault, enum fault_class class,
+	    enum fault_cause cause)
+{
+	struct paging *paging = fault->paging;
+	const struct predicted_fault predicted = {
+		.address = fault->address,
+		.space = fault->space->number,
+		.region = fault->vma->region,
+		.class = fault->grown ? FAULT_STACK : class,
+		.write = fault->write,
+		.fetch = fault->fetch,
+	};
+
+	if (cause == CAUSE_POPULATE) {
+		paging->populated++;
+		paging->untouched_pages = true;
+		return 0;
+	}
+	count_fault(paging, fault->vma, predicted.class);
+	return fault_log_predicted(paging, &predicted);
+}
+
 int
 fault_page(struct paging *paging, struct address_space *space, uint64_t address,
 	   enum site_kind kind, enum fault_cause cause)
@@ -343,15 +366,7 @@ fault_page(struct paging *paging, struct address_space *space, uint64_t address,
 		return class;
 	if (class == FAULT_CLASSES)
 		return 0;
-	if (cause == CAUSE_POPULATE) {
-		paging->populated++;
-		paging->untouched_pages = true;
-	} else {
-		count_fault(paging, fault.vma,
-			    fault.grown ? FAULT_STACK
-					: (enum fault_class) class);
-	}
-	return 0;
+	return fault_count(&fault, (enum fault_class) class, cause);
 }
 
 int

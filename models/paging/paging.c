@@ -46,6 +46,15 @@ const struct option_row paging_rows[] = {
 	  .choices = zero_pages,
 	  .help = "Anonymous pages read first map the shared zero page; "
 		  "recorded: as on the trace's host" },
+	{ .name = "list",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, list),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000000,
+	  .unit = "faults",
+	  .help = "Predicted faults to list one by one in the table "
+		  "faults.list" },
 	{ 0 },
 };
 
@@ -63,6 +72,12 @@ static const struct timeline_series foot_series[] = {
 	{ "resident", "bytes", TIMELINE_GAUGE },
 	{ "tables", "bytes", TIMELINE_GAUGE },
 };
+
+const char *
+paging_class_name(unsigned class)
+{
+	return class_names[class];
+}
 
 int
 paging_no_memory(const struct paging *paging)
@@ -136,6 +151,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 	error = timelines_open(paging);
 	if (!error)
 		error = region_first(paging);
+	if (!error)
+		error = fault_log_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -176,6 +193,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	fault_log_close(paging->log);
 	free(paging);
 }
 
@@ -552,5 +570,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_resident(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = fault_log_finish(paging, result);
 	return error;
 }

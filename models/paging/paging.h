@@ -72,6 +72,7 @@ struct paging_config {
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int64_t list;		     /* predicted faults to list, at most */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */

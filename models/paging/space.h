@@ -10,6 +10,7 @@
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	fault-log.c faults one by one, beside those recorded
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -49,6 +50,8 @@ struct object {
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 };
+
+struct fault_log;
 
 struct region {
 	char *name; /* owned */
@@ -94,6 +97,7 @@ struct paging {
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct fault_log *log; /* owned; NULL: nobody asks */
 };
 
 /* paging.c */
@@ -162,6 +166,23 @@ int page_table_add(struct paging *paging, struct address_space *space,
 /* The VMA's pages get a family when the first anonymous one comes. */
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
+
+/* fault-log.c */
+struct predicted_fault {
+	uint64_t address;
+	uint32_t space, region;
+	enum fault_class class;
+	bool write, fetch, major;
+};
+/* Does nothing where there is nothing to list or compare; 0, -ENOMEM (said). */
+int fault_log_open(struct paging *paging);
+void fault_log_close(struct fault_log *log);
+int fault_log_predicted(struct paging *paging,
+			const struct predicted_fault *fault);
+int fault_log_recorded(struct paging *paging, uint32_t space,
+		       const struct event *event);
+int fault_log_finish(const struct paging *paging, struct result *result);
+const char *paging_class_name(unsigned class);
 
 /* large.c */
 enum large_kind {
