@@ -170,6 +170,8 @@ paging_event(struct paging *paging, const struct batch *batch,
 	if (event->type == EVENT_FAULT) {
 		return count_recorded(paging, batch->space, event);
 	}
+	if (event->type == EVENT_CACHED)
+		return follow_cached(paging, event);
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;

@@ -6,6 +6,7 @@
  *	vma.c      mappings of a space          pageset.c  state of its pages
  *	object.c   files and shared memory      owner.c    frames and their owners
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
+ *	fault-file.c  the same, of files        file-cache.c  the page cache
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
@@ -18,6 +19,7 @@
 
 #include "analyzer/base.h"
 #include "models/analysis/timeline.h"
+#include "models/paging/file-cache.h"
 #include "models/paging/hash.h"
 #include "models/paging/pageset.h"
 #include "models/paging/paging.h"
@@ -50,11 +52,12 @@ struct address_space {
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
-	struct hash frame; /* page number -> frame */
-	uint64_t pages;	   /* length of a file; 0: unknown */
-	bool named;	   /* a file: it stays when nobody maps it */
-	bool file;	   /* all its pages are in the page cache */
-	bool disk;	   /* the first write to a page must be noticed */
+	struct hash frame;	 /* page number -> frame */
+	uint64_t pages;		 /* length of a file; 0: unknown */
+	bool named;		 /* a file: it stays when nobody maps it */
+	bool file;		 /* all its pages are in the page cache */
+	bool disk;		 /* the first write to a page must be noticed */
+	struct file_cache cache; /* of a file */
 };
 
 struct fault_log;
@@ -72,8 +75,9 @@ struct swap {
 
 struct paging {
 	struct paging_config config;
-	bool zero_page;	 /* reads first map it */
-	bool swap_space; /* MADV_PAGEOUT has somewhere to go */
+	bool zero_page;	  /* reads first map it */
+	bool swap_space;  /* MADV_PAGEOUT has somewhere to go */
+	bool cache_known; /* what of files is in the page cache */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
@@ -146,6 +150,8 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+/* What of a file's page cache was seen.  0, -ENOMEM (said). */
+int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
 void object_punch(struct paging *paging, uint32_t object, uint64_t first,
 		  uint64_t last);
@@ -162,6 +168,21 @@ int region_of(struct paging *paging, const struct event *event,
 int region_named(struct paging *paging, const char *name, uint32_t *region);
 
 /* fault.c */
+struct fault {
+	struct paging *paging;
+	struct address_space *space;
+	struct vma *vma;
+	uint64_t address; /* of the page */
+	bool write, fetch;
+	bool grown; /* the stack was, for this */
+};
+/* A frame of its own for the page: the class given, or -ENOMEM (said). */
+int fault_own(const struct fault *fault, enum fault_class class);
+
+/* fault-file.c: not present, in a file's or shared memory's mapping: the class,
+ * or -ENOMEM (said). */
+int fault_object(const struct fault *fault);
+
 enum fault_cause {
 	CAUSE_ACCESS,
 	CAUSE_POPULATE
