@@ -237,12 +237,146 @@ test_what_was_there_faults_no_more(void **state)
 	bench_close(bench);
 }
 
+/*
+ * 64 pages, 32 in one go: page 0 is read with those to 31, of which 24 is marked.
+ * Faults: 0 (major, maps 0-15), 16 (maps on, but not 24), 24 (reads 32-63, 32 is
+ * marked), 32 (nothing more to read, maps 32-47), 48.
+ */
+static void
+test_reading_ahead_of_a_sweep(void **state)
+{
+	struct bench *bench = bench_open(
+		(struct paging_config){ .files = { FILES_COLD, -1 } });
+	uint32_t file = add_file(bench, "/data", 64 * PAGE);
+
+	(void)state;
+	map(bench, BASE, 64 * PAGE, MAP_FLAG_READ | MAP_FLAG_SHARED, file);
+	for (uint64_t i = 0; i < 64; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.major"), 1);
+	assert_int_equal(value(bench, "fault.read"), 1);
+	assert_int_equal(value(bench, "fault.minor"), 4);
+	assert_int_equal(value(bench, "files.read.pages"), 64);
+	assert_int_equal(value(bench, "files.read-ahead.pages"), 63);
+	assert_int_equal(value(bench, "files.read-ahead.used"), 63);
+	bench_close(bench);
+}
+
+static void
+test_no_reading_ahead(void **state)
+{
+	struct bench *bench =
+		bench_open((struct paging_config){ .files = { FILES_COLD } });
+	uint32_t file = add_file(bench, "/data", 64 * PAGE);
+
+	(void)state;
+	map(bench, BASE, 64 * PAGE, MAP_FLAG_READ | MAP_FLAG_SHARED, file);
+	for (uint64_t i = 0; i < 64; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.major"), 64);
+	assert_int_equal(value(bench, "fault.minor"), 0);
+	assert_int_equal(value(bench, "files.read-ahead.pages"), 0);
+	bench_close(bench);
+}
+
+static void
+see(struct bench *bench, uint32_t file, uint64_t first, uint64_t pages,
+    unsigned shift, unsigned flags)
+{
+	struct event event = event_of(EVENT_CACHED, 0, pages * PAGE);
+
+	event.file = file;
+	event.offset = first * PAGE;
+	event.value = shift;
+	event.flags = (uint16_t)flags;
+	tell(bench, 0, event);
+}
+
+/* A folio is mapped whole, but not the last one, which ends where the file does;
+ * a hole is read, up to what is there. */
+static void
+test_what_was_seen_of_the_page_cache(void **state)
+{
+	struct bench *bench = bench_open(
+		(struct paging_config){ .files = { FILES_RECORDED, -1 } });
+	uint32_t file = add_file(bench, "/data", 192 * PAGE);
+
+	(void)state;
+	/* a folio of 64 pages, one alone, a hole, a marked one, the last */
+	see(bench, file, 0, 64, 18, 0);
+	see(bench, file, 64, 1, 12, 0);
+	see(bench, file, 65, 31, 0, 0);
+	see(bench, file, 96, 32, 17, CACHED_MARK);
+	see(bench, file, 128, 64, 18, 0);
+	map(bench, BASE, 192 * PAGE, MAP_FLAG_READ | MAP_FLAG_SHARED, file);
+	/* whole */
+	for (uint64_t i = 0; i < 64; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.minor"), 1);
+	use(bench, 0, BASE + 64 * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.minor"), 2);
+	/* the hole, from 16 before: 65 to 80; what is there stays */
+	use(bench, 0, BASE + 80 * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.major"), 1);
+	assert_int_equal(value(bench, "files.read.pages"), 31);
+	/* in windows of 16, as it ends with the file */
+	for (uint64_t i = 128; i < 192; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.minor"), 6);
+	bench_close(bench);
+}
+
+/* Without a PTE table, a window that begins with a file's last folio is not
+ * mapped: the fault itself maps the folio whole (6.18). */
+static void
+test_last_folio_in_a_new_table(void **state)
+{
+	struct bench *bench = bench_open(
+		(struct paging_config){ .files = { FILES_RECORDED, -1 } });
+	uint32_t file = add_file(bench, "/data", 64 * PAGE);
+
+	(void)state;
+	see(bench, file, 0, 64, 18, 0);
+	map(bench, BASE, 64 * PAGE, MAP_FLAG_READ | MAP_FLAG_SHARED, file);
+	for (uint64_t i = 0; i < 64; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.minor"), 1);
+	bench_close(bench);
+}
+
+/* Anywhere mounted, by what the trace says. */
+static void
+test_tmpfs_notices_no_writes(void **state)
+{
+	struct bench *bench = bench_open(
+		(struct paging_config){ .files = { FILES_COLD, -1 } });
+	uint32_t file = add_file(bench, "/mnt/data", 32 * PAGE);
+
+	(void)state;
+	see(bench, file, 0, 8, 12, CACHED_MEMORY);
+	see(bench, file, 8, 24, 0, CACHED_MEMORY);
+	map(bench, BASE, 32 * PAGE, RIGHTS | MAP_FLAG_SHARED, file);
+	for (uint64_t i = 0; i < 8; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_LOAD);
+	assert_int_equal(value(bench, "fault.minor"), 1);
+	for (uint64_t i = 0; i < 16; i++)
+		use(bench, 0, BASE + i * PAGE, SITE_STORE);
+	assert_int_equal(value(bench, "fault.minor"), 9);
+	assert_int_equal(value(bench, "fault.major"), 0);
+	bench_close(bench);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_faults_one_by_one),
 		cmocka_unit_test(test_what_was_there_faults_no_more),
+		cmocka_unit_test(test_reading_ahead_of_a_sweep),
+		cmocka_unit_test(test_no_reading_ahead),
+		cmocka_unit_test(test_what_was_seen_of_the_page_cache),
+		cmocka_unit_test(test_last_folio_in_a_new_table),
+		cmocka_unit_test(test_tmpfs_notices_no_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

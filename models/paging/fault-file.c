@@ -119,13 +119,16 @@ page_is_there(const struct object *object, uint64_t page, struct folio *folio)
 
 /*
  * mm/filemap.c, filemap_map_pages.  Large folios are mapped whole, if the first
- * of the window ends before the last page of the file.
+ * of the window ends before the last page of the file.  If it does not, a PTE
+ * table that is missing is not made either (6.18: filemap_map_pmd would do that),
+ * and nothing is mapped.
  */
 static int
 map_around(const struct fault *fault, struct object *object, bool writable)
 {
 	struct window window = window_of(fault, object);
 	uint64_t hits = 0, next;
+	const struct pageset *pages = &fault->space->pages;
 	bool first = true, large = false;
 	int error = 0;
 
@@ -142,6 +145,8 @@ map_around(const struct fault *fault, struct object *object, bool writable)
 		if (first)
 			large = !object->file || !object->pages ||
 				next < object->pages;
+		if (first && !large && !pageset_region(pages, fault->address))
+			return 0;
 		first = false;
 		part.end = part.end < next ? part.end : next;
 		if (folio.pages > 1 && large && folio_fits(fault->vma, &folio))

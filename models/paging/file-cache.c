@@ -154,9 +154,9 @@ any_cached(const struct file_cache *cache, uint64_t first, uint64_t pages)
 
 /* page_cache_ra_unbounded: single pages, those that are there left out. */
 static int
-read_pages(struct file_cache *cache, uint64_t first, uint64_t end)
+read_pages(struct file_cache *cache, uint64_t first, uint64_t end,
+	   uint64_t async)
 {
-	uint64_t async = cache->ra.async;
 	uint64_t mark =
 		async && async <= end - first ? end - async : UINT64_MAX;
 	struct folio folio;
@@ -183,7 +183,7 @@ read_window(struct file_cache *cache)
 		return 0;
 	if (!cache->config.folios) {
 		ra->order = 0;
-		return read_pages(cache, index, end);
+		return read_pages(cache, index, end, ra->async);
 	}
 	ra->order = ra->order < ORDER_MAX ? ra->order : ORDER_MAX;
 	while (ra->size && UINT64_C(1) << ra->order > ra->size)
@@ -201,7 +201,8 @@ read_window(struct file_cache *cache)
 		index += UINT64_C(1) << order;
 	}
 	/* Something was there: the rest goes page by page. */
-	return error || index >= end ? error : read_pages(cache, index, end);
+	return error || index >= end ? error
+				     : read_pages(cache, index, end, ra->async);
 }
 
 /* get_next_ra_size */
@@ -283,19 +284,6 @@ fault_cached(struct file_cache *cache, const struct file_read *read,
 	return error ? error : FILE_AHEAD;
 }
 
-/* page_cache_sync_ra, of a mapping with MADV_SEQUENTIAL */
-static void
-sequential_window(struct file_cache *cache, uint64_t page)
-{
-	struct read_ahead *ra = &cache->ra;
-	uint64_t most = cache->config.ahead_pages;
-
-	*ra = (struct read_ahead){ .start = page,
-				   .size = most,
-				   .async = most / 2,
-				   .missed = ra->missed };
-}
-
 /* do_sync_mmap_readahead: the window to read, or false. */
 static bool
 miss_window(struct file_cache *cache, const struct file_read *read)
@@ -305,10 +293,6 @@ miss_window(struct file_cache *cache, const struct file_read *read)
 
 	if (read->advice == READ_RANDOM || !most)
 		return false;
-	if (read->advice == READ_SEQUENTIAL) {
-		sequential_window(cache, read->page);
-		return true;
-	}
 	if (ra->missed < LOTS_OF_MISSES * 10)
 		ra->missed++;
 	if (ra->missed > LOTS_OF_MISSES)
@@ -327,6 +311,27 @@ miss_window(struct file_cache *cache, const struct file_read *read)
 	return true;
 }
 
+/*
+ * page_cache_sync_ra, of a mapping with MADV_SEQUENTIAL: only the start of a file
+ * begins a stream, as faults leave no trace of where they were before.
+ */
+static int
+read_sequential(struct file_cache *cache, uint64_t page)
+{
+	struct read_ahead *ra = &cache->ra;
+	uint64_t most = cache->config.ahead_pages, end = page + most;
+
+	if (!page) {
+		*ra = (struct read_ahead){ .size = most,
+					   .async = most / 2,
+					   .missed = ra->missed };
+		return read_window(cache);
+	}
+	if (cache->config.pages)
+		end = less(end, cache->config.pages);
+	return page < end ? read_pages(cache, page, end, 0) : 0;
+}
+
 int
 file_cache_fault(struct file_cache *cache, const struct file_read *read)
 {
@@ -335,7 +340,9 @@ file_cache_fault(struct file_cache *cache, const struct file_read *read)
 
 	if (file_cache_find(cache, read->page, &folio))
 		return fault_cached(cache, read, &folio);
-	if (miss_window(cache, read))
+	if (read->advice == READ_SEQUENTIAL && cache->config.ahead_pages)
+		error = read_sequential(cache, read->page);
+	else if (miss_window(cache, read))
 		error = read_window(cache);
 	if (!error && !file_cache_find(cache, read->page, &folio))
 		error = read_folio(cache, read->page, 0, false);
