@@ -40,6 +40,9 @@ keep(struct step_run *run, const struct batch *batch)
 		};
 	}
 	for (uint32_t i = 0; i < batch->n_events; i++) {
+		/* The page cache may change between two runs. */
+		if (batch->event[i].type == EVENT_CACHED)
+			continue;
 		run->event = grow(run->event, run->n_events, &run->events_size,
 				  sizeof(*run->event));
 		run->event[run->n_events++] =
