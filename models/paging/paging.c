@@ -165,6 +165,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 	error = timelines_open(paging);
 	if (!error)
 		error = region_first(paging);
+	if (!error)
+		error = huge_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;

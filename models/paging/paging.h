@@ -15,6 +15,7 @@
 #include "analyzer/option.h"
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
+#include "models/paging/huge.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -33,7 +34,7 @@ enum pages_policy {
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,
-	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
+	PAGES_THP, /* as Linux: huge.h */
 };
 
 /*
@@ -82,6 +83,7 @@ struct paging_config {
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
 	int swap;		     /* enum host_swap */
+	struct huge_config huge;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */

@@ -8,6 +8,7 @@
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
+ *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	swap.c     pages that are in swap
@@ -26,6 +27,7 @@
 #define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
 #define LARGE_SHIFT 21
 #define LARGE_BYTES (UINT64_C(1) << LARGE_SHIFT)
+#define LARGE_ORDER (LARGE_SHIFT - PAGE_SHIFT)
 #define GIANT_SHIFT 30
 
 #define MAP_RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE | MAP_FLAG_EXEC)
@@ -61,6 +63,15 @@ struct region {
 	uint64_t faults[FAULT_CLASSES];
 };
 
+/* huge.c, khugepaged.c */
+struct huge {
+	struct huge_orders orders; /* that mappings may have */
+	/* counts: large pages that faults brought in, by order; those that
+	 * found no free run; copies of the huge zero page within the first */
+	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
+	uint64_t zero, splits;
+};
+
 /* Slots ever given (none twice), pages there now and at most, moves. */
 struct swap {
 	struct hash owners; /* see swap.c */
@@ -82,6 +93,7 @@ struct paging {
 	size_t spaces;
 	struct hash owners; /* see owner.c */
 	struct swap swap;
+	struct huge huge;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -178,6 +190,15 @@ int page_table_add(struct paging *paging, struct address_space *space,
 /* The VMA's pages get a family when the first anonymous one comes. */
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
+
+/* huge.c */
+int huge_open(struct paging *paging);
+/* Bits of the orders that faults may bring in there. */
+uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
+/* A run of 4K pages that comes in as one (mTHP) for this absent, anonymous page:
+ * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
+int huge_fault(struct paging *paging, struct address_space *space,
+	       struct vma *vma, uint64_t address);
 
 /* large.c */
 enum large_kind {
