@@ -232,6 +232,9 @@ large_collapse(struct paging *paging, struct address_space *space,
 
 	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
+	error = zap_pages(paging, space, start, start + LARGE_BYTES);
+	if (error)
+		return error;
 	vma_prepare(paging, space, vma);
 	space->deposited++;
 	error = large_map(paging, space, &page, frame,
@@ -380,6 +383,22 @@ large_split_edges(struct paging *paging, struct address_space *space,
 			return error;
 	}
 	return 0;
+}
+
+int
+large_split_between(struct paging *paging, struct address_space *space,
+		    uint64_t start, uint64_t end)
+{
+	const uint64_t edge[] = { start, end };
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(edge) && !error; i++) {
+		const struct vma *vma = vma_find(&space->vmas, edge[i]);
+
+		if (edge[i] % LARGE_BYTES && (!vma || vma->start == edge[i]))
+			error = large_split(paging, space, edge[i]);
+	}
+	return error;
 }
 
 /* Is there no mapping left in the page's region? */

@@ -374,6 +374,13 @@ paging_entries_written(const struct paging *paging)
 	return sum;
 }
 
+int
+paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
+{
+	paging->now = accesses;
+	return khugepaged_run(paging, time_ns);
+}
+
 static int
 put_faults(const struct paging *paging, struct result *result)
 {

@@ -196,6 +196,21 @@ uint64_t paging_major(const struct paging *paging);
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
 
+/*
+ * Time has come to that of a batch (0: unknown): what the kernel does by the
+ * clock is done.  0, -ENOMEM (said).
+ */
+int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
+ * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */
+struct paging_memory {
+	uint64_t anonymous_bytes, borrowed_bytes, huge_bytes, hugetlb_bytes;
+	uint64_t swap_bytes;
+};
+void paging_memory(const struct paging *paging, uint32_t space,
+		   struct paging_memory *memory);
+
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
 /* Entries of tables that were written so far. */

@@ -12,6 +12,8 @@
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	swap.c     pages that are in swap
+ *	khugepaged.c making large pages of small ones
+ *	space-memory.c what a space holds
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -70,6 +72,13 @@ struct huge {
 	 * found no free run; copies of the huge zero page within the first */
 	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
 	uint64_t zero, splits;
+	/* khugepaged.c: where it goes on, and when */
+	size_t space;
+	uint64_t address, next_ns;
+	/* counts: of khugepaged, of MADV_COLLAPSE, and of 4K pages in both */
+	uint64_t rounds, scanned, full_scans, beyond_limits, collapsed;
+	uint64_t advised, collapse_failed;
+	uint64_t collapse_copied, collapse_zeroed, swapped_in;
 };
 
 /* Slots ever given (none twice), pages there now and at most, moves. */
@@ -223,8 +232,8 @@ bool large_find(const struct address_space *space, uint64_t address,
  */
 int large_fault(struct paging *paging, struct address_space *space,
 		struct vma *vma, uint64_t address, bool write);
-/* One comes in at [start, start + 2M), where nothing is mapped: 1, or 0 if
- * memory is too fragmented, or -ENOMEM (said). */
+/* One comes in at [start, start + 2M) for the 4K pages there, if any: 1, or 0
+ * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
 		   struct vma *vma, uint64_t start);
 /* A write to one that is not writable: the class; FAULT_CLASSES: it was split
@@ -240,6 +249,9 @@ int large_split_alone(struct paging *paging, struct address_space *space,
 /* Split the THPs that [start, end) covers in part. */
 int large_split_edges(struct paging *paging, struct address_space *space,
 		      uint64_t start, uint64_t end);
+/* Split those in which a mapping begins or ends since [start, end) changed. */
+int large_split_between(struct paging *paging, struct address_space *space,
+			uint64_t start, uint64_t end);
 /* Drop those in [start, end); unmapped: and those without a mapping left. */
 int large_zap(struct paging *paging, struct address_space *space,
 	      uint64_t start, uint64_t end, bool unmapped);
@@ -272,6 +284,18 @@ int follow_lock(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
+
+/* khugepaged.c */
+/* MADV_COLLAPSE of [start, end). */
+int khugepaged_advise(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
+/* Its rounds up to this time. */
+int khugepaged_run(struct paging *paging, uint64_t time_ns);
+
+/* space-memory.c */
+/* Is the anonymous 4K page at the address nobody else's? */
+bool page_alone(const struct paging *paging, const struct address_space *space,
+		uint64_t address);
 
 /* swap.c */
 /*
