@@ -304,6 +304,9 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
+	if (!error)
+		error = paging_time(machine->paging, batch->time_ns,
+				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);

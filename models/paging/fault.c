@@ -4,6 +4,7 @@
  *
  *	no mapping here     -> the stack above grows, or nowhere (see below)
  *	rights forbid it    -> a signal: counted, nothing mapped
+ *	page in swap        -> it comes back: major
  *	page not present    -> anonymous: a new frame, or the zero page if read
  *	                       private file: read: the cached page and its
  *	                       neighbours; write: a copy, at once
@@ -101,8 +102,13 @@ fault_anonymous(const struct fault *fault)
 	if (fault->vma->flags & VMA_UNMAPPED)
 		return map_own(fault, paging->mapping_events ? FAULT_UNMAPPED
 							     : FAULT_ANON);
-	if (fault->write || !paging->zero_page)
-		return map_own(fault, FAULT_ANON);
+	if (fault->write || !paging->zero_page) {
+		int class = huge_fault(paging, fault->space, fault->vma,
+				       fault->address);
+
+		return class != FAULT_CLASSES ? class
+					      : map_own(fault, FAULT_ANON);
+	}
 	if (!paging->zero_frame &&
 	    frames_take(paging->frames, PAGE_SHIFT, &paging->zero_frame) < 0)
 		return paging_no_memory(paging);
@@ -239,10 +245,23 @@ fault_write(const struct fault *fault, enum page_state state,
 }
 
 static int
+fault_swapped(const struct fault *fault)
+{
+	int error = swap_in(fault->paging, fault->space, fault->vma,
+			    fault->address);
+
+	return error ? error : FAULT_SWAP;
+}
+
+static int
 fault_absent(const struct fault *fault)
 {
-	int class = large_fault(fault->paging, fault->space, fault->vma,
-				fault->address, fault->write);
+	int class;
+
+	if (swap_has(fault->space, fault->address))
+		return fault_swapped(fault);
+	class = large_fault(fault->paging, fault->space, fault->vma,
+			    fault->address, fault->write);
 
 	if (class != FAULT_CLASSES)
 		return class;
