@@ -195,6 +195,8 @@ static const struct option_group machine_groups[] = {
 	{ "table.host", radix_rows, IN_TABLES(host.radix),
 	  "the host's or merged table, if radix" },
 	KINDS("table.host", host),
+	{ "files", files_rows, offsetof(struct machine_config, paging.files),
+	  "Mapped files: the page cache and reading ahead" },
 	{ "pages", paging_rows, offsetof(struct machine_config, paging),
 	  "how the kernel pages in" },
 	{ "pages", huge_rows, offsetof(struct machine_config, paging.huge),

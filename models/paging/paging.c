@@ -49,6 +49,15 @@ const struct option_row paging_rows[] = {
 	  .choices = zero_pages,
 	  .help = "Anonymous pages read first map the shared zero page; "
 		  "recorded: as on the trace's host" },
+	{ .name = "list",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, list),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000000,
+	  .unit = "faults",
+	  .help = "Predicted faults to list one by one in the table "
+		  "faults.list" },
 	{ .name = "swap",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct paging_config, swap),
@@ -59,10 +68,33 @@ const struct option_row paging_rows[] = {
 	{ 0 },
 };
 
+/* enum files_cache */
+static const char *const files_caches[] = { "recorded", "warm", "cold", NULL };
+
+const struct option_row files_rows[] = {
+	{ .name = "cache",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct files_config, cache),
+	  .fallback = "recorded",
+	  .choices = files_caches,
+	  .help = "What of a file is in the page cache when it is first "
+		  "mapped; recorded: what the trace says, else all (warm)" },
+	{ .name = "read-ahead",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct files_config, read_ahead),
+	  .fallback = "-1",
+	  .min = -1,
+	  .max = 1 << 20,
+	  .unit = "KiB",
+	  .help = "How far files are read ahead, as a device's read_ahead_kb; "
+		  "-1: as recorded, or 128 where the trace does not tell" },
+	{ 0 },
+};
+
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
-	"file", "shared", "stack",    "unmapped", "swap",
+	"anon",	  "zero",  "zero-cow", "cow",  "reuse", "file",
+	"shared", "stack", "unmapped", "swap", "read",
 };
 
 static const struct timeline_series table_series[] = {
@@ -73,6 +105,12 @@ static const struct timeline_series foot_series[] = {
 	{ "resident", "bytes", TIMELINE_GAUGE },
 	{ "tables", "bytes", TIMELINE_GAUGE },
 };
+
+const char *
+paging_class_name(unsigned class)
+{
+	return class_names[class];
+}
 
 int
 paging_no_memory(const struct paging *paging)
@@ -151,6 +189,7 @@ paging_open(struct paging **out, const struct paging_config *config,
 	paging->zero_page = config->zero_page == ZERO_PAGE_RECORDED
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
+	paging->cache_known = config->files.cache == FILES_COLD;
 	paging->swap_space = config->swap == SWAP_RECORDED
 				     ? recorded_swap(stream)
 				     : config->swap == SWAP_YES;
@@ -167,6 +206,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = region_first(paging);
 	if (!error)
 		error = huge_open(paging);
+	if (!error)
+		error = fault_log_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -209,6 +250,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	fault_log_close(paging->log);
 	free(paging);
 }
 
@@ -388,7 +430,7 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error && paging->swap.outs)
+	if (!error && (paging->swap.outs || paging->cache_known))
 		error = result_count(result, "fault.major",
 				     paging_major(paging), "faults");
 	else if (!error)
@@ -537,11 +579,13 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	"faults:faults",   "anon:faults",
-		"zero:faults",	"zero-cow:faults", "cow:faults",
-		"reuse:faults", "file:faults",	   "shared:faults",
-		"stack:faults", "unmapped:faults", "swap:faults",
-		NULL,
+		"mapping:",	   "faults:faults",
+		"anon:faults",	   "zero:faults",
+		"zero-cow:faults", "cow:faults",
+		"reuse:faults",	   "file:faults",
+		"shared:faults",   "stack:faults",
+		"unmapped:faults", "swap:faults",
+		"read:faults",	   NULL,
 	};
 	int error =
 		result_table(result, "faults.mappings",
@@ -555,10 +599,10 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuuu",
+					   "suuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8], n[9]);
+					   n[7], n[8], n[9], n[10]);
 	}
 	return error;
 }
@@ -580,6 +624,29 @@ put_swap(const struct paging *paging, struct result *result)
 	return error ? error
 		     : result_count(result, "swap.bytes.peak",
 				    paging->swap.peak << PAGE_SHIFT, "bytes");
+}
+
+/* What was read of files, and the page cache */
+static int
+put_files(const struct paging *paging, struct result *result)
+{
+	uint64_t read = 0, ahead = 0, used = 0;
+	int error;
+
+	if (!paging->cache_known)
+		return 0;
+	for (size_t i = 0; i < paging->objects; i++) {
+		read += paging->object[i].cache.read_pages;
+		ahead += paging->object[i].cache.ahead_pages;
+		used += paging->object[i].cache.ahead_used;
+	}
+	error = result_count(result, "files.read.pages", read, "pages");
+	if (!error)
+		error = result_count(result, "files.read-ahead.pages", ahead,
+				     "pages");
+	return error ? error
+		     : result_count(result, "files.read-ahead.used", used,
+				    "pages");
 }
 
 /* What of the real pages the replay took over */
@@ -626,6 +693,10 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_swap(paging, result);
 	if (!error)
+		error = put_files(paging, result);
+	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = fault_log_finish(paging, result);
 	return error;
 }

@@ -6,7 +6,7 @@
  *
  * What it predicts is what Linux 6.18 counts (models/paging/README.md lists
  * the rules and how each was checked).  Files are taken to be in the page cache
- * (warm), memory to be enough: so it predicts no major faults.
+ * (warm) where the trace does not tell, memory to be enough.
  */
 #ifndef MODELS_PAGING_PAGING_H
 #define MODELS_PAGING_PAGING_H
@@ -60,6 +60,7 @@ enum fault_class {
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
 	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
 	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
+	FAULT_READ,			  /* its page was read from a file */
 	FAULT_CLASSES,
 };
 
@@ -77,16 +78,31 @@ enum host_swap {
 	SWAP_NO,
 };
 
+/* What is in the page cache when a file is first mapped? */
+enum files_cache {
+	FILES_RECORDED, /* as the trace says; where it does not: all */
+	FILES_WARM,	/* all */
+	FILES_COLD,	/* nothing */
+};
+
+struct files_config {
+	int cache;	    /* enum files_cache */
+	int64_t read_ahead; /* KiB; below 0: as recorded, or 128 */
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int64_t list;		     /* predicted faults to list, at most */
 	int swap;		     /* enum host_swap */
 	struct huge_config huge;
+	struct files_config files;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
+extern const struct option_row files_rows[];  /* "files", of files_config */
 
 /* log2 of the least page: 12, 14, 16. */
 static inline unsigned

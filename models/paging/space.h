@@ -6,11 +6,13 @@
  *	vma.c      mappings of a space          pageset.c  state of its pages
  *	object.c   files and shared memory      owner.c    frames and their owners
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
+ *	fault-file.c  the same, of files        file-cache.c  the page cache
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	fault-log.c faults one by one, beside those recorded
  *	swap.c     pages that are in swap
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
@@ -20,6 +22,7 @@
 
 #include "analyzer/base.h"
 #include "models/analysis/timeline.h"
+#include "models/paging/file-cache.h"
 #include "models/paging/hash.h"
 #include "models/paging/pageset.h"
 #include "models/paging/paging.h"
@@ -53,12 +56,15 @@ struct address_space {
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
-	struct hash frame; /* page number -> frame */
-	uint64_t pages;	   /* length of a file; 0: unknown */
-	bool named;	   /* a file: it stays when nobody maps it */
-	bool file;	   /* all its pages are in the page cache */
-	bool disk;	   /* the first write to a page must be noticed */
+	struct hash frame;	 /* page number -> frame */
+	uint64_t pages;		 /* length of a file; 0: unknown */
+	bool named;		 /* a file: it stays when nobody maps it */
+	bool file;		 /* all its pages are in the page cache */
+	bool disk;		 /* the first write to a page must be noticed */
+	struct file_cache cache; /* of a file */
 };
+
+struct fault_log;
 
 struct region {
 	char *name; /* owned */
@@ -89,8 +95,9 @@ struct swap {
 
 struct paging {
 	struct paging_config config;
-	bool zero_page;	 /* reads first map it */
-	bool swap_space; /* MADV_PAGEOUT has somewhere to go */
+	bool zero_page;	  /* reads first map it */
+	bool swap_space;  /* MADV_PAGEOUT has somewhere to go */
+	bool cache_known; /* what of files is in the page cache */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
@@ -129,6 +136,7 @@ struct paging {
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct fault_log *log; /* owned; NULL: nobody asks */
 };
 
 /* paging.c */
@@ -163,6 +171,8 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+/* What of a file's page cache was seen.  0, -ENOMEM (said). */
+int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
 void object_punch(struct paging *paging, uint32_t object, uint64_t first,
 		  uint64_t last);
@@ -179,6 +189,21 @@ int region_of(struct paging *paging, const struct event *event,
 int region_named(struct paging *paging, const char *name, uint32_t *region);
 
 /* fault.c */
+struct fault {
+	struct paging *paging;
+	struct address_space *space;
+	struct vma *vma;
+	uint64_t address; /* of the page */
+	bool write, fetch;
+	bool grown; /* the stack was, for this */
+};
+/* A frame of its own for the page: the class given, or -ENOMEM (said). */
+int fault_own(const struct fault *fault, enum fault_class class);
+
+/* fault-file.c: not present, in a file's or shared memory's mapping: the class,
+ * or -ENOMEM (said). */
+int fault_object(const struct fault *fault);
+
 enum fault_cause {
 	CAUSE_ACCESS,
 	CAUSE_POPULATE
@@ -208,6 +233,23 @@ uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
  * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
 int huge_fault(struct paging *paging, struct address_space *space,
 	       struct vma *vma, uint64_t address);
+
+/* fault-log.c */
+struct predicted_fault {
+	uint64_t address;
+	uint32_t space, region;
+	enum fault_class class;
+	bool write, fetch, major;
+};
+/* Does nothing where there is nothing to list or compare; 0, -ENOMEM (said). */
+int fault_log_open(struct paging *paging);
+void fault_log_close(struct fault_log *log);
+int fault_log_predicted(struct paging *paging,
+			const struct predicted_fault *fault);
+int fault_log_recorded(struct paging *paging, uint32_t space,
+		       const struct event *event);
+int fault_log_finish(const struct paging *paging, struct result *result);
+const char *paging_class_name(unsigned class);
 
 /* large.c */
 enum large_kind {
