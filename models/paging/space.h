@@ -10,6 +10,8 @@
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	lookup.c   pages of accesses without a walk
+ *	references.c  a trace as numbers of pages, beside a machine
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
