@@ -3,16 +3,16 @@
  * Bins for numbers of any size, some to an octave, so that a sum up to the end
  * of a bin is exact:
  *
- *	bin	0  1  2  3  4  5  6  7  8   9      10     11
- *	ends	1  2  3  4  5  6  7  8  10  12     14     16 ...
- *	holds	1  2  3  4  5  6  7  8  9-10 11-12 13-14  15-16
+ *	bin	0  1  ...  7  8   9      10     ... 15     16      17
+ *	ends	1  2  ...  8  9   10     11     ... 16     18      20
+ *	holds	1  2  ...  8  9   10     11     ... 16     17-18   19-20
  */
 #ifndef MODELS_ANALYSIS_OCTAVES_H
 #define MODELS_ANALYSIS_OCTAVES_H
 
 #include "analyzer/base.h"
 
-#define OCTAVES_SHIFT 2 /* log2 of the bins to an octave */
+#define OCTAVES_SHIFT 3 /* log2 of the bins to an octave */
 #define OCTAVES_STEP  (1u << OCTAVES_SHIFT)
 /* of all numbers below 2^48 */
 #define OCTAVES_BINS ((49 - OCTAVES_SHIFT) * OCTAVES_STEP)

@@ -232,8 +232,7 @@ working_set_end(struct working_set *set, uint64_t accesses)
 uint64_t
 working_set_time(const struct working_set *set, unsigned i)
 {
-	if (i >= OCTAVES_BINS ||
-	    (i && octaves_end(i - 1) >= set->accesses))
+	if (i >= OCTAVES_BINS || (i && octaves_end(i - 1) >= set->accesses))
 		return 0;
 	return octaves_end(i);
 }
@@ -276,9 +275,8 @@ working_set_window(const struct working_set *set)
 unsigned
 working_set_windows(const struct working_set *set)
 {
-	return set->accesses
-		       ? (unsigned)((set->accesses - 1) >> set->shift) + 1
-		       : 0;
+	return set->accesses ? (unsigned)((set->accesses - 1) >> set->shift) + 1
+			     : 0;
 }
 
 uint64_t

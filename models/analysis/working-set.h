@@ -16,7 +16,7 @@
 
 #include "analyzer/base.h"
 
-#define WORKING_SET_GROUPS 64
+#define WORKING_SET_GROUPS  64
 #define WORKING_SET_WINDOWS 256
 
 struct working_set;
