@@ -35,10 +35,21 @@
 #define AHEAD	    16u
 #define COUNTS_BITS __attribute__((target("popcnt")))
 
+struct seen {
+	uint32_t slot;	/* the last of this page, 0: none */
+	uint32_t dirty; /* from this size on it is */
+};
+
+/* Of one distance, or one size */
+struct tally {
+	uint64_t count;	 /* references with this distance */
+	int64_t written; /* write-backs more than at the size before */
+};
+
 struct reuse {
-	uint32_t *slot;	 /* owned: [n_pages] last slot of a page, 0: none */
-	uint32_t *dirty; /* owned: [n_pages] from this size on it is; or NULL */
+	struct seen *seen; /* owned: [n_pages] */
 	uint32_t n_pages;
+	bool writes;
 	uint64_t *mark; /* owned: [n_slots / 64] */
 	/* Marks before a child in its node, full blocks only; [0] is owned, and
 	 * has a child a block */
@@ -49,10 +60,8 @@ struct reuse {
 	uint32_t marks;	  /* pages and holes: never fewer */
 	uint32_t *hole;	  /* owned: a heap of slots, the latest first */
 	uint32_t n_holes, room_holes;
-	uint64_t *count;  /* owned: [room_counts] references by distance */
-	int64_t *written; /* owned: [room_counts] changes of write-backs from
-			     * one size to the next, or NULL */
-	uint32_t room_counts;
+	struct tally *tally; /* owned: [room_tally] */
+	uint32_t room_tally;
 	uint64_t references, cold;
 	bool counts_bits; /* popcnt is at hand */
 };
@@ -120,11 +129,10 @@ reuse_open(struct reuse **out, bool writes)
 	if (!reuse)
 		return no_memory();
 	reuse->counts_bits = __builtin_cpu_supports("popcnt");
-	reuse->room_counts = PAGES_FIRST;
-	reuse->count = calloc(PAGES_FIRST, sizeof(*reuse->count));
-	if (writes)
-		reuse->written = calloc(PAGES_FIRST, sizeof(*reuse->written));
-	if (!reuse->count || (writes && !reuse->written))
+	reuse->writes = writes;
+	reuse->room_tally = PAGES_FIRST;
+	reuse->tally = calloc(PAGES_FIRST, sizeof(*reuse->tally));
+	if (!reuse->tally)
 		error = no_memory();
 	else
 		error = open_slots(reuse, SLOTS_FIRST);
@@ -141,74 +149,52 @@ reuse_close(struct reuse *reuse)
 {
 	if (!reuse)
 		return;
-	free(reuse->slot);
-	free(reuse->dirty);
+	free(reuse->seen);
 	free(reuse->mark);
 	free(reuse->tree[0]);
 	free(reuse->hole);
-	free(reuse->count);
-	free(reuse->written);
+	free(reuse->tally);
 	free(reuse);
-}
-
-/* An array that is as long as there are pages; 0 or -ENOMEM. */
-static int
-grow_pages(uint32_t **array, uint32_t from, uint32_t to, int fill)
-{
-	uint32_t *bigger = reallocarray(*array, to, sizeof(**array));
-
-	if (!bigger)
-		return no_memory();
-	memset(bigger + from, fill, (size_t)(to - from) * sizeof(**array));
-	*array = bigger;
-	return 0;
 }
 
 static int
 make_pages(struct reuse *reuse, uint32_t most)
 {
 	uint32_t n = reuse->n_pages ? reuse->n_pages : PAGES_FIRST;
-	int error;
+	struct seen *seen;
 
 	if (most < reuse->n_pages)
 		return 0;
 	while (n <= most)
 		n = n < UINT32_MAX / 2 ? 2 * n : UINT32_MAX;
-	error = grow_pages(&reuse->slot, reuse->n_pages, n, 0);
-	if (!error && reuse->written)
-		error = grow_pages(&reuse->dirty, reuse->n_pages, n, 0xff);
-	if (!error)
-		reuse->n_pages = n;
-	return error;
+	seen = reallocarray(reuse->seen, n, sizeof(*seen));
+	if (!seen)
+		return no_memory();
+	for (uint32_t i = reuse->n_pages; i < n; i++)
+		seen[i] = (struct seen){ 0, CLEAN };
+	reuse->seen = seen;
+	reuse->n_pages = n;
+	return 0;
 }
 
-/* Counts of all distances that there can be */
+/* Tallies of all distances that there can be */
 static int
-make_counts(struct reuse *reuse, uint32_t depth)
+make_tallies(struct reuse *reuse, uint32_t depth)
 {
-	uint32_t room = reuse->room_counts;
-	uint64_t *count;
-	int64_t *written;
+	uint32_t room = reuse->room_tally;
+	struct tally *tally;
 
 	if (depth < room)
 		return 0;
 	while (room <= depth)
 		room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
-	count = reallocarray(reuse->count, room, sizeof(*count));
-	if (!count)
+	tally = reallocarray(reuse->tally, room, sizeof(*tally));
+	if (!tally)
 		return no_memory();
-	reuse->count = count;
-	memset(count + reuse->room_counts, 0,
-	       (room - reuse->room_counts) * sizeof(*count));
-	if (reuse->written) {
-		written = reallocarray(reuse->written, room, sizeof(*written));
-		if (!written)
-			return no_memory();
-		reuse->written = written;
-		memset(written + reuse->room_counts, 0,
-		       (room - reuse->room_counts) * sizeof(*written));
-	}
-	reuse->room_counts = room;
+	memset(tally + reuse->room_tally, 0,
+	       (room - reuse->room_tally) * sizeof(*tally));
+	reuse->tally = tally;
+	reuse->room_tally = room;
 	return 0;
 }
 
@@ -366,28 +352,34 @@ fill_hole(struct reuse *reuse, uint32_t slot)
 }
 
 /* Each slot becomes the number of marks up to it; 0 stays 0. */
-static ALWAYS_INLINE void
-renumber(const struct reuse *reuse, const uint32_t *rank, uint32_t *slot,
-	 uint32_t n)
+static ALWAYS_INLINE uint32_t
+renumbered(const struct reuse *reuse, const uint32_t *rank, uint32_t slot)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (slot[i])
-			slot[i] = rank[slot[i] / BLOCK_SLOTS] +
-				  block_rank(reuse, slot[i]);
+	if (!slot)
+		return 0;
+	return rank[slot / BLOCK_SLOTS] + block_rank(reuse, slot);
+}
+
+static ALWAYS_INLINE void
+renumber(struct reuse *reuse, const uint32_t *rank)
+{
+	for (uint32_t i = 0; i < reuse->n_pages; i++)
+		reuse->seen[i].slot =
+			renumbered(reuse, rank, reuse->seen[i].slot);
+	for (uint32_t i = 0; i < reuse->n_holes; i++)
+		reuse->hole[i] = renumbered(reuse, rank, reuse->hole[i]);
 }
 
 COUNTS_BITS static void
-renumber_counting(const struct reuse *reuse, const uint32_t *rank,
-		  uint32_t *slot, uint32_t n)
+renumber_counting(struct reuse *reuse, const uint32_t *rank)
 {
-	renumber(reuse, rank, slot, n);
+	renumber(reuse, rank);
 }
 
 static void
-renumber_plainly(const struct reuse *reuse, const uint32_t *rank,
-		 uint32_t *slot, uint32_t n)
+renumber_plainly(struct reuse *reuse, const uint32_t *rank)
 {
-	renumber(reuse, rank, slot, n);
+	renumber(reuse, rank);
 }
 
 /* Move the marks together, into n_slots. */
@@ -405,13 +397,10 @@ compact(struct reuse *reuse, uint32_t n_slots)
 		rank[i] = before;
 		before += block_rank(reuse, (i + 1) * BLOCK_SLOTS - 1);
 	}
-	if (reuse->counts_bits) {
-		renumber_counting(reuse, rank, reuse->slot, reuse->n_pages);
-		renumber_counting(reuse, rank, reuse->hole, reuse->n_holes);
-	} else {
-		renumber_plainly(reuse, rank, reuse->slot, reuse->n_pages);
-		renumber_plainly(reuse, rank, reuse->hole, reuse->n_holes);
-	}
+	if (reuse->counts_bits)
+		renumber_counting(reuse, rank);
+	else
+		renumber_plainly(reuse, rank);
 	free(rank);
 	if (n_slots == reuse->n_slots) {
 		memset(reuse->mark, 0, n_slots / 8);
@@ -450,11 +439,10 @@ static ALWAYS_INLINE void
 take(struct reuse *reuse, const uint32_t *page, uint32_t n, uint32_t *distance)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t *last = &reuse->slot[page[i]], slot = *last;
+		uint32_t *last = &reuse->seen[page[i]].slot, slot = *last;
 
 		__builtin_prefetch(
-			&reuse->slot[page[i + AHEAD < n ? i + AHEAD : i]]);
-
+			&reuse->seen[page[i + AHEAD < n ? i + AHEAD : i]]);
 		*last = reuse->now;
 		if (likely(slot)) {
 			distance[i] = depth_of(reuse, slot);
@@ -491,8 +479,8 @@ write_back(struct reuse *reuse, uint32_t dirty, uint32_t depth)
 {
 	if (dirty >= depth)
 		return;
-	reuse->written[dirty]++;
-	reuse->written[depth]--;
+	reuse->tally[dirty].written++;
+	reuse->tally[depth].written--;
 }
 
 /* Sizes below its distance had lost the page, and have it clean again. */
@@ -501,7 +489,7 @@ follow_writes(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	      uint32_t n, const uint32_t *distance)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t *dirty = &reuse->dirty[page[i]];
+		uint32_t *dirty = &reuse->seen[page[i]].dirty;
 		uint32_t depth = distance[i];
 
 		if (depth != REUSE_COLD) {
@@ -518,8 +506,12 @@ static void
 count(struct reuse *reuse, const uint32_t *distance, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
+		__builtin_prefetch(&reuse->tally[distance[i + AHEAD < n
+								  ? i + AHEAD
+								  : i]],
+				   1);
 		if (likely(distance[i] != REUSE_COLD))
-			reuse->count[distance[i]]++;
+			reuse->tally[distance[i]].count++;
 		else
 			reuse->cold++;
 	}
@@ -539,7 +531,7 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	if (!error)
 		error = make_slots(reuse, n);
 	if (!error)
-		error = make_counts(reuse, reuse->marks + n + 1);
+		error = make_tallies(reuse, reuse->marks + n + 1);
 	if (error)
 		return error;
 	if (reuse->counts_bits)
@@ -547,7 +539,7 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	else
 		take_plainly(reuse, page, n, distance);
 	count(reuse, distance, n);
-	if (reuse->written)
+	if (reuse->writes)
 		follow_writes(reuse, page, write, n, distance);
 	return 0;
 }
@@ -571,17 +563,17 @@ reuse_feed(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 int
 reuse_drop(struct reuse *reuse, uint32_t page)
 {
-	uint32_t slot = page < reuse->n_pages ? reuse->slot[page] : 0;
+	uint32_t slot = page < reuse->n_pages ? reuse->seen[page].slot : 0;
 	uint32_t depth;
 
 	if (!slot)
 		return 0;
-	if (reuse->written) {
+	if (reuse->writes) {
 		depth = depth_of(reuse, slot);
-		write_back(reuse, reuse->dirty[page], depth);
-		reuse->dirty[page] = CLEAN;
+		write_back(reuse, reuse->seen[page].dirty, depth);
+		reuse->seen[page].dirty = CLEAN;
 	}
-	reuse->slot[page] = 0;
+	reuse->seen[page].slot = 0;
 	return hole_add(reuse, slot);
 }
 
@@ -608,13 +600,13 @@ static void
 add_last(const struct reuse *reuse, int64_t *change)
 {
 	for (uint32_t i = 0; i < reuse->n_pages; i++) {
-		uint32_t slot = reuse->slot[i], depth;
+		uint32_t slot = reuse->seen[i].slot, depth;
 
 		if (!slot)
 			continue;
 		depth = depth_of(reuse, slot);
-		if (reuse->dirty[i] < depth) {
-			change[reuse->dirty[i]]++;
+		if (reuse->seen[i].dirty < depth) {
+			change[reuse->seen[i].dirty]++;
 			change[depth]--;
 		}
 	}
@@ -626,15 +618,14 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 	uint64_t left = reuse->references;
 
 	for (uint32_t size = 0; size <= reuse->marks; size++) {
-		left -= reuse->count[size];
+		left -= reuse->tally[size].count;
 		misses[size] = left;
 	}
 	if (!writebacks)
 		return;
 	for (uint32_t size = 0; size <= reuse->marks; size++)
-		writebacks[size] =
-			reuse->written ? (uint64_t)reuse->written[size] : 0;
-	if (reuse->written)
+		writebacks[size] = (uint64_t)reuse->tally[size].written;
+	if (reuse->writes)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)
 		writebacks[size] += writebacks[size - 1];

@@ -22,6 +22,7 @@
 
 #define LEVELS	    48
 #define PAGES_FIRST 1024u
+#define AHEAD	    16u
 
 struct working_set {
 	uint64_t *last; /* owned: [n_pages] time + 1 of the last access, or 0 */
@@ -84,28 +85,35 @@ make_pages(struct working_set *set, uint32_t page)
 	return 0;
 }
 
-/* Count a page in this window of this length. */
-static int
-touch(struct working_set *set, unsigned level, uint64_t window, uint8_t group)
+static NOINLINE int
+make_windows(struct working_set *set, unsigned level, uint64_t window)
 {
-	uint32_t room = set->room[level];
+	uint32_t room = set->room[level] ? 2 * set->room[level] : 4;
 	uint32_t(*bigger)[WORKING_SET_GROUPS];
 
-	if (window >= room) {
-		room = room ? 2 * room : 4;
-		while (room <= window)
-			room *= 2;
-		bigger = reallocarray(set->touched[level], room,
-				      sizeof(*bigger));
-		if (!bigger)
-			return no_memory();
-		memset(bigger + set->room[level], 0,
-		       (room - set->room[level]) * sizeof(*bigger));
-		set->touched[level] = bigger;
-		set->room[level] = room;
-	}
-	set->touched[level][window][group]++;
+	while (room <= window)
+		room *= 2;
+	bigger = reallocarray(set->touched[level], room, sizeof(*bigger));
+	if (!bigger)
+		return no_memory();
+	memset(bigger + set->room[level], 0,
+	       (room - set->room[level]) * sizeof(*bigger));
+	set->touched[level] = bigger;
+	set->room[level] = room;
 	return 0;
+}
+
+/* Count a page in this window of this length. */
+static ALWAYS_INLINE int
+touch(struct working_set *set, unsigned level, uint64_t window, uint8_t group)
+{
+	int error = 0;
+
+	if (unlikely(window >= set->room[level]))
+		error = make_windows(set, level, window);
+	if (!error)
+		set->touched[level][window][group]++;
+	return error;
 }
 
 /* Too many windows: twice as long ones are shown from now on. */
@@ -169,6 +177,17 @@ end_run(struct working_set *set, uint64_t now)
 	return touch_from_to(set, from, to, set->group);
 }
 
+static ALWAYS_INLINE void
+prefetch(const struct working_set *set, const struct working_set_run *run,
+	 uint32_t i)
+{
+	if (i >= run->n)
+		return;
+	__builtin_prefetch(&set->last[run->page[i]], 1);
+	if (run->group)
+		__builtin_prefetch(&run->group[run->page[i]]);
+}
+
 int
 working_set_feed(struct working_set *set, const struct working_set_run *run)
 {
@@ -182,6 +201,7 @@ working_set_feed(struct working_set *set, const struct working_set_run *run)
 		uint32_t page = run->page[i];
 		uint64_t now = run->time[i], last;
 
+		prefetch(set, run, i + AHEAD);
 		error = end_run(set, now);
 		if (error)
 			break;
