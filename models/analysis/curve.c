@@ -30,7 +30,7 @@ struct curve {
 	/* objects */
 	struct hash number; /* of an address */
 	uint32_t *size;	    /* owned: [room] */
-	uint64_t bytes, most;
+	uint64_t bytes;
 	uint32_t page[RUN];
 	uint8_t write[RUN];
 	uint64_t time[RUN];
@@ -173,22 +173,21 @@ object_number(struct curve *curve, uint64_t address, uint32_t *number)
 	return 0;
 }
 
-/* Sizes change between references only. */
+/* An object has the size of its first request, as in libCacheSim. */
 static int
 object_size(struct curve *curve, uint32_t number, uint32_t bytes)
 {
 	int error = 0;
 
-	if (curve->size[number] == bytes)
+	if (curve->size[number])
 		return 0;
 	if (curve->string) {
 		error = flush_objects(curve);
 		if (!error)
 			error = refstring_size(curve->string, number, bytes);
 	}
-	curve->bytes += bytes - (uint64_t)curve->size[number];
+	curve->bytes += bytes;
 	curve->size[number] = bytes;
-	curve->most = bytes > curve->most ? bytes : curve->most;
 	return error;
 }
 
@@ -331,7 +330,6 @@ curve_view(const struct model *model, struct curve_view *view)
 		.string = curve->string,
 		.set = curve->set,
 		.object_bytes = curve->bytes,
-		.object_most = curve->most,
 	};
 }
 

@@ -19,8 +19,8 @@
 
 struct curve_config {
 	unsigned shift; /* log2 of a page's bytes */
-	/* Each access is of an object: its address is its number, its length
-	 * its size.  Nothing is left out. */
+	/* Each access is of an object: its address is its number, the
+	 * length of the first access to it its size.  Nothing is left out. */
 	bool objects;
 	bool fetches; /* code is referenced, too */
 	bool working_sets;
@@ -38,8 +38,7 @@ struct curve_view {
 	const struct blocks *blocks;
 	struct refstring *string; /* NULL: not kept */
 	struct working_set *set;  /* NULL: not wanted */
-	uint64_t object_bytes;	  /* of all objects, the last size of each */
-	uint64_t object_most;	  /* bytes of the largest */
+	uint64_t object_bytes;	  /* of all objects */
 };
 
 /* What it has come to, borrowed. */
