@@ -388,6 +388,12 @@ paging_minor(const struct paging *paging, bool populated)
 	return minor;
 }
 
+bool
+paging_is_zero(const struct paging *paging, uint64_t frame)
+{
+	return frame == paging->zero_frame;
+}
+
 uint64_t
 paging_major(const struct paging *paging)
 {

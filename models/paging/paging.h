@@ -120,6 +120,9 @@ struct paging_listener {
 	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
+	/* The last owner of what was in this frame of 4K is gone, and the frame
+	 * free; NULL: nobody asks. */
+	void (*gone)(void *context, uint64_t frame);
 };
 
 /*
@@ -176,6 +179,9 @@ struct paging_scan {
  * on, to 0 at the end.  0, -ENOMEM (said). */
 int paging_scan(struct paging *paging, uint32_t space,
 		const struct paging_scan *scan, uint64_t *cursor);
+
+/* Does an address of this frame read as zeros for all, owned by nobody? */
+bool paging_is_zero(const struct paging *paging, uint64_t frame);
 
 struct paging_page {
 	uint64_t start, frame;

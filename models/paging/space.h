@@ -16,6 +16,8 @@
  *	swap.c     pages that are in swap
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
+ *	lookup.c   pages of accesses without a walk
+ *	references.c  a trace as numbers of pages, beside a machine
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
