@@ -21,7 +21,6 @@
 #define PAGE		   UINT64_C(4096)
 #define WORDS_ROOM	   32 /* words of one instruction at most */
 #define CODE_ROOM	   (BLOCK_CODE_BYTES / 2)
-#define TOUCH_BYTES	   (64u << 10)
 #define TOUCH_BEFORE	   (8u << 10)
 
 _Static_assert(BLOCK_MAX <= MEMO_RUN, "a run of the memo's");
@@ -306,10 +305,10 @@ touch(struct cache_arena *arena)
 		return;
 	if (arena->touched < arena->used)
 		arena->touched = arena->used & ~(size_t)(PAGE - 1);
-	if (arena->touched + TOUCH_BYTES > ARENA_BYTES)
+	if (arena->touched == ARENA_BYTES)
 		return;
-	wide_touch(arena->memory + arena->touched, TOUCH_BYTES);
-	arena->touched += TOUCH_BYTES;
+	arena->touched += wide_shared_up(arena->memory + arena->touched,
+					 ARENA_BYTES - arena->touched);
 }
 
 static void

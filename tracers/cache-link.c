@@ -27,9 +27,8 @@
 #define GONE	   1 /* the pc of a removed entry of the larger table */
 #define ENTRY_ROOM 128
 /* Of an exit's stub: movl $number, %gs:GS_LINK; jmp */
-#define NUMBER_AT   8
-#define STUB_BYTES  17
-#define TOUCH_BYTES (64u << 10) /* pages at a time */
+#define NUMBER_AT  8
+#define STUB_BYTES 17
 
 uint64_t
 stub_address(const struct cache_code *code, const uint8_t *label)
@@ -113,8 +112,9 @@ stub_begin(struct cache_code *code, struct cache_arena *arena,
 	arena->stubs += STUB_BYTES;
 	code->bytes += STUB_BYTES;
 	if (arena->stubs > arena->stubs_touched) {
-		arena->stubs_touched += TOUCH_BYTES;
-		wide_touch(end - arena->stubs_touched, TOUCH_BYTES);
+		arena->stubs_touched +=
+			wide_shared_down(end - arena->stubs_touched,
+					 ARENA_BYTES - arena->stubs_touched);
 	}
 	*emit = (struct emitter){
 		.start = end - arena->stubs,
