@@ -23,8 +23,6 @@
 #define CODE_ROOM	   (BLOCK_CODE_BYTES / 2)
 #define TOUCH_BEFORE	   (8u << 10)
 
-_Static_assert(BLOCK_MAX <= MEMO_RUN, "a run of the memo's");
-
 int
 builder_open(struct builder **out)
 {
@@ -32,11 +30,6 @@ builder_open(struct builder **out)
 
 	if (!builder)
 		return -ENOMEM;
-	builder->memo = memo_open();
-	if (!builder->memo) {
-		builder_close(builder);
-		return -ENOMEM;
-	}
 	*out = builder;
 	return 0;
 }
@@ -44,9 +37,6 @@ builder_open(struct builder **out)
 void
 builder_close(struct builder *builder)
 {
-	if (!builder)
-		return;
-	memo_close(builder->memo);
 	wide_close(builder, sizeof(*builder));
 }
 
@@ -54,7 +44,7 @@ static bool
 in_run(const struct builder *builder, uint64_t pc)
 {
 	for (unsigned i = 0; i < builder->n; i++)
-		if (builder->run[i]->touched.pc == pc)
+		if (builder->run[i].touched.pc == pc)
 			return true;
 	return false;
 }
@@ -67,7 +57,7 @@ in_run(const struct builder *builder, uint64_t pc)
 static bool
 goes_on(struct builder *builder, unsigned k, uint64_t *pc)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	bool room = builder->n < BLOCK_INSTRUCTIONS;
 	bool back = code->target <= code->touched.pc;
 
@@ -114,11 +104,10 @@ gather(struct builder *builder)
 	uint8_t window[256];
 	unsigned straight = 0;
 
-	memo_begin(builder->memo);
 	builder->n = 0;
 	builder->next = pc;
 	while (builder->n < BLOCK_MAX) {
-		const struct cache_instruction *one = NULL;
+		struct cache_instruction *one = &builder->run[builder->n];
 
 		if (pc < window_start ||
 		    pc + INSTRUCTION_BYTES > window_start + window_bytes) {
@@ -127,13 +116,12 @@ gather(struct builder *builder)
 						   window, sizeof(window));
 			window_start = pc;
 		}
-		if (pc < window_start + window_bytes)
-			one = memo_decode(builder->memo, pc,
-					  window + (pc - window_start),
-					  window_start + window_bytes - pc);
-		if (!one || one->flow == FLOW_NATIVE)
+		if (pc >= window_start + window_bytes ||
+		    cache_decode(one, pc, window + (pc - window_start),
+				 window_start + window_bytes - pc) ||
+		    one->flow == FLOW_NATIVE)
 			return;
-		builder->run[builder->n++] = one;
+		builder->n++;
 		if (!goes_on(builder, builder->n - 1, &pc)) {
 			builder->next = 0;
 			return;
@@ -161,12 +149,12 @@ builder_place(struct builder *builder, unsigned k)
 		.specials = (uint16_t)builder->n_specials,
 	};
 	if (k < builder->n) {
-		const struct instruction *touched = &builder->run[k]->touched;
+		const struct instruction *touched = &builder->run[k].touched;
 
 		place->pc = touched->pc;
 		place->length = touched->length;
 		place->repeated = touched->repeated;
-		place->flow = builder->run[k]->flow;
+		place->flow = builder->run[k].flow;
 		place->takes_rax = place->flow == FLOW_RETURN ||
 				   place->flow == FLOW_JUMP_BY ||
 				   place->flow == FLOW_CALL_BY;
@@ -175,11 +163,10 @@ builder_place(struct builder *builder, unsigned k)
 
 /* Common uses of the stolen register that need no stand-in; true: done */
 static bool
-short_form(struct builder *builder, unsigned k)
+short_form(struct builder *builder, unsigned k, const struct decoded *whole)
 {
-	const struct cache_instruction *code = builder->run[k];
-	const ZydisDecodedOperand *to = &code->operand[0];
-	const ZydisDecodedOperand *from = &code->operand[1];
+	const ZydisDecodedOperand *to = &whole->operand[0];
+	const ZydisDecodedOperand *from = &whole->operand[1];
 	struct emitter *emit = &builder->emit;
 	bool stolen_to, stolen_from;
 
@@ -188,12 +175,12 @@ short_form(struct builder *builder, unsigned k)
 	stolen_to = general_register(to->reg.value) == STOLEN;
 	stolen_from = from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 		      general_register(from->reg.value) == STOLEN;
-	switch (code->decoded.mnemonic) {
+	switch (whole->instruction.mnemonic) {
 	case ZYDIS_MNEMONIC_PUSH:
 	case ZYDIS_MNEMONIC_POP:
 		record_operands(builder, k, -1);
 		builder->place[k].body = builder_offset(builder);
-		if (code->decoded.mnemonic == ZYDIS_MNEMONIC_PUSH)
+		if (whole->instruction.mnemonic == ZYDIS_MNEMONIC_PUSH)
 			emit_push_slot(emit, GS_STOLEN);
 		else
 			emit_pop_slot(emit, GS_STOLEN);
@@ -219,20 +206,25 @@ short_form(struct builder *builder, unsigned k)
 static int
 straight_code(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	const struct instruction *touched = &code->touched;
 	struct cache_place *place = &builder->place[k];
 	struct emitter *emit = &builder->emit;
 	bool stolen = (code->reads | code->writes) >> STOLEN & 1;
+	struct cache_instruction again;
+	struct decoded whole;
 	uint8_t bytes[16] = { 0 };
 	int with = -1;
 
-	if (stolen && short_form(builder, k))
+	if (stolen)
+		cache_decode_whole(&again, touched->pc, touched->bytes,
+				   touched->length, &whole);
+	if (stolen && short_form(builder, k, &whole))
 		goto run;
 	memcpy(bytes, touched->bytes, touched->length);
 	if (stolen) {
 		with = substitute_choose(code);
-		if (with < 0 || substitute_register(code, bytes, with))
+		if (with < 0 || substitute_register(code, &whole, bytes, with))
 			return -EINVAL;
 		emit_save(emit, with, GS_SUBSTITUTE);
 		place->saved = builder_offset(builder);
@@ -272,7 +264,7 @@ static int
 emit_run(struct builder *builder)
 {
 	for (unsigned k = 0; k < builder->n; k++) {
-		const struct cache_instruction *code = builder->run[k];
+		const struct cache_instruction *code = &builder->run[k];
 		bool last = k == builder->n - 1;
 
 		if (!has_room(builder)) {
@@ -438,6 +430,6 @@ builder_make(struct builder *builder, struct cache_code *code, unsigned arena,
 			return finish(builder, first_outcome);
 		/* End before the one that can't be translated */
 		builder->n = builder->n_done;
-		builder->next = builder->run[builder->n]->touched.pc;
+		builder->next = builder->run[builder->n].touched.pc;
 	}
 }
