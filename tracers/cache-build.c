@@ -4,8 +4,8 @@
  * (step-run.c: behind a branch, at a page, after 255 instructions), so that
  * the stream does not depend on how code was cut into superblocks.
  *
- * In the arena: the pc, minus the pc, [the pc that a call pushes], the code,
- * side exits; at its end, backwards, the stubs of all blocks.
+ * In the arena: [the pc that a call pushes], [the checked entry], the code, side
+ * exits; at its end, backwards, the stubs of all blocks.
  */
 #include "analyzer/base.h"
 
@@ -308,6 +308,7 @@ begin(struct builder *builder)
 {
 	struct cache_code *code = builder->code;
 	struct cache_arena *arena = &code->arena[builder->arena];
+	uint8_t last = builder->run[builder->n - 1].flow;
 
 	touch(arena);
 	builder->emit = (struct emitter){
@@ -318,10 +319,15 @@ begin(struct builder *builder)
 	};
 	emit_align(&builder->emit, 16);
 	builder->return_pc = builder->emit.at;
-	emit_word64(&builder->emit, 0);
-	emit_word64(&builder->emit, 0);
-	emit_word64(&builder->emit, builder->pc);
-	emit_word64(&builder->emit, -builder->pc);
+	if (last == FLOW_CALL || last == FLOW_CALL_BY)
+		emit_word64(&builder->emit, 0);
+	builder->flags_dead = cache_flags_dead(builder->run, builder->n);
+	builder->checked = 0;
+	if (cache_code_returns(code, builder->pc)) {
+		builder->checked = emit_here(&builder->emit);
+		link_compare(code, &builder->emit, arena, builder->pc,
+			     builder->flags_dead);
+	}
 	builder->start = emit_here(&builder->emit);
 	builder->n_accesses = builder->n_specials = 0;
 	builder->n_sides = builder->n_links = 0;
@@ -402,7 +408,8 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->arena = builder->arena;
 	block->offset = (uint32_t)(builder->start - arena->address);
 	block->bytes = builder_offset(builder);
-	block->flags_dead = cache_flags_dead(builder->run, builder->n);
+	block->flags_dead = builder->flags_dead;
+	block->checked = builder->checked;
 	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
 		code->outcome[i].block = block;
 	arena->used += (size_t)(builder->emit.at - builder->emit.start);
