@@ -128,6 +128,8 @@ for tables in local remote interleave upper-pinned leaf-beside-data replicated m
 	[ $(($(get "$tables" walk.cycles) + $(get "$tables" walk.faulted.cycles))) -eq "$all" ] ||
 		complain "$tables: cycles are not those of its references"
 done
+is replicated table.frame.bytes $((4 * $(get local table.frame.bytes)))
+is migrate table.frame.bytes "$(get local table.frame.bytes)"
 for tables in local leaf-beside-data replicated migrate; do
 	is $tables numa.walk.remote 0
 done

@@ -627,6 +627,14 @@ frames_move_tables(struct frames *frames)
 	}
 }
 
+unsigned
+frames_table_copies(const struct frames *frames)
+{
+	return frames->numa && frames->numa->config.tables == TABLES_REPLICATED
+		       ? frames->nodes
+		       : 1;
+}
+
 uint64_t
 frames_used(const struct frames *frames)
 {
