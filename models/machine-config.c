@@ -201,12 +201,13 @@ check_huge(const struct layers *layers, const struct machine_config *config)
 static int
 check_palette(const struct layers *layers, const struct machine_config *config)
 {
+	struct palette_config palette = config->frames.palette;
 	const char *field;
 	char text[256];
 
-	return palette_config_wrong(&config->frames.palette,
-				    machine_colours(config), &field, text,
-				    sizeof(text))
+	palette.page = paging_granule(&config->paging);
+	return palette_config_wrong(&palette, machine_colours(config), &field,
+				    text, sizeof(text))
 		       ? wrong(layers, "memory", field, text)
 		       : 0;
 }

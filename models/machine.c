@@ -497,6 +497,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
 	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
+	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
 	error = numa_open(&machine->numa, &config->numa,

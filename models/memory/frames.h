@@ -90,6 +90,9 @@ uint64_t frames_number(const struct frames *frames, uint64_t address);
 uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */
 bool frames_recorded(const struct frames *frames);
+/* How often each page of a table is there: where tables are replicated, once a
+ * node. */
+unsigned frames_table_copies(const struct frames *frames);
 /* Part of a taken run may be given back too. */
 void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 

@@ -54,6 +54,7 @@ struct address_space {
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	struct table_taken taken; /* ... to paging->taken */
 };
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
@@ -137,6 +138,9 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
+	/* frames that tables lie in, without copies; and those two of them */
+	struct table_taken taken, last_taken;
+	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct fault_log *log; /* owned; NULL: nobody asks */
 };
