@@ -92,8 +92,13 @@ fault_anonymous(const struct fault *fault)
 	if (fault->vma->flags & VMA_UNMAPPED)
 		return fault_own(fault, paging->mapping_events ? FAULT_UNMAPPED
 							       : FAULT_ANON);
-	if (fault->write || !paging->zero_page)
-		return fault_own(fault, FAULT_ANON);
+	if (fault->write || !paging->zero_page) {
+		int class = huge_fault(paging, fault->space, fault->vma,
+				       fault->address);
+
+		return class != FAULT_CLASSES ? class
+					      : fault_own(fault, FAULT_ANON);
+	}
 	if (!paging->zero_frame &&
 	    frames_take(paging->frames, PAGE_SHIFT, &paging->zero_frame) < 0)
 		return paging_no_memory(paging);

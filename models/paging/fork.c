@@ -112,12 +112,14 @@ follow_end(struct paging *paging, struct address_space *space)
 {
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
+	struct table_taken taken = paging->taken;
 	int error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
+		paging->last_taken = taken;
 	}
 	return error;
 }

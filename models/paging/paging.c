@@ -205,6 +205,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 	if (!error)
 		error = region_first(paging);
 	if (!error)
+		error = huge_open(paging);
+	if (!error)
 		error = fault_log_open(paging);
 	if (error) {
 		paging_close(paging);
@@ -332,6 +334,24 @@ paging_table_bytes(const struct paging *paging, uint32_t space)
 		       : 0;
 }
 
+/* Frames of its table; of one that maps nothing, and so is only a root, none. */
+static void
+account_taken(struct paging *paging, struct address_space *space)
+{
+	struct table_taken taken = { 0, 0 };
+
+	if (space->table_bytes || !space->table->levels) {
+		table_taken_add(space->table, &taken);
+		taken.n += space->deposited;
+		taken.bytes += space->deposited * PAGE_BYTES;
+	}
+	paging->taken.n += taken.n - space->taken.n;
+	paging->taken.bytes += taken.bytes - space->taken.bytes;
+	space->taken = taken;
+	if (paging->taken_peak < paging->taken.bytes)
+		paging->taken_peak = paging->taken.bytes;
+}
+
 void
 space_account(struct paging *paging, struct address_space *space)
 {
@@ -339,6 +359,7 @@ space_account(struct paging *paging, struct address_space *space)
 
 	paging->table_bytes += bytes - space->table_bytes;
 	space->table_bytes = bytes;
+	account_taken(paging, space);
 	if (paging->table_peak < paging->table_bytes)
 		paging->table_peak = paging->table_bytes;
 	timeline_set(paging->foot_line, 0, paging->now, paging->resident_bytes);
@@ -386,6 +407,12 @@ paging_minor(const struct paging *paging, bool populated)
 	return minor;
 }
 
+bool
+paging_is_zero(const struct paging *paging, uint64_t frame)
+{
+	return frame == paging->zero_frame;
+}
+
 uint64_t
 paging_major(const struct paging *paging)
 {
@@ -412,6 +439,13 @@ paging_entries_written(const struct paging *paging)
 			sum += paging->space[i]->table->counts.map_writes +
 			       paging->space[i]->table->counts.unmap_writes;
 	return sum;
+}
+
+int
+paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
+{
+	paging->now = accesses;
+	return khugepaged_run(paging, time_ns);
 }
 
 static int
@@ -525,6 +559,24 @@ put_table_pages(const struct paging *paging, struct result *result,
 	return result_count(result, "table.pages", pages, "pages");
 }
 
+/* Where they lie: frames of whatever size, roots and copies with them. */
+static int
+put_table_frames(const struct paging *paging, struct result *result, bool ended)
+{
+	const struct table_taken *taken =
+		ended ? &paging->last_taken : &paging->taken;
+	unsigned copies = frames_table_copies(paging->frames);
+	int error = result_count(result, "table.frame.count", taken->n * copies,
+				 "frames");
+
+	if (!error)
+		error = result_count(result, "table.frame.bytes",
+				     taken->bytes * copies, "bytes");
+	return error ? error
+		     : result_count(result, "table.frame.bytes.peak",
+				    paging->taken_peak * copies, "bytes");
+}
+
 static int
 put_footprint(const struct paging *paging, struct result *result)
 {
@@ -539,6 +591,8 @@ put_footprint(const struct paging *paging, struct result *result)
 				     paging->table_peak, "bytes");
 	if (!error)
 		error = put_table_pages(paging, result, tables, ended);
+	if (!error)
+		error = put_table_frames(paging, result, ended);
 	if (!error)
 		error = put_table_counts(paging, result);
 	if (!error && paging->large_pages)

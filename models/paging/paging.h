@@ -15,6 +15,7 @@
 #include "analyzer/option.h"
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
+#include "models/paging/huge.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -33,7 +34,7 @@ enum pages_policy {
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,
-	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
+	PAGES_THP, /* as Linux: huge.h */
 };
 
 /*
@@ -96,6 +97,7 @@ struct paging_config {
 	int granule;		     /* enum pages_granule */
 	int64_t list;		     /* predicted faults to list, at most */
 	int swap;		     /* enum host_swap */
+	struct huge_config huge;
 	struct files_config files;
 };
 
@@ -118,6 +120,9 @@ struct paging_listener {
 	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
+	/* The last owner of what was in this frame of 4K is gone, and the frame
+	 * free; NULL: nobody asks. */
+	void (*gone)(void *context, uint64_t frame);
 };
 
 /*
@@ -175,6 +180,9 @@ struct paging_scan {
 int paging_scan(struct paging *paging, uint32_t space,
 		const struct paging_scan *scan, uint64_t *cursor);
 
+/* Does an address of this frame read as zeros for all, owned by nobody? */
+bool paging_is_zero(const struct paging *paging, uint64_t frame);
+
 struct paging_page {
 	uint64_t start, frame;
 	unsigned shift;
@@ -209,6 +217,21 @@ uint64_t paging_major(const struct paging *paging);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
+
+/*
+ * Time has come to that of a batch (0: unknown): what the kernel does by the
+ * clock is done.  0, -ENOMEM (said).
+ */
+int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
+ * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */
+struct paging_memory {
+	uint64_t anonymous_bytes, borrowed_bytes, huge_bytes, hugetlb_bytes;
+	uint64_t swap_bytes;
+};
+void paging_memory(const struct paging *paging, uint32_t space,
+		   struct paging_memory *memory);
 
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);

@@ -34,9 +34,6 @@ become_large(struct paging *paging, struct address_space *space,
 	if (large_find(space, address, &page) ||
 	    !anonymous_at(space, address, address + LARGE_BYTES))
 		return 0;
-	error = zap_pages(paging, space, address, address + LARGE_BYTES);
-	if (error)
-		return error;
 	error = large_collapse(paging, space, vma_find(&space->vmas, address),
 			       address);
 	if (error == 1)

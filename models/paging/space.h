@@ -9,10 +9,15 @@
  *	fault-file.c  the same, of files        file-cache.c  the page cache
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
+ *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	fault-log.c faults one by one, beside those recorded
  *	swap.c     pages that are in swap
+ *	khugepaged.c making large pages of small ones
+ *	space-memory.c what a space holds
+ *	lookup.c   pages of accesses without a walk
+ *	references.c  a trace as numbers of pages, beside a machine
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -29,6 +34,7 @@
 #define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
 #define LARGE_SHIFT 21
 #define LARGE_BYTES (UINT64_C(1) << LARGE_SHIFT)
+#define LARGE_ORDER (LARGE_SHIFT - PAGE_SHIFT)
 #define GIANT_SHIFT 30
 
 #define MAP_RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE | MAP_FLAG_EXEC)
@@ -48,6 +54,7 @@ struct address_space {
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	struct table_taken taken; /* ... to paging->taken */
 };
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
@@ -65,6 +72,22 @@ struct fault_log;
 struct region {
 	char *name; /* owned */
 	uint64_t faults[FAULT_CLASSES];
+};
+
+/* huge.c, khugepaged.c */
+struct huge {
+	struct huge_orders orders; /* that mappings may have */
+	/* counts: large pages that faults brought in, by order; those that
+	 * found no free run; copies of the huge zero page within the first */
+	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
+	uint64_t zero, splits;
+	/* khugepaged.c: where it goes on, and when */
+	size_t space;
+	uint64_t address, next_ns;
+	/* counts: of khugepaged, of MADV_COLLAPSE, and of 4K pages in both */
+	uint64_t rounds, scanned, full_scans, beyond_limits, collapsed;
+	uint64_t advised, collapse_failed;
+	uint64_t collapse_copied, collapse_zeroed, swapped_in;
 };
 
 /* Slots ever given (none twice), pages there now and at most, moves. */
@@ -89,6 +112,7 @@ struct paging {
 	size_t spaces;
 	struct hash owners; /* see owner.c */
 	struct swap swap;
+	struct huge huge;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -114,6 +138,9 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
+	/* frames that tables lie in, without copies; and those two of them */
+	struct table_taken taken, last_taken;
+	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct fault_log *log; /* owned; NULL: nobody asks */
 };
@@ -204,6 +231,15 @@ int page_table_add(struct paging *paging, struct address_space *space,
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
 
+/* huge.c */
+int huge_open(struct paging *paging);
+/* Bits of the orders that faults may bring in there. */
+uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
+/* A run of 4K pages that comes in as one (mTHP) for this absent, anonymous page:
+ * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
+int huge_fault(struct paging *paging, struct address_space *space,
+	       struct vma *vma, uint64_t address);
+
 /* fault-log.c */
 struct predicted_fault {
 	uint64_t address;
@@ -244,8 +280,8 @@ bool large_find(const struct address_space *space, uint64_t address,
  */
 int large_fault(struct paging *paging, struct address_space *space,
 		struct vma *vma, uint64_t address, bool write);
-/* One comes in at [start, start + 2M), where nothing is mapped: 1, or 0 if
- * memory is too fragmented, or -ENOMEM (said). */
+/* One comes in at [start, start + 2M) for the 4K pages there, if any: 1, or 0
+ * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
 		   struct vma *vma, uint64_t start);
 /* A write to one that is not writable: the class; FAULT_CLASSES: it was split
@@ -261,6 +297,9 @@ int large_split_alone(struct paging *paging, struct address_space *space,
 /* Split the THPs that [start, end) covers in part. */
 int large_split_edges(struct paging *paging, struct address_space *space,
 		      uint64_t start, uint64_t end);
+/* Split those in which a mapping begins or ends since [start, end) changed. */
+int large_split_between(struct paging *paging, struct address_space *space,
+			uint64_t start, uint64_t end);
 /* Drop those in [start, end); unmapped: and those without a mapping left. */
 int large_zap(struct paging *paging, struct address_space *space,
 	      uint64_t start, uint64_t end, bool unmapped);
@@ -293,6 +332,18 @@ int follow_lock(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
+
+/* khugepaged.c */
+/* MADV_COLLAPSE of [start, end). */
+int khugepaged_advise(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
+/* Its rounds up to this time. */
+int khugepaged_run(struct paging *paging, uint64_t time_ns);
+
+/* space-memory.c */
+/* Is the anonymous 4K page at the address nobody else's? */
+bool page_alone(const struct paging *paging, const struct address_space *space,
+		uint64_t address);
 
 /* swap.c */
 /*
