@@ -46,6 +46,9 @@ struct lookup {
 	size_t directories;
 	uint32_t last; /* page of the reference before; UINT32_MAX: none */
 	bool last_written;
+	/* The last page's first write came when its reference had gone on: it
+	 * is noted here (the owner clears it) or, unless `notes`, appended */
+	bool late, notes;
 	/* out: references, emptied by the owner (n = 0) */
 	uint32_t *page; /* owned [LOOKUP_REFERENCES] */
 	uint8_t *write; /* ... */
@@ -73,8 +76,8 @@ struct lookup_pages lookup_pages(const struct lookup *lookup,
 uint32_t lookup_scan(struct lookup *lookup, const struct batch *batch,
 		     uint32_t from, uint32_t to, uint64_t position);
 
-/* Append one reference; the same page again is left out unless it is now
- * written first.  There must be room. */
+/* Append one reference; of a run of them to one page the first stands for all,
+ * and says whether any wrote.  There must be room. */
 void lookup_refer(struct lookup *lookup, uint32_t number, bool write,
 		  uint64_t time);
 
