@@ -34,6 +34,12 @@ struct reclaim_config {
 	const uint32_t *const *size;
 	/* the policies' own, added below by who writes them: reclaim_rows */
 	bool clock_loaded;
+	int64_t swappiness; /* linux, mglru */
+	/* linux, mglru: of each page number, is it of a file; borrowed, as
+	 * `size`; NULL: all is anonymous */
+	const uint8_t *const *file;
+	bool no_swap; /* linux, mglru: anonymous pages leave only as a last
+		       * resort */
 };
 
 /* Rows of struct reclaim_config, to be hung in a tree as "reclaim": clock.x
