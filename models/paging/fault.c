@@ -4,6 +4,7 @@
  *
  *	no mapping here     -> the stack above grows, or nowhere (see below)
  *	rights forbid it    -> a signal: counted, nothing mapped
+ *	page in swap        -> it comes back: major
  *	page not present    -> anonymous: a new frame, or the zero page if read
  *	                       private file: read: the cached page and its
  *	                       neighbours; write: a copy, at once
@@ -239,10 +240,23 @@ fault_write(const struct fault *fault, enum page_state state,
 }
 
 static int
+fault_swapped(const struct fault *fault)
+{
+	int error = swap_in(fault->paging, fault->space, fault->vma,
+			    fault->address);
+
+	return error ? error : FAULT_SWAP;
+}
+
+static int
 fault_absent(const struct fault *fault)
 {
-	int class = large_fault(fault->paging, fault->space, fault->vma,
-				fault->address, fault->write);
+	int class;
+
+	if (swap_has(fault->space, fault->address))
+		return fault_swapped(fault);
+	class = large_fault(fault->paging, fault->space, fault->vma,
+			    fault->address, fault->write);
 
 	if (class != FAULT_CLASSES)
 		return class;

@@ -268,6 +268,8 @@ move_pages(struct paging *paging, struct address_space *space,
 
 	if (!error)
 		error = move_tables(paging, space, range, delta);
+	if (!error)
+		error = swap_move(paging, space, range, delta);
 	if (error)
 		return error;
 	n = pageset_groups(&space->pages, range.start, range.end, &group);

@@ -62,6 +62,8 @@ fork_pages(struct paging *paging, struct address_space *parent,
 	free(group);
 	if (n < 0)
 		return paging_no_memory(paging);
+	if (!error)
+		error = swap_fork(paging, parent, child, vma);
 	return error ? error : large_fork(paging, parent, child, vma);
 }
 

@@ -308,6 +308,43 @@ large_write(struct paging *paging, struct address_space *space, struct vma *vma,
 }
 
 int
+large_split(struct paging *paging, struct address_space *space,
+	    uint64_t address)
+{
+	struct large_page page;
+
+	return large_find(space, address, &page) && page.kind == LARGE_THP
+		       ? split(paging, space, &page)
+		       : 0;
+}
+
+int
+large_split_alone(struct paging *paging, struct address_space *space,
+		  uint64_t start, uint64_t end)
+{
+	uint64_t *key;
+	int64_t n;
+	int error = 0;
+
+	if (!space->large.n)
+		return 0;
+	n = larges_in(paging, space, start, end, &key);
+	for (int64_t i = 0; i < n && !error; i++) {
+		struct large_page page;
+
+		if (!find_at(space, key[i], &page) || page.kind != LARGE_THP ||
+		    page.start + LARGE_BYTES <= start ||
+		    page.state == PAGE_BORROWED ||
+		    !owner_alone(paging, page.shift,
+				 mapping_of(paging, space, &page).frame))
+			continue;
+		error = split(paging, space, &page);
+	}
+	free(key);
+	return n < 0 ? (int)n : error;
+}
+
+int
 large_split_edges(struct paging *paging, struct address_space *space,
 		  uint64_t start, uint64_t end)
 {

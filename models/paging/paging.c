@@ -17,6 +17,9 @@ static const char *const granules[] = { "4k", "16k", "64k", NULL };
 /* enum zero_page */
 static const char *const zero_pages[] = { "recorded", "yes", "no", NULL };
 
+/* enum host_swap */
+static const char *const host_swaps[] = { "recorded", "yes", "no", NULL };
+
 const struct option_row paging_rows[] = {
 	{ .name = "policy",
 	  .type = OPTION_CHOICE,
@@ -46,13 +49,20 @@ const struct option_row paging_rows[] = {
 	  .choices = zero_pages,
 	  .help = "Anonymous pages read first map the shared zero page; "
 		  "recorded: as on the trace's host" },
+	{ .name = "swap",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct paging_config, swap),
+	  .fallback = "recorded",
+	  .choices = host_swaps,
+	  .help = "There is swap for MADV_PAGEOUT; recorded: as on the "
+		  "trace's host" },
 	{ 0 },
 };
 
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
 	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
-	"file", "shared", "stack",    "unmapped",
+	"file", "shared", "stack",    "unmapped", "swap",
 };
 
 static const struct timeline_series table_series[] = {
@@ -92,15 +102,31 @@ timelines_open(struct paging *paging)
 	return error;
 }
 
+/* What the trace says of its host; NULL: nothing. */
+static const char *
+recorded_host(const struct stream *stream, const char *name)
+{
+	const json_t *host = json_object_get(stream_about(stream), "host");
+
+	return json_string_value(json_object_get(host, name));
+}
+
 /* A trace of no host, or of one that was not asked, is of a usual one. */
 static bool
 recorded_zero_page(const struct stream *stream)
 {
-	const json_t *host = json_object_get(stream_about(stream), "host");
-	const char *text =
-		json_string_value(json_object_get(host, "zero page"));
+	const char *text = recorded_host(stream, "zero page");
 
 	return !text || strncmp(text, "no", 2);
+}
+
+/* "24105 MiB, swap 0 MiB" */
+static bool
+recorded_swap(const struct stream *stream)
+{
+	const char *text = recorded_host(stream, "memory");
+
+	return !text || !strstr(text, ", swap 0 MiB");
 }
 
 int
@@ -125,6 +151,9 @@ paging_open(struct paging **out, const struct paging_config *config,
 	paging->zero_page = config->zero_page == ZERO_PAGE_RECORDED
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
+	paging->swap_space = config->swap == SWAP_RECORDED
+				     ? recorded_swap(stream)
+				     : config->swap == SWAP_YES;
 	paging->frames = frames;
 	paging->table_ops = table_ops;
 	if (tables)
@@ -153,6 +182,7 @@ space_close(struct paging *paging, struct address_space *space)
 	vma_fini(&space->vmas);
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
+	hash_fini(&space->swapped);
 	free(space);
 }
 
@@ -171,6 +201,7 @@ paging_close(struct paging *paging)
 		free(paging->region[i].name);
 	free(paging->region);
 	hash_fini(&paging->owners);
+	hash_fini(&paging->swap.owners);
 	hash_fini(&paging->file_object);
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
@@ -308,7 +339,7 @@ paging_minor(const struct paging *paging, bool populated)
 {
 	uint64_t minor = populated ? paging->populated : 0;
 
-	for (size_t i = 0; i < FAULT_CLASSES; i++)
+	for (size_t i = 0; i < FAULT_MINOR_CLASSES; i++)
 		minor += paging->faults[i];
 	return minor;
 }
@@ -317,6 +348,16 @@ bool
 paging_is_zero(const struct paging *paging, uint64_t frame)
 {
 	return frame == paging->zero_frame;
+}
+
+uint64_t
+paging_major(const struct paging *paging)
+{
+	uint64_t major = 0;
+
+	for (size_t i = FAULT_MINOR_CLASSES; i < FAULT_CLASSES; i++)
+		major += paging->faults[i];
+	return major;
 }
 
 uint64_t
@@ -344,7 +385,10 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error)
+	if (!error && paging->swap.outs)
+		error = result_count(result, "fault.major",
+				     paging_major(paging), "faults");
+	else if (!error)
 		error = result_absent(result, "fault.major",
 				      "files are taken to be in the page "
 				      "cache and memory to be enough");
@@ -493,11 +537,12 @@ put_regions(const struct paging *paging, struct result *result)
 		"mapping:",	"faults:faults",   "anon:faults",
 		"zero:faults",	"zero-cow:faults", "cow:faults",
 		"reuse:faults", "file:faults",	   "shared:faults",
-		"stack:faults", "unmapped:faults", NULL,
+		"stack:faults", "unmapped:faults", "swap:faults",
+		NULL,
 	};
-	int error = result_table(result, "faults.mappings",
-				 "Predicted minor faults by mapping and class",
-				 columns);
+	int error =
+		result_table(result, "faults.mappings",
+			     "Predicted faults by mapping and class", columns);
 
 	for (size_t i = 0; !error && i < paging->regions; i++) {
 		const uint64_t *n = paging->region[i].faults;
@@ -507,12 +552,31 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuu",
+					   "suuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8]);
+					   n[7], n[8], n[9]);
 	}
 	return error;
+}
+
+static int
+put_swap(const struct paging *paging, struct result *result)
+{
+	int error;
+
+	if (!paging->swap.outs)
+		return 0;
+	error = result_count(result, "swap.out", paging->swap.outs, "pages");
+	if (!error)
+		error = result_count(result, "swap.in", paging->swap.ins,
+				     "pages");
+	if (!error)
+		error = result_count(result, "swap.bytes",
+				     paging->swap.pages << PAGE_SHIFT, "bytes");
+	return error ? error
+		     : result_count(result, "swap.bytes.peak",
+				    paging->swap.peak << PAGE_SHIFT, "bytes");
 }
 
 /* What of the real pages the replay took over */
@@ -545,7 +609,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = timeline_finish(paging->fault_line, accesses, result,
 					"faults.time",
-					"Predicted minor faults over the run");
+					"Predicted faults over the run");
 	if (!error)
 		error = timeline_finish(paging->foot_line, accesses, result,
 					"footprint.time",
@@ -556,6 +620,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 					"Page-table bytes over the run");
 	if (!error)
 		error = put_resident(paging, result);
+	if (!error)
+		error = put_swap(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
 	return error;

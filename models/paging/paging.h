@@ -46,7 +46,7 @@ enum pages_granule {
 	GRANULE_64K,
 };
 
-/* Each predicted minor fault is of one class. */
+/* Each predicted fault is of one class. */
 enum fault_class {
 	FAULT_ANON,	/* demand zero, written first */
 	FAULT_ZERO,	/* read first: the zero page */
@@ -57,6 +57,8 @@ enum fault_class {
 	FAULT_SHARED,	/* shared anonymous memory; write to a shared file */
 	FAULT_STACK,	/* growth of the stack's mapping, then anon */
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
+	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
+	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
 	FAULT_CLASSES,
 };
 
@@ -67,11 +69,19 @@ enum zero_page {
 	ZERO_PAGE_NO,
 };
 
+/* Has the host swap for MADV_PAGEOUT to put pages in? */
+enum host_swap {
+	SWAP_RECORDED, /* as the trace says of its host; else it has */
+	SWAP_YES,
+	SWAP_NO,
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int swap;		     /* enum host_swap */
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
@@ -184,6 +194,8 @@ uint32_t paging_regions(const struct paging *paging);
 
 /* Of one space now, with the tables held back to split large pages. */
 uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
+/* Major faults so far. */
+uint64_t paging_major(const struct paging *paging);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
@@ -195,10 +207,12 @@ uint64_t paging_entries_written(const struct paging *paging);
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without
- * populated pages and forbidden accesses), fault.major (absent: warm files),
+ * populated pages and forbidden accesses), fault.major (absent where nothing
+ * was swapped out: files are warm),
  * fault.CLASS, fault.populated (by mlock, MAP_POPULATE: getrusage counts
  * them), fault.protection, fault.recorded.minor and .major (the kernel's own,
  * if recorded), table.bytes and .peak, table.map.writes, table.unmap.writes,
+ * swap.out, swap.in, swap.bytes and .peak (where anything was swapped out),
  * table.moves, table.resizes and what the kind counts, footprint.pages and .bytes and
  * .bytes.peak; tables faults.time, footprint.time, table.time and
  * faults.mappings.

@@ -85,7 +85,8 @@ open_paging(struct references *references, const struct stream *stream)
 	/* What is mapped around a fault would only cost: a page counts when it
 	 * is referenced. */
 	const struct paging_config paging = { .policy = PAGES_4K,
-					      .fault_around_bytes = 4096 };
+					      .fault_around_bytes = 4096,
+					      .swap = SWAP_NO };
 	const struct paging_listener listener = { references,
 						  references_invalidate,
 						  references_gone };

@@ -10,6 +10,7 @@
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	swap.c     pages that are in swap
  *	lookup.c   pages of accesses without a walk
  *	references.c  a trace as numbers of pages, beside a machine
  */
@@ -31,11 +32,16 @@
 
 #define MAP_RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE | MAP_FLAG_EXEC)
 
+struct range {
+	uint64_t start, end;
+};
+
 struct address_space {
 	uint32_t number;
 	struct vma_list vmas;
 	struct pageset pages;
 	struct hash large;    /* first address -> struct large_page, packed */
+	struct hash swapped;  /* see swap.c */
 	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
@@ -57,9 +63,16 @@ struct region {
 	uint64_t faults[FAULT_CLASSES];
 };
 
+/* Slots ever given (none twice), pages there now and at most, moves. */
+struct swap {
+	struct hash owners; /* see swap.c */
+	uint64_t slots, pages, peak, ins, outs;
+};
+
 struct paging {
 	struct paging_config config;
-	bool zero_page; /* reads first map it */
+	bool zero_page;	 /* reads first map it */
+	bool swap_space; /* MADV_PAGEOUT has somewhere to go */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
@@ -69,7 +82,8 @@ struct paging {
 
 	struct address_space **space; /* owned, by number; NULL: not yet */
 	size_t spaces;
-	struct hash owners;    /* see owner.c */
+	struct hash owners; /* see owner.c */
+	struct swap swap;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -119,6 +133,8 @@ int owner_take(struct paging *paging, unsigned shift, uint64_t address,
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
+/* How many own this 4K page. */
+uint64_t owner_count(const struct paging *paging, uint64_t frame);
 /* A large page's owner goes on with its 512 parts. */
 int owner_split(struct paging *paging, uint64_t frame);
 
@@ -196,6 +212,12 @@ int large_collapse(struct paging *paging, struct address_space *space,
  * and the 4K page is to be handled. */
 int large_write(struct paging *paging, struct address_space *space,
 		struct vma *vma, const struct large_page *page);
+/* Split the THP at this address, if there is one. */
+int large_split(struct paging *paging, struct address_space *space,
+		uint64_t address);
+/* Split those THPs of [start, end) that nobody shares. */
+int large_split_alone(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
 /* Split the THPs that [start, end) covers in part. */
 int large_split_edges(struct paging *paging, struct address_space *space,
 		      uint64_t start, uint64_t end);
@@ -225,16 +247,37 @@ void zap_tables(struct paging *paging, struct address_space *space,
 int zap_space(struct paging *paging, struct address_space *space);
 
 /* follow.c, advise.c */
-struct range {
-	uint64_t start, end;
-};
-
 int follow_advice(struct paging *paging, struct address_space *space,
 		  const struct event *event);
 int follow_lock(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
+
+/* swap.c */
+/*
+ * The anonymous 4K page at the address leaves memory, for all who share it: 1;
+ * 0: it is no such page, or somebody maps it within a large page or elsewhere;
+ * -ENOMEM (said).
+ */
+int swap_out(struct paging *paging, struct address_space *space,
+	     uint64_t address);
+/* Is the page at the address in swap? */
+bool swap_has(const struct address_space *space, uint64_t address);
+/* The one at the first address of a page comes back.  0, -ENOMEM (said). */
+int swap_in(struct paging *paging, struct address_space *space,
+	    const struct vma *vma, uint64_t address);
+/* How many of the range are there; -ENOMEM (said). */
+int64_t swap_count(const struct paging *paging,
+		   const struct address_space *space, struct range range);
+/* Those of the range are gone, without coming back. */
+int swap_drop(struct paging *paging, struct address_space *space,
+	      struct range range);
+int swap_fork(struct paging *paging, const struct address_space *parent,
+	      struct address_space *child, const struct vma *vma);
+/* Their tables are there already. */
+int swap_move(struct paging *paging, struct address_space *space,
+	      struct range range, uint64_t delta);
 
 /* fork.c */
 int follow_fork(struct paging *paging, struct address_space *parent,
