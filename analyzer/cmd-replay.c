@@ -26,7 +26,7 @@ struct replay_config {
 	char **set;
 	int64_t seed;
 	int64_t jobs;
-	uint64_t max_accesses;
+	uint64_t max_accesses, memory;
 	int64_t explain_walks;
 	bool recover, symbols;
 };
@@ -60,6 +60,10 @@ static const struct option_row replay_rows[] = {
 	  .help = "threads beside the decoding one; -1: one for each further "
 		  "processor. The result does not depend on it",
 	  .key = 'j', .argument = "N" },
+	{ "memory", OPTION_SIZE, offsetof(struct replay_config, memory), "0",
+	  .help = "so much memory for data: when it is full, pages leave as "
+		  "Linux has it, or as --set reclaim.policy says; 0: as "
+		  "configured" },
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct replay_config, max_accesses), "0",
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
@@ -306,6 +310,19 @@ write_result(struct replay *replay)
 	return text_renderer.render(replay->result, &setup, stdout);
 }
 
+/* --memory, and Linux's way where no policy was named. */
+static int
+limit_memory(struct machine_config *machine, uint64_t bytes)
+{
+	machine->frames.size_bytes = bytes;
+	if (driver_wanted(&machine->reclaim))
+		return machine_check(machine);
+	free(machine->reclaim.policy);
+	machine->reclaim.policy = strdup("linux");
+	return machine->reclaim.policy ? machine_check(machine)
+				       : fail(ENOMEM, "replay: no memory");
+}
+
 static int
 configure(struct replay *replay)
 {
@@ -318,6 +335,10 @@ configure(struct replay *replay)
 	for (size_t i = 0; !error && config->seed && i < replay->machines.n;
 	     i++)
 		replay->machines.machine[i].config.seed = config->seed;
+	for (size_t i = 0; !error && config->memory && i < replay->machines.n;
+	     i++)
+		error = limit_memory(&replay->machines.machine[i].config,
+				     config->memory);
 	return error;
 }
 

@@ -157,7 +157,8 @@ map_around(const struct fault *fault, struct object *object, bool writable)
 		uint64_t address = table + (i << PAGE_SHIFT), frame;
 		uint64_t page = object_page_at(vma, address);
 		bool exists = object->file &&
-			      (!object->pages || page < object->pages);
+			      (!object->pages || page < object->pages) &&
+			      !object_is_out(object, page);
 		int error;
 
 		if (pageset_state(&fault->space->pages, address) != PAGE_ABSENT)
@@ -182,26 +183,26 @@ fault_object(const struct fault *fault)
 	struct object *object = &paging->object[vma->object];
 	bool shared = vma->flags & MAP_FLAG_SHARED;
 	bool writable = shared && vma->flags & MAP_FLAG_WRITE;
-	uint64_t frame = 0;
-	int error = 0;
+	uint64_t frame = 0, page = object_page_at(vma, fault->address);
+	bool out = object_is_out(object, page);
+	int error = 0, major = object->file ? FAULT_REREAD : FAULT_SWAP;
 
 	/* A private write reads the page first, which creates it in memory. */
-	if (!fault->write || shared || !object->file)
-		error = object_page(paging, object,
-				    object_page_at(vma, fault->address), true,
-				    &frame);
+	if (!fault->write || shared || !object->file || out)
+		error = object_page(paging, object, page, true, &frame);
 	if (error)
 		return error;
 	if (fault->write && !shared)
-		return map_own(fault, FAULT_COW);
+		return map_own(fault,
+			       out ? (enum fault_class)major : FAULT_COW);
 	if (!fault->write)
 		writable = writable && !object->disk;
 	error = map_borrowed(fault, fault->address, frame, writable);
 	if (!error && !fault->write &&
 	    paging->config.fault_around_bytes > PAGE_BYTES)
 		error = map_around(fault, object, writable);
-	if (error)
-		return error;
+	if (error || out)
+		return error ? error : major;
 	return fault->write || !object->file ? FAULT_SHARED : FAULT_FILE;
 }
 

@@ -61,8 +61,8 @@ const struct option_row paging_rows[] = {
 
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
-	"file", "shared", "stack",    "unmapped", "swap",
+	"anon",	  "zero",  "zero-cow", "cow",  "reuse",	 "file",
+	"shared", "stack", "unmapped", "swap", "reread",
 };
 
 static const struct timeline_series table_series[] = {
@@ -79,7 +79,8 @@ paging_no_memory(const struct paging *paging)
 {
 	return fail(ENOMEM,
 		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small?)",
+		    "(memory.size too small? with reclaim.policy=linux pages "
+		    "leave when it is full)",
 		    (uintmax_t)frames_used(paging->frames));
 }
 
@@ -385,7 +386,7 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error && paging->swap.outs)
+	if (!error && (paging->swap.outs || paging->listener.swapped))
 		error = result_count(result, "fault.major",
 				     paging_major(paging), "faults");
 	else if (!error)
@@ -534,11 +535,13 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	"faults:faults",   "anon:faults",
-		"zero:faults",	"zero-cow:faults", "cow:faults",
-		"reuse:faults", "file:faults",	   "shared:faults",
-		"stack:faults", "unmapped:faults", "swap:faults",
-		NULL,
+		"mapping:",	   "faults:faults",
+		"anon:faults",	   "zero:faults",
+		"zero-cow:faults", "cow:faults",
+		"reuse:faults",	   "file:faults",
+		"shared:faults",   "stack:faults",
+		"unmapped:faults", "swap:faults",
+		"reread:faults",   NULL,
 	};
 	int error =
 		result_table(result, "faults.mappings",
@@ -552,10 +555,10 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuuu",
+					   "suuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8], n[9]);
+					   n[7], n[8], n[9], n[10]);
 	}
 	return error;
 }

@@ -10,7 +10,7 @@
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
- *	swap.c     pages that are in swap
+ *	swap.c     pages that are in swap       evict.c    pages that must go
  *	lookup.c   pages of accesses without a walk
  *	references.c  a trace as numbers of pages, beside a machine
  */
@@ -52,6 +52,7 @@ struct address_space {
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
 	struct hash frame; /* page number -> frame */
+	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
 	uint64_t pages;	   /* length of a file; 0: unknown */
 	bool named;	   /* a file: it stays when nobody maps it */
 	bool file;	   /* all its pages are in the page cache */
@@ -144,6 +145,7 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+bool object_is_out(const struct object *object, uint64_t page);
 /* Forget pages [first, last] (MADV_REMOVE). */
 void object_punch(struct paging *paging, uint32_t object, uint64_t first,
 		  uint64_t last);
