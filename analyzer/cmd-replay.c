@@ -310,35 +310,60 @@ write_result(struct replay *replay)
 	return text_renderer.render(replay->result, &setup, stdout);
 }
 
-/* --memory, and Linux's way where no policy was named. */
+/* Linux's way, where --memory is given and no policy. */
 static int
-limit_memory(struct machine_config *machine, uint64_t bytes)
+reclaim_by_default(struct machine_config *machine)
 {
-	machine->frames.size_bytes = bytes;
 	if (driver_wanted(&machine->reclaim))
-		return machine_check(machine);
+		return 0;
 	free(machine->reclaim.policy);
 	machine->reclaim.policy = strdup("linux");
 	return machine->reclaim.policy ? machine_check(machine)
 				       : fail(ENOMEM, "replay: no memory");
 }
 
+/* What --set says, and --memory as the last of it: to be freed. */
+static char **
+all_sets(const struct replay_config *config, char *memory, size_t bytes)
+{
+	size_t n = 0;
+	char **sets;
+
+	while (config->set && config->set[n])
+		n++;
+	sets = calloc(n + 2, sizeof(char *));
+	if (!sets)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		sets[i] = config->set[i];
+	snprintf(memory, bytes, "memory.size=%ju", (uintmax_t)config->memory);
+	if (config->memory)
+		sets[n] = memory;
+	return sets;
+}
+
 static int
 configure(struct replay *replay)
 {
 	const struct replay_config *config = replay->config;
-	const struct machine_common common = { config->cpu, config->config,
-					       config->set };
-	int error =
-		machine_list_init(&replay->machines, config->machine, &common);
+	struct machine_common common = { config->cpu, config->config, NULL };
+	char memory[64], **sets = all_sets(config, memory, sizeof(memory));
+	int error;
 
-	for (size_t i = 0; !error && config->seed && i < replay->machines.n;
-	     i++)
-		replay->machines.machine[i].config.seed = config->seed;
-	for (size_t i = 0; !error && config->memory && i < replay->machines.n;
-	     i++)
-		error = limit_memory(&replay->machines.machine[i].config,
-				     config->memory);
+	if (!sets)
+		return fail(ENOMEM, "replay: no memory");
+	common.sets = sets;
+	error = machine_list_init(&replay->machines, config->machine, &common);
+	free(sets);
+	for (size_t i = 0; !error && i < replay->machines.n; i++) {
+		struct machine_config *machine =
+			&replay->machines.machine[i].config;
+
+		if (config->seed)
+			machine->seed = config->seed;
+		if (config->memory)
+			error = reclaim_by_default(machine);
+	}
 	return error;
 }
 

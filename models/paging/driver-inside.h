@@ -83,6 +83,7 @@ struct driver {
 
 	/* of the event or access that runs */
 	uint64_t position, time_ns;
+	struct lookup_span span;
 	bool evicting;
 	int error; /* in a callback (said) */
 

@@ -310,6 +310,8 @@ memory_resize(struct memory *memory)
 			tables ? " pages of tables" : " of tables)",
 			(uintmax_t)driver->limit * 4,
 			(uintmax_t)(fixed + 1) * 4);
-	memory->policy->capacity = driver->limit - fixed;
+	/* Beside it, then: driver_finish says so. */
+	if (!driver->ops->fixed)
+		memory->policy->capacity = driver->limit - fixed;
 	return 0;
 }

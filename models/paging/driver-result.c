@@ -115,12 +115,21 @@ put_oom(const struct driver *driver, struct result *result)
 		     : result_count(result, "oom.pages", oom->pages, "pages");
 }
 
+static uint64_t
+sum_wired(const struct driver *driver)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < driver->memories; i++)
+		sum += driver->memory[i]->wired;
+	return sum;
+}
+
 static struct reclaim_counts
-sum_counts(const struct driver *driver, uint64_t *wired)
+sum_counts(const struct driver *driver)
 {
 	struct reclaim_counts sum = { 0 };
 
-	*wired = 0;
 	for (uint32_t i = 0; i < driver->memories; i++) {
 		const struct reclaim_counts *one =
 			&driver->memory[i]->policy->counts;
@@ -128,7 +137,6 @@ sum_counts(const struct driver *driver, uint64_t *wired)
 		sum.references += one->references;
 		sum.misses += one->misses;
 		sum.evictions += one->evictions;
-		*wired += driver->memory[i]->wired;
 	}
 	return sum;
 }
@@ -136,8 +144,8 @@ sum_counts(const struct driver *driver, uint64_t *wired)
 static int
 put_counts(const struct driver *driver, struct result *result)
 {
-	uint64_t wired, reads = driver->reads + driver->file_reads;
-	struct reclaim_counts sum = sum_counts(driver, &wired);
+	uint64_t reads = driver->reads + driver->file_reads;
+	struct reclaim_counts sum = sum_counts(driver);
 	uint64_t writes = driver->writes + driver->file_writes;
 	uint64_t write_ns = writes * driver->write_ns;
 	uint64_t read_ns = reads * driver->read_ns;
@@ -154,7 +162,7 @@ put_counts(const struct driver *driver, struct result *result)
 		{ "reclaim.stall_ns", "ns",
 		  read_ns + (driver->synchronous ? write_ns : 0) },
 		{ "reclaim.device_ns", "ns", read_ns + write_ns },
-		{ "reclaim.wired", "pages", wired },
+		{ "reclaim.wired", "pages", sum_wired(driver) },
 		{ "reclaim.stuck", "pages", driver->stuck },
 	};
 	int error = 0;
@@ -196,6 +204,12 @@ driver_finish(struct driver *driver, struct result *result)
 {
 	int error = put_counts(driver, result);
 
+	if (!error && driver->ops->fixed &&
+	    (driver->config.tables || sum_wired(driver)))
+		error = result_partial(result,
+				       "this reclaim.policy keeps its size: "
+				       "locked pages and tables are beside "
+				       "memory.size");
 	if (!error && driver->config.scope != SCOPE_GLOBAL)
 		error = put_memories(driver, result);
 	if (!error && driver->memories == 1 && driver->ops->finish)

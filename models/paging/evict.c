@@ -167,6 +167,21 @@ paging_evict(struct paging *paging, const struct paging_place *place,
 	return space ? swap_out(paging, space, address) : 0;
 }
 
+bool
+paging_is_away(const struct paging *paging, uint32_t number, uint64_t address)
+{
+	struct address_space *space = paging->space[number];
+	const struct vma *vma = vma_find(&space->vmas, address);
+	uint64_t page;
+
+	if (swap_has(space, address))
+		return true;
+	if (!vma || vma->object == OBJECT_NONE)
+		return false;
+	page = (vma->offset + (address - vma->start)) >> PAGE_SHIFT;
+	return object_is_out(&paging->object[vma->object], page);
+}
+
 struct paging_usage
 paging_usage(const struct paging *paging, uint32_t number)
 {

@@ -293,6 +293,20 @@ lookup_refer(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
 		write_again(lookup, time);
 }
 
+void
+lookup_times(struct lookup *lookup, const struct lookup_span *span)
+{
+	uint64_t ns =
+		span->to_ns > span->from_ns ? span->to_ns - span->from_ns : 0;
+	double each = span->n ? (double)ns / (double)span->n : 0;
+
+	for (uint32_t i = 0; i < lookup->n; i++)
+		lookup->time[i] = span->from_ns +
+				  (uint64_t)((double)(int64_t)(lookup->time[i] -
+							       span->position) *
+					     each);
+}
+
 static inline bool
 is_known(uint32_t value, bool write)
 {

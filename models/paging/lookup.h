@@ -52,7 +52,7 @@ struct lookup {
 	/* out: references, emptied by the owner (n = 0) */
 	uint32_t *page; /* owned [LOOKUP_REFERENCES] */
 	uint8_t *write; /* ... */
-	uint64_t *time; /* accesses before it */
+	uint64_t *time; /* accesses before it; see lookup_times */
 	uint32_t n;
 };
 
@@ -80,6 +80,13 @@ uint32_t lookup_scan(struct lookup *lookup, const struct batch *batch,
  * and says whether any wrote.  There must be room. */
 void lookup_refer(struct lookup *lookup, uint32_t number, bool write,
 		  uint64_t time);
+
+/* From accesses to time: the times of what was appended become nanoseconds,
+ * evenly from one moment to another for the n accesses from `position` on. */
+struct lookup_span {
+	uint64_t position, n, from_ns, to_ns;
+};
+void lookup_times(struct lookup *lookup, const struct lookup_span *span);
 
 /* The value of a page of a space, 0: not known. */
 uint32_t lookup_get(const struct lookup *lookup, uint32_t space, uint64_t page);

@@ -195,6 +195,9 @@ void paging_place(struct paging *paging, uint32_t space, uint64_t address,
  */
 int paging_evict(struct paging *paging, const struct paging_place *place,
 		 uint64_t frame);
+/* Has the page at this address left, so that a fault would bring it back? */
+bool paging_is_away(const struct paging *paging, uint32_t space,
+		    uint64_t address);
 /* Of a space now, in pages: present; in swap; its tables. */
 struct paging_usage {
 	uint64_t resident, swapped, tables;

@@ -88,6 +88,7 @@ flush(struct driver *driver)
 	for (uint32_t i = 0; i < n; i++)
 		if (lookup->write[i])
 			driver->page[lookup->page[i]].flags |= DRIVER_DIRTY;
+	lookup_times(lookup, &driver->span);
 	driver->last_fed = lookup->page[n - 1];
 	for (uint32_t from = 0, to; !error && from < n; from = to) {
 		uint16_t memory = driver->page[lookup->page[from]].memory;
@@ -225,20 +226,40 @@ value_of(const struct driver *driver, uint32_t number, bool writable)
 	return (number + LOOKUP_FIRST) | (writable ? LOOKUP_WRITABLE : 0);
 }
 
+/*
+ * What the table has.  Of an access to two pages the first may have made the
+ * second leave: then it is made again, and that one comes back.
+ */
+static int
+find_page(struct driver *driver, uint32_t space, uint64_t at, bool write,
+	  struct mapping *mapping)
+{
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	struct table *table = paging_table(driver->with.paging, space);
+	uint64_t address = at << PAGE_SHIFT;
+
+	if (!table)
+		return -ENOMEM;
+	table->ops->walk(table, address, reference, mapping);
+	if (mapping->shift ||
+	    !paging_is_away(driver->with.paging, space, address))
+		return 0;
+	return paging_fault(driver->with.paging, space, address,
+			    write ? SITE_STORE : SITE_LOAD, driver->position,
+			    mapping);
+}
+
 /* The page of an access that the core has made. */
 static int
 refer_page(struct driver *driver, uint32_t space, uint64_t at, bool write)
 {
-	struct table_reference reference[TABLE_REFERENCES_MAX];
-	struct table *table = paging_table(driver->with.paging, space);
 	struct paging_place place;
 	struct mapping mapping;
 	uint32_t number = 0;
-	int error;
+	int error = find_page(driver, space, at, write, &mapping);
 
-	if (!table)
-		return -ENOMEM;
-	table->ops->walk(table, at << PAGE_SHIFT, reference, &mapping);
+	if (error)
+		return error;
 	if (!mapping.shift || (write && !mapping.writable))
 		return 0;		 /* it may not be accessed */
 	if (mapping.shift != PAGE_SHIFT) /* hugetlb: not of this memory */
@@ -274,13 +295,26 @@ refer_access(struct driver *driver, const struct batch *batch, uint32_t i)
 	return error;
 }
 
+static void
+begin_batch(struct driver *driver, const struct batch *batch, uint64_t position)
+{
+	uint64_t before = driver->span.to_ns;
+
+	driver->time_ns = batch->time_ns;
+	if (driver->span.to_ns && driver->span.position == position)
+		return;
+	driver->span = (struct lookup_span){ position, batch->n,
+					     before ? before : batch->time_ns,
+					     batch->time_ns };
+}
+
 int
 driver_feed(struct driver *driver, const struct batch *batch, uint32_t from,
 	    uint32_t to, uint64_t position)
 {
 	int error = 0;
 
-	driver->time_ns = batch->time_ns;
+	begin_batch(driver, batch, position - from);
 	while (!error && from < to) {
 		uint32_t at =
 			lookup_scan(&driver->lookup, batch, from, to, position);
@@ -347,7 +381,7 @@ driver_event(struct driver *driver, const struct batch *batch,
 	int error = driver->error;
 
 	driver->position = position;
-	driver->time_ns = batch->time_ns;
+	begin_batch(driver, batch, position - event->position);
 	if (!error)
 		error = memory_follow(driver, batch, event);
 	if (error || !touches(event) || !event->length || end < event->address)

@@ -166,6 +166,25 @@ reclaim_full(const struct reclaim_lists *lists, uint32_t page)
 void reclaim_lists_drop(struct reclaim_lists *lists, uint32_t page,
 			unsigned last);
 
+/* A share of the capacity, rounded down */
+static inline uint64_t
+reclaim_share(const struct reclaim_config *config, double share)
+{
+	return (uint64_t)((double)config->capacity * share);
+}
+
+/* The largest page number of a batch: for columns of the policy's own, which
+ * are to grow with `room` before the loop */
+static inline uint32_t
+reclaim_top(const struct reclaim_batch *batch)
+{
+	uint32_t top = 0;
+
+	for (uint32_t i = 0; i < batch->n; i++)
+		top = batch->page[i] > top ? batch->page[i] : top;
+	return top;
+}
+
 /*
  * The generic feed loop, made for each policy from its own `touch`, which takes
  * one reference and returns whether the page was in.

@@ -32,7 +32,8 @@ struct reclaim_config {
 	 * every page counts 1.  Only objects of foreign traces have sizes.  It
 	 * is looked at when a page comes in; what is in keeps what it had. */
 	const uint32_t *const *size;
-	/* the policies' own, added below by who writes them: reclaim_rows */
+	/* the policies' own, added below by who writes them: reclaim_rows.
+	 * Shares of the capacity are from 0 to 1. */
 	bool clock_loaded;
 	int64_t swappiness; /* linux, mglru */
 	/* linux, mglru: of each page number, is it of a file; borrowed, as
@@ -40,6 +41,17 @@ struct reclaim_config {
 	const uint8_t *const *file;
 	bool no_swap; /* linux, mglru: anonymous pages leave only as a last
 		       * resort */
+	double twoq_in, twoq_out;
+	int64_t slru_segments;
+	double lirs_hir, lirs_stack;
+	bool lirs_demote;
+	double clockpro_cold;
+	double s3fifo_small, s3fifo_ghost;
+	int64_t s3fifo_uses;
+	bool s3fifo_fill;
+	uint64_t ws_window, ws_time_ns;
+	uint64_t pff_interval, pff_time_ns;
+	uint64_t nru_interval;
 };
 
 /* Rows of struct reclaim_config, to be hung in a tree as "reclaim": clock.x
@@ -54,7 +66,7 @@ struct reclaim_batch {
 	/* Position of the next reference to the same page, RECLAIM_NEVER; NULL
 	 * where ops->needs_next is false */
 	const uint64_t *next;
-	const uint64_t *time; /* of each; NULL: ops->needs_time is false */
+	const uint64_t *time; /* ns of each; NULL: nobody asks or knows */
 	uint32_t n;
 	uint64_t position; /* of the first in the whole string */
 };
@@ -76,7 +88,10 @@ struct reclaim {
 struct reclaim_ops {
 	const char *name;
 	const char *help;
+	/* needs_time: its options may ask for a window in time */
 	bool needs_next, needs_time;
+	/* its capacity may not change after open */
+	bool fixed;
 	/* 0 or -ENOMEM, -EINVAL (said) */
 	int (*open)(struct reclaim **out, const struct reclaim_config *config);
 	void (*close)(struct reclaim *reclaim);
