@@ -13,6 +13,9 @@
 
 static const struct option_group groups[] = {
 	{ "pages", paging_rows, 0, "" },
+	{ "pages", huge_rows, offsetof(struct paging_config, huge), "" },
+	{ "khugepaged", khugepaged_rows,
+	  offsetof(struct paging_config, huge.khugepaged), "" },
 	{ 0 },
 };
 static const struct option_tree tree = { groups, sizeof(struct paging_config) };

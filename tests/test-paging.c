@@ -24,7 +24,7 @@
 static const char *const class_names[FAULT_CLASSES] = {
 	"fault.anon",	  "fault.zero", "fault.zero-cow", "fault.cow",
 	"fault.reuse",	  "fault.file", "fault.shared",	  "fault.stack",
-	"fault.unmapped", "fault.swap", "fault.reread",
+	"fault.unmapped", "fault.swap", "fault.read",
 };
 
 struct bench {

@@ -385,7 +385,7 @@ test_files(void **state)
 	run(bench);
 	expect(bench, "fault.file", 5);
 	expect(bench, "fault.shared", 1);
-	expect(bench, "fault.reread", 1);
+	expect(bench, "fault.read", 1);
 	expect(bench, "fault.swap", 0);
 	expect(bench, "fault.major", 1);
 	expect(bench, "reclaim.evictions", 3);

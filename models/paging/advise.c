@@ -18,6 +18,9 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -191,13 +194,17 @@ follow_advice(struct paging *paging, struct address_space *space,
 					  remembered[i].clear,
 					  remembered[i].set) < 0
 				       ? paging_no_memory(paging)
-				       : 0;
+				       : large_split_between(paging, space,
+							     range.start,
+							     range.end);
 	switch (event->value) {
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 		return drop_pages(paging, space, range);
 	case MADV_PAGEOUT:
 		return page_out(paging, space, range);
+	case MADV_COLLAPSE:
+		return khugepaged_advise(paging, space, range.start, range.end);
 	case MADV_REMOVE:
 		return remove_pages(paging, space, range);
 	case MADV_POPULATE_READ:
@@ -215,10 +222,14 @@ follow_lock(struct paging *paging, struct address_space *space,
 {
 	struct range range = range_of(event->address, event->length);
 	bool lock = !(event->flags & 1);
+	int error;
 
 	if (vma_change(&space->vmas, range.start, range.end, VMA_LOCKED,
 		       lock ? VMA_LOCKED : 0) < 0)
 		return paging_no_memory(paging);
+	error = large_split_between(paging, space, range.start, range.end);
+	if (error)
+		return error;
 	return lock ? fault_range(paging, space, range.start, range.end, true,
 				  false)
 		    : 0;

@@ -4,7 +4,8 @@
  *
  *	anonymous        -> swap_out, for all who share it since a fork
  *	of an object     -> unmapped wherever the object is mapped, then out of
- *	                    it: a file's page is in its file, another's in swap
+ *	                    it: a file's page is in its file and not in the page
+ *	                    cache, another's in swap
  *
  * A place may be old: the page was moved, or who had it is gone and others have
  * it still.  So it is looked for: at the same address in all spaces, then
@@ -91,7 +92,8 @@ evict_object(struct paging *paging, const struct paging_place *place,
 	if (!known || *known != frame)
 		return 0;
 	unmap_all(paging, place->object, place->at, frame);
-	if (hash_put(&object->out, place->at, paging->swap.slots) < 0)
+	if (file_cache_drop(&object->cache, place->at) < 0 ||
+	    hash_put(&object->out, place->at, paging->swap.slots) < 0)
 		return paging_no_memory(paging);
 	if (paging->listener.swapped)
 		paging->listener.swapped(paging->listener.context, frame,

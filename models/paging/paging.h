@@ -6,7 +6,7 @@
  *
  * What it predicts is what Linux 6.18 counts (models/paging/README.md lists
  * the rules and how each was checked).  Files are taken to be in the page cache
- * (warm), memory to be enough: so it predicts no major faults.
+ * (warm) where the trace does not tell, memory to be enough.
  */
 #ifndef MODELS_PAGING_PAGING_H
 #define MODELS_PAGING_PAGING_H
@@ -15,6 +15,7 @@
 #include "analyzer/option.h"
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
+#include "models/paging/huge.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -33,7 +34,7 @@ enum pages_policy {
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,
-	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
+	PAGES_THP, /* as Linux: huge.h */
 };
 
 /*
@@ -59,7 +60,7 @@ enum fault_class {
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
 	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
 	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
-	FAULT_REREAD, /* of a file: it had left memory, and was read again */
+	FAULT_READ,			  /* its page was read from a file */
 	FAULT_CLASSES,
 };
 
@@ -77,15 +78,31 @@ enum host_swap {
 	SWAP_NO,
 };
 
+/* What is in the page cache when a file is first mapped? */
+enum files_cache {
+	FILES_RECORDED, /* as the trace says; where it does not: all */
+	FILES_WARM,	/* all */
+	FILES_COLD,	/* nothing */
+};
+
+struct files_config {
+	int cache;	    /* enum files_cache */
+	int64_t read_ahead; /* KiB; below 0: as recorded, or 128 */
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int64_t list;		     /* predicted faults to list, at most */
 	int swap;		     /* enum host_swap */
+	struct huge_config huge;
+	struct files_config files;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
+extern const struct option_row files_rows[];  /* "files", of files_config */
 
 /* log2 of the least page: 12, 14, 16. */
 static inline unsigned
@@ -191,7 +208,7 @@ void paging_place(struct paging *paging, uint32_t space, uint64_t address,
 /*
  * The page in this frame leaves memory, for all who map it: 1 to swap, 2 to its
  * file; 0: it is not there, or somebody maps it within a large page; -ENOMEM
- * (said).  Faults then bring it back: fault.swap, fault.reread.
+ * (said).  Faults then bring it back: fault.swap, fault.read.
  */
 int paging_evict(struct paging *paging, const struct paging_place *place,
 		 uint64_t frame);
@@ -238,6 +255,21 @@ uint64_t paging_major(const struct paging *paging);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
+
+/*
+ * Time has come to that of a batch (0: unknown): what the kernel does by the
+ * clock is done.  0, -ENOMEM (said).
+ */
+int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
+ * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */
+struct paging_memory {
+	uint64_t anonymous_bytes, borrowed_bytes, huge_bytes, hugetlb_bytes;
+	uint64_t swap_bytes;
+};
+void paging_memory(const struct paging *paging, uint32_t space,
+		   struct paging_memory *memory);
 
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
