@@ -117,7 +117,8 @@ paging_no_memory(const struct paging *paging)
 {
 	return fail(ENOMEM,
 		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small?)",
+		    "(memory.size too small? with reclaim.policy=linux pages "
+		    "leave when it is full)",
 		    (uintmax_t)frames_used(paging->frames));
 }
 
@@ -455,7 +456,8 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error && (paging->swap.outs || paging->cache_known))
+	if (!error && (paging->swap.outs || paging->cache_known ||
+		       paging->listener.swapped))
 		error = result_count(result, "fault.major",
 				     paging_major(paging), "faults");
 	else if (!error)

@@ -12,8 +12,8 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	swap.c     pages that are in swap       evict.c    pages that must go
  *	fault-log.c faults one by one, beside those recorded
- *	swap.c     pages that are in swap
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
  *	lookup.c   pages of accesses without a walk
@@ -59,11 +59,12 @@ struct address_space {
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
-	struct hash frame;	 /* page number -> frame */
-	uint64_t pages;		 /* length of a file; 0: unknown */
-	bool named;		 /* a file: it stays when nobody maps it */
-	bool file;		 /* all its pages are in the page cache */
-	bool disk;		 /* the first write to a page must be noticed */
+	struct hash frame; /* page number -> frame */
+	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
+	uint64_t pages;	   /* length of a file; 0: unknown */
+	bool named;	   /* a file: it stays when nobody maps it */
+	bool file;	   /* all its pages are in the page cache */
+	bool disk;	   /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
 };
 
@@ -177,6 +178,7 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+bool object_is_out(const struct object *object, uint64_t page);
 /* What of a file's page cache was seen.  0, -ENOMEM (said). */
 int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
