@@ -80,8 +80,9 @@ enum event_type {
 	 * offset and length (bytes in it); value: log2 bytes of the folio that
 	 * each is in (12: alone), 0: not in the page cache */
 	EVENT_CACHED,
-	/* What the kernel itself counts: file names the counter, value, flags:
-	 * enum counter_flag, time_ns */
+	/* What the kernel itself counts: file names the counter, value, extra:
+	 * of it, what is the recorder's and not the program's; flags: enum
+	 * counter_flag, time_ns.  Of the host, those not told are 0. */
 	EVENT_COUNTER,
 	/* These pages were seen with this content: address, length; value: hash
 	 * of each page's bytes (XXH3-64), time_ns */
@@ -99,6 +100,7 @@ enum resident_flag {
 	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
 	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
 	RESIDENT_GONE = 256,  /* no longer resident */
+	RESIDENT_INITIAL = 512, /* a program begins with it: no fault of its */
 };
 
 enum look_flag {
@@ -112,6 +114,10 @@ enum counter_flag { /* neither: at an interval */
 	COUNTER_START = 1,
 	COUNTER_END = 2,
 	COUNTER_SYSTEM = 4, /* of the whole host or group, not of the process */
+	/* The recorder has its part in it, and how much is not known */
+	COUNTER_DISTURBED = 8,
+	/* Without faults on code, which the recorder took when it read it */
+	COUNTER_CODELESS = 16,
 };
 
 enum fault_flag {

@@ -163,6 +163,7 @@ initial_maps(struct cache_engine *engine, struct cache_thread *thread)
 	engine->maps_wanted = false;
 	target_initial_maps(&target);
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 }
 
 /* Its space and area; what forbids them is the process's, or the thread's */
@@ -361,6 +362,7 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 	if (!engine->orphaned)
 		target_initial_maps(&target);
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 	windows_begin(engine, process);
 	thread->mode = MODE_CALL;
 	thread->in_call = true;

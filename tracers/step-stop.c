@@ -316,6 +316,7 @@ execed(struct stepper *step, struct tracee *tracee)
 		return;
 	}
 	initial_maps(step, tracee);
+	step_counts(step, tracee, COUNTER_START);
 }
 
 static bool
@@ -339,6 +340,7 @@ event_stop(struct stepper *step, struct tracee *tracee, int number)
 	if (step->maps_wanted && tracee->tid == step->root) {
 		step->maps_wanted = false;
 		initial_maps(step, tracee);
+		step_counts(step, tracee, COUNTER_START);
 	}
 	if (!tracee->in_call && !tracee->before_exec)
 		step_mask_strip(tracee);
@@ -360,6 +362,9 @@ event_stopped(struct stepper *step, struct tracee *tracee, int event,
 		break;
 	case PTRACE_EVENT_STOP:
 		event_stop(step, tracee, number);
+		break;
+	case PTRACE_EVENT_EXIT:
+		step_counts_end(step, tracee);
 		break;
 	default:
 		break;

@@ -345,8 +345,11 @@ fault_page(struct paging *paging, struct address_space *space, uint64_t address,
 		return 0;
 	if (cause == CAUSE_POPULATE) {
 		paging->populated++;
+		space->populated++;
 		paging->untouched_pages = true;
 	} else {
+		space->minor++;
+		space->fetched += fault.fetch;
 		count_fault(paging, fault.vma,
 			    fault.grown ? FAULT_STACK
 					: (enum fault_class) class);
@@ -402,4 +405,34 @@ fault_range(struct paging *paging, struct address_space *space, uint64_t start,
 			return error;
 	}
 	return 0;
+}
+
+int
+page_initial(struct paging *paging, struct address_space *space,
+	     uint64_t address, bool file)
+{
+	struct fault fault = {
+		.paging = paging,
+		.space = space,
+		.vma = vma_find(&space->vmas, address),
+		.address = address,
+	};
+	struct object *object;
+	uint64_t frame = 0;
+	int error;
+
+	if (!fault.vma || pageset_state(&space->pages, address) != PAGE_ABSENT)
+		return 0;
+	if (!file) {
+		error = map_own(&fault, FAULT_ANON);
+		return error < 0 ? error : 0;
+	}
+	if (fault.vma->object == OBJECT_NONE)
+		return 0;
+	object = &paging->object[fault.vma->object];
+	error = object_page(paging, object, object_page_at(fault.vma, address),
+			    true, &frame);
+	paging->untouched_pages = true;
+	return error || !frame ? error
+			       : map_borrowed(&fault, address, frame, false);
 }

@@ -176,6 +176,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	measured_close(paging->measured);
 	free(paging);
 }
 
@@ -552,5 +553,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_resident(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = measured_finish(paging, result);
 	return error;
 }

@@ -8,7 +8,8 @@
  *	memory.order = recorded   an anonymous page that nobody shares moves to
  *	                          the frame it really had
  *
- * Both count no fault.
+ * Both count no fault.  What a program begins with (RESIDENT_INITIAL: the pages
+ * that exec made, or all of a process that was joined) is there from then on.
  */
 #include "models/paging/space.h"
 
@@ -84,6 +85,20 @@ is_own(const struct address_space *space, uint64_t address, unsigned shift)
 	       page.shift == shift && page.state == PAGE_OWNED;
 }
 
+static int
+begin_with(struct paging *paging, struct address_space *space,
+	   const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	int error = 0;
+
+	for (uint64_t at = range.start; at < range.end && !error;
+	     at += PAGE_BYTES)
+		error = page_initial(paging, space, at,
+				     event->flags & RESIDENT_FILE);
+	return error;
+}
+
 int
 follow_resident(struct paging *paging, struct address_space *space,
 		const struct event *event)
@@ -96,6 +111,10 @@ follow_resident(struct paging *paging, struct address_space *space,
 	uint64_t end = event->address + event->length;
 	int error = 0;
 
+	if (event->flags & RESIDENT_INITIAL)
+		return space->granule == PAGE_SHIFT
+			       ? begin_with(paging, space, event)
+			       : 0;
 	if (event->flags & others || (large && event->extra != LARGE_SHIFT) ||
 	    event->address % bytes || end < event->address)
 		return 0;

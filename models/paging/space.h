@@ -10,6 +10,7 @@
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	measured.c what the kernel counted, beside what is predicted
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
@@ -39,6 +40,8 @@ struct address_space {
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	uint64_t minor, populated, fetched; /* faults; of minor, by fetches */
+	uint64_t recorded;		    /* minor ones of the kernel */
 };
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
@@ -49,6 +52,8 @@ struct object {
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 };
+
+struct measured;
 
 struct region {
 	char *name; /* owned */
@@ -94,6 +99,7 @@ struct paging {
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct measured *measured; /* owned; NULL: nothing was */
 };
 
 /* paging.c */
@@ -152,6 +158,9 @@ int fault_page(struct paging *paging, struct address_space *space,
 /* Populate [start, end) as mlock does; write: MADV_POPULATE_WRITE. */
 int fault_range(struct paging *paging, struct address_space *space,
 		uint64_t start, uint64_t end, bool lock, bool write);
+/* It is there from the beginning: mapped without a fault.  0, -ENOMEM (said). */
+int page_initial(struct paging *paging, struct address_space *space,
+		 uint64_t address, bool file);
 /* The page is mapped as told and its state kept. */
 int page_map(struct paging *paging, struct address_space *space,
 	     uint64_t address, const struct mapping *mapping,
@@ -241,6 +250,14 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* measured.c */
+int measured_event(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+/* The space changed: what was gathered of it holds no more. */
+void measured_forget(struct paging *paging);
+int measured_finish(const struct paging *paging, struct result *result);
+void measured_close(struct measured *measured);
 
 static inline uint64_t
 page_down(uint64_t address)
