@@ -346,6 +346,19 @@ reason(const struct paging *paging, const struct compared *row)
 	return NULL;
 }
 
+static double
+error_of(const struct compared *row)
+{
+	return (double)row->predicted - (double)row->measured;
+}
+
+static bool
+agrees(const struct compared *row)
+{
+	return fabs(error_of(row)) <=
+	       figures[row->figure].tolerance * (double)row->measured;
+}
+
 static int
 put_row(const struct paging *paging, const struct compared *row,
 	struct result *result)
@@ -353,8 +366,6 @@ put_row(const struct paging *paging, const struct compared *row,
 	const struct figure *figure = &figures[row->figure];
 	const struct space *space = stream_space(paging->stream, row->space);
 	const char *why = reason(paging, row);
-	double error = (double)row->predicted - (double)row->measured;
-	double allowed = figure->tolerance * (double)row->measured;
 	char tolerance[32] = "exact";
 
 	if (figure->tolerance > 0)
@@ -367,8 +378,8 @@ put_row(const struct paging *paging, const struct compared *row,
 				  figure->counter, figure->unit, why);
 	return result_row(result, "validate", "usuudsssss",
 			  (uint64_t)space->pid, figure->name, row->predicted,
-			  row->measured, error, tolerance,
-			  fabs(error) <= allowed ? "yes" : "no",
+			  row->measured, error_of(row), tolerance,
+			  agrees(row) ? "yes" : "no",
 			  figure->counter, figure->unit, NULL);
 }
 
@@ -381,6 +392,7 @@ measured_finish(const struct paging *paging, struct result *result)
 		NULL,
 	};
 	const struct measured *measured = paging->measured;
+	uint64_t n[3] = { 0 }; /* passed, differ, not compared */
 	int error;
 
 	if (!measured || !measured->n)
@@ -389,7 +401,18 @@ measured_finish(const struct paging *paging, struct result *result)
 			     "What was predicted beside what the kernel counted "
 			     "in the recorded run",
 			     columns);
-	for (size_t i = 0; !error && i < measured->n; i++)
-		error = put_row(paging, &measured->row[i], result);
-	return error;
+	for (size_t i = 0; !error && i < measured->n; i++) {
+		const struct compared *row = &measured->row[i];
+
+		n[reason(paging, row) ? 2 : !agrees(row)]++;
+		error = put_row(paging, row, result);
+	}
+	if (!error)
+		error = result_count(result, "validate.passed", n[0], "figures");
+	if (!error)
+		error = result_count(result, "validate.differs", n[1],
+				     "figures");
+	return error ? error
+		     : result_count(result, "validate.not-compared", n[2],
+				    "figures");
 }
