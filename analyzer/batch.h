@@ -97,9 +97,9 @@ enum resident_flag {
 	RESIDENT_SHARED = 8,  /* mapped more than once */
 	RESIDENT_DIRTY = 16,  /* file pages: to be written back */
 	RESIDENT_KSM = 32,
-	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
-	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
-	RESIDENT_GONE = 256,  /* no longer resident */
+	RESIDENT_LARGE = 64,	/* one entry of the page table maps each */
+	RESIDENT_FOLIO = 128,	/* larger than 4K, mapped by 4K entries */
+	RESIDENT_GONE = 256,	/* no longer resident */
 	RESIDENT_INITIAL = 512, /* a program begins with it: no fault of its */
 };
 

@@ -134,10 +134,9 @@ record_command(struct validate *validate)
 	if (*validate->trace)
 		validate->input = validate->trace;
 	status = run_verb(&record_verb, call,
-			  (const struct given[]){
-				  { "engine", config->engine },
-				  { "output", validate->input },
-				  { NULL, NULL } },
+			  (const struct given[]){ { "engine", config->engine },
+						  { "output", validate->input },
+						  { NULL, NULL } },
 			  call->argc, call->argv);
 	if (status < 0 || status == STATUS_USAGE || status >= STATUS_FAILED)
 		return status;
@@ -152,10 +151,8 @@ replay(struct validate *validate)
 	extern const struct verb_ops replay_verb;
 	const struct validate_config *config = validate->config;
 	struct given given[16] = {
-		{ "input", validate->input },
-		{ "output", validate->result },
-		{ "cpu", config->cpu },
-		{ "config", config->config },
+		{ "input", validate->input }, { "output", validate->result },
+		{ "cpu", config->cpu },	      { "config", config->config },
 		{ "symbols", "no" },
 	};
 	size_t n = 5;
@@ -199,10 +196,10 @@ tell(struct validate *validate)
 	status = judge(result, validate->input);
 	render_terminal(&setup);
 	if (status >= 0) {
-		int error = output && *output
-				    ? result_write(result, output)
-				    : text_renderer.render(result, &setup,
-							   stdout);
+		int error =
+			output && *output
+				? result_write(result, output)
+				: text_renderer.render(result, &setup, stdout);
 
 		status = error ? error : status;
 	}

@@ -10,8 +10,8 @@ static void
 put_heads(struct grid *grid)
 {
 	static const char *const heads[] = {
-		"process", "figure", "predicted", "measured", "error", "allowed",
-		"",
+		"process", "figure",  "predicted", "measured",
+		"error",   "allowed", "",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
@@ -21,7 +21,7 @@ put_heads(struct grid *grid)
 static const char *
 mark(const char *pass)
 {
-	return strcmp(pass, "yes") == 0 ? "pass"
+	return strcmp(pass, "yes") == 0	 ? "pass"
 	       : strcmp(pass, "no") == 0 ? "DIFFERS"
 					 : "-";
 }
@@ -47,8 +47,8 @@ put_rows(struct text *text, const struct view_table *table)
 
 	put_heads(grid);
 	for (size_t i = 0; i < table->n_rows; i++) {
-		double process = view_number(table, i,
-					     view_column(table, "process"));
+		double process =
+			view_number(table, i, view_column(table, "process"));
 		double counted = view_number(table, i, measured);
 		const json_t *cell = view_cell(table, i, predicted);
 
@@ -57,8 +57,8 @@ put_rows(struct text *text, const struct view_table *table)
 		else
 			grid_addf(grid, "%.0f", process);
 		last = process;
-		grid_add(grid, view_text(table, i,
-					 view_column(table, "figure")));
+		grid_add(grid,
+			 view_text(table, i, view_column(table, "figure")));
 		grid_add(grid, json_is_null(cell)
 				       ? "-"
 				       : number_count(view_number(table, i,
@@ -72,11 +72,10 @@ put_rows(struct text *text, const struct view_table *table)
 				  view_number(table, i,
 					      view_column(table, "error")),
 				  counted);
-		grid_add(grid, view_text(table, i,
-					 view_column(table, "tolerance")));
 		grid_add(grid,
-			 mark(view_text(table, i,
-					view_column(table, "pass"))));
+			 view_text(table, i, view_column(table, "tolerance")));
+		grid_add(grid,
+			 mark(view_text(table, i, view_column(table, "pass"))));
 	}
 	text_grid(text, grid);
 }
@@ -124,7 +123,8 @@ text_validate(struct text *text)
 	text_heading(text, "Predicted, and what the kernel counted");
 	put_rows(text, &table);
 	if (passed + differs > 0)
-		text_say(text, "%.0f of %.0f figures are as the kernel counted.",
+		text_say(text,
+			 "%.0f of %.0f figures are as the kernel counted.",
 			 passed, passed + differs);
 	put_reasons(text, &table);
 }

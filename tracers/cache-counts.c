@@ -36,8 +36,8 @@ static void
 tell_pages(void *context, uint64_t start, uint64_t bytes, bool file)
 {
 	const struct telling *telling = context;
-	struct event *event = records_event(telling->engine, telling->thread,
-					    EVENT_RESIDENT);
+	struct event *event =
+		records_event(telling->engine, telling->thread, EVENT_RESIDENT);
 
 	event->address = start;
 	event->length = bytes;

@@ -25,12 +25,28 @@ enum smaps_word {
 	SMAPS_OTHERS,
 };
 static const char *const smaps_words[] = {
-	"Size",		  "Rss",	    "Anonymous",      "Swap",
-	"Pss",		  "Pss_Dirty",	    "Pss_Anon",	      "Pss_File",
-	"Pss_Shmem",	  "Shared_Clean",   "Shared_Dirty",   "Private_Clean",
-	"Private_Dirty",  "KSM",	    "LazyFree",	      "AnonHugePages",
-	"ShmemPmdMapped", "FilePmdMapped",  "Shared_Hugetlb", "Private_Hugetlb",
-	"SwapPss",	  "Locked",
+	"Size",
+	"Rss",
+	"Anonymous",
+	"Swap",
+	"Pss",
+	"Pss_Dirty",
+	"Pss_Anon",
+	"Pss_File",
+	"Pss_Shmem",
+	"Shared_Clean",
+	"Shared_Dirty",
+	"Private_Clean",
+	"Private_Dirty",
+	"KSM",
+	"LazyFree",
+	"AnonHugePages",
+	"ShmemPmdMapped",
+	"FilePmdMapped",
+	"Shared_Hugetlb",
+	"Private_Hugetlb",
+	"SwapPss",
+	"Locked",
 };
 
 /* Has pages of files in it, which reading ahead maps too */
@@ -59,10 +75,10 @@ static const struct status_word {
 };
 
 static const char *const vmstat_words[] = {
-	"pgfault",  "pgmajfault", "pswpin", "pswpout", "pgpgin",   "pgpgout",
-	"pgsteal_", "pgscan_",	  "thp_",   "numa_",   "swap_",	   "workingset_",
-	"ksm_",	    "cow_ksm",	  "pgact",  "pgdeact", "pgrefill", "pglazyfree",
-	"oom_kill", "zswp",
+	"pgfault", "pgmajfault",  "pswpin",	"pswpout",  "pgpgin",
+	"pgpgout", "pgsteal_",	  "pgscan_",	"thp_",	    "numa_",
+	"swap_",   "workingset_", "ksm_",	"cow_ksm",  "pgact",
+	"pgdeact", "pgrefill",	  "pglazyfree", "oom_kill", "zswp",
 };
 
 /* A value's name begins so, and is of these words alone, if any. */
@@ -188,9 +204,9 @@ status_wanted(const struct reading *reading, const char *word,
 			count->own = own->smaps[row->own];
 		if (row->without >= 0)
 			count->own -= own->smaps[row->without];
-		count->disturbed =
-			reading->counts->disturbed || (row->peak && own->any) ||
-			(row->files && reading->counts->reads_ahead);
+		count->disturbed = reading->counts->disturbed ||
+				   (row->peak && own->any) ||
+				   (row->files && reading->counts->reads_ahead);
 		return true;
 	}
 	return false;
@@ -225,12 +241,12 @@ tell_stat(pid_t pid, const struct kernel_counts *counts,
 		   &major) != 2)
 		return;
 	counts->tell(counts->context,
-		     &(struct kernel_count){
-			     .name = "stat.minflt",
-			     .value = minor,
-			     .disturbed = own->any || counts->disturbed ||
-					  counts->reads_ahead,
-			     .codeless = counts->reads_code });
+		     &(struct kernel_count){ .name = "stat.minflt",
+					     .value = minor,
+					     .disturbed = own->any ||
+							  counts->disturbed ||
+							  counts->reads_ahead,
+					     .codeless = counts->reads_code });
 	counts->tell(counts->context,
 		     &(struct kernel_count){ .name = "stat.majflt",
 					     .value = major,
@@ -314,7 +330,8 @@ gap_close(struct walk *walk, uint64_t ceiling, uint64_t floor)
 	for (unsigned i = 0; i < LEVELS; i++) {
 		unsigned shift = level_shift[i];
 		uint64_t tables = gap->tables[i];
-		bool below = tables && gap->floor > (gap->first[i] - 1) << shift;
+		bool below = tables && gap->floor > (gap->first[i] - 1)
+							    << shift;
 		bool above = tables && ceiling < gap->last[i] << shift;
 
 		if (gap->first[i] == gap->last[i])
@@ -508,11 +525,21 @@ tell_ksm(struct reading *reading)
 {
 	static const char where[] = "/sys/kernel/mm/ksm";
 	static const char *const files[] = {
-		"run",		"pages_to_scan", "sleep_millisecs",
-		"pages_shared", "pages_sharing", "pages_unshared",
-		"pages_volatile", "pages_scanned", "pages_skipped",
-		"full_scans",	"ksm_zero_pages", "use_zero_pages",
-		"max_page_sharing", "stable_node_chains", "stable_node_dups",
+		"run",
+		"pages_to_scan",
+		"sleep_millisecs",
+		"pages_shared",
+		"pages_sharing",
+		"pages_unshared",
+		"pages_volatile",
+		"pages_scanned",
+		"pages_skipped",
+		"full_scans",
+		"ksm_zero_pages",
+		"use_zero_pages",
+		"max_page_sharing",
+		"stable_node_chains",
+		"stable_node_dups",
 		"smart_scan",
 	};
 	char path[64], text[64];
@@ -530,8 +557,8 @@ static void
 tell_zram(const struct kernel_counts *counts, unsigned number)
 {
 	static const char *const words[] = {
-		"orig_data_size", "compr_data_size", "mem_used_total",
-		"mem_limit",	  "mem_used_max",    "same_pages",
+		"orig_data_size",  "compr_data_size", "mem_used_total",
+		"mem_limit",	   "mem_used_max",    "same_pages",
 		"pages_compacted", "huge_pages",
 	};
 	char path[64], prefix[16], text[256], *at = text;

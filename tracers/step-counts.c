@@ -33,8 +33,8 @@ static void
 tell_pages(void *context, uint64_t start, uint64_t bytes, bool file)
 {
 	const struct telling *telling = context;
-	struct event *event = step_event(telling->step, telling->tracee,
-					 EVENT_RESIDENT);
+	struct event *event =
+		step_event(telling->step, telling->tracee, EVENT_RESIDENT);
 
 	event->address = start;
 	event->length = bytes;

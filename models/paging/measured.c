@@ -62,14 +62,14 @@ resident(const struct paging *paging, const struct address_space *space,
 	return shape->anon + shape->file + shape->shared;
 }
 
-#define SHAPE(field)                                          \
-	static uint64_t field(const struct paging *paging,        \
-			      const struct address_space *space,  \
-			      const struct holdings *shape)          \
-	{                                                         \
-		(void)paging;                                     \
-		(void)space;                                      \
-		return shape->field;                              \
+#define SHAPE(field)                                             \
+	static uint64_t field(const struct paging *paging,       \
+			      const struct address_space *space, \
+			      const struct holdings *shape)      \
+	{                                                        \
+		(void)paging;                                    \
+		(void)space;                                     \
+		return shape->field;                             \
 	}
 SHAPE(mapped)
 SHAPE(locked)
@@ -198,13 +198,14 @@ shape_take(const struct paging *paging, struct address_space *space,
 	if (n < 0)
 		return paging_no_memory(paging);
 	for (int64_t i = 0; i < n; i++) {
-		uint64_t bits = pageset_present(&space->pages, group[i], 0,
-						UINT64_MAX);
+		uint64_t bits =
+			pageset_present(&space->pages, group[i], 0, UINT64_MAX);
 
 		for (; bits; bits &= bits - 1)
 			shape_page(paging, space,
-				   group[i] + PAGE_BYTES * (uint64_t)
-						      __builtin_ctzll(bits),
+				   group[i] + PAGE_BYTES *
+						      (uint64_t)__builtin_ctzll(
+							      bits),
 				   shape);
 	}
 	free(group);
@@ -379,17 +380,17 @@ put_row(const struct paging *paging, const struct compared *row,
 	return result_row(result, "validate", "usuudsssss",
 			  (uint64_t)space->pid, figure->name, row->predicted,
 			  row->measured, error_of(row), tolerance,
-			  agrees(row) ? "yes" : "no",
-			  figure->counter, figure->unit, NULL);
+			  agrees(row) ? "yes" : "no", figure->counter,
+			  figure->unit, NULL);
 }
 
 int
 measured_finish(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"process:",   "figure:", "predicted:", "measured:", "error:",
-		"tolerance:", "pass:",	 "counter:",   "unit:",	    "reason:",
-		NULL,
+		"process:", "figure:",	  "predicted:", "measured:",
+		"error:",   "tolerance:", "pass:",	"counter:",
+		"unit:",    "reason:",	  NULL,
 	};
 	const struct measured *measured = paging->measured;
 	uint64_t n[3] = { 0 }; /* passed, differ, not compared */
@@ -397,10 +398,11 @@ measured_finish(const struct paging *paging, struct result *result)
 
 	if (!measured || !measured->n)
 		return 0;
-	error = result_table(result, "validate",
-			     "What was predicted beside what the kernel counted "
-			     "in the recorded run",
-			     columns);
+	error = result_table(
+		result, "validate",
+		"What was predicted beside what the kernel counted "
+		"in the recorded run",
+		columns);
 	for (size_t i = 0; !error && i < measured->n; i++) {
 		const struct compared *row = &measured->row[i];
 
@@ -408,7 +410,8 @@ measured_finish(const struct paging *paging, struct result *result)
 		error = put_row(paging, row, result);
 	}
 	if (!error)
-		error = result_count(result, "validate.passed", n[0], "figures");
+		error = result_count(result, "validate.passed", n[0],
+				     "figures");
 	if (!error)
 		error = result_count(result, "validate.differs", n[1],
 				     "figures");
