@@ -151,11 +151,15 @@ replay(struct validate *validate)
 	extern const struct verb_ops replay_verb;
 	const struct validate_config *config = validate->config;
 	struct given given[16] = {
-		{ "input", validate->input }, { "output", validate->result },
-		{ "cpu", config->cpu },	      { "config", config->config },
+		{ "input", validate->input },
+		{ "output", validate->result },
+		{ "cpu", config->cpu },
+		{ "config", config->config },
 		{ "symbols", "no" },
+		{ "set", "pages.policy=thp" },
+		{ "set", "pages.thp=recorded" },
 	};
-	size_t n = 5;
+	size_t n = 7;
 
 	for (size_t i = 0; config->set && config->set[i]; i++) {
 		if (n + 1 == ARRAY_SIZE(given))
@@ -285,8 +289,9 @@ const struct verb_ops validate_verb = {
 		"code that it read ahead, are not, so fault.minor and what "
 		"has rss.file in it are then not compared. A figure that is "
 		"not compared is listed with the reason.\n\n"
-		"The machine is that of replay; pages.policy stays as "
-		"recorded unless --set changes it.",
+		"The machine is that of replay, with pages.policy=thp and "
+		"pages.thp=recorded, which is what the host did; --set changes "
+		"it.",
 	.examples = "pagescope validate -- gzip -k -f FILE\n"
 		    "# faster, with less that can be compared\n"
 		    "pagescope validate -e cache -- gzip -k -f FILE\n",

@@ -31,22 +31,6 @@ tell(void *context, const struct kernel_count *count)
 	records_event_put(engine);
 }
 
-/* What the program begins with takes no fault of its own. */
-static void
-tell_pages(void *context, uint64_t start, uint64_t bytes, bool file)
-{
-	const struct telling *telling = context;
-	struct event *event =
-		records_event(telling->engine, telling->thread, EVENT_RESIDENT);
-
-	event->address = start;
-	event->length = bytes;
-	event->extra = 12;
-	event->flags =
-		(uint16_t)(RESIDENT_INITIAL | (file ? RESIDENT_FILE : 0));
-	records_event_put(telling->engine);
-}
-
 static bool
 owns(void *context, uint64_t address)
 {
@@ -69,9 +53,6 @@ counts_tell(struct cache_engine *engine, struct cache_thread *thread,
 
 	if (engine->orphaned)
 		return;
-	if (flags & COUNTER_START)
-		kernel_counts_pages(pid, &(struct kernel_pages){
-						 &telling, tell_pages, owns });
 	kernel_counts_process(pid, &counts);
 	if (pid != engine->root)
 		return;

@@ -22,6 +22,7 @@ enum smaps_word {
 	SMAPS_RSS,
 	SMAPS_ANONYMOUS,
 	SMAPS_SWAP,
+	SMAPS_LARGE,
 	SMAPS_OTHERS,
 };
 static const char *const smaps_words[] = {
@@ -29,6 +30,7 @@ static const char *const smaps_words[] = {
 	"Rss",
 	"Anonymous",
 	"Swap",
+	"ShmemPmdMapped",
 	"Pss",
 	"Pss_Dirty",
 	"Pss_Anon",
@@ -41,7 +43,6 @@ static const char *const smaps_words[] = {
 	"KSM",
 	"LazyFree",
 	"AnonHugePages",
-	"ShmemPmdMapped",
 	"FilePmdMapped",
 	"Shared_Hugetlb",
 	"Private_Hugetlb",
@@ -407,70 +408,13 @@ find_own(pid_t pid, const struct kernel_counts *counts, struct kernel_own *own)
 	if (fd >= 0) {
 		own_lines(&walk, fd);
 		gap_close(&walk, UINT64_MAX, 0);
+		/* Those that one entry of 2M maps have no table below. */
+		own->table_bytes -=
+			own->smaps[SMAPS_LARGE] / TABLE_BYTES * PAGE_BYTES;
 		close(fd);
 	}
 	if (walk.pagemap >= 0)
 		close(walk.pagemap);
-}
-
-#define PRESENT	  (UINT64_C(1) << 63)
-#define FILE_PAGE (UINT64_C(1) << 61)
-
-/* Runs of one mapping's pages */
-static void
-tell_pages(const struct kernel_pages *pages, int pagemap, uint64_t start,
-	   uint64_t end)
-{
-	uint64_t entry[ENTRIES], run = 0, kind = 0;
-
-	for (uint64_t at = start; at < end;) {
-		uint64_t n = (end - at) / PAGE_BYTES;
-		ssize_t got;
-
-		n = n < ENTRIES ? n : ENTRIES;
-		got = pread(pagemap, entry, n * sizeof(entry[0]),
-			    (off_t)(at / PAGE_BYTES * sizeof(entry[0])));
-		if (got <= 0)
-			break;
-		n = (uint64_t)got / sizeof(entry[0]);
-		for (uint64_t i = 0; i < n; i++, at += PAGE_BYTES) {
-			uint64_t now = entry[i] & (PRESENT | FILE_PAGE);
-
-			now = now & PRESENT ? now : 0;
-			if (now == kind)
-				continue;
-			if (kind)
-				pages->tell(pages->context, run, at - run,
-					    kind & FILE_PAGE);
-			run = at;
-			kind = now;
-		}
-	}
-	if (kind)
-		pages->tell(pages->context, run, end - run, kind & FILE_PAGE);
-}
-
-void
-kernel_counts_pages(pid_t pid, const struct kernel_pages *pages)
-{
-	char path[48], text[TEXT_BYTES];
-	uint64_t start, end;
-	int pagemap;
-
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0)
-		return;
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	read_text(path, text, sizeof(text));
-	for (char *line = text; *line; line += *line == '\n') {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
-		    !(start >> 63) &&
-		    !(pages->owns && pages->owns(pages->context, start)))
-			tell_pages(pages, pagemap, start, end);
-		line += strcspn(line, "\n");
-	}
-	close(pagemap);
 }
 
 void

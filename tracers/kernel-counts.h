@@ -49,14 +49,6 @@ struct kernel_counts {
 	bool reads_code, reads_ahead;
 };
 
-/* Pages that a process has, one run after the other, without the recorder's. */
-struct kernel_pages {
-	void *context;
-	void (*tell)(void *context, uint64_t start, uint64_t bytes, bool file);
-	bool (*owns)(void *context, uint64_t address);
-};
-void kernel_counts_pages(pid_t pid, const struct kernel_pages *pages);
-
 /* All of a process; nothing of one that is no more. */
 void kernel_counts_process(pid_t pid, const struct kernel_counts *counts);
 /* All of the host, and of the memory group that the process is in; zeros are

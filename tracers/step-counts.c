@@ -28,21 +28,6 @@ tell(void *context, const struct kernel_count *count)
 		step->failed = true;
 }
 
-/* What the program begins with takes no fault of its own. */
-static void
-tell_pages(void *context, uint64_t start, uint64_t bytes, bool file)
-{
-	const struct telling *telling = context;
-	struct event *event =
-		step_event(telling->step, telling->tracee, EVENT_RESIDENT);
-
-	event->address = start;
-	event->length = bytes;
-	event->extra = 12;
-	event->flags =
-		(uint16_t)(RESIDENT_INITIAL | (file ? RESIDENT_FILE : 0));
-}
-
 void
 step_counts(struct stepper *step, struct tracee *tracee, unsigned flags)
 {
@@ -52,9 +37,6 @@ step_counts(struct stepper *step, struct tracee *tracee, unsigned flags)
 					      .reads_code = true };
 	pid_t pid = tracee->process->pid;
 
-	if (flags & COUNTER_START)
-		kernel_counts_pages(pid, &(struct kernel_pages){
-						 &telling, tell_pages, NULL });
 	kernel_counts_process(pid, &counts);
 	if (pid != step->root)
 		return;

@@ -25,7 +25,6 @@ struct holdings {
 struct figure {
 	const char *name, *counter;
 	const char *unit;
-	/* NULL: it is missing */
 	uint64_t (*predict)(const struct paging *paging,
 			    const struct address_space *space,
 			    const struct holdings *shape);
@@ -33,7 +32,8 @@ struct figure {
 	bool growth;	  /* since the start, not the whole */
 	/* It follows another policy than the host's, when pages are sized so */
 	bool sizes;
-	const char *missing; /* why it is not predicted */
+	/* Why the model has none where the kernel had some */
+	const char *missing;
 };
 
 static uint64_t
@@ -43,6 +43,24 @@ minor(const struct paging *paging, const struct address_space *space,
 	(void)paging;
 	(void)shape;
 	return space->minor + space->populated;
+}
+
+static uint64_t
+major(const struct paging *paging, const struct address_space *space,
+      const struct holdings *shape)
+{
+	(void)paging;
+	(void)shape;
+	return space->major;
+}
+
+static uint64_t
+swapped(const struct paging *paging, const struct address_space *space,
+	const struct holdings *shape)
+{
+	(void)paging;
+	(void)shape;
+	return space->swapped.n << PAGE_SHIFT;
 }
 
 static uint64_t
@@ -82,8 +100,8 @@ SHAPE(huge)
  * but the pages of files, which the recorder's own reading of code maps too. */
 static const struct figure figures[] = {
 	{ "fault.minor", "stat.minflt", "faults", minor, 0, true, true, NULL },
-	{ "fault.major", "stat.majflt", "faults", NULL, 0, true, false,
-	  "major faults are not modelled: files are taken to be in the page cache" },
+	{ "fault.major", "stat.majflt", "faults", major, 0.02, true, true,
+	  "files are taken to be in the page cache, and memory to be enough" },
 	{ "table.bytes", "status.VmPTE", "bytes", tables, 0, false, true,
 	  NULL },
 	{ "mapped.bytes", "status.VmSize", "bytes", mapped, 0, false, false,
@@ -100,8 +118,8 @@ static const struct figure figures[] = {
 	  true, NULL },
 	{ "thp.bytes", "smaps.AnonHugePages", "bytes", huge, 0, false, true,
 	  NULL },
-	{ "swap.bytes", "status.VmSwap", "bytes", NULL, 0, false, false,
-	  "swap is not modelled" },
+	{ "swap.bytes", "status.VmSwap", "bytes", swapped, 0.04, false, false,
+	  "nothing is swapped where memory is enough (reclaim.policy)" },
 };
 
 struct compared {
@@ -111,9 +129,9 @@ struct compared {
 	uint64_t predicted, measured;
 };
 
-/* What a space began with. */
+/* What a space began with, as counted and as predicted. */
 struct beginning {
-	uint64_t value[ARRAY_SIZE(figures)];
+	uint64_t value[ARRAY_SIZE(figures)], predicted[ARRAY_SIZE(figures)];
 };
 
 struct measured {
@@ -241,23 +259,37 @@ measured_forget(struct paging *paging)
 }
 
 static int
-note_start(struct paging *paging, uint32_t space, size_t figure, uint64_t value)
+grow_spaces(struct paging *paging, uint32_t space)
 {
 	struct measured *measured = paging->measured;
+	size_t room = (size_t)space + 1;
+	struct beginning *more;
 
-	if (space >= measured->spaces) {
-		size_t room = (size_t)space + 1;
-		struct beginning *more =
-			reallocarray(measured->start, room, sizeof(*more));
+	if (space < measured->spaces)
+		return 0;
+	more = reallocarray(measured->start, room, sizeof(*more));
+	if (!more)
+		return paging_no_memory(paging);
+	memset(more + measured->spaces, 0,
+	       (room - measured->spaces) * sizeof(*more));
+	measured->start = more;
+	measured->spaces = room;
+	return 0;
+}
 
-		if (!more)
-			return paging_no_memory(paging);
-		memset(more + measured->spaces, 0,
-		       (room - measured->spaces) * sizeof(*more));
-		measured->start = more;
-		measured->spaces = room;
-	}
-	measured->start[space].value[figure] = value;
+/* Before it, exec's own faults were predicted, and counted. */
+static int
+note_start(struct paging *paging, struct address_space *space, size_t figure,
+	   uint64_t value)
+{
+	int error = grow_spaces(paging, space->number);
+	struct beginning *start;
+
+	if (error || !figures[figure].growth)
+		return error;
+	start = &paging->measured->start[space->number];
+	start->value[figure] = value;
+	start->predicted[figure] = figures[figure].predict(paging, space, NULL);
 	return 0;
 }
 
@@ -294,16 +326,18 @@ compare(struct paging *paging, struct address_space *space,
 	};
 	int error = 0;
 
-	if (figure->growth && space->number < measured->spaces)
-		row.measured -= measured->start[space->number].value[i];
 	if (measured->shape_of != space->number)
 		error = shape_take(paging, space, &measured->shape);
 	if (error)
 		return error;
 	measured->shape_of = space->number;
-	if (figure->predict)
-		row.predicted =
-			figure->predict(paging, space, &measured->shape);
+	row.predicted = figure->predict(paging, space, &measured->shape);
+	if (figure->growth && space->number < measured->spaces) {
+		const struct beginning *start = &measured->start[space->number];
+
+		row.measured -= start->value[i];
+		row.predicted -= start->predicted[i];
+	}
 	if (event->flags & COUNTER_CODELESS)
 		row.predicted -= space->fetched;
 	return add_row(paging, &row);
@@ -325,7 +359,7 @@ measured_event(struct paging *paging, struct address_space *space,
 	if (!measured_get(paging))
 		return paging_no_memory(paging);
 	return event->flags & COUNTER_START
-		       ? note_start(paging, space->number, (size_t)figure,
+		       ? note_start(paging, space, (size_t)figure,
 				    event->value - event->extra)
 		       : compare(paging, space, event, (size_t)figure);
 }
@@ -337,7 +371,7 @@ reason(const struct paging *paging, const struct compared *row)
 	const struct figure *figure = &figures[row->figure];
 	int policy = paging->config.policy;
 
-	if (figure->missing)
+	if (figure->missing && !row->predicted && row->measured)
 		return figure->missing;
 	if (row->disturbed)
 		return "the recorder's own are in it, and how many is not known";
