@@ -177,6 +177,9 @@ paging_event(struct paging *paging, const struct batch *batch,
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;
+	if (event->type == EVENT_COUNTER)
+		return measured_event(paging, space, event);
+	measured_forget(paging);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

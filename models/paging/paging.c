@@ -251,6 +251,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	measured_close(paging->measured);
 	fault_log_close(paging->log);
 	free(paging);
 }
@@ -745,5 +746,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = measured_finish(paging, result);
 	return error;
 }

@@ -13,6 +13,7 @@
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	measured.c what the kernel counted, beside what is predicted
  *	fault-log.c faults one by one, beside those recorded
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
@@ -54,6 +55,8 @@ struct address_space {
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	uint64_t minor, major, populated, fetched; /* faults; by fetches */
+	uint64_t recorded;	  /* minor ones of the kernel */
 	struct table_taken taken; /* ... to paging->taken */
 };
 
@@ -68,6 +71,7 @@ struct object {
 	struct file_cache cache; /* of a file */
 };
 
+struct measured;
 struct fault_log;
 
 struct region {
@@ -143,7 +147,8 @@ struct paging {
 	struct table_taken taken, last_taken;
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
-	struct fault_log *log; /* owned; NULL: nobody asks */
+	struct measured *measured; /* owned; NULL: nothing was */
+	struct fault_log *log;	   /* owned; NULL: nobody asks */
 };
 
 /* paging.c */
@@ -379,6 +384,14 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* measured.c */
+int measured_event(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+/* The space changed: what was gathered of it holds no more. */
+void measured_forget(struct paging *paging);
+int measured_finish(const struct paging *paging, struct result *result);
+void measured_close(struct measured *measured);
 
 static inline uint64_t
 page_down(uint64_t address)
