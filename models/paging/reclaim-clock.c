@@ -44,7 +44,8 @@ clock_touch(struct reclaim_lists *lists, uint32_t page,
 		clock_evict(lists);
 	reclaim_enter(lists, page);
 	reclaim_push(lists, 0, page);
-	node->flags = ((struct clock *)lists)->loaded;
+	node->flags &= (uint8_t)~REFERENCED;
+	node->flags |= ((struct clock *)lists)->loaded;
 	return false;
 }
 

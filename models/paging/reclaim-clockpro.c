@@ -235,7 +235,7 @@ clockpro_miss(struct clockpro *pro, uint32_t page)
 		pro->gone -= size_at(pro, at);
 		ring_remove(pro, at);
 	}
-	node->flags = 0;
+	node->flags &= RECLAIM_FLAGS;
 	if (!reclaim_fits(lists, page))
 		return;
 	while (reclaim_full(lists, page))
@@ -243,11 +243,11 @@ clockpro_miss(struct clockpro *pro, uint32_t page)
 	reclaim_enter(lists, page);
 	if (tested) {
 		cold_more(pro, size_at(pro, at));
-		node->flags = HOT;
+		node->flags |= HOT;
 	} else if (pro->hot + size_at(pro, at) <= hot_most(pro) && !pro->cold) {
-		node->flags = HOT; /* memory fills up */
+		node->flags |= HOT; /* memory fills up */
 	} else {
-		node->flags = TEST;
+		node->flags |= TEST;
 	}
 	*(node->flags & HOT ? &pro->hot : &pro->cold) += size_at(pro, at);
 	ring_insert(pro, at);
