@@ -60,19 +60,14 @@ ring_remove(struct clockpro *pro, uint32_t at)
 	reclaim_unlink(&pro->lists, at - RECLAIM_LISTS);
 }
 
-/* Where the hot hand comes last */
+/* Where the hot hand comes last: hands go towards older pages, so newer than
+ * where it is */
 static void
 ring_insert(struct clockpro *pro, uint32_t at)
 {
-	struct reclaim_node *node = pro->lists.node;
-	uint32_t hand = pro->hot_hand;
-
-	node[at].next = hand;
-	node[at].prev = node[hand].prev;
-	node[node[at].prev].next = at;
-	node[hand].prev = at;
-	node[at].list = RING;
-	pro->lists.held[RING] += reclaim_kept(&pro->lists, at - RECLAIM_LISTS);
+	reclaim_push_below(&pro->lists, RING,
+			   pro->lists.node[pro->hot_hand].prev,
+			   at - RECLAIM_LISTS);
 }
 
 static uint64_t

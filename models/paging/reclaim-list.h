@@ -93,20 +93,28 @@ reclaim_unlink(struct reclaim_lists *lists, uint32_t page)
 	node->list = RECLAIM_NONE;
 }
 
-/* Puts the page, which is on none, at the list's newest end. */
+/* Puts the page, which is on none, on the list, older than that node of it by
+ * one place. */
+static ALWAYS_INLINE void
+reclaim_push_below(struct reclaim_lists *lists, unsigned list, uint32_t above,
+		   uint32_t page)
+{
+	struct reclaim_node *node = reclaim_node(lists, page);
+	uint32_t at = RECLAIM_LISTS + page, below = lists->node[above].next;
+
+	node->next = below;
+	node->prev = above;
+	lists->node[below].prev = at;
+	lists->node[above].next = at;
+	node->list = (uint8_t)list;
+	lists->held[list] += reclaim_kept(lists, page);
+}
+
+/* ... at the list's newest end: below the list's own node */
 static ALWAYS_INLINE void
 reclaim_push(struct reclaim_lists *lists, unsigned list, uint32_t page)
 {
-	struct reclaim_node *node = reclaim_node(lists, page);
-	struct reclaim_node *end = &lists->node[list];
-	uint32_t at = RECLAIM_LISTS + page;
-
-	node->next = end->next;
-	node->prev = list;
-	lists->node[end->next].prev = at;
-	end->next = at;
-	node->list = (uint8_t)list;
-	lists->held[list] += reclaim_kept(lists, page);
+	reclaim_push_below(lists, list, list, page);
 }
 
 /* To the newest end of the list that it is on */
