@@ -142,6 +142,7 @@ reclaim_finish(const struct reclaim *reclaim, struct result *result)
 	} row[] = {
 		{ "reclaim.references", counts->references },
 		{ "reclaim.misses", counts->misses },
+		{ "reclaim.refaults", counts->refaults },
 		{ "reclaim.evictions", counts->evictions },
 		{ "reclaim.writebacks", counts->writebacks },
 	};

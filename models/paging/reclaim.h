@@ -73,6 +73,7 @@ struct reclaim_batch {
 
 struct reclaim_counts {
 	uint64_t references, misses, evictions, writebacks;
+	uint64_t refaults; /* misses of pages that were missed before */
 };
 
 /* The first member of each policy's own struct. */
@@ -114,7 +115,7 @@ extern const char reclaim_names[];
 int reclaim_open(struct reclaim **out, const struct reclaim_config *config);
 /* NULL is allowed. */
 void reclaim_close(struct reclaim *reclaim);
-/* reclaim.references, .misses, .evictions, .writebacks, .capacity and what only
+/* reclaim.references, .misses, .refaults, .evictions, .writebacks and what only
  * this policy counts.  0, -ENOMEM. */
 int reclaim_finish(const struct reclaim *reclaim, struct result *result);
 
