@@ -17,7 +17,7 @@
 
 #define TINY_BYTES (UINT64_C(1) << 20)
 #define SHORT_USES 8   /* accesses a page */
-#define LATE_SHARE 0.3 /* of all pages, in a quarter of the run */
+#define LATE_SHARE 0.2 /* of all pages, in a quarter of the run */
 
 struct need {
 	const struct memory_curve *curve;
