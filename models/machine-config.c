@@ -190,14 +190,24 @@ check_frames(const struct layers *layers, const struct frames_config *config)
 }
 
 static int
+check_huge(const struct layers *layers, const struct machine_config *config)
+{
+	const char *field, *allowed;
+
+	allowed = huge_config_wrong(&config->paging.huge, &field);
+	return allowed ? wrong(layers, "pages", field, allowed) : 0;
+}
+
+static int
 check_palette(const struct layers *layers, const struct machine_config *config)
 {
+	struct palette_config palette = config->frames.palette;
 	const char *field;
 	char text[256];
 
-	return palette_config_wrong(&config->frames.palette,
-				    machine_colours(config), &field, text,
-				    sizeof(text))
+	palette.page = paging_granule(&config->paging);
+	return palette_config_wrong(&palette, machine_colours(config), &field,
+				    text, sizeof(text))
 		       ? wrong(layers, "memory", field, text)
 		       : 0;
 }
@@ -342,6 +352,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_frames(layers, &config->frames);
 	if (!error)
 		error = check_palette(layers, config);
+	if (!error)
+		error = check_huge(layers, config);
 	if (!error)
 		error = check_numa(layers, config);
 	if (!error)

@@ -304,6 +304,9 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
+	if (!error)
+		error = paging_time(machine->paging, batch->time_ns,
+				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -494,6 +497,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
 	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
+	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
 	error = numa_open(&machine->numa, &config->numa,

@@ -67,6 +67,9 @@ for level in 1 2 3; do
 	grep -q "size = $size; // \[D\]" host.cfg ||
 		complain "config detect: no cache of $size bytes"
 done
+[ ! -r /sys/devices/system/cpu/online ] ||
+	grep -q "cores = $(getconf _NPROCESSORS_ONLN); // \[D\]" host.cfg ||
+	complain "config detect: not $(getconf _NPROCESSORS_ONLN) cores"
 refused 2 'config detect' detect zen4
 
 "$PAGESCOPE" config show >default.cfg || complain "the default is not shown"

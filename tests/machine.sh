@@ -79,6 +79,22 @@ for name in tlb.l1d.misses tlb.l2.misses walk.count walk.references fault.minor;
 done
 [ "$(get cache.l1d.accesses data.json)" -ge 300000 ] || complain "caches carry no data"
 
+# A loop of 512 instructions' blocks in a page, each fetch in the cache but for
+# the first of its line, costs what cache.l1i.latency says; loads what l1d's does
+printf 'I  %x,4\n L 7000,8\n' $(seq 4096 4 6140) >loop
+for latency in 3 11; do
+	replay loop.json loop --set cache.data=yes --set cache.l1i.latency=$latency \
+		--set cache.l1d.latency=5
+	misses=$(get cache.l1i.misses loop.json)
+	is loop.json cache.l1i.misses 32
+	is loop.json cache.fetch.cycles $((latency * (512 - misses) + 200 * misses))
+	is loop.json cache.load.cycles $((5 * 511 + 200))
+	is loop.json cache.store.cycles 0
+done
+replay loop.json loop
+"$PAGESCOPE" report --get cache.fetch.cycles loop.json >/dev/null 2>&1 &&
+	complain "cycles of fetches that no cache saw"
+
 # Larger pages need fewer entries
 replay large.json generate:uniform,n=300000,pages=8192,seed=5 --set pages.policy=2m
 between large.json walk.count 16 17

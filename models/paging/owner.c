@@ -41,6 +41,12 @@ owner_take(struct paging *paging, unsigned shift, uint64_t address,
 	return 0;
 }
 
+uint64_t
+owner_count(const struct paging *paging, uint64_t frame)
+{
+	return owners_of(paging, PAGE_SHIFT, frame);
+}
+
 static int
 share_parts(struct paging *paging, uint64_t frame)
 {

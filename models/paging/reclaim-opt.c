@@ -111,7 +111,7 @@ sweep(struct opt *opt)
 static int
 opt_add(struct opt *opt, uint32_t page, uint64_t next)
 {
-	if (opt->n == opt->room || opt->n > 2 * opt->live + SWEEP_MIN)
+	if (opt->n > 2 * opt->live + SWEEP_MIN)
 		sweep(opt);
 	if (opt->n == opt->room) {
 		size_t room = opt->room ? 2 * opt->room : 1024;
