@@ -78,7 +78,8 @@ enum event_type {
 	EVENT_LOOK,
 	/* From here on these pages of a file are in the page cache so: file,
 	 * offset and length (bytes in it); value: log2 bytes of the folio that
-	 * each is in (12: alone), 0: not in the page cache */
+	 * each is in (12: alone), 0: not in the page cache; flags: enum
+	 * cached_flag; extra: bytes that its device is read ahead */
 	EVENT_CACHED,
 	/* What the kernel itself counts: file names the counter, value, flags:
 	 * enum counter_flag, time_ns */
@@ -99,6 +100,15 @@ enum resident_flag {
 	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
 	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
 	RESIDENT_GONE = 256,  /* no longer resident */
+	RESIDENT_INITIAL =
+		512, /* was there when recording of the space began */
+};
+
+enum cached_flag {
+	CACHED_MARK = 1,   /* read-ahead goes on when this folio is touched */
+	CACHED_MEMORY = 2, /* the page cache is all there is: tmpfs */
+	CACHED_FOLIOS = 4, /* its file system reads into large folios */
+	CACHED_AHEAD = 8,  /* extra is known */
 };
 
 enum look_flag {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope replay TRACE: what a machine would have made of the accesses. */
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
 #include "analyzer/run.h"
@@ -10,12 +11,10 @@
 #include "reports/renderer.h"
 #include "reports/symbols.h"
 #include "traces/open.h"
-#include "traces/pst.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct replay_config {
 	char *input;
@@ -97,70 +96,6 @@ struct replay {
 	struct progress progress;
 };
 
-/* What does not change the result is left out of the command that it names */
-static json_t *
-command_json(const struct verb_call *call)
-{
-	static const char *const without[] = { "-o", "--output", "-j",
-					       "--jobs" };
-	json_t *words = json_array();
-
-	for (int i = 0; i < call->full_argc; i++) {
-		const char *word = call->full_argv[i];
-		bool skip = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(without) && !skip; k++) {
-			size_t n = strlen(without[k]);
-
-			if (!strcmp(word, without[k])) {
-				skip = true;
-				i++;
-			} else if (!strncmp(word, without[k], n)) {
-				skip = n == 2 || word[n] == '=';
-			}
-		}
-		if (!skip)
-			json_array_append_new(words,
-					      result_string(i ? word
-							      : "pagescope"));
-	}
-	return words;
-}
-
-static int
-put_option(void *context, const char *name, const struct option_row *row,
-	   const void *start)
-{
-	char text[512];
-
-	option_print(row, start, text, sizeof(text));
-	return result_option(context, name, text);
-}
-
-static int
-put_trace(struct replay *replay)
-{
-	struct pst_summary summary;
-	json_t *about = stream_about(replay->source->stream);
-	json_t *trace = json_object();
-
-	json_object_set_new(trace, "name", result_string(replay->input));
-	json_object_update(trace, about);
-	if (json_array_size(json_object_get(about, "losses")))
-		result_partial(replay->result,
-			       "the trace was made with losses");
-	if (pst_reader_is(replay->source)) {
-		pst_reader_summary(replay->source, &summary);
-		if (summary.digest[0])
-			json_object_set_new(trace, "digest",
-					    json_string(summary.digest));
-		if (summary.lost_bytes || !summary.complete)
-			result_partial(replay->result,
-				       "the trace is incomplete");
-	}
-	return result_provenance(replay->result, "trace", trace);
-}
-
 /* What machine it was, and all of its options */
 static int
 put_machine(const struct machine_choice *choice, struct result *result)
@@ -177,7 +112,7 @@ put_machine(const struct machine_choice *choice, struct result *result)
 	error = result_provenance(result, "machine", machine);
 	return error ? error
 		     : option_each(&machine_options, &choice->config,
-				   put_option, result);
+				   common_option, result);
 }
 
 static void
@@ -191,16 +126,6 @@ replay_tick(struct run *run)
 	progress_update(&replay->progress, done, all, run->accesses);
 }
 
-static unsigned
-jobs_wanted(const struct replay_config *config)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (config->jobs >= 0)
-		return (unsigned)config->jobs;
-	return n > 1 ? (unsigned)n - 1 : 0;
-}
-
 static int
 feed_models(struct replay *replay)
 {
@@ -208,7 +133,7 @@ feed_models(struct replay *replay)
 		.source = replay->source,
 		.models = replay->model,
 		.n_models = replay->n_models,
-		.jobs = jobs_wanted(replay->config),
+		.jobs = common_jobs(replay->config->jobs),
 		.stop = replay->call->stop,
 		.max_accesses = replay->config->max_accesses,
 		.tick = replay_tick,
@@ -268,11 +193,12 @@ finish_machines(struct replay *replay, struct symbols *symbols)
 		error = symbols_resolve(symbols, replay->result);
 	if (!error)
 		error = result_provenance(replay->result, "command",
-					  command_json(replay->call));
+					  common_command(replay->call));
 	if (!error && alone)
 		error = put_machine(replay->machines.machine, replay->result);
 	if (!error)
-		error = put_trace(replay);
+		error = common_trace(replay->result, replay->source,
+				     replay->input);
 	for (size_t i = 0; !error && !alone && i < replay->machines.n; i++)
 		error = finish_machine(replay, i, symbols);
 	return error;

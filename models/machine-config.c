@@ -190,6 +190,15 @@ check_frames(const struct layers *layers, const struct frames_config *config)
 }
 
 static int
+check_huge(const struct layers *layers, const struct machine_config *config)
+{
+	const char *field, *allowed;
+
+	allowed = huge_config_wrong(&config->paging.huge, &field);
+	return allowed ? wrong(layers, "pages", field, allowed) : 0;
+}
+
+static int
 check_palette(const struct layers *layers, const struct machine_config *config)
 {
 	struct palette_config palette = config->frames.palette;
@@ -327,6 +336,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_frames(layers, &config->frames);
 	if (!error)
 		error = check_palette(layers, config);
+	if (!error)
+		error = check_huge(layers, config);
 	if (!error)
 		error = check_numa(layers, config);
 	if (!error)

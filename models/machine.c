@@ -304,6 +304,9 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
+	if (!error)
+		error = paging_time(machine->paging, batch->time_ns,
+				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -472,7 +475,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
-	struct paging_listener listener = { machine, machine_invalidate };
+	struct paging_listener listener = { .context = machine,
+					    .invalidate = machine_invalidate };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
 		granule > 12 ? &granule_table : table_find(config->table_kind);

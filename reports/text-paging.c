@@ -7,9 +7,9 @@
 
 #define SLICES 10
 
-static const char *const classes[] = { "anon",	 "zero",  "zero-cow",
-				       "cow",	 "reuse", "file",
-				       "shared", "stack", "unmapped" };
+static const char *const classes[] = { "anon",	   "zero", "zero-cow", "cow",
+				       "reuse",	   "file", "shared",   "stack",
+				       "unmapped", "swap", "read" };
 
 static void
 put_classes(struct text *text, double minor)

@@ -173,6 +173,8 @@ view_fault_class(const char *name)
 		{ "shared", "shared memory" },
 		{ "stack", "growth of the stack" },
 		{ "unmapped", "outside every known mapping" },
+		{ "swap", "page in swap (major)" },
+		{ "read", "page read from a file (major)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)

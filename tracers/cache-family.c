@@ -15,6 +15,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/about.h"
+#include "tracers/initial.h"
 
 #define CODE_32_BIT	  0x23 /* code segment of 32-bit programs */
 #define CLONE_VM_FLAG	  0x100u
@@ -162,6 +163,7 @@ initial_maps(struct cache_engine *engine, struct cache_thread *thread)
 
 	engine->maps_wanted = false;
 	target_initial_maps(&target);
+	initial_pages(&target, false);
 	records_event_put(engine);
 }
 
@@ -358,8 +360,10 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	target = target_of(engine, thread);
-	if (!engine->orphaned)
+	if (!engine->orphaned) {
 		target_initial_maps(&target);
+		initial_pages(&target, true);
+	}
 	records_event_put(engine);
 	windows_begin(engine, process);
 	thread->mode = MODE_CALL;

@@ -65,7 +65,7 @@ void frames_close(struct frames *frames);
 void frames_run(struct frames *frames, uint32_t space);
 
 /*
- * A free, aligned run of 2^shift bytes (12, 14, 16, 21, 30): its physical address in
+ * A free, aligned run of 2^shift bytes (12 .. 21, 30): its physical address in
  * *address.  Frame 0 is never given, so an address of 0 can mean "none".
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */

@@ -62,6 +62,8 @@ fork_pages(struct paging *paging, struct address_space *parent,
 	free(group);
 	if (n < 0)
 		return paging_no_memory(paging);
+	if (!error)
+		error = swap_fork(paging, parent, child, vma);
 	return error ? error : large_fork(paging, parent, child, vma);
 }
 
@@ -149,13 +151,14 @@ follow_kernel(struct paging *paging, struct address_space *space,
 	return 0;
 }
 
-static void
-count_recorded(struct paging *paging, const struct event *event)
+static int
+count_recorded(struct paging *paging, uint32_t space, const struct event *event)
 {
 	if (event->flags & FAULT_FLAG_MAJOR)
 		paging->recorded_major++;
 	else
 		paging->recorded_minor++;
+	return fault_log_recorded(paging, space, event);
 }
 
 int
@@ -167,9 +170,10 @@ paging_event(struct paging *paging, const struct batch *batch,
 
 	paging->now = accesses;
 	if (event->type == EVENT_FAULT) {
-		count_recorded(paging, event);
-		return 0;
+		return count_recorded(paging, batch->space, event);
 	}
+	if (event->type == EVENT_CACHED)
+		return follow_cached(paging, event);
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;

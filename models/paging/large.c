@@ -139,9 +139,8 @@ choose(const struct paging *paging, const struct address_space *space,
 		page.kind = LARGE_HUGETLB;
 		page.shared = vma->flags & MAP_FLAG_SHARED;
 		page.shift = LARGE_SHIFT;
-	} else if (paging->config.policy == PAGES_THP &&
-		   vma->object == OBJECT_NONE &&
-		   !(vma->flags & (VMA_UNMAPPED | VMA_NOHUGE))) {
+	} else if (huge_allowed(paging, vma) >> (LARGE_SHIFT - PAGE_SHIFT) &
+		   1) {
 		page.kind = LARGE_THP;
 		page.start = down(address, LARGE_SHIFT);
 		if (page.start >= vma->start &&
@@ -170,12 +169,25 @@ zero_large(struct paging *paging, struct address_space *space,
 	int error;
 
 	if (!paging->zero_large &&
-	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0)
+	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0) {
+		paging->huge.fallback[LARGE_ORDER]++;
 		return FAULT_CLASSES;
+	}
+	paging->huge.zero++;
 	page->state = PAGE_BORROWED;
 	space->deposited++;
 	error = large_map(paging, space, page, paging->zero_large, false);
 	return error ? error : FAULT_ZERO;
+}
+
+/* Fragmented memory: THPs give way to small pages. */
+static int
+no_run(struct paging *paging, const struct large_page *page)
+{
+	if (page->kind != LARGE_THP)
+		return paging_no_memory(paging);
+	paging->huge.fallback[LARGE_ORDER]++;
+	return FAULT_CLASSES;
 }
 
 int
@@ -189,16 +201,18 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 
 	if (!page.shift)
 		return FAULT_CLASSES;
-	if (page.kind == LARGE_THP && !write && paging->zero_page)
-		return zero_large(paging, space, &page);
-	if (owner_take(paging, page.shift, page.start, &frame) < 0)
-		/* Fragmented memory: THPs give way to small pages. */
-		return page.kind == LARGE_THP ? FAULT_CLASSES
-					      : paging_no_memory(paging);
+	/* Also for the zero page (mm/huge_memory.c, vmf_anon_prepare). */
 	if (!page.shared)
 		vma_prepare(paging, space, vma);
-	if (page.kind == LARGE_THP)
+	if (page.kind == LARGE_THP && !write && paging->zero_page &&
+	    !paging->config.huge.no_zero)
+		return zero_large(paging, space, &page);
+	if (owner_take(paging, page.shift, page.start, &frame) < 0)
+		return no_run(paging, &page);
+	if (page.kind == LARGE_THP) {
+		paging->huge.faulted[LARGE_ORDER]++;
 		space->deposited++;
+	}
 	error = large_map(paging, space, &page, frame, writable);
 	return error ? error : class_of(paging, vma);
 }
@@ -218,6 +232,9 @@ large_collapse(struct paging *paging, struct address_space *space,
 
 	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
+	error = zap_pages(paging, space, start, start + LARGE_BYTES);
+	if (error)
+		return error;
 	vma_prepare(paging, space, vma);
 	space->deposited++;
 	error = large_map(paging, space, &page, frame,
@@ -244,6 +261,7 @@ split(struct paging *paging, struct address_space *space,
 				 NULL, NULL);
 	hash_remove(&space->large, page->start);
 	space->deposited--;
+	paging->huge.splits += !zero;
 	mapping.shift = PAGE_SHIFT;
 	for (uint64_t part = 0; part < LARGE_BYTES; part += PAGE_BYTES) {
 		mapping.frame = zero ? paging->zero_frame : frame + part;
@@ -270,9 +288,12 @@ copy_whole(struct paging *paging, struct address_space *space,
 	if (owner_take(paging, page->shift, page->start, &frame) < 0) {
 		if (!borrowed || page->kind != LARGE_THP)
 			return paging_no_memory(paging);
+		paging->huge.fallback[LARGE_ORDER]++;
 		error = split(paging, space, page);
 		return error ? error : FAULT_CLASSES;
 	}
+	if (page->kind == LARGE_THP)
+		paging->huge.faulted[LARGE_ORDER]++;
 	page->state = PAGE_OWNED;
 	error = large_map(paging, space, page, frame, true);
 	if (error)
@@ -308,6 +329,43 @@ large_write(struct paging *paging, struct address_space *space, struct vma *vma,
 }
 
 int
+large_split(struct paging *paging, struct address_space *space,
+	    uint64_t address)
+{
+	struct large_page page;
+
+	return large_find(space, address, &page) && page.kind == LARGE_THP
+		       ? split(paging, space, &page)
+		       : 0;
+}
+
+int
+large_split_alone(struct paging *paging, struct address_space *space,
+		  uint64_t start, uint64_t end)
+{
+	uint64_t *key;
+	int64_t n;
+	int error = 0;
+
+	if (!space->large.n)
+		return 0;
+	n = larges_in(paging, space, start, end, &key);
+	for (int64_t i = 0; i < n && !error; i++) {
+		struct large_page page;
+
+		if (!find_at(space, key[i], &page) || page.kind != LARGE_THP ||
+		    page.start + LARGE_BYTES <= start ||
+		    page.state == PAGE_BORROWED ||
+		    !owner_alone(paging, page.shift,
+				 mapping_of(paging, space, &page).frame))
+			continue;
+		error = split(paging, space, &page);
+	}
+	free(key);
+	return n < 0 ? (int)n : error;
+}
+
+int
 large_split_edges(struct paging *paging, struct address_space *space,
 		  uint64_t start, uint64_t end)
 {
@@ -325,6 +383,22 @@ large_split_edges(struct paging *paging, struct address_space *space,
 			return error;
 	}
 	return 0;
+}
+
+int
+large_split_between(struct paging *paging, struct address_space *space,
+		    uint64_t start, uint64_t end)
+{
+	const uint64_t edge[] = { start, end };
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(edge) && !error; i++) {
+		const struct vma *vma = vma_find(&space->vmas, edge[i]);
+
+		if (edge[i] % LARGE_BYTES && (!vma || vma->start == edge[i]))
+			error = large_split(paging, space, edge[i]);
+	}
+	return error;
 }
 
 /* Is there no mapping left in the page's region? */

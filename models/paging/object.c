@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Files and shared memory.  A file's pages are all in the page cache and get
- * their frame when they are first mapped; pages of shared memory (anonymous,
+ * Files and shared memory.  A file's pages are in the page cache or not (file-cache.c)
+ * and get their frame when they are first mapped; pages of shared memory (anonymous,
  * memfd, /dev/shm, System V) exist from their first touch on.
  */
 #include "models/paging/space.h"
@@ -15,6 +15,7 @@ void
 object_fini(struct object *object)
 {
 	hash_fini(&object->frame);
+	file_cache_fini(&object->cache);
 }
 
 int
@@ -51,6 +52,18 @@ is_memory(const char *path)
 	return false;
 }
 
+/* Bytes that are read ahead, as pages; recorded: what the trace says, below 0:
+ * nothing. */
+static uint64_t
+ahead_pages(const struct paging *paging, int64_t recorded)
+{
+	int64_t kib = paging->config.files.read_ahead;
+
+	if (kib >= 0)
+		return (uint64_t)kib << 10 >> PAGE_SHIFT;
+	return (recorded >= 0 ? (uint64_t)recorded : 128 << 10) >> PAGE_SHIFT;
+}
+
 int
 object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 {
@@ -73,8 +86,52 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 		.named = true,
 		.file = !is_memory(about->path),
 		.disk = !is_memory(about->path),
+		.cache.config = {
+			.pages = page_up(about->size_bytes) >> PAGE_SHIFT,
+			.ahead_pages = ahead_pages(paging, -1),
+			.warm = paging->config.files.cache != FILES_COLD &&
+				!is_memory(about->path),
+		},
 	};
 	return 0;
+}
+
+int
+follow_cached(struct paging *paging, const struct event *event)
+{
+	struct cached_run run = {
+		.first = event->offset >> PAGE_SHIFT,
+		.end = page_up(event->offset + event->length) >> PAGE_SHIFT,
+		.cached = event->value,
+		.marked = event->flags & CACHED_MARK,
+	};
+	bool memory = event->flags & CACHED_MEMORY;
+	struct object *object;
+	uint32_t number;
+	int error;
+
+	if (event->file >= stream_files(paging->stream))
+		return 0;
+	error = object_of_file(paging, event->file, &number);
+	if (error)
+		return error;
+	object = &paging->object[number];
+	object->file = object->disk = !memory;
+	object->cache.config.folios = event->flags & CACHED_FOLIOS;
+	object->cache.config.ahead_pages =
+		ahead_pages(paging, event->flags & CACHED_AHEAD
+					    ? (int64_t)event->extra
+					    : -1);
+	if (memory)
+		object->cache.config.warm = false;
+	if (event->value > PAGE_SHIFT && event->value <= LARGE_SHIFT)
+		run.order = (uint8_t)(event->value - PAGE_SHIFT);
+	if (!memory && paging->config.files.cache != FILES_RECORDED)
+		return 0;
+	paging->cache_known = true;
+	return file_cache_record(&object->cache, &run) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
 }
 
 int
@@ -97,6 +154,7 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	     uint64_t last)
 {
 	struct object *object = &paging->object[number];
+	const struct cached_run gone = { .first = first, .end = last + 1 };
 	uint64_t *page;
 	int64_t n = hash_keys(&object->frame, first, last, &page);
 
@@ -106,6 +164,8 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 		hash_remove(&object->frame, page[i]);
 	}
 	free(page);
+	if (!object->file && object->cache.n)
+		(void)file_cache_record(&object->cache, &gone);
 }
 
 static bool
