@@ -145,7 +145,7 @@ look_for_hints(struct machine *machine, const struct core_misses *misses)
 		    paging_page(machine->paging, misses->space,
 				misses->address[i], &page) &&
 		    numa_hints_walk(machine->hints, misses->space, page.start,
-				    numa_node_of(machine->numa, page.frame),
+				    frames_node(machine->frames, page.frame),
 				    machine->thread))
 			machine->no_memory = true;
 	}
