@@ -78,6 +78,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	/* khugepaged asks which of its pages the child has touched. */
+	if (paging->config.policy == PAGES_THP)
+		paging->untouched_pages = true;
 	for (size_t i = 0; !error && i < parent->vmas.n; i++) {
 		struct vma vma = parent->vmas.vma[i];
 		bool copied = vma.anon && !(vma.flags & VMA_WIPEONFORK);
