@@ -41,6 +41,7 @@ struct machine {
 	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool nested;	/* the caches see addresses of a host, not of frames */
+	bool watched;	/* the kernel part sees all accesses */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
 	uint64_t span_start, span_end;
@@ -322,6 +323,9 @@ machine_feed(struct model *model, const struct batch *batch)
 				      : batch->n;
 
 		error = cores_feed(&machine->cores, &pass, to);
+		if (!error && machine->watched)
+			error = paging_watch(machine->paging, batch->space,
+					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
@@ -445,6 +449,13 @@ machine_close(struct model *model)
 	free(machine);
 }
 
+/* Its kernel part wants to see all accesses. */
+static const struct model_methods watching_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
+
 static const struct model_methods machine_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
@@ -545,6 +556,9 @@ machine_open(struct model **out, const void *config,
 		machine_close(&machine->model);
 		return error;
 	}
+	machine->watched = paging_wants_watch(machine->paging);
+	if (machine->watched)
+		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;
 }

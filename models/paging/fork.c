@@ -115,12 +115,17 @@ follow_end(struct paging *paging, struct address_space *space)
 {
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
-	int error = zap_space(paging, space);
+	struct huge_state state;
+	int error;
+
+	huge_look(paging, &state);
+	error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
+		paging->huge.last = state;
 	}
 	return error;
 }
@@ -148,6 +153,9 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
+		if (paging->huge.watched &&
+		    coverage_touch(paging, space, page) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

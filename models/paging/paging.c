@@ -167,6 +167,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = region_first(paging);
 	if (!error)
 		error = huge_open(paging);
+	if (!error)
+		error = huge_line_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -185,6 +187,8 @@ space_close(struct paging *paging, struct address_space *space)
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
 	hash_fini(&space->swapped);
+	hash_fini(&space->used);
+	hash_fini(&space->brought);
 	free(space);
 }
 
@@ -209,6 +213,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	timeline_close(paging->huge.line);
 	free(paging);
 }
 
@@ -625,6 +630,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_resident(paging, result);
 	if (!error)
 		error = put_swap(paging, result);
+	if (!error)
+		error = huge_finish(paging, accesses, result);
 	if (!error)
 		error = put_regions(paging, result);
 	return error;

@@ -144,6 +144,13 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 
+/* Does the policy want all accesses? */
+bool paging_wants_watch(const struct paging *paging);
+/* These accesses were made in this space, after their faults: so that what of
+ * large pages is used is known.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
+		 uint32_t n);
+
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that
  * are not its business are ignored.  0, -ENOMEM (said). */
