@@ -384,6 +384,48 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+/* Whole numbers of a row of tlb.sizes: all but its name, or the walks alone. */
+static double
+answers(const json_t *row, size_t first)
+{
+	double sum = 0;
+
+	for (size_t i = first; i < json_array_size(row); i++)
+		sum += json_number_value(json_array_get(row, i));
+	return sum;
+}
+
+/* Shares of 2M and above in all accesses and in all walks. */
+static int
+finish_coverage(const struct machine *machine, struct result *result)
+{
+	static const char *const names[] = { "thp.coverage.accesses",
+					     "thp.coverage.walks" };
+	const json_t *tables = json_object_get(result_json(result), "tables");
+	const json_t *rows =
+		json_object_get(json_object_get(tables, "tlb.sizes"), "rows");
+	int error = 0;
+
+	if (!paging_sizes_vary(machine->paging))
+		return 0;
+	for (size_t what = 0; what < ARRAY_SIZE(names) && !error; what++) {
+		double all = 0, large = 0;
+
+		for (size_t i = 0; i < json_array_size(rows); i++) {
+			const json_t *row = json_array_get(rows, i);
+			double n = answers(row, what ? 5 : 1);
+
+			all += n;
+			large += i > 0 ? n : 0;
+		}
+		error = all > 0 ? result_real(result, names[what], large / all,
+					      "")
+				: result_absent(result, names[what],
+						"there were none");
+	}
+	return error;
+}
+
 static bool
 is_table(const void *context, uint64_t physical)
 {
@@ -416,6 +458,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
+	if (!error)
+		error = finish_coverage(machine, result);
 	if (!error)
 		error = finish_mappings(machine, result);
 	if (!error)

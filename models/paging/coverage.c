@@ -97,6 +97,8 @@ paging_watch(struct paging *paging, uint32_t number, const uint64_t *address,
 		if (error)
 			return error;
 	}
+	if (paging->huge.untouched_peak < paging->huge.untouched_bytes)
+		paging->huge.untouched_peak = paging->huge.untouched_bytes;
 	timeline_set(paging->huge.line, HUGE_LINE_UNTOUCHED, paging->now,
 		     paging->huge.untouched_bytes);
 	return 0;
@@ -105,7 +107,7 @@ paging_watch(struct paging *paging, uint32_t number, const uint64_t *address,
 bool
 paging_wants_watch(const struct paging *paging)
 {
-	return paging->config.huge.bloat && huge_may(paging);
+	return paging->config.huge.bloat && paging_sizes_vary(paging);
 }
 
 int
@@ -123,8 +125,6 @@ coverage_bring(struct paging *paging, struct address_space *space,
 		paging->huge.untouched_bytes +=
 			(uint64_t)__builtin_popcountll(bits) << PAGE_SHIFT;
 	}
-	if (paging->huge.untouched_peak < paging->huge.untouched_bytes)
-		paging->huge.untouched_peak = paging->huge.untouched_bytes;
 	return 0;
 }
 

@@ -225,7 +225,7 @@ huge_finish(const struct paging *paging, uint64_t accesses,
 {
 	int error;
 
-	if (!huge_may(paging))
+	if (!paging_sizes_vary(paging))
 		return 0;
 	error = put_counts(paging, result);
 	if (!error)

@@ -261,7 +261,7 @@ huge_open(struct paging *paging)
 }
 
 bool
-huge_may(const struct paging *paging)
+paging_sizes_vary(const struct paging *paging)
 {
 	return paging->config.policy != PAGES_RECORDED &&
 	       paging->config.policy != PAGES_4K;

@@ -144,6 +144,8 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 
+/* May its policy bring in larger pages than the program asked for? */
+bool paging_sizes_vary(const struct paging *paging);
 /* Does the policy want all accesses? */
 bool paging_wants_watch(const struct paging *paging);
 /* These accesses were made in this space, after their faults: so that what of

@@ -230,8 +230,6 @@ void vma_prepare(struct paging *paging, struct address_space *space,
 
 /* huge.c */
 int huge_open(struct paging *paging);
-/* May larger pages come than the program asked for? */
-bool huge_may(const struct paging *paging);
 /* Bits of the orders that faults may bring in there. */
 uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
 /* A run of 4K pages that comes in as one (mTHP) for this absent, anonymous page:
