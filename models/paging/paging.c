@@ -209,6 +209,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = huge_open(paging);
 	if (!error)
 		error = fault_log_open(paging);
+	if (!error)
+		error = huge_line_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -227,6 +229,8 @@ space_close(struct paging *paging, struct address_space *space)
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
 	hash_fini(&space->swapped);
+	hash_fini(&space->used);
+	hash_fini(&space->brought);
 	free(space);
 }
 
@@ -253,6 +257,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
 	fault_log_close(paging->log);
+	timeline_close(paging->huge.line);
 	free(paging);
 }
 
@@ -742,6 +747,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_swap(paging, result);
 	if (!error)
 		error = put_files(paging, result);
+	if (!error)
+		error = huge_finish(paging, accesses, result);
 	if (!error)
 		error = put_regions(paging, result);
 	if (!error)
