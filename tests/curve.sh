@@ -237,7 +237,7 @@ refused()
 }
 small=generate:uniform,n=1000,pages=10
 refused 'did you mean "lru"' curve $small --policy lro
-refused 'there are lru' curve $small --policy xyz
+refused 'there are' curve $small --policy xyz
 refused '300p is pages' curve $small --sizes 300
 refused '0 bytes hold nothing' curve $small --sizes 0p
 refused '0 has no unit' curve $small --sizes 0
