@@ -258,6 +258,14 @@ refused 'of which trace' advise memory
 if [ $? -ne 125 ] || ! grep -q 'no memory curve' err; then
 	complain "advise of a replay: $(cat err)"
 fi
+# a trace with a clock of its own: no working set is more than all pages
+if "$PAGESCOPE" record -o clock.pst -- true 2>/dev/null; then
+	curve clock.pst
+	"$PAGESCOPE" report --format csv --table working.set r.json |
+		awk -F, -v all="$(get footprint.bytes)" \
+			'NR > 1 && $3 > all { bad = 1 } END { exit bad || NR < 2 }' ||
+		complain "working sets beyond the footprint"
+fi
 # no access: no rows, but a result and a report that say so
 if [ -f none.pst ]; then
 	curve none.pst --policy lru,fifo
