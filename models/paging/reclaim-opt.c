@@ -297,6 +297,7 @@ opt_open(struct reclaim **out, const struct reclaim_config *config)
 
 const struct reclaim_ops opt_reclaim = {
 	.name = "opt",
+	.also = "belady",
 	.help = "the page referenced again last leaves: the bound (Belady)",
 	.needs_next = true,
 	.open = opt_open,
