@@ -319,6 +319,7 @@ clockpro_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops clockpro_reclaim = {
 	.name = "clockpro",
 	.help = "CLOCK-Pro: LIRS by reference bits and three hands",
+	.fixed = true,
 	.open = clockpro_open,
 	.close = reclaim_lists_close,
 	.feed = clockpro_feed,

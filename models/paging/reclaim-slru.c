@@ -131,6 +131,7 @@ slru_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops slru_reclaim = {
 	.name = "slru",
 	.help = "LRU in segments: each hit takes a page one up",
+	.fixed = true,
 	.open = slru_open,
 	.close = reclaim_lists_close,
 	.feed = slru_feed,

@@ -35,6 +35,12 @@ struct reclaim_config {
 	/* the policies' own, added below by who writes them: reclaim_rows.
 	 * Shares of the capacity are from 0 to 1. */
 	bool clock_loaded;
+	int64_t swappiness; /* linux, mglru */
+	/* linux, mglru: of each page number, is it of a file; borrowed, as
+	 * `size`; NULL: all is anonymous */
+	const uint8_t *const *file;
+	bool no_swap; /* linux, mglru: anonymous pages leave only as a last
+		       * resort */
 	double twoq_in, twoq_out;
 	int64_t slru_segments;
 	double lirs_hir, lirs_stack;
@@ -86,6 +92,8 @@ struct reclaim_ops {
 	const char *help;
 	/* needs_time: its options may ask for a window in time */
 	bool needs_next, needs_time;
+	/* its capacity may not change after open */
+	bool fixed;
 	/* 0 or -ENOMEM, -EINVAL (said) */
 	int (*open)(struct reclaim **out, const struct reclaim_config *config);
 	void (*close)(struct reclaim *reclaim);
