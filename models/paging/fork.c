@@ -113,7 +113,10 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
-	int error = zap_space(paging, space);
+	int error = sharing_look(paging);
+
+	if (!error)
+		error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {

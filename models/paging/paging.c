@@ -251,6 +251,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	fault_log_close(paging->log);
+	sharing_close(paging->sharing);
 	free(paging);
 }
 
@@ -743,5 +744,9 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = sharing_look(paging);
+	if (!error)
+		error = sharing_finish(paging, result);
 	return error;
 }
