@@ -248,9 +248,15 @@ fault_count(const struct fault *fault, enum fault_class class,
 
 	if (cause == CAUSE_POPULATE) {
 		paging->populated++;
+		fault->space->populated++;
 		paging->untouched_pages = true;
 		return 0;
 	}
+	if (class < FAULT_MINOR_CLASSES)
+		fault->space->minor++;
+	else
+		fault->space->major++;
+	fault->space->fetched += fault->fetch;
 	count_fault(paging, fault->vma, predicted.class);
 	return fault_log_predicted(paging, &predicted);
 }

@@ -78,6 +78,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	/* khugepaged asks which of its pages the child has touched. */
+	if (paging->config.policy == PAGES_THP)
+		paging->untouched_pages = true;
 	for (size_t i = 0; !error && i < parent->vmas.n; i++) {
 		struct vma vma = parent->vmas.vma[i];
 		bool copied = vma.anon && !(vma.flags & VMA_WIPEONFORK);
@@ -113,8 +116,10 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
+	struct huge_state state;
 	int error = sharing_look(paging);
 
+	huge_look(paging, &state);
 	if (!error)
 		error = zap_space(paging, space);
 
@@ -123,6 +128,7 @@ follow_end(struct paging *paging, struct address_space *space)
 		paging->last_resident = resident;
 		paging->last_table = tables;
 		paging->last_taken = taken;
+		paging->huge.last = state;
 	}
 	return error;
 }
@@ -150,6 +156,9 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
+		if (paging->huge.watched &&
+		    coverage_touch(paging, space, page) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -180,6 +189,9 @@ paging_event(struct paging *paging, const struct batch *batch,
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;
+	if (event->type == EVENT_COUNTER)
+		return measured_event(paging, space, event);
+	measured_forget(paging);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:
