@@ -117,10 +117,11 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
 	struct huge_state state;
-	int error;
+	int error = sharing_look(paging);
 
 	huge_look(paging, &state);
-	error = zap_space(paging, space);
+	if (!error)
+		error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {

@@ -257,6 +257,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
 	fault_log_close(paging->log);
+	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
 	free(paging);
 }
@@ -753,6 +754,10 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = sharing_look(paging);
+	if (!error)
+		error = sharing_finish(paging, result);
 	if (!error)
 		error = measured_finish(paging, result);
 	return error;

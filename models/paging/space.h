@@ -12,6 +12,7 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	sharing.c  who shares what
  *	swap.c     pages that are in swap       evict.c    pages that must go
  *	measured.c what the kernel counted, beside what is predicted
  *	fault-log.c faults one by one, beside those recorded
@@ -76,6 +77,7 @@ struct object {
 
 struct measured;
 struct fault_log;
+struct sharing;
 
 struct region {
 	char *name; /* owned */
@@ -177,6 +179,7 @@ struct paging {
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct measured *measured; /* owned; NULL: nothing was */
 	struct fault_log *log;	   /* owned; NULL: nobody asks */
+	struct sharing *sharing;   /* owned; NULL: not looked at yet */
 };
 
 /* paging.c */
@@ -291,6 +294,12 @@ int fault_log_recorded(struct paging *paging, uint32_t space,
 		       const struct event *event);
 int fault_log_finish(const struct paging *paging, struct result *result);
 const char *paging_class_name(unsigned class);
+
+/* sharing.c */
+/* Look at who shares what, if more is mapped than before.  0, -ENOMEM (said). */
+int sharing_look(struct paging *paging);
+void sharing_close(struct sharing *sharing);
+int sharing_finish(const struct paging *paging, struct result *result);
 
 /* large.c */
 enum large_kind {

@@ -20,6 +20,7 @@ enum vma_flag {
 	VMA_SEQUENTIAL = 1 << 22, /* MADV_SEQUENTIAL */
 	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
+	VMA_KERNEL = 1 << 26,	  /* the kernel's own pages: [vdso], [vvar] */
 	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
 };
 
