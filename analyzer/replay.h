@@ -24,7 +24,7 @@ struct replay_config {
 	char **set;
 	int64_t seed;
 	int64_t jobs;
-	uint64_t max_accesses;
+	uint64_t max_accesses, memory;
 	int64_t explain_walks;
 	bool recover, symbols;
 };

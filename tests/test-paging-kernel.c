@@ -12,6 +12,7 @@
 #include "models/memory/random.h"
 #include "models/paging/paging.h"
 #include "models/tables/tables.h"
+#include "tests/settings.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -889,6 +890,7 @@ test_huge_pages(void **state)
 		print_message("transparent huge pages are off here\n");
 		skip();
 	}
+	settings_lock_huge_pages(true);
 	assert_int_equal(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
 	shared_log->huge = true;
 	for (uint64_t seed = 0; seed < 6; seed++) {

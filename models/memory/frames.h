@@ -65,7 +65,7 @@ void frames_close(struct frames *frames);
 void frames_run(struct frames *frames, uint32_t space);
 
 /*
- * A free, aligned run of 2^shift bytes (12, 14, 16, 21, 30): its physical address in
+ * A free, aligned run of 2^shift bytes (12 .. 21, 30): its physical address in
  * *address.  Frame 0 is never given, so an address of 0 can mean "none".
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */
@@ -90,6 +90,9 @@ uint64_t frames_number(const struct frames *frames, uint64_t address);
 uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */
 bool frames_recorded(const struct frames *frames);
+/* How often each page of a table is there: where tables are replicated, once a
+ * node. */
+unsigned frames_table_copies(const struct frames *frames);
 /* Part of a taken run may be given back too. */
 void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 
@@ -102,6 +105,9 @@ uint64_t frames_peak(const struct frames *frames);
 int frames_take_behind(struct frames *frames, const struct frames *guest,
 		       unsigned shift, uint64_t guest_physical,
 		       uint64_t *address);
+/* On which node this memory is: of a guest's too, whose addresses numa_node_of does
+ * not know. */
+unsigned frames_node(const struct frames *frames, uint64_t address);
 /* Of frames_config. */
 struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */

@@ -212,18 +212,29 @@ find_page(struct bitmap *bitmap, uint64_t *page)
 	return true;
 }
 
-/* The first free run of so many pages, less than a word has, of a block from
+static bool
+is_free_run(const struct block *block, unsigned first, unsigned pages)
+{
+	uint64_t taken = 0;
+
+	if (pages < 64)
+		return !(~block->free[first / 64] & ((UINT64_C(1) << pages) - 1)
+							    << first % 64);
+	for (unsigned i = 0; i < pages / 64; i++)
+		taken |= ~block->free[first / 64 + i];
+	return !taken;
+}
+
+/* The first free, aligned run of so many pages (a power of two) of a block from
  * page number `from` on, round the end. */
 static bool
 find_run_in(const struct block *block, unsigned pages, unsigned from,
 	    unsigned *first)
 {
-	const uint64_t all = (UINT64_C(1) << pages) - 1;
-
 	for (unsigned n = 0; n < BLOCK_PAGES; n += pages) {
 		unsigned i = (from + n) % BLOCK_PAGES;
 
-		if (!(~block->free[i / 64] & all << i % 64)) {
+		if (is_free_run(block, i, pages)) {
 			*first = i;
 			return true;
 		}
@@ -231,7 +242,7 @@ find_run_in(const struct block *block, unsigned pages, unsigned from,
 	return false;
 }
 
-/* Granules of more than a page: aligned runs inside a block. */
+/* More than a page: aligned runs inside a block. */
 static bool
 find_run(struct bitmap *bitmap, unsigned pages, uint64_t *page)
 {
@@ -255,18 +266,6 @@ find_run(struct bitmap *bitmap, unsigned pages, uint64_t *page)
 		}
 	}
 	return false;
-}
-
-static bool
-find_16k(struct bitmap *bitmap, uint64_t *page)
-{
-	return find_run(bitmap, 4, page);
-}
-
-static bool
-find_64k(struct bitmap *bitmap, uint64_t *page)
-{
-	return find_run(bitmap, 16, page);
 }
 
 static bool
@@ -296,6 +295,16 @@ find_giga(struct bitmap *bitmap, uint64_t *page)
 	return false;
 }
 
+static bool
+find(struct bitmap *bitmap, unsigned shift, uint64_t *page)
+{
+	if (shift == 12)
+		return find_page(bitmap, page);
+	if (shift < 21)
+		return find_run(bitmap, 1u << (shift - 12), page);
+	return shift == 21 ? find_block(bitmap, page) : find_giga(bitmap, page);
+}
+
 /* Pages of a block, or whole blocks; free, and no longer. */
 static void
 run_take(struct bitmap *bitmap, uint64_t page, uint64_t pages)
@@ -318,19 +327,13 @@ bitmap_take(struct pool *pool, unsigned shift, enum pool_type type,
 	    uint64_t *page)
 {
 	struct bitmap *bitmap = bitmap_of(pool);
-	bool (*find)(struct bitmap *, uint64_t *) = shift == 12	  ? find_page
-						    : shift == 14 ? find_16k
-						    : shift == 16 ? find_64k
-						    : shift == 21 ? find_block
-								  : find_giga;
 
 	(void)type;
-	assert(shift == 12 || shift == 14 || shift == 16 || shift == 21 ||
-	       shift == 30);
+	assert((shift >= 12 && shift <= 21) || shift == 30);
 	if (bitmap->random &&
 	    bitmap->used_pages * 2 > bitmap->blocks * BLOCK_PAGES)
 		(void)bitmap_grow(bitmap, bitmap->blocks * 2);
-	while (!find(bitmap, page)) {
+	while (!find(bitmap, shift, page)) {
 		size_t wanted = bitmap->blocks * 2;
 
 		if (shift == 30 && wanted < bitmap->gigas * 2 * GIGA_BLOCKS)

@@ -3,16 +3,23 @@
  * madvise and mlock.
  *
  * Not followed, for they change no count while memory suffices: MADV_FREE,
- * COLD, WILLNEED (nothing happens until reclaim), MADV_PAGEOUT (needs swap).
+ * COLD, WILLNEED (nothing happens until reclaim).
  */
 #include "models/paging/space.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 /* Newer than the oldest libc we build with. */
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
 #endif
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
@@ -45,6 +52,8 @@ drop_pages(struct paging *paging, struct address_space *space,
 
 		error = zap_pages(paging, space, later(range.start, vma->start),
 				  sooner(range.end, vma->end));
+		if (!error)
+			error = coverage_drop(paging, space, range);
 	}
 	return error;
 }
@@ -105,6 +114,58 @@ remove_pages(struct paging *paging, struct address_space *space,
 	return error;
 }
 
+/* Locked pages stay, and what somebody shares. */
+static int
+page_out_one(struct paging *paging, struct address_space *space, uint64_t at)
+{
+	const struct vma *vma = vma_find(&space->vmas, at);
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	struct mapping mapping;
+	int out;
+
+	if (!vma || vma->flags & VMA_LOCKED)
+		return 0;
+	paging->table_ops->walk(space->table, at, reference, &mapping);
+	if (owner_count(paging, mapping.frame) != 1)
+		return 0;
+	out = swap_out(paging, space, at);
+	return out < 0 ? out : 0;
+}
+
+/*
+ * MADV_PAGEOUT (mm/madvise.c, madvise_cold_or_pageout_pte_range): anonymous
+ * pages that nobody else maps go to swap.  Pages of files stay: they are in
+ * the page cache, dirty or not, and this part knows no disk.
+ */
+static int
+page_out(struct paging *paging, struct address_space *space, struct range range)
+{
+	uint64_t *group;
+	int64_t n;
+	int error;
+
+	if (!paging->swap_space)
+		return 0;
+	error = large_split_alone(paging, space, range.start, range.end);
+	if (error)
+		return error;
+	n = pageset_groups(&space->pages, range.start, range.end, &group);
+	for (int64_t i = 0; i < n && !error; i++) {
+		uint64_t bits = pageset_present(&space->pages, group[i],
+						range.start, range.end);
+
+		for (; bits && !error; bits &= bits - 1) {
+			uint64_t at =
+				group[i] +
+				((uint64_t)__builtin_ctzll(bits) << PAGE_SHIFT);
+
+			error = page_out_one(paging, space, at);
+		}
+	}
+	free(group);
+	return n < 0 ? paging_no_memory(paging) : error;
+}
+
 /* Advice that only changes what the VMA remembers. */
 static const struct {
 	int advice;
@@ -135,11 +196,17 @@ follow_advice(struct paging *paging, struct address_space *space,
 					  remembered[i].clear,
 					  remembered[i].set) < 0
 				       ? paging_no_memory(paging)
-				       : 0;
+				       : large_split_between(paging, space,
+							     range.start,
+							     range.end);
 	switch (event->value) {
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 		return drop_pages(paging, space, range);
+	case MADV_PAGEOUT:
+		return page_out(paging, space, range);
+	case MADV_COLLAPSE:
+		return khugepaged_advise(paging, space, range.start, range.end);
 	case MADV_REMOVE:
 		return remove_pages(paging, space, range);
 	case MADV_POPULATE_READ:
@@ -157,10 +224,14 @@ follow_lock(struct paging *paging, struct address_space *space,
 {
 	struct range range = range_of(event->address, event->length);
 	bool lock = !(event->flags & 1);
+	int error;
 
 	if (vma_change(&space->vmas, range.start, range.end, VMA_LOCKED,
 		       lock ? VMA_LOCKED : 0) < 0)
 		return paging_no_memory(paging);
+	error = large_split_between(paging, space, range.start, range.end);
+	if (error)
+		return error;
 	return lock ? fault_range(paging, space, range.start, range.end, true,
 				  false)
 		    : 0;

@@ -172,12 +172,13 @@ follow_protect(struct paging *paging, struct address_space *space,
 	uint32_t rights = event->flags & MAP_RIGHTS;
 	int error;
 
-	error = large_split_edges(paging, space, range.start, range.end);
-	if (error)
-		return error;
 	if (vma_change(&space->vmas, range.start, range.end, MAP_RIGHTS,
 		       rights) < 0)
 		return paging_no_memory(paging);
+	/* Only where something changes (mm/vma.c, vma_adjust_trans_huge). */
+	error = large_split_between(paging, space, range.start, range.end);
+	if (error)
+		return error;
 	error = large_protect(paging, space, range.start, range.end,
 			      rights & MAP_FLAG_WRITE);
 	for (size_t i = vma_at_or_after(&space->vmas, range.start);
@@ -268,6 +269,10 @@ move_pages(struct paging *paging, struct address_space *space,
 
 	if (!error)
 		error = move_tables(paging, space, range, delta);
+	if (!error)
+		error = swap_move(paging, space, range, delta);
+	if (!error)
+		error = coverage_move(paging, space, range, delta);
 	if (error)
 		return error;
 	n = pageset_groups(&space->pages, range.start, range.end, &group);

@@ -62,6 +62,8 @@ fork_pages(struct paging *paging, struct address_space *parent,
 	free(group);
 	if (n < 0)
 		return paging_no_memory(paging);
+	if (!error)
+		error = swap_fork(paging, parent, child, vma);
 	return error ? error : large_fork(paging, parent, child, vma);
 }
 
@@ -76,6 +78,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	/* khugepaged asks which of its pages the child has touched. */
+	if (paging->config.policy == PAGES_THP)
+		paging->untouched_pages = true;
 	for (size_t i = 0; !error && i < parent->vmas.n; i++) {
 		struct vma vma = parent->vmas.vma[i];
 		bool copied = vma.anon && !(vma.flags & VMA_WIPEONFORK);
@@ -110,12 +115,19 @@ follow_end(struct paging *paging, struct address_space *space)
 {
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
-	int error = zap_space(paging, space);
+	struct table_taken taken = paging->taken;
+	struct huge_state state;
+	int error;
+
+	huge_look(paging, &state);
+	error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
+		paging->last_taken = taken;
+		paging->huge.last = state;
 	}
 	return error;
 }
@@ -143,17 +155,21 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
+		if (paging->huge.watched &&
+		    coverage_touch(paging, space, page) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
 
-static void
-count_recorded(struct paging *paging, const struct event *event)
+static int
+count_recorded(struct paging *paging, uint32_t space, const struct event *event)
 {
 	if (event->flags & FAULT_FLAG_MAJOR)
 		paging->recorded_major++;
 	else
 		paging->recorded_minor++;
+	return fault_log_recorded(paging, space, event);
 }
 
 int
@@ -165,12 +181,16 @@ paging_event(struct paging *paging, const struct batch *batch,
 
 	paging->now = accesses;
 	if (event->type == EVENT_FAULT) {
-		count_recorded(paging, event);
-		return 0;
+		return count_recorded(paging, batch->space, event);
 	}
+	if (event->type == EVENT_CACHED)
+		return follow_cached(paging, event);
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;
+	if (event->type == EVENT_COUNTER)
+		return measured_event(paging, space, event);
+	measured_forget(paging);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

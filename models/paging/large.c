@@ -62,6 +62,12 @@ large_find(const struct address_space *space, uint64_t address,
 	       address - page->start < size_of(page);
 }
 
+static struct range
+page_range(const struct large_page *page)
+{
+	return (struct range){ page->start, page->start + size_of(page) };
+}
+
 static struct mapping
 mapping_of(const struct paging *paging, const struct address_space *space,
 	   const struct large_page *page)
@@ -99,10 +105,15 @@ large_drop(struct paging *paging, struct address_space *space,
 	paging->table_ops->unmap(space->table, page->start, size_of(page),
 				 false, NULL, NULL);
 	hash_remove(&space->large, page->start);
+	huge_count(paging, page, false);
 	if (page->state != PAGE_BORROWED)
 		owner_release(paging, page->shift, mapping.frame);
 	if (page->kind == LARGE_THP)
 		space->deposited--;
+	/* A what-if page reaches beyond what is unmapped.  Only memory to list
+	 * groups may be short; then they stay counted. */
+	if (page->kind == LARGE_WHAT_IF)
+		(void)coverage_drop(paging, space, page_range(page));
 	space_stale(paging, space, page->start, size_of(page));
 }
 
@@ -139,9 +150,8 @@ choose(const struct paging *paging, const struct address_space *space,
 		page.kind = LARGE_HUGETLB;
 		page.shared = vma->flags & MAP_FLAG_SHARED;
 		page.shift = LARGE_SHIFT;
-	} else if (paging->config.policy == PAGES_THP &&
-		   vma->object == OBJECT_NONE &&
-		   !(vma->flags & (VMA_UNMAPPED | VMA_NOHUGE))) {
+	} else if (huge_allowed(paging, vma) >> (LARGE_SHIFT - PAGE_SHIFT) &
+		   1) {
 		page.kind = LARGE_THP;
 		page.start = down(address, LARGE_SHIFT);
 		if (page.start >= vma->start &&
@@ -170,12 +180,25 @@ zero_large(struct paging *paging, struct address_space *space,
 	int error;
 
 	if (!paging->zero_large &&
-	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0)
+	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0) {
+		paging->huge.fallback[LARGE_ORDER]++;
 		return FAULT_CLASSES;
+	}
+	paging->huge.zero++;
 	page->state = PAGE_BORROWED;
 	space->deposited++;
 	error = large_map(paging, space, page, paging->zero_large, false);
 	return error ? error : FAULT_ZERO;
+}
+
+/* Fragmented memory: THPs give way to small pages. */
+static int
+no_run(struct paging *paging, const struct large_page *page)
+{
+	if (page->kind != LARGE_THP)
+		return paging_no_memory(paging);
+	paging->huge.fallback[LARGE_ORDER]++;
+	return FAULT_CLASSES;
 }
 
 int
@@ -189,17 +212,24 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 
 	if (!page.shift)
 		return FAULT_CLASSES;
-	if (page.kind == LARGE_THP && !write && paging->zero_page)
-		return zero_large(paging, space, &page);
-	if (owner_take(paging, page.shift, page.start, &frame) < 0)
-		/* Fragmented memory: THPs give way to small pages. */
-		return page.kind == LARGE_THP ? FAULT_CLASSES
-					      : paging_no_memory(paging);
+	/* Also for the zero page (mm/huge_memory.c, vmf_anon_prepare). */
 	if (!page.shared)
 		vma_prepare(paging, space, vma);
-	if (page.kind == LARGE_THP)
+	if (page.kind == LARGE_THP && !write && paging->zero_page &&
+	    !paging->config.huge.no_zero)
+		return zero_large(paging, space, &page);
+	if (owner_take(paging, page.shift, page.start, &frame) < 0)
+		return no_run(paging, &page);
+	if (page.kind == LARGE_THP) {
+		paging->huge.faulted[LARGE_ORDER]++;
 		space->deposited++;
+	}
+	huge_count(paging, &page, true);
+	huge_note(paging, HUGE_LINE_FAULTS);
 	error = large_map(paging, space, &page, frame, writable);
+	if (!error)
+		error = coverage_bring(paging, space, page.start,
+				       page.start + size_of(&page));
 	return error ? error : class_of(paging, vma);
 }
 
@@ -218,11 +248,19 @@ large_collapse(struct paging *paging, struct address_space *space,
 
 	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
+	error = zap_pages(paging, space, start, start + LARGE_BYTES);
+	if (error)
+		return error;
 	vma_prepare(paging, space, vma);
 	space->deposited++;
 	error = large_map(paging, space, &page, frame,
 			  vma->flags & MAP_FLAG_WRITE);
 	paging->untouched_pages = true;
+	huge_count(paging, &page, true);
+	huge_note(paging, HUGE_LINE_COLLAPSES);
+	if (!error)
+		error = coverage_bring(paging, space, start,
+				       start + LARGE_BYTES);
 	return error ? error : 1;
 }
 
@@ -244,6 +282,10 @@ split(struct paging *paging, struct address_space *space,
 				 NULL, NULL);
 	hash_remove(&space->large, page->start);
 	space->deposited--;
+	paging->huge.splits += !zero;
+	huge_count(paging, page, false);
+	if (!zero)
+		huge_note(paging, HUGE_LINE_SPLITS);
 	mapping.shift = PAGE_SHIFT;
 	for (uint64_t part = 0; part < LARGE_BYTES; part += PAGE_BYTES) {
 		mapping.frame = zero ? paging->zero_frame : frame + part;
@@ -270,10 +312,21 @@ copy_whole(struct paging *paging, struct address_space *space,
 	if (owner_take(paging, page->shift, page->start, &frame) < 0) {
 		if (!borrowed || page->kind != LARGE_THP)
 			return paging_no_memory(paging);
+		paging->huge.fallback[LARGE_ORDER]++;
 		error = split(paging, space, page);
 		return error ? error : FAULT_CLASSES;
 	}
+	if (page->kind == LARGE_THP)
+		paging->huge.faulted[LARGE_ORDER]++;
 	page->state = PAGE_OWNED;
+	if (borrowed) {
+		huge_count(paging, page, true);
+		huge_note(paging, HUGE_LINE_FAULTS);
+		error = coverage_bring(paging, space, page->start,
+				       page->start + size_of(page));
+		if (error)
+			return error;
+	}
 	error = large_map(paging, space, page, frame, true);
 	if (error)
 		return error;
@@ -308,6 +361,43 @@ large_write(struct paging *paging, struct address_space *space, struct vma *vma,
 }
 
 int
+large_split(struct paging *paging, struct address_space *space,
+	    uint64_t address)
+{
+	struct large_page page;
+
+	return large_find(space, address, &page) && page.kind == LARGE_THP
+		       ? split(paging, space, &page)
+		       : 0;
+}
+
+int
+large_split_alone(struct paging *paging, struct address_space *space,
+		  uint64_t start, uint64_t end)
+{
+	uint64_t *key;
+	int64_t n;
+	int error = 0;
+
+	if (!space->large.n)
+		return 0;
+	n = larges_in(paging, space, start, end, &key);
+	for (int64_t i = 0; i < n && !error; i++) {
+		struct large_page page;
+
+		if (!find_at(space, key[i], &page) || page.kind != LARGE_THP ||
+		    page.start + LARGE_BYTES <= start ||
+		    page.state == PAGE_BORROWED ||
+		    !owner_alone(paging, page.shift,
+				 mapping_of(paging, space, &page).frame))
+			continue;
+		error = split(paging, space, &page);
+	}
+	free(key);
+	return n < 0 ? (int)n : error;
+}
+
+int
 large_split_edges(struct paging *paging, struct address_space *space,
 		  uint64_t start, uint64_t end)
 {
@@ -325,6 +415,22 @@ large_split_edges(struct paging *paging, struct address_space *space,
 			return error;
 	}
 	return 0;
+}
+
+int
+large_split_between(struct paging *paging, struct address_space *space,
+		    uint64_t start, uint64_t end)
+{
+	const uint64_t edge[] = { start, end };
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(edge) && !error; i++) {
+		const struct vma *vma = vma_find(&space->vmas, edge[i]);
+
+		if (edge[i] % LARGE_BYTES && (!vma || vma->start == edge[i]))
+			error = large_split(paging, space, edge[i]);
+	}
+	return error;
 }
 
 /* Is there no mapping left in the page's region? */
@@ -414,6 +520,7 @@ fork_one(struct paging *paging, struct address_space *parent,
 	}
 	if (page->kind == LARGE_THP)
 		child->deposited++;
+	huge_count(paging, page, true);
 	return large_map(paging, child, page, mapping.frame, false);
 }
 

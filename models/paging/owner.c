@@ -41,6 +41,12 @@ owner_take(struct paging *paging, unsigned shift, uint64_t address,
 	return 0;
 }
 
+uint64_t
+owner_count(const struct paging *paging, uint64_t frame)
+{
+	return owners_of(paging, PAGE_SHIFT, frame);
+}
+
 static int
 share_parts(struct paging *paging, uint64_t frame)
 {
@@ -87,6 +93,8 @@ owner_release(struct paging *paging, unsigned shift, uint64_t frame)
 	} else {
 		frames_give(paging->frames, shift, frame);
 		paging->resident_bytes -= UINT64_C(1) << shift;
+		if (paging->listener.gone && shift == PAGE_SHIFT)
+			paging->listener.gone(paging->listener.context, frame);
 	}
 }
 

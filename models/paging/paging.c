@@ -17,6 +17,9 @@ static const char *const granules[] = { "4k", "16k", "64k", NULL };
 /* enum zero_page */
 static const char *const zero_pages[] = { "recorded", "yes", "no", NULL };
 
+/* enum host_swap */
+static const char *const host_swaps[] = { "recorded", "yes", "no", NULL };
+
 const struct option_row paging_rows[] = {
 	{ .name = "policy",
 	  .type = OPTION_CHOICE,
@@ -46,13 +49,52 @@ const struct option_row paging_rows[] = {
 	  .choices = zero_pages,
 	  .help = "Anonymous pages read first map the shared zero page; "
 		  "recorded: as on the trace's host" },
+	{ .name = "list",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, list),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000000,
+	  .unit = "faults",
+	  .help = "Predicted faults to list one by one in the table "
+		  "faults.list" },
+	{ .name = "swap",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct paging_config, swap),
+	  .fallback = "recorded",
+	  .choices = host_swaps,
+	  .help = "There is swap for MADV_PAGEOUT; recorded: as on the "
+		  "trace's host" },
+	{ 0 },
+};
+
+/* enum files_cache */
+static const char *const files_caches[] = { "recorded", "warm", "cold", NULL };
+
+const struct option_row files_rows[] = {
+	{ .name = "cache",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct files_config, cache),
+	  .fallback = "recorded",
+	  .choices = files_caches,
+	  .help = "What of a file is in the page cache when it is first "
+		  "mapped; recorded: what the trace says, else all (warm)" },
+	{ .name = "read-ahead",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct files_config, read_ahead),
+	  .fallback = "-1",
+	  .min = -1,
+	  .max = 1 << 20,
+	  .unit = "KiB",
+	  .help = "How far files are read ahead, as a device's read_ahead_kb; "
+		  "-1: as recorded, or 128 where the trace does not tell" },
 	{ 0 },
 };
 
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
-	"file", "shared", "stack",    "unmapped",
+	"anon",	  "zero",  "zero-cow", "cow",  "reuse", "file",
+	"shared", "stack", "unmapped", "swap", "read",
 };
 
 static const struct timeline_series table_series[] = {
@@ -64,12 +106,19 @@ static const struct timeline_series foot_series[] = {
 	{ "tables", "bytes", TIMELINE_GAUGE },
 };
 
+const char *
+paging_class_name(unsigned class)
+{
+	return class_names[class];
+}
+
 int
 paging_no_memory(const struct paging *paging)
 {
 	return fail(ENOMEM,
 		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small?)",
+		    "(memory.size too small? with reclaim.policy=linux pages "
+		    "leave when it is full)",
 		    (uintmax_t)frames_used(paging->frames));
 }
 
@@ -92,15 +141,31 @@ timelines_open(struct paging *paging)
 	return error;
 }
 
+/* What the trace says of its host; NULL: nothing. */
+static const char *
+recorded_host(const struct stream *stream, const char *name)
+{
+	const json_t *host = json_object_get(stream_about(stream), "host");
+
+	return json_string_value(json_object_get(host, name));
+}
+
 /* A trace of no host, or of one that was not asked, is of a usual one. */
 static bool
 recorded_zero_page(const struct stream *stream)
 {
-	const json_t *host = json_object_get(stream_about(stream), "host");
-	const char *text =
-		json_string_value(json_object_get(host, "zero page"));
+	const char *text = recorded_host(stream, "zero page");
 
 	return !text || strncmp(text, "no", 2);
+}
+
+/* "24105 MiB, swap 0 MiB" */
+static bool
+recorded_swap(const struct stream *stream)
+{
+	const char *text = recorded_host(stream, "memory");
+
+	return !text || !strstr(text, ", swap 0 MiB");
 }
 
 int
@@ -125,6 +190,10 @@ paging_open(struct paging **out, const struct paging_config *config,
 	paging->zero_page = config->zero_page == ZERO_PAGE_RECORDED
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
+	paging->cache_known = config->files.cache == FILES_COLD;
+	paging->swap_space = config->swap == SWAP_RECORDED
+				     ? recorded_swap(stream)
+				     : config->swap == SWAP_YES;
 	paging->frames = frames;
 	paging->table_ops = table_ops;
 	if (tables)
@@ -136,6 +205,12 @@ paging_open(struct paging **out, const struct paging_config *config,
 	error = timelines_open(paging);
 	if (!error)
 		error = region_first(paging);
+	if (!error)
+		error = huge_open(paging);
+	if (!error)
+		error = fault_log_open(paging);
+	if (!error)
+		error = huge_line_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -153,6 +228,9 @@ space_close(struct paging *paging, struct address_space *space)
 	vma_fini(&space->vmas);
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
+	hash_fini(&space->swapped);
+	hash_fini(&space->used);
+	hash_fini(&space->brought);
 	free(space);
 }
 
@@ -171,11 +249,15 @@ paging_close(struct paging *paging)
 		free(paging->region[i].name);
 	free(paging->region);
 	hash_fini(&paging->owners);
+	hash_fini(&paging->swap.owners);
 	hash_fini(&paging->file_object);
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	measured_close(paging->measured);
+	fault_log_close(paging->log);
+	timeline_close(paging->huge.line);
 	free(paging);
 }
 
@@ -259,6 +341,24 @@ paging_table_bytes(const struct paging *paging, uint32_t space)
 		       : 0;
 }
 
+/* Frames of its table; of one that maps nothing, and so is only a root, none. */
+static void
+account_taken(struct paging *paging, struct address_space *space)
+{
+	struct table_taken taken = { 0, 0 };
+
+	if (space->table_bytes || !space->table->levels) {
+		table_taken_add(space->table, &taken);
+		taken.n += space->deposited;
+		taken.bytes += space->deposited * PAGE_BYTES;
+	}
+	paging->taken.n += taken.n - space->taken.n;
+	paging->taken.bytes += taken.bytes - space->taken.bytes;
+	space->taken = taken;
+	if (paging->taken_peak < paging->taken.bytes)
+		paging->taken_peak = paging->taken.bytes;
+}
+
 void
 space_account(struct paging *paging, struct address_space *space)
 {
@@ -266,6 +366,7 @@ space_account(struct paging *paging, struct address_space *space)
 
 	paging->table_bytes += bytes - space->table_bytes;
 	space->table_bytes = bytes;
+	account_taken(paging, space);
 	if (paging->table_peak < paging->table_bytes)
 		paging->table_peak = paging->table_bytes;
 	timeline_set(paging->foot_line, 0, paging->now, paging->resident_bytes);
@@ -308,9 +409,25 @@ paging_minor(const struct paging *paging, bool populated)
 {
 	uint64_t minor = populated ? paging->populated : 0;
 
-	for (size_t i = 0; i < FAULT_CLASSES; i++)
+	for (size_t i = 0; i < FAULT_MINOR_CLASSES; i++)
 		minor += paging->faults[i];
 	return minor;
+}
+
+bool
+paging_is_zero(const struct paging *paging, uint64_t frame)
+{
+	return frame == paging->zero_frame;
+}
+
+uint64_t
+paging_major(const struct paging *paging)
+{
+	uint64_t major = 0;
+
+	for (size_t i = FAULT_MINOR_CLASSES; i < FAULT_CLASSES; i++)
+		major += paging->faults[i];
+	return major;
 }
 
 uint64_t
@@ -331,6 +448,13 @@ paging_entries_written(const struct paging *paging)
 	return sum;
 }
 
+int
+paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
+{
+	paging->now = accesses;
+	return khugepaged_run(paging, time_ns);
+}
+
 static int
 put_faults(const struct paging *paging, struct result *result)
 {
@@ -338,7 +462,11 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error)
+	if (!error && (paging->swap.outs || paging->cache_known ||
+		       paging->listener.swapped))
+		error = result_count(result, "fault.major",
+				     paging_major(paging), "faults");
+	else if (!error)
 		error = result_absent(result, "fault.major",
 				      "files are taken to be in the page "
 				      "cache and memory to be enough");
@@ -439,6 +567,24 @@ put_table_pages(const struct paging *paging, struct result *result,
 	return result_count(result, "table.pages", pages, "pages");
 }
 
+/* Where they lie: frames of whatever size, roots and copies with them. */
+static int
+put_table_frames(const struct paging *paging, struct result *result, bool ended)
+{
+	const struct table_taken *taken =
+		ended ? &paging->last_taken : &paging->taken;
+	unsigned copies = frames_table_copies(paging->frames);
+	int error = result_count(result, "table.frame.count", taken->n * copies,
+				 "frames");
+
+	if (!error)
+		error = result_count(result, "table.frame.bytes",
+				     taken->bytes * copies, "bytes");
+	return error ? error
+		     : result_count(result, "table.frame.bytes.peak",
+				    paging->taken_peak * copies, "bytes");
+}
+
 static int
 put_footprint(const struct paging *paging, struct result *result)
 {
@@ -453,6 +599,8 @@ put_footprint(const struct paging *paging, struct result *result)
 				     paging->table_peak, "bytes");
 	if (!error)
 		error = put_table_pages(paging, result, tables, ended);
+	if (!error)
+		error = put_table_frames(paging, result, ended);
 	if (!error)
 		error = put_table_counts(paging, result);
 	if (!error && paging->large_pages)
@@ -484,14 +632,17 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	"faults:faults",   "anon:faults",
-		"zero:faults",	"zero-cow:faults", "cow:faults",
-		"reuse:faults", "file:faults",	   "shared:faults",
-		"stack:faults", "unmapped:faults", NULL,
+		"mapping:",	   "faults:faults",
+		"anon:faults",	   "zero:faults",
+		"zero-cow:faults", "cow:faults",
+		"reuse:faults",	   "file:faults",
+		"shared:faults",   "stack:faults",
+		"unmapped:faults", "swap:faults",
+		"read:faults",	   NULL,
 	};
-	int error = result_table(result, "faults.mappings",
-				 "Predicted minor faults by mapping and class",
-				 columns);
+	int error =
+		result_table(result, "faults.mappings",
+			     "Predicted faults by mapping and class", columns);
 
 	for (size_t i = 0; !error && i < paging->regions; i++) {
 		const uint64_t *n = paging->region[i].faults;
@@ -501,12 +652,54 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuu",
+					   "suuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8]);
+					   n[7], n[8], n[9], n[10]);
 	}
 	return error;
+}
+
+static int
+put_swap(const struct paging *paging, struct result *result)
+{
+	int error;
+
+	if (!paging->swap.outs)
+		return 0;
+	error = result_count(result, "swap.out", paging->swap.outs, "pages");
+	if (!error)
+		error = result_count(result, "swap.in", paging->swap.ins,
+				     "pages");
+	if (!error)
+		error = result_count(result, "swap.bytes",
+				     paging->swap.pages << PAGE_SHIFT, "bytes");
+	return error ? error
+		     : result_count(result, "swap.bytes.peak",
+				    paging->swap.peak << PAGE_SHIFT, "bytes");
+}
+
+/* What was read of files, and the page cache */
+static int
+put_files(const struct paging *paging, struct result *result)
+{
+	uint64_t read = 0, ahead = 0, used = 0;
+	int error;
+
+	if (!paging->cache_known)
+		return 0;
+	for (size_t i = 0; i < paging->objects; i++) {
+		read += paging->object[i].cache.read_pages;
+		ahead += paging->object[i].cache.ahead_pages;
+		used += paging->object[i].cache.ahead_used;
+	}
+	error = result_count(result, "files.read.pages", read, "pages");
+	if (!error)
+		error = result_count(result, "files.read-ahead.pages", ahead,
+				     "pages");
+	return error ? error
+		     : result_count(result, "files.read-ahead.used", used,
+				    "pages");
 }
 
 /* What of the real pages the replay took over */
@@ -539,7 +732,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = timeline_finish(paging->fault_line, accesses, result,
 					"faults.time",
-					"Predicted minor faults over the run");
+					"Predicted faults over the run");
 	if (!error)
 		error = timeline_finish(paging->foot_line, accesses, result,
 					"footprint.time",
@@ -551,6 +744,16 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_resident(paging, result);
 	if (!error)
+		error = put_swap(paging, result);
+	if (!error)
+		error = put_files(paging, result);
+	if (!error)
+		error = huge_finish(paging, accesses, result);
+	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = fault_log_finish(paging, result);
+	if (!error)
+		error = measured_finish(paging, result);
 	return error;
 }

@@ -6,7 +6,7 @@
  *
  * What it predicts is what Linux 6.18 counts (models/paging/README.md lists
  * the rules and how each was checked).  Files are taken to be in the page cache
- * (warm), memory to be enough: so it predicts no major faults.
+ * (warm) where the trace does not tell, memory to be enough.
  */
 #ifndef MODELS_PAGING_PAGING_H
 #define MODELS_PAGING_PAGING_H
@@ -15,6 +15,7 @@
 #include "analyzer/option.h"
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
+#include "models/paging/huge.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -33,7 +34,7 @@ enum pages_policy {
 	PAGES_4K,
 	PAGES_2M,
 	PAGES_1G,
-	PAGES_THP, /* 2M where the aligned range lies in one anonymous mapping */
+	PAGES_THP, /* as Linux: huge.h */
 };
 
 /*
@@ -46,7 +47,7 @@ enum pages_granule {
 	GRANULE_64K,
 };
 
-/* Each predicted minor fault is of one class. */
+/* Each predicted fault is of one class. */
 enum fault_class {
 	FAULT_ANON,	/* demand zero, written first */
 	FAULT_ZERO,	/* read first: the zero page */
@@ -57,6 +58,9 @@ enum fault_class {
 	FAULT_SHARED,	/* shared anonymous memory; write to a shared file */
 	FAULT_STACK,	/* growth of the stack's mapping, then anon */
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
+	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
+	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
+	FAULT_READ,			  /* its page was read from a file */
 	FAULT_CLASSES,
 };
 
@@ -67,14 +71,38 @@ enum zero_page {
 	ZERO_PAGE_NO,
 };
 
+/* Has the host swap for MADV_PAGEOUT to put pages in? */
+enum host_swap {
+	SWAP_RECORDED, /* as the trace says of its host; else it has */
+	SWAP_YES,
+	SWAP_NO,
+};
+
+/* What is in the page cache when a file is first mapped? */
+enum files_cache {
+	FILES_RECORDED, /* as the trace says; where it does not: all */
+	FILES_WARM,	/* all */
+	FILES_COLD,	/* nothing */
+};
+
+struct files_config {
+	int cache;	    /* enum files_cache */
+	int64_t read_ahead; /* KiB; below 0: as recorded, or 128 */
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int64_t list;		     /* predicted faults to list, at most */
+	int swap;		     /* enum host_swap */
+	struct huge_config huge;
+	struct files_config files;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
+extern const struct option_row files_rows[];  /* "files", of files_config */
 
 /* log2 of the least page: 12, 14, 16. */
 static inline unsigned
@@ -92,6 +120,17 @@ struct paging_listener {
 	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
+	/* The last owner of what was in this frame of 4K is gone, and the frame
+	 * free; NULL: nobody asks. */
+	void (*gone)(void *context, uint64_t frame);
+	/* The same page leaves its frame for a slot of swap (or, of a file, its
+	 * disk), which is told before the frame is gone; ... comes back from
+	 * there, and is the last to do so; ... is gone while there.  All or
+	 * none. */
+	void (*swapped)(void *context, uint64_t frame, uint64_t slot);
+	void (*returned)(void *context, uint64_t slot, uint64_t frame,
+			 bool last);
+	void (*forgotten)(void *context, uint64_t slot);
 };
 
 /*
@@ -132,6 +171,15 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 
+/* May its policy bring in larger pages than the program asked for? */
+bool paging_sizes_vary(const struct paging *paging);
+/* Does the policy want all accesses? */
+bool paging_wants_watch(const struct paging *paging);
+/* These accesses were made in this space, after their faults: so that what of
+ * large pages is used is known.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
+		 uint32_t n);
+
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that
  * are not its business are ignored.  0, -ENOMEM (said). */
@@ -148,6 +196,39 @@ struct paging_scan {
  * on, to 0 at the end.  0, -ENOMEM (said). */
 int paging_scan(struct paging *paging, uint32_t space,
 		const struct paging_scan *scan, uint64_t *cursor);
+
+/* Does an address of this frame read as zeros for all, owned by nobody? */
+bool paging_is_zero(const struct paging *paging, uint64_t frame);
+
+/*
+ * For reclaim.  Where the page at an address is, so that it can be found later:
+ * a page of an object, or of a space.
+ */
+#define PAGING_PLACE_SPACE UINT32_MAX
+struct paging_place {
+	uint64_t at;	 /* page number: in the object, else in the space */
+	uint32_t object; /* PAGING_PLACE_SPACE: of no object */
+	uint32_t space;
+	bool file;   /* of a file on disk: needs no swap */
+	bool locked; /* may not leave */
+};
+void paging_place(struct paging *paging, uint32_t space, uint64_t address,
+		  struct paging_place *place);
+/*
+ * The page in this frame leaves memory, for all who map it: 1 to swap, 2 to its
+ * file; 0: it is not there, or somebody maps it within a large page; -ENOMEM
+ * (said).  Faults then bring it back: fault.swap, fault.read.
+ */
+int paging_evict(struct paging *paging, const struct paging_place *place,
+		 uint64_t frame);
+/* Has the page at this address left, so that a fault would bring it back? */
+bool paging_is_away(const struct paging *paging, uint32_t space,
+		    uint64_t address);
+/* Of a space now, in pages: present; in swap; its tables. */
+struct paging_usage {
+	uint64_t resident, swapped, tables;
+};
+struct paging_usage paging_usage(const struct paging *paging, uint32_t space);
 
 struct paging_page {
 	uint64_t start, frame;
@@ -178,9 +259,26 @@ uint32_t paging_regions(const struct paging *paging);
 
 /* Of one space now, with the tables held back to split large pages. */
 uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
+/* Major faults so far. */
+uint64_t paging_major(const struct paging *paging);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
+
+/*
+ * Time has come to that of a batch (0: unknown): what the kernel does by the
+ * clock is done.  0, -ENOMEM (said).
+ */
+int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
+ * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */
+struct paging_memory {
+	uint64_t anonymous_bytes, borrowed_bytes, huge_bytes, hugetlb_bytes;
+	uint64_t swap_bytes;
+};
+void paging_memory(const struct paging *paging, uint32_t space,
+		   struct paging_memory *memory);
 
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
@@ -189,10 +287,12 @@ uint64_t paging_entries_written(const struct paging *paging);
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without
- * populated pages and forbidden accesses), fault.major (absent: warm files),
+ * populated pages and forbidden accesses), fault.major (absent where nothing
+ * was swapped out: files are warm),
  * fault.CLASS, fault.populated (by mlock, MAP_POPULATE: getrusage counts
  * them), fault.protection, fault.recorded.minor and .major (the kernel's own,
  * if recorded), table.bytes and .peak, table.map.writes, table.unmap.writes,
+ * swap.out, swap.in, swap.bytes and .peak (where anything was swapped out),
  * table.moves, table.resizes and what the kind counts, footprint.pages and .bytes and
  * .bytes.peak; tables faults.time, footprint.time, table.time and
  * faults.mappings.

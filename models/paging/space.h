@@ -6,16 +6,27 @@
  *	vma.c      mappings of a space          pageset.c  state of its pages
  *	object.c   files and shared memory      owner.c    frames and their owners
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
+ *	fault-file.c  the same, of files        file-cache.c  the page cache
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
+ *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	measured.c what the kernel counted, beside what is predicted
+ *	fault-log.c faults one by one, beside those recorded
+ *	coverage.c what of large pages is used  huge-result.c
+ *	khugepaged.c making large pages of small ones
+ *	space-memory.c what a space holds
+ *	lookup.c   pages of accesses without a walk
+ *	references.c  a trace as numbers of pages, beside a machine
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
 
 #include "analyzer/base.h"
 #include "models/analysis/timeline.h"
+#include "models/paging/file-cache.h"
 #include "models/paging/hash.h"
 #include "models/paging/pageset.h"
 #include "models/paging/paging.h"
@@ -25,39 +36,104 @@
 #define PAGE_BYTES  (UINT64_C(1) << PAGE_SHIFT)
 #define LARGE_SHIFT 21
 #define LARGE_BYTES (UINT64_C(1) << LARGE_SHIFT)
+#define LARGE_ORDER (LARGE_SHIFT - PAGE_SHIFT)
 #define GIANT_SHIFT 30
 
 #define MAP_RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE | MAP_FLAG_EXEC)
+
+struct range {
+	uint64_t start, end;
+};
 
 struct address_space {
 	uint32_t number;
 	struct vma_list vmas;
 	struct pageset pages;
-	struct hash large;    /* first address -> struct large_page, packed */
+	struct hash large;   /* first address -> struct large_page, packed */
+	struct hash swapped; /* see swap.c */
+	/* groups -> pages touched; that came along and were not: coverage.c */
+	struct hash used, brought;
 	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	uint64_t minor, major, populated, fetched; /* faults; by fetches */
+	uint64_t recorded;	  /* minor ones of the kernel */
+	struct table_taken taken; /* ... to paging->taken */
 };
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
 	struct hash frame; /* page number -> frame */
+	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
 	uint64_t pages;	   /* length of a file; 0: unknown */
 	bool named;	   /* a file: it stays when nobody maps it */
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
+	struct file_cache cache; /* of a file */
 };
+
+struct measured;
+struct fault_log;
 
 struct region {
 	char *name; /* owned */
 	uint64_t faults[FAULT_CLASSES];
 };
 
+#define COVERAGE_FILTER 1024
+
+/* Series of thp.time. */
+enum huge_line {
+	HUGE_LINE_LARGE,
+	HUGE_LINE_UNTOUCHED,
+	HUGE_LINE_FAULTS,
+	HUGE_LINE_COLLAPSES,
+	HUGE_LINE_SPLITS,
+};
+
+/* Of all spaces at a moment. */
+struct huge_state {
+	uint64_t bytes, anonymous_bytes, unaligned_bytes, untouched_bytes;
+	uint64_t deposited_bytes;
+};
+
+/* huge.c, khugepaged.c, coverage.c, huge-result.c */
+struct huge {
+	struct huge_orders orders; /* that mappings may have */
+	/* counts: large pages that faults brought in, by order; those that
+	 * found no free run; copies of the huge zero page within the first */
+	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
+	uint64_t zero, splits;
+	/* khugepaged.c: where it goes on, and when */
+	size_t space;
+	uint64_t address, next_ns;
+	/* counts: of khugepaged, of MADV_COLLAPSE, and of 4K pages in both */
+	uint64_t rounds, scanned, full_scans, beyond_limits, collapsed;
+	uint64_t advised, collapse_failed;
+	uint64_t collapse_copied, collapse_zeroed, swapped_in;
+	/* bytes in large pages that are not the zero page; 4K pages of
+	 * larger ones, of every size, that nobody touched */
+	uint64_t bytes, peak, untouched_bytes, untouched_peak;
+	struct huge_state last; /* before the last process ended */
+	struct timeline *line;	/* owned */
+	bool watched;
+	uint32_t filtered; /* space that the filter is of */
+	uint64_t filter[COVERAGE_FILTER];
+};
+
+/* Slots ever given (none twice), pages there now and at most, moves. */
+struct swap {
+	struct hash owners; /* see swap.c */
+	uint64_t slots, pages, peak, ins, outs;
+};
+
 struct paging {
 	struct paging_config config;
-	bool zero_page; /* reads first map it */
+	bool zero_page;	  /* reads first map it */
+	bool swap_space;  /* MADV_PAGEOUT has somewhere to go */
+	bool cache_known; /* what of files is in the page cache */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
@@ -67,7 +143,9 @@ struct paging {
 
 	struct address_space **space; /* owned, by number; NULL: not yet */
 	size_t spaces;
-	struct hash owners;    /* see owner.c */
+	struct hash owners; /* see owner.c */
+	struct swap swap;
+	struct huge huge;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -93,7 +171,12 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
+	/* frames that tables lie in, without copies; and those two of them */
+	struct table_taken taken, last_taken;
+	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct measured *measured; /* owned; NULL: nothing was */
+	struct fault_log *log;	   /* owned; NULL: nobody asks */
 };
 
 /* paging.c */
@@ -117,6 +200,8 @@ int owner_take(struct paging *paging, unsigned shift, uint64_t address,
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
+/* How many own this 4K page. */
+uint64_t owner_count(const struct paging *paging, uint64_t frame);
 /* A large page's owner goes on with its 512 parts. */
 int owner_split(struct paging *paging, uint64_t frame);
 
@@ -126,6 +211,9 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+bool object_is_out(const struct object *object, uint64_t page);
+/* What of a file's page cache was seen.  0, -ENOMEM (said). */
+int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
 void object_punch(struct paging *paging, uint32_t object, uint64_t first,
 		  uint64_t last);
@@ -142,6 +230,21 @@ int region_of(struct paging *paging, const struct event *event,
 int region_named(struct paging *paging, const char *name, uint32_t *region);
 
 /* fault.c */
+struct fault {
+	struct paging *paging;
+	struct address_space *space;
+	struct vma *vma;
+	uint64_t address; /* of the page */
+	bool write, fetch;
+	bool grown; /* the stack was, for this */
+};
+/* A frame of its own for the page: the class given, or -ENOMEM (said). */
+int fault_own(const struct fault *fault, enum fault_class class);
+
+/* fault-file.c: not present, in a file's or shared memory's mapping: the class,
+ * or -ENOMEM (said). */
+int fault_object(const struct fault *fault);
+
 enum fault_cause {
 	CAUSE_ACCESS,
 	CAUSE_POPULATE
@@ -162,6 +265,32 @@ int page_table_add(struct paging *paging, struct address_space *space,
 /* The VMA's pages get a family when the first anonymous one comes. */
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
+
+/* huge.c */
+int huge_open(struct paging *paging);
+/* Bits of the orders that faults may bring in there. */
+uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
+/* A run of 4K pages that comes in as one (mTHP) for this absent, anonymous page:
+ * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
+int huge_fault(struct paging *paging, struct address_space *space,
+	       struct vma *vma, uint64_t address);
+
+/* fault-log.c */
+struct predicted_fault {
+	uint64_t address;
+	uint32_t space, region;
+	enum fault_class class;
+	bool write, fetch, major;
+};
+/* Does nothing where there is nothing to list or compare; 0, -ENOMEM (said). */
+int fault_log_open(struct paging *paging);
+void fault_log_close(struct fault_log *log);
+int fault_log_predicted(struct paging *paging,
+			const struct predicted_fault *fault);
+int fault_log_recorded(struct paging *paging, uint32_t space,
+		       const struct event *event);
+int fault_log_finish(const struct paging *paging, struct result *result);
+const char *paging_class_name(unsigned class);
 
 /* large.c */
 enum large_kind {
@@ -186,17 +315,26 @@ bool large_find(const struct address_space *space, uint64_t address,
  */
 int large_fault(struct paging *paging, struct address_space *space,
 		struct vma *vma, uint64_t address, bool write);
-/* One comes in at [start, start + 2M), where nothing is mapped: 1, or 0 if
- * memory is too fragmented, or -ENOMEM (said). */
+/* One comes in at [start, start + 2M) for the 4K pages there, if any: 1, or 0
+ * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
 		   struct vma *vma, uint64_t start);
 /* A write to one that is not writable: the class; FAULT_CLASSES: it was split
  * and the 4K page is to be handled. */
 int large_write(struct paging *paging, struct address_space *space,
 		struct vma *vma, const struct large_page *page);
+/* Split the THP at this address, if there is one. */
+int large_split(struct paging *paging, struct address_space *space,
+		uint64_t address);
+/* Split those THPs of [start, end) that nobody shares. */
+int large_split_alone(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
 /* Split the THPs that [start, end) covers in part. */
 int large_split_edges(struct paging *paging, struct address_space *space,
 		      uint64_t start, uint64_t end);
+/* Split those in which a mapping begins or ends since [start, end) changed. */
+int large_split_between(struct paging *paging, struct address_space *space,
+			uint64_t start, uint64_t end);
 /* Drop those in [start, end); unmapped: and those without a mapping left. */
 int large_zap(struct paging *paging, struct address_space *space,
 	      uint64_t start, uint64_t end, bool unmapped);
@@ -223,16 +361,72 @@ void zap_tables(struct paging *paging, struct address_space *space,
 int zap_space(struct paging *paging, struct address_space *space);
 
 /* follow.c, advise.c */
-struct range {
-	uint64_t start, end;
-};
-
 int follow_advice(struct paging *paging, struct address_space *space,
 		  const struct event *event);
 int follow_lock(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
+
+/* coverage.c: all 0 or -ENOMEM (said) */
+/* The page at the address was touched. */
+int coverage_touch(struct paging *paging, struct address_space *space,
+		   uint64_t address);
+/* Pages of [start, end) came in with a larger one. */
+int coverage_bring(struct paging *paging, struct address_space *space,
+		   uint64_t start, uint64_t end);
+int coverage_drop(struct paging *paging, struct address_space *space,
+		  struct range range);
+int coverage_move(struct paging *paging, struct address_space *space,
+		  struct range range, uint64_t delta);
+
+/* khugepaged.c */
+/* MADV_COLLAPSE of [start, end). */
+int khugepaged_advise(struct paging *paging, struct address_space *space,
+		      uint64_t start, uint64_t end);
+/* Its rounds up to this time. */
+int khugepaged_run(struct paging *paging, uint64_t time_ns);
+
+/* space-memory.c */
+/* Is the anonymous 4K page at the address nobody else's? */
+bool page_alone(const struct paging *paging, const struct address_space *space,
+		uint64_t address);
+
+/* huge-result.c */
+int huge_line_open(struct paging *paging);
+/* A large page came or went. */
+void huge_count(struct paging *paging, const struct large_page *page,
+		bool more);
+/* One of these happened now. */
+void huge_note(struct paging *paging, enum huge_line what);
+void huge_look(const struct paging *paging, struct huge_state *state);
+int huge_finish(const struct paging *paging, uint64_t accesses,
+		struct result *result);
+
+/* swap.c */
+/*
+ * The anonymous 4K page at the address leaves memory, for all who share it: 1;
+ * 0: it is no such page, or somebody maps it within a large page or elsewhere;
+ * -ENOMEM (said).
+ */
+int swap_out(struct paging *paging, struct address_space *space,
+	     uint64_t address);
+/* Is the page at the address in swap? */
+bool swap_has(const struct address_space *space, uint64_t address);
+/* The one at the first address of a page comes back.  0, -ENOMEM (said). */
+int swap_in(struct paging *paging, struct address_space *space,
+	    const struct vma *vma, uint64_t address);
+/* How many of the range are there; -ENOMEM (said). */
+int64_t swap_count(const struct paging *paging,
+		   const struct address_space *space, struct range range);
+/* Those of the range are gone, without coming back. */
+int swap_drop(struct paging *paging, struct address_space *space,
+	      struct range range);
+int swap_fork(struct paging *paging, const struct address_space *parent,
+	      struct address_space *child, const struct vma *vma);
+/* Their tables are there already. */
+int swap_move(struct paging *paging, struct address_space *space,
+	      struct range range, uint64_t delta);
 
 /* fork.c */
 int follow_fork(struct paging *paging, struct address_space *parent,
@@ -241,6 +435,14 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* measured.c */
+int measured_event(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+/* The space changed: what was gathered of it holds no more. */
+void measured_forget(struct paging *paging);
+int measured_finish(const struct paging *paging, struct result *result);
+void measured_close(struct measured *measured);
 
 static inline uint64_t
 page_down(uint64_t address)

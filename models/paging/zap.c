@@ -71,6 +71,8 @@ zap_pages(struct paging *paging, struct address_space *space, uint64_t start,
 	int error = large_zap(paging, space, start, end, false);
 
 	if (!error)
+		error = swap_drop(paging, space, (struct range){ start, end });
+	if (!error)
 		error = zap_groups(paging, space, start, end);
 	if (error || first >= last)
 		return error;
@@ -117,6 +119,11 @@ zap_mapping(struct paging *paging, struct address_space *space, uint64_t start,
 {
 	int error = large_zap(paging, space, start, end, true);
 
+	if (!error)
+		error = swap_drop(paging, space, (struct range){ start, end });
+	if (!error)
+		error = coverage_drop(paging, space,
+				      (struct range){ start, end });
 	if (!error)
 		error = zap_groups(paging, space, start, end);
 	return error;

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What decides about huge pages, as options.  paging.h has it in its
+ * configuration; all zero is pages.thp=always without khugepaged.
+ */
+#ifndef MODELS_PAGING_HUGE_H
+#define MODELS_PAGING_HUGE_H
+
+#include "analyzer/base.h"
+#include "analyzer/option.h"
+
+/* Where faults may bring in THPs: transparent_hugepage/enabled */
+enum huge_mode {
+	HUGE_ALWAYS,
+	HUGE_MADVISE,  /* where MADV_HUGEPAGE asked for it */
+	HUGE_NEVER,    /* but MADV_COLLAPSE still makes them */
+	HUGE_RECORDED, /* as the trace says of its host; else always */
+};
+
+/* What a fault does where no free run is: transparent_hugepage/defrag */
+enum huge_defrag {
+	DEFRAG_MADVISE, /* compact at once where MADV_HUGEPAGE asked for it */
+	DEFRAG_ALWAYS,	/* compact at once */
+	DEFRAG_DEFER,	/* leave it to kcompactd */
+	DEFRAG_DEFER_MADVISE, /* the first where asked for, else the third */
+	DEFRAG_NEVER,
+};
+
+/* sysfs khugepaged/, in pages of 4K */
+struct khugepaged_config {
+	uint64_t scan_pages; /* a round; 0: it does not run */
+	uint64_t sleep_ns;   /* between rounds */
+	int64_t max_none, max_swap, max_shared;
+};
+
+struct huge_config {
+	int thp;      /* enum huge_mode */
+	int defrag;   /* enum huge_defrag */
+	char *mthp;   /* owned: see huge_orders_parse; or NULL */
+	bool bloat;   /* look at every access: coverage.c */
+	bool no_zero; /* no huge zero page: use_zero_page is 0 */
+	/* cost in ns of 4K: zeroed in a large page; copied by a collapse */
+	int64_t zero_ns, copy_ns;
+	struct khugepaged_config khugepaged;
+};
+
+extern const struct option_row huge_rows[];	  /* prefix "pages" */
+extern const struct option_row khugepaged_rows[]; /* "khugepaged" */
+
+#define HUGE_ORDERS 10 /* 4K .. 2M */
+
+/* Bits of orders (2: 16K ... 9: 2M) by who may have them. */
+struct huge_orders {
+	uint32_t always, madvise;
+};
+
+/*
+ * Sizes that are on, as the kernel's hugepages-SIZE/enabled say, from a text
+ * as "64k,1m=madvise,2m=never": powers of two from 16k to 2m; without a word
+ * as `mode` says (there: inherit), and so is 2m if it is not named.  NULL is
+ * "".  false: it is no such text.
+ */
+bool huge_orders_parse(const char *text, enum huge_mode mode,
+		       struct huge_orders *orders);
+
+/* Is the configuration one that paging_open takes?  NULL: yes; else what is
+ * wrong, in *field the name of its row. */
+const char *huge_config_wrong(const struct huge_config *config,
+			      const char **field);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Steps of a program that are done for real in an arena, each noted with what
+ * the kernel counted, and then fed to models/paging, which must say the same.
+ * (test-paging-kernel, which came first, has its own.)
+ *
+ *	step -> done -> faults, VmPTE, AnonHugePages -> log -> model -> compare
+ *
+ * The log lies in shared memory: children write on in it.
+ */
+#ifndef TESTS_KERNEL_STEPS_H
+#define TESTS_KERNEL_STEPS_H
+
+#include "models/paging/paging.h"
+
+#define PAGE  UINT64_C(4096)
+#define MIB   (UINT64_C(1) << 20)
+#define GIB   (UINT64_C(1) << 30)
+#define ARENA (UINT64_C(0x200) << 36) /* 32 TiB */
+
+/* Why the kernel's figures cannot be had here, or NULL. */
+const char *steps_open(void);
+/* An empty log, an empty arena. */
+void steps_reset(void);
+size_t steps_count(void);
+
+/* Offsets are in the arena.  false: the call failed, and nothing is noted. */
+void touch(uint64_t offset, bool write);
+void sweep(uint64_t offset, uint64_t length, bool write);
+/* Flags of mmap, without MAP_FIXED; anonymous. */
+bool map_at(uint64_t offset, uint64_t length, int rights, int flags);
+bool anon_at(uint64_t offset, uint64_t length);
+bool unmap_at(uint64_t offset, uint64_t length);
+bool protect_at(uint64_t offset, uint64_t length, int rights);
+bool advise_at(uint64_t offset, uint64_t length, int advice);
+bool lock_at(uint64_t offset, uint64_t length, bool lock);
+bool move_at(uint64_t offset, uint64_t length, uint64_t to,
+	     uint64_t new_length);
+/* A child does its part while the parent waits. */
+void fork_and(void (*child)(uint64_t seed), uint64_t seed);
+
+/* Bytes of the arena's THPs in this process now. */
+int64_t huge_bytes_now(void);
+/* Major faults of this process now. */
+int64_t majors_now(void);
+/* khugepaged or others may have changed what the kernel has: note it, and that
+ * the model's time goes to so many ns. */
+void time_at(uint64_t time_ns);
+
+/*
+ * Feed the log to a model: does it say all that the kernel did?  Else the first
+ * difference is printed.  assignments as of bench_open, without "pages." for
+ * the policy being needed.
+ */
+bool steps_agree(const struct paging_config *config);
+
+#endif
