@@ -5,9 +5,9 @@
  *
  *	recording -> run loop -> trace writer (or a counter)
  */
+#include "analyzer/cmd-recording.h"
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
-#include "analyzer/cmd-recording.h"
 #include "analyzer/result.h"
 #include "analyzer/run.h"
 #include "analyzer/tally.h"
@@ -27,7 +27,10 @@ struct counter {
 };
 
 struct record {
-	struct recording recording;
+	const struct record_config *config;
+	struct recording *recording;
+	struct source *source; /* the recording's, and its stream */
+	struct stream *stream;
 	struct model *writer;
 	struct counter counter;
 	struct progress progress;
@@ -93,7 +96,7 @@ record_tick(struct run *run)
 static int
 open_sink(struct record *record, struct model **sink)
 {
-	const struct record_config *config = record->recording.config;
+	const struct record_config *config = record->config;
 	struct pst_writer_options options = {
 		.effort = (enum pst_effort)config->compress,
 		.threads = (unsigned)config->jobs,
@@ -102,16 +105,15 @@ open_sink(struct record *record, struct model **sink)
 
 	if (config->count) {
 		record->counter.model.methods = &counter_methods;
-		tally_init(&record->counter.tally, record->recording.stream);
+		tally_init(&record->counter.tally, record->stream);
 		*sink = &record->counter.model;
 		return 0;
 	}
 	if (!strcmp(config->output, "-") && isatty(STDOUT_FILENO))
 		return fail(EINVAL, "record: -o -: standard output is a "
 				    "terminal; redirect it or name a file");
-	recording_describe(&record->recording);
-	return pst_writer_open(sink, config->output, &options,
-			       record->recording.stream);
+	recording_describe(record->recording);
+	return pst_writer_open(sink, config->output, &options, record->stream);
 }
 
 static int
@@ -120,10 +122,10 @@ feed(struct record *record, struct model *sink)
 	struct fault_counter faults = { { &fault_methods }, &record->faults };
 	struct model *models[] = { sink, &faults.model };
 	struct run run = {
-		.source = record->recording.source,
+		.source = record->source,
 		.models = models,
 		.n_models = ARRAY_SIZE(models),
-		.max_accesses = record->recording.config->max_accesses,
+		.max_accesses = record->config->max_accesses,
 		.tick = record_tick,
 		.tick_context = record,
 	};
@@ -136,7 +138,7 @@ feed(struct record *record, struct model *sink)
 	if (!error && !run.stopped)
 		return 0;
 	record->cut = true;
-	drained = recording_drain(&record->recording);
+	drained = recording_drain(record->recording);
 	if (error == -EFBIG)
 		error = 0;
 	return error ? error : drained;
@@ -179,7 +181,7 @@ print_recorded(const struct record *record, const struct model *writer)
 {
 	uint64_t bytes = pst_writer_bytes(writer);
 	uint64_t accesses = pst_writer_accesses(writer);
-	unsigned n = processes(record->recording.stream);
+	unsigned n = processes(record->stream);
 	char each[64] = "";
 
 	if (accesses)
@@ -190,8 +192,7 @@ print_recorded(const struct record *record, const struct model *writer)
 		"process%s, %llu bytes%s into %s\n",
 		(unsigned long long)accesses,
 		(unsigned long long)record->faults, n, n == 1 ? "" : "es",
-		(unsigned long long)bytes, each,
-		record->recording.config->output);
+		(unsigned long long)bytes, each, record->config->output);
 }
 
 /* What does not reach the trace is a failure; the rest is saved. */
@@ -206,7 +207,7 @@ record_into(struct record *record, struct model *sink)
 		finished = 0;
 	if (!error)
 		error = finished;
-	if (!error && record->recording.config->count)
+	if (!error && record->config->count)
 		print_counted(record);
 	else if (!error)
 		print_recorded(record, sink);
@@ -214,24 +215,26 @@ record_into(struct record *record, struct model *sink)
 }
 
 static int
-record_all(struct record *record)
+record_all(struct record *record, const struct recording_setup *setup)
 {
-	struct recording *recording = &record->recording;
 	struct model *sink = NULL;
-	int error = recording_open(recording);
+	int error = recording_open(&record->recording, setup);
 
-	if (!error)
-		error = open_sink(record, &sink);
 	if (error)
 		return error;
-	error = recording_begin(recording);
+	record->source = recording_source(record->recording);
+	record->stream = record->source->stream;
+	error = open_sink(record, &sink);
+	if (error)
+		return error;
+	error = recording_begin(record->recording);
 	if (!error) {
 		error = record_into(record, sink);
-		if (error && recording->launched)
-			recording_goes_on(recording);
+		if (error)
+			recording_goes_on(record->recording);
 	}
 	if (!error)
-		recording_wait(recording);
+		recording_wait(record->recording);
 	model_close(sink);
 	return error;
 }
@@ -240,14 +243,13 @@ static int
 record_run(const struct verb_call *call)
 {
 	const struct record_config *config = call->config;
-	struct record record = {
-		.recording = { .call = call,
-			       .config = config,
-			       .stdout_to_stderr =
-				       !config->count &&
-				       !strcmp(config->output, "-") },
+	const struct recording_setup setup = {
+		.call = call,
+		.config = config,
+		.stdout_to_stderr =
+			!config->count && !strcmp(config->output, "-"),
 	};
-	bool lost;
+	struct record record = { .config = config };
 	int error;
 
 	if (!call->argc == !config->pid) {
@@ -261,12 +263,8 @@ record_run(const struct verb_call *call)
 		     "record: --count stores nothing: without -o, or without it");
 		return STATUS_USAGE;
 	}
-	error = record_all(&record);
-	lost = record.recording.stream && recording_lost(&record.recording);
-	recording_close(&record.recording);
-	if (error && !record.recording.exec_error)
-		return error == -EINVAL ? STATUS_USAGE : error;
-	return recording_status(&record.recording, lost);
+	error = record_all(&record, &setup);
+	return recording_end(record.recording, error, false);
 }
 
 const struct verb_ops record_verb = {

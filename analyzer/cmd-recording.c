@@ -2,6 +2,8 @@
 #include "analyzer/cmd-recording.h"
 #include "analyzer/base.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +16,40 @@
 #include "analyzer/host.h"
 #include "analyzer/result.h"
 #include "analyzer/source.h"
+#include "analyzer/stream.h"
 #include "tracers/counters.h"
+#include "tracers/engines.h"
+#include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
 #include "tracers/tracer.h"
 
 #define WATCH_NS 10000000 /* how often stop and duration are looked at */
+
+struct recording {
+	const struct verb_call *call;
+	const struct record_config *config;
+	bool stdout_to_stderr;
+
+	struct stream *stream;
+	struct source *source;
+	struct roster *roster;
+	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
+	size_t n_tracers;
+	char **argv; /* of what is run: the command, or what runs it */
+	struct launch launch;
+	bool launched;
+	uint64_t start_ns;
+
+	/* The watcher sets stop, for a signal or when the time is over. */
+	pthread_t watcher;
+	bool watching;
+	volatile sig_atomic_t stop, watched;
+
+	bool wait_known;
+	int wait_status;
+	int exec_error;
+};
 
 static const unsigned kind_bits[] = { TRACER_DATA, TRACER_FETCH,
 				      TRACER_DATA | TRACER_FETCH };
@@ -332,6 +362,8 @@ recording_goes_on(struct recording *recording)
 	const char *name = recording->call->argv[0];
 	int status;
 
+	if (!recording->launched)
+		return;
 	note("%s goes on unrecorded; waiting for its end", name);
 	find_status(recording);
 	status = recording->wait_status;
@@ -341,8 +373,8 @@ recording_goes_on(struct recording *recording)
 		note("%s ended with status %d", name, WEXITSTATUS(status));
 }
 
-int
-recording_open(struct recording *recording)
+static int
+open_source(struct recording *recording)
 {
 	struct merge_setup setup = {
 		.stop = &recording->stop,
@@ -369,6 +401,32 @@ recording_open(struct recording *recording)
 }
 
 int
+recording_open(struct recording **out, const struct recording_setup *setup)
+{
+	struct recording *recording = calloc(1, sizeof(*recording));
+
+	if (!recording)
+		return fail(ENOMEM, "record: no memory");
+	recording->call = setup->call;
+	recording->config = setup->config;
+	recording->stdout_to_stderr = setup->stdout_to_stderr;
+	*out = recording;
+	return open_source(recording);
+}
+
+struct source *
+recording_source(const struct recording *recording)
+{
+	return recording->source;
+}
+
+bool
+recording_not_run(const struct recording *recording)
+{
+	return recording->exec_error;
+}
+
+int
 recording_begin(struct recording *recording)
 {
 	int error = recording->config->pid
@@ -390,9 +448,11 @@ recording_wait(struct recording *recording)
 			   recording->call->argv[0]);
 }
 
-void
-recording_close(struct recording *recording)
+static void
+close_all(struct recording *recording)
 {
+	if (!recording)
+		return;
 	recording->watched = 1;
 	if (recording->watching)
 		pthread_join(recording->watcher, NULL);
@@ -404,10 +464,11 @@ recording_close(struct recording *recording)
 		launch_fini(&recording->launch);
 	roster_close(recording->roster);
 	stream_close(recording->stream);
+	free(recording);
 }
 
-bool
-recording_lost(const struct recording *recording)
+static bool
+losses(const struct recording *recording)
 {
 	json_t *list =
 		json_object_get(stream_about(recording->stream), "losses");
@@ -418,8 +479,8 @@ recording_lost(const struct recording *recording)
 	return json_array_size(list) > sampled || json_object_size(list);
 }
 
-int
-recording_status(const struct recording *recording, bool lost)
+static int
+exit_status(const struct recording *recording, bool lost)
 {
 	int status = recording->wait_status;
 
@@ -431,4 +492,18 @@ recording_status(const struct recording *recording, bool lost)
 	if (recording->wait_known && WEXITSTATUS(status))
 		return WEXITSTATUS(status);
 	return lost ? STATUS_PARTIAL : STATUS_OK;
+}
+
+int
+recording_end(struct recording *recording, int error, bool lost)
+{
+	int status;
+
+	if (!recording)
+		return error;
+	status = exit_status(recording, lost || losses(recording));
+	if (error && !recording->exec_error)
+		status = error == -EINVAL ? STATUS_USAGE : error;
+	close_all(recording);
+	return status;
 }

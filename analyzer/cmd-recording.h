@@ -11,44 +11,24 @@
 
 #include "analyzer/base.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "analyzer/record-options.h"
-#include "analyzer/stream.h"
+#include "analyzer/source.h"
 #include "analyzer/verb.h"
-#include "tracers/engines.h"
-#include "tracers/launch.h"
 
-struct recording {
-	/* To be set: */
+struct recording;
+
+struct recording_setup {
 	const struct verb_call *call; /* whose arguments are the command */
 	const struct record_config *config;
 	bool stdout_to_stderr; /* the command's */
-
-	struct stream *stream;
-	struct source *source;
-	struct roster *roster;
-	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
-	size_t n_tracers;
-	char **argv; /* of what is run: the command, or what runs it */
-	struct launch launch;
-	bool launched;
-	uint64_t start_ns;
-
-	/* The watcher sets stop, for a signal or when the time is over. */
-	pthread_t watcher;
-	bool watching;
-	volatile sig_atomic_t stop, watched;
-
-	bool wait_known;
-	int wait_status;
-	int exec_error;
 };
 
 /* Those that return an int: 0 or negative errno (said). */
-/* The stream, the tracers and the source; the command is found. */
-int recording_open(struct recording *recording);
+/* The stream, the tracers and the source; the command is found.  The setup is
+ * used on. */
+int recording_open(struct recording **out, const struct recording_setup *setup);
+/* The recording's. */
+struct source *recording_source(const struct recording *recording);
 /* What is known of it all becomes a part of the stream's description. */
 void recording_describe(struct recording *recording);
 /* Start the command or join the process. */
@@ -59,10 +39,11 @@ int recording_drain(struct recording *recording);
 void recording_wait(struct recording *recording);
 /* Feeding failed; the command runs on, and its status is told at least. */
 void recording_goes_on(struct recording *recording);
-void recording_close(struct recording *recording);
-/* Is something missing that was asked for? */
-bool recording_lost(const struct recording *recording);
-/* An exit status: the command's own, or what tells why there is none. */
-int recording_status(const struct recording *recording, bool lost);
+/* It is known that the command could not be run. */
+bool recording_not_run(const struct recording *recording);
+/* Closes it (NULL is allowed); returns what the verb is to return after this
+ * error (0: none; said): the command's own status, or what tells why there is
+ * none, or STATUS_PARTIAL if something was lost, here or as the caller says. */
+int recording_end(struct recording *recording, int error, bool lost);
 
 #endif

@@ -5,8 +5,8 @@
  *
  *	recording -> run loop -> machines -> result
  */
-#include "analyzer/fail.h"
 #include "analyzer/cmd-recording.h"
+#include "analyzer/fail.h"
 #include "analyzer/replay.h"
 
 #include <string.h>
@@ -38,30 +38,30 @@ watch(struct recording *recording, struct replay *replay)
 	error = replay_feed(replay);
 	if (error > 0)
 		error = recording_drain(recording);
-	if (error && recording->launched)
+	if (error)
 		recording_goes_on(recording);
-	if (!error)
+	else
 		recording_wait(recording);
 	return error;
 }
 
 static int
-run_all(struct recording *recording, const struct run_config *config,
-	struct replay **replay)
+run_all(struct recording **out, const struct recording_setup *setup,
+	const struct replay_config *config, struct replay **replay)
 {
-	const char *name = recording->config->pid ? "a running process"
-						  : recording->call->argv[0];
-	int error = recording_open(recording);
+	const char *name =
+		setup->config->pid ? "a running process" : setup->call->argv[0];
+	int error = recording_open(out, setup);
 
 	if (error)
 		return error;
-	recording_describe(recording);
-	error = replay_open(replay, recording->call, &config->replay,
-			    recording->source, name);
+	recording_describe(*out);
+	error = replay_open(replay, setup->call, config, recording_source(*out),
+			    name);
 	if (!error)
-		error = watch(recording, *replay);
+		error = watch(*out, *replay);
 	/* The command's output stays its own */
-	if (!error && !recording->exec_error)
+	if (!error && !recording_not_run(*out))
 		error = replay_finish(*replay, stderr);
 	return error;
 }
@@ -71,13 +71,14 @@ run_run(const struct verb_call *call)
 {
 	const struct run_config *config = call->config;
 	const char *output = config->replay.output;
-	struct recording recording = {
+	const struct recording_setup setup = {
 		.call = call,
 		.config = &config->record,
 		.stdout_to_stderr = output && !strcmp(output, "-"),
 	};
+	struct recording *recording = NULL;
 	struct replay *replay = NULL;
-	bool lost;
+	bool partial;
 	int error;
 
 	if (!call->argc == !config->record.pid) {
@@ -85,14 +86,10 @@ run_run(const struct verb_call *call)
 					: "run: which command?");
 		return STATUS_USAGE;
 	}
-	error = run_all(&recording, config, &replay);
-	lost = recording.stream && recording_lost(&recording);
-	lost |= !error && replay_is_partial(replay);
+	error = run_all(&recording, &setup, &config->replay, &replay);
+	partial = !error && replay_is_partial(replay);
 	replay_close(replay);
-	recording_close(&recording);
-	if (error && !recording.exec_error)
-		return error == -EINVAL ? STATUS_USAGE : error;
-	return recording_status(&recording, lost);
+	return recording_end(recording, error, partial);
 }
 
 const struct verb_ops run_verb = {
