@@ -204,6 +204,8 @@ static const struct option_group machine_groups[] = {
 	{ "khugepaged", khugepaged_rows,
 	  offsetof(struct machine_config, paging.huge.khugepaged),
 	  "the kernel's thread that makes huge pages" },
+	{ "ksm", ksm_rows, offsetof(struct machine_config, paging.ksm),
+	  "the kernel's thread that merges pages of the same content" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),
 	  "physical memory" },
 	{ "memory", palette_rows,

@@ -13,6 +13,7 @@
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	measured.c what the kernel counted, beside what is predicted
+ *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
  *	swap.c     pages that are in swap
  *	khugepaged.c making large pages of small ones
@@ -71,6 +72,13 @@ struct object {
 };
 
 struct measured;
+struct ksm;
+
+/* What the trace's host had; 0: not told */
+struct ksm_host {
+	bool known, run, zero, smart;
+	uint64_t scan_pages, sleep_ns, max_sharing;
+};
 struct fault_log;
 
 struct region {
@@ -147,6 +155,9 @@ struct paging {
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct measured *measured; /* owned; NULL: nothing was */
+	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct ksm_host ksm_host;
+	bool contents; /* of pages were told */
 	struct fault_log *log;	   /* owned; NULL: nobody asks */
 };
 
@@ -382,6 +393,22 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* ksm.c */
+/* A setting of the host's, as "ksm.run". */
+void ksm_counter(struct paging *paging, const char *name, uint64_t value);
+/* EVENT_CONTENT; scanning up to this time.  0, -ENOMEM (said). */
+int ksm_content(struct paging *paging, struct address_space *space,
+		const struct event *event);
+int ksm_run(struct paging *paging, uint64_t time_ns);
+/* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
+int ksm_unmerge(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* Of a space now, in merged frames */
+uint64_t ksm_bytes(struct paging *paging, const struct address_space *space);
+int ksm_finish(const struct paging *paging, uint64_t accesses,
+	       struct result *result);
+void ksm_close(struct ksm *ksm);
 
 /* measured.c */
 int measured_event(struct paging *paging, struct address_space *space,
