@@ -170,6 +170,9 @@ open_tracer(struct record *record, const struct engine_choice *choice,
 		.companion = beside,
 		.interval_ns = record->config->residency_ns,
 		.referenced = record->config->referenced,
+		.counters_ns = record->config->counters_ns,
+		.contents_ns = record->config->contents_ns,
+		.contents_all = record->config->contents_all,
 		.verbose = record->config->verbose,
 		.code_bytes = (size_t)record->config->code_bytes,
 		.pid = (pid_t)record->config->pid,
@@ -197,8 +200,12 @@ open_tracers(struct record *record)
 	const struct record_config *config = record->config;
 	struct engine_choice chosen[TRACERS_MAX];
 	size_t n;
-	int error = engines_choose(config->engines, config->residency_ns,
-				   config->pid, chosen, &n);
+	unsigned beside =
+		(config->residency_ns ? ENGINE_RESIDENCY : 0) |
+		(config->counters_ns || config->contents_ns ? ENGINE_KERNEL
+							    : 0);
+	int error = engines_choose(config->engines, beside, config->pid, chosen,
+				   &n);
 
 	if (error)
 		return error;
