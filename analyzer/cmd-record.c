@@ -159,7 +159,7 @@ set_windows(const struct record *record, const struct tracer_ops *ops,
 
 static int
 open_tracer(struct record *record, const struct engine_choice *choice,
-	    bool beside)
+	    bool beside, bool accompanied)
 {
 	const struct tracer_ops *ops = choice->ops;
 	struct tracer_setup setup = {
@@ -168,6 +168,7 @@ open_tracer(struct record *record, const struct engine_choice *choice,
 		.kinds = kind_bits[record->config->kinds],
 		.no_follow = !record->config->follow,
 		.companion = beside,
+		.accompanied = accompanied,
 		.interval_ns = record->config->residency_ns,
 		.referenced = record->config->referenced,
 		.counters_ns = record->config->counters_ns,
@@ -211,7 +212,7 @@ open_tracers(struct record *record)
 		return error;
 	record->n_tracers = 1;
 	for (size_t i = 0; i < n && !error; i++)
-		error = open_tracer(record, &chosen[i], i > 0);
+		error = open_tracer(record, &chosen[i], i > 0, !i && n > 1);
 	return error;
 }
 

@@ -33,6 +33,9 @@ struct tracer_setup {
 	/* Beside a main engine: next returns 0 at once when there is nothing
 	 * now, and is called again until the main engine has ended. */
 	bool companion;
+	/* The main engine with companions: next returns -EINTR now and then
+	 * while it has nothing, for them to have their turn. */
+	bool accompanied;
 	uint64_t interval_ns; /* residency: between looks */
 	bool referenced;      /* residency: estimate what is in use */
 	/* kernel: between looks at counters and at contents, 0: none; at the

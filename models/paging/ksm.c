@@ -149,6 +149,7 @@ struct ksm {
 	struct hash stable;   /* content -> first node */
 	struct hash unstable; /* content -> page, of this round */
 	size_t cursor;
+	size_t waiting; /* first page that was told before it was touched */
 	/* of the next wakeup but for its sleep; of the first content */
 	uint64_t time_ns, first_ns, last_merge_ns;
 	uint64_t period_ns, work_ns; /* between wakeups; in them, so far */
@@ -276,6 +277,17 @@ mapping_of(const struct paging *paging, uint64_t key, struct mapping *mapping)
 		return false;
 	paging->table_ops->walk(space->table, address, reference, mapping);
 	return mapping->shift == PAGE_SHIFT;
+}
+
+/* A page that is not there may come again, or come late: contents are told
+ * before the accesses that were buffered meanwhile.  Not in a space that is
+ * empty. */
+static bool
+has_ended(const struct paging *paging, uint64_t key)
+{
+	const struct address_space *space = space_of(paging, key);
+
+	return space && !space->vmas.n;
 }
 
 static void
@@ -560,7 +572,9 @@ end_round(struct paging *paging)
 			return paging_no_memory(paging);
 		n++;
 	}
+	/* What came behind it has been looked at in this round. */
 	ksm->n = n;
+	ksm->waiting = n;
 	ksm->cursor = 0;
 	ksm->rounds++;
 	return 0;
@@ -591,15 +605,16 @@ wake_up(struct paging *paging)
 
 		if (page->gone)
 			continue;
-		page->gone = !mapping_of(paging, page->key, &mapping);
-		if (page->gone)
+		if (!mapping_of(paging, page->key, &mapping)) {
 			mapping.shift = 0;
+			page->gone = has_ended(paging, page->key);
+		}
 		if (is_merged(paging, page, &mapping)) {
 			left--;
 			ksm->scanned++;
 			continue;
 		}
-		if (page->gone || is_skipped(ksm, page))
+		if (!mapping.shift || is_skipped(ksm, page))
 			continue;
 		left--;
 		ksm->scanned++;
@@ -759,8 +774,38 @@ ksm_unmerge(struct paging *paging, struct address_space *space, uint64_t start,
 	return error;
 }
 
+/*
+ * Were pages told whose accesses are still to come?  A batch is told at its end,
+ * contents in between; time stands still until they are there.
+ */
+static bool
+is_early(struct paging *paging)
+{
+	struct ksm *ksm = paging->ksm;
+
+	while (ksm->waiting < ksm->n) {
+		const struct content *page = &ksm->page[ksm->waiting];
+		struct mapping mapping;
+
+		if (!page->gone && page->node == NO_NODE &&
+		    !mapping_of(paging, page->key, &mapping) &&
+		    !has_ended(paging, page->key))
+			return true;
+		ksm->waiting++;
+	}
+	return false;
+}
+
 int
 ksm_run(struct paging *paging, uint64_t time_ns)
+{
+	if (paging->ksm && is_early(paging))
+		return 0;
+	return ksm_catch_up(paging, time_ns);
+}
+
+int
+ksm_catch_up(struct paging *paging, uint64_t time_ns)
 {
 	struct ksm *ksm = paging->ksm;
 	bool rate = paging->config.ksm.rate > 0 && !paging->contents;
@@ -801,10 +846,8 @@ settle(struct paging *paging)
 
 		if (page->node == NO_NODE)
 			continue;
-		if (!mapping_of(paging, page->key, &mapping)) {
+		if (!mapping_of(paging, page->key, &mapping))
 			mapping.shift = 0;
-			page->gone = true;
-		}
 		is_merged(paging, page, &mapping);
 	}
 }

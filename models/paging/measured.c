@@ -337,6 +337,8 @@ compare(struct paging *paging, struct address_space *space,
 	int error = 0;
 
 	if (measured->shape_of != space->number)
+		error = ksm_catch_up(paging, event->time_ns);
+	if (!error && measured->shape_of != space->number)
 		error = shape_take(paging, space, &measured->shape);
 	if (error)
 		return error;

@@ -401,6 +401,8 @@ void ksm_counter(struct paging *paging, const char *name, uint64_t value);
 int ksm_content(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int ksm_run(struct paging *paging, uint64_t time_ns);
+/* The same, whatever is still to come. */
+int ksm_catch_up(struct paging *paging, uint64_t time_ns);
 /* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
 int ksm_unmerge(struct paging *paging, struct address_space *space,
 		uint64_t start, uint64_t end);
