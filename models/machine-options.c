@@ -208,6 +208,8 @@ static const struct option_group machine_groups[] = {
 	  "who leaves when memory is full" },
 	{ "reclaim", reclaim_rows, offsetof(struct machine_config, reclaim.own),
 	  "who leaves when memory is full" },
+	{ "ksm", ksm_rows, offsetof(struct machine_config, paging.ksm),
+	  "the kernel's thread that merges pages of the same content" },
 	{ "memory", frames_rows, offsetof(struct machine_config, frames),
 	  "physical memory" },
 	{ "memory", palette_rows,

@@ -192,6 +192,8 @@ paging_event(struct paging *paging, const struct batch *batch,
 	if (event->type == EVENT_COUNTER)
 		return measured_event(paging, space, event);
 	measured_forget(paging);
+	if (event->type == EVENT_CONTENT)
+		return ksm_content(paging, space, event);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

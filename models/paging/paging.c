@@ -256,6 +256,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
+	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
@@ -452,8 +453,11 @@ paging_entries_written(const struct paging *paging)
 int
 paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 {
+	int error;
+
 	paging->now = accesses;
-	return khugepaged_run(paging, time_ns);
+	error = khugepaged_run(paging, time_ns);
+	return error ? error : ksm_run(paging, time_ns);
 }
 
 static int
@@ -758,6 +762,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = sharing_look(paging);
 	if (!error)
 		error = sharing_finish(paging, result);
+	if (!error)
+		error = ksm_finish(paging, accesses, result);
 	if (!error)
 		error = measured_finish(paging, result);
 	return error;

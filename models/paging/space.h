@@ -15,6 +15,7 @@
  *	sharing.c  who shares what
  *	swap.c     pages that are in swap       evict.c    pages that must go
  *	measured.c what the kernel counted, beside what is predicted
+ *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
  *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
@@ -76,6 +77,13 @@ struct object {
 };
 
 struct measured;
+struct ksm;
+
+/* What the trace's host had; 0: not told */
+struct ksm_host {
+	bool known, run, zero, smart;
+	uint64_t scan_pages, sleep_ns, max_sharing;
+};
 struct fault_log;
 struct sharing;
 
@@ -178,6 +186,9 @@ struct paging {
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct measured *measured; /* owned; NULL: nothing was */
+	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct ksm_host ksm_host;
+	bool contents; /* of pages were told */
 	struct fault_log *log;	   /* owned; NULL: nobody asks */
 	struct sharing *sharing;   /* owned; NULL: not looked at yet */
 };
@@ -444,6 +455,24 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* ksm.c */
+/* A setting of the host's, as "ksm.run". */
+void ksm_counter(struct paging *paging, const char *name, uint64_t value);
+/* EVENT_CONTENT; scanning up to this time.  0, -ENOMEM (said). */
+int ksm_content(struct paging *paging, struct address_space *space,
+		const struct event *event);
+int ksm_run(struct paging *paging, uint64_t time_ns);
+/* The same, whatever is still to come. */
+int ksm_catch_up(struct paging *paging, uint64_t time_ns);
+/* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
+int ksm_unmerge(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* Of a space now, in merged frames */
+uint64_t ksm_bytes(struct paging *paging, const struct address_space *space);
+int ksm_finish(const struct paging *paging, uint64_t accesses,
+	       struct result *result);
+void ksm_close(struct ksm *ksm);
 
 /* measured.c */
 int measured_event(struct paging *paging, struct address_space *space,

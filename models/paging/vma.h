@@ -22,6 +22,7 @@ enum vma_flag {
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
 	VMA_KERNEL = 1 << 26,	  /* the kernel's own pages: [vdso], [vvar] */
 	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
+	VMA_MERGEABLE = 1 << 26,  /* MADV_MERGEABLE */
 };
 
 #define OBJECT_NONE UINT32_MAX
