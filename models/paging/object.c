@@ -101,8 +101,12 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	int64_t n = hash_keys(&object->frame, first, last, &page);
 
 	for (int64_t i = 0; i < n; i++) {
-		owner_release(paging, PAGE_SHIFT,
-			      *hash_find(&object->frame, page[i]));
+		uint64_t frame = *hash_find(&object->frame, page[i]);
+
+		if (object->shift)
+			hugetlb_give(paging, object->shift, frame);
+		else
+			owner_release(paging, PAGE_SHIFT, frame);
 		hash_remove(&object->frame, page[i]);
 	}
 	free(page);
@@ -127,7 +131,10 @@ object_sweep(struct paging *paging)
 	for (uint32_t i = 0; i < paging->objects; i++) {
 		struct object *object = &paging->object[i];
 
-		if (object->frame.n && !object->named && !is_mapped(paging, i))
-			object_punch(paging, i, 0, UINT64_MAX - 1);
+		if ((!object->frame.n && !object->reserved) || object->named ||
+		    is_mapped(paging, i))
+			continue;
+		object_punch(paging, i, 0, UINT64_MAX - 1);
+		hugetlb_unreserve(paging, object);
 	}
 }

@@ -169,6 +169,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = huge_open(paging);
 	if (!error)
 		error = huge_line_open(paging);
+	if (!error)
+		error = hugetlb_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -214,6 +216,7 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	timeline_close(paging->huge.line);
+	hugetlb_fini(paging);
 	free(paging);
 }
 
@@ -632,6 +635,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_swap(paging, result);
 	if (!error)
 		error = huge_finish(paging, accesses, result);
+	if (!error)
+		error = hugetlb_finish(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
 	return error;

@@ -20,6 +20,7 @@ enum vma_flag {
 	VMA_SEQUENTIAL = 1 << 22, /* MADV_SEQUENTIAL */
 	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
+	VMA_GIANT = 1 << 26,	  /* hugetlb of 1G */
 	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
 };
 
