@@ -37,6 +37,7 @@ struct act {
 	struct event event;
 	/* noted: of this step; after it (-1: not) */
 	int64_t faults, pte_bytes, huge_bytes;
+	int64_t pool_free, pool_reserved;
 };
 
 struct log {
@@ -47,6 +48,7 @@ struct log {
 	uint8_t ready;	/* a forked child is */
 	char path[256]; /* of the file on disk; "": none */
 	int file[2];	/* on disk, in memory */
+	bool pool;	/* hugetlb's is noted */
 	char text[8192];
 };
 
@@ -107,8 +109,36 @@ step_new(enum step_type type)
 			      .space = shared_log->space,
 			      .pte_bytes = -1,
 			      .huge_bytes = -1,
+			      .pool_free = -1,
+			      .pool_reserved = -1,
 			      .event.file = UINT32_MAX };
 	return step;
+}
+
+static int64_t
+pool_now(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, shared_log->text, sizeof(shared_log->text) - 1);
+
+	close(fd);
+	shared_log->text[n > 0 ? n : 0] = '\0';
+	return strtol(shared_log->text, NULL, 10);
+}
+
+static void
+note_pool_in(struct act *step)
+{
+	if (!shared_log->pool)
+		return;
+	step->pool_free = pool_now(STEPS_POOL "free_hugepages");
+	step->pool_reserved = pool_now(STEPS_POOL "resv_hugepages");
+}
+
+void
+note_pool(bool noted)
+{
+	shared_log->pool = noted;
 }
 
 /* Log a call that was done; faults: before it. */
@@ -122,6 +152,7 @@ log_event(enum event_type type, const void *address, uint64_t length,
 	step->faults = faults;
 	step->pte_bytes = pte_bytes_now();
 	step->huge_bytes = huge_bytes_now();
+	note_pool_in(step);
 	step->event.type = (uint8_t)type;
 	step->event.address = (uint64_t)(uintptr_t)address;
 	step->event.length = length;
@@ -504,13 +535,19 @@ print_history(size_t last)
 }
 
 struct said {
-	int64_t faults, pte_bytes, huge_bytes;
+	int64_t faults, pte_bytes, huge_bytes, pool_free, pool_reserved;
 };
 
 static void
 print_step(size_t i, const struct act *act, const struct said *said)
 {
 	print_history(i);
+	if (act->pool_free >= 0)
+		print_message(
+			"kernel: pool %jd, %jd reserved; model: %jd, %jd\n",
+			(intmax_t)act->pool_free, (intmax_t)act->pool_reserved,
+			(intmax_t)said->pool_free,
+			(intmax_t)said->pool_reserved);
 	print_message(
 		"step %zu, space %u: kernel: %jd faults, tables %jd, huge %jd; model: %jd, "
 		"%jd, %jd\n",
@@ -550,6 +587,15 @@ model_step(struct model *model, const struct act *step)
 		paging_memory(model->paging, step->space, &memory);
 		said.huge_bytes = (int64_t)memory.huge_bytes;
 	}
+	said.pool_free = said.pool_reserved = -1;
+	if (step->pool_free >= 0) {
+		uint64_t free_pages, reserved;
+
+		paging_hugetlb(model->paging, HUGETLB_2M, &free_pages,
+			       &reserved);
+		said.pool_free = (int64_t)free_pages;
+		said.pool_reserved = (int64_t)reserved;
+	}
 	return said;
 }
 
@@ -567,7 +613,9 @@ steps_agree(const struct paging_config *config)
 		agrees = said.faults == step->faults &&
 			 (step->pte_bytes < 0 ||
 			  said.pte_bytes == step->pte_bytes) &&
-			 said.huge_bytes == step->huge_bytes;
+			 said.huge_bytes == step->huge_bytes &&
+			 said.pool_free == step->pool_free &&
+			 said.pool_reserved == step->pool_reserved;
 		if (!agrees)
 			print_step(i, step, &said);
 	}

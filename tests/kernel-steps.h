@@ -18,6 +18,8 @@
 #define GIB   (UINT64_C(1) << 30)
 #define ARENA (UINT64_C(0x200) << 36) /* 32 TiB */
 
+#define STEPS_POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
 /* Why the kernel's figures cannot be had here, or NULL. */
 const char *steps_open(void);
 /* An empty log, an empty arena. */
@@ -52,6 +54,8 @@ void exit_beside(void);
 /* A child does its part while the parent waits. */
 void fork_and(void (*child)(uint64_t seed), uint64_t seed);
 
+/* Note the pool of 2M pages from here on, or no more. */
+void note_pool(bool noted);
 /* Bytes of the arena's THPs in this process now. */
 int64_t huge_bytes_now(void);
 /* Major faults of this process now. */

@@ -211,6 +211,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = fault_log_open(paging);
 	if (!error)
 		error = huge_line_open(paging);
+	if (!error)
+		error = hugetlb_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -260,6 +262,7 @@ paging_close(struct paging *paging)
 	fault_log_close(paging->log);
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
+	hugetlb_fini(paging);
 	free(paging);
 }
 
@@ -754,6 +757,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_files(paging, result);
 	if (!error)
 		error = huge_finish(paging, accesses, result);
+	if (!error)
+		error = hugetlb_finish(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
 	if (!error)
