@@ -67,6 +67,8 @@ struct reclaim_batch {
 	 * where ops->needs_next is false */
 	const uint64_t *next;
 	const uint64_t *time; /* ns of each; NULL: nobody asks or knows */
+	/* Accesses of the trace before each, those left out too; NULL: unknown */
+	const uint64_t *access;
 	uint32_t n;
 	uint64_t position; /* of the first in the whole string */
 };
