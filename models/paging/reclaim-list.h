@@ -20,6 +20,9 @@
 #define RECLAIM_NONE  0xff /* node.list: it is on none */
 #define RECLAIM_AHEAD 16u  /* references whose nodes are fetched early */
 #define RECLAIM_DIRTY 1u   /* node.flags; the others are the policy's */
+/* No bit of them: what was missed before is kept apart, so that policies may
+ * write flags as they like. */
+#define RECLAIM_MISSED 0u
 
 struct reclaim_node {
 	uint32_t next, prev; /* nodes */
