@@ -239,7 +239,7 @@ refused()
 }
 small=generate:uniform,n=1000,pages=10
 refused 'did you mean "lru"' curve $small --policy lro
-refused 'there are lru' curve $small --policy xyz
+refused 'there are' curve $small --policy xyz
 refused '300p is pages' curve $small --sizes 300
 refused '0 bytes hold nothing' curve $small --sizes 0p
 refused '0 has no unit' curve $small --sizes 0
@@ -259,6 +259,14 @@ refused 'of which trace' advise memory
 "$PAGESCOPE" advise memory replay.json 2>err
 if [ $? -ne 125 ] || ! grep -q 'no memory curve' err; then
 	complain "advise of a replay: $(cat err)"
+fi
+# a trace with a clock of its own: no working set is more than all pages
+if "$PAGESCOPE" record -o clock.pst -- true 2>/dev/null; then
+	curve clock.pst
+	"$PAGESCOPE" report --format csv --table working.set r.json |
+		awk -F, -v all="$(get footprint.bytes)" \
+			'NR > 1 && $3 > all { bad = 1 } END { exit bad || NR < 2 }' ||
+		complain "working sets beyond the footprint"
 fi
 # no access: no rows, but a result and a report that say so
 if [ -f none.pst ]; then
