@@ -98,7 +98,7 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 
 static int
 open_tracer(struct recording *recording, const struct engine_choice *choice,
-	    bool beside)
+	    bool beside, bool accompanied)
 {
 	const struct tracer_ops *ops = choice->ops;
 	struct tracer_setup setup = {
@@ -107,8 +107,12 @@ open_tracer(struct recording *recording, const struct engine_choice *choice,
 		.kinds = kind_bits[recording->config->kinds],
 		.no_follow = !recording->config->follow,
 		.companion = beside,
+		.accompanied = accompanied,
 		.interval_ns = recording->config->residency_ns,
 		.referenced = recording->config->referenced,
+		.counters_ns = recording->config->counters_ns,
+		.contents_ns = recording->config->contents_ns,
+		.contents_all = recording->config->contents_all,
 		.verbose = recording->config->verbose,
 		.code_bytes = (size_t)recording->config->code_bytes,
 		.pid = (pid_t)recording->config->pid,
@@ -137,14 +141,18 @@ open_tracers(struct recording *recording)
 	const struct record_config *config = recording->config;
 	struct engine_choice chosen[TRACERS_MAX];
 	size_t n;
-	int error = engines_choose(config->engines, config->residency_ns,
-				   config->pid, chosen, &n);
+	unsigned beside =
+		(config->residency_ns ? ENGINE_RESIDENCY : 0) |
+		(config->counters_ns || config->contents_ns ? ENGINE_KERNEL
+							    : 0);
+	int error = engines_choose(config->engines, beside, config->pid, chosen,
+				   &n);
 
 	if (error)
 		return error;
 	recording->n_tracers = 1;
 	for (size_t i = 0; i < n && !error; i++)
-		error = open_tracer(recording, &chosen[i], i > 0);
+		error = open_tracer(recording, &chosen[i], i > 0, !i && n > 1);
 	return error;
 }
 

@@ -447,6 +447,12 @@ const struct verb_ops replay_verb = {
 		"found and what that took, faults and what comes after them. "
 		"The machine `textbook' is small enough to follow by "
 		"hand.\n\n"
+		"--memory SIZE says how much memory there is for data. When "
+		"it is full a page has to leave, and who touches that again "
+		"waits for a device (--set reclaim.device=nvme): the report "
+		"tells how often, how long, and when swap would not do. The "
+		"default is Linux's way; reclaim.policy names others. "
+		"pagescope-curve(1) has many sizes at once.\n\n"
 		"TRACE is a .pst, a foreign trace whose format is recognised, "
 		"or generate:PATTERN[,key=value...]. The same trace and "
 		"options give the same result, byte for byte, at any --jobs.\n\n"
@@ -463,6 +469,9 @@ const struct verb_ops replay_verb = {
 		    "# the first walks, step by step\n"
 		    "pagescope replay trace.pst --cpu textbook "
 		    "--explain-walks 3\n"
+		    "# in 3 MiB of memory, with swap on a drive\n"
+		    "pagescope replay trace.pst --memory 3M "
+		    "--set reclaim.device=nvme\n"
 		    "# accesses made up from a seed\n"
 		    "pagescope replay generate:mix,n=1M,seed=7\n",
 	.options = &replay_options,

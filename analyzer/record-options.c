@@ -64,6 +64,17 @@ static const struct option_row record_rows[] = {
 	  .help = "with residency: estimate the memory in use between two looks "
 		  "by clear_refs, which is up to 40 % too low and makes the "
 		  "kernel forget what was referenced" },
+	{ "counters", OPTION_TIME, offsetof(struct record_config, counters_ns),
+	  "0", .unit = "ms",
+	  .help = "store what the kernel counts at this interval too; engines "
+		  "cache and step always do at a program's beginning and end" },
+	{ "contents", OPTION_TIME, offsetof(struct record_config, contents_ns),
+	  "0", .unit = "ms",
+	  .help = "store hashes of the pages that may be merged "
+		  "(MADV_MERGEABLE) at this interval, 0: do not" },
+	{ "contents-all", OPTION_BOOL,
+	  offsetof(struct record_config, contents_all),
+	  .help = "with contents: of all private anonymous memory" },
 	{ "compress", OPTION_CHOICE, offsetof(struct record_config, compress),
 	  "normal", .choices = efforts,
 	  .help = "time against size of the trace" },

@@ -15,8 +15,9 @@ struct record_config {
 	int kinds, compress;
 	uint64_t max_accesses, max_size, code_bytes, rate;
 	uint64_t duration_ns, start_after_ns, residency_ns;
+	uint64_t counters_ns, contents_ns;
 	int64_t pid, jobs;
-	bool follow, count, referenced, verbose;
+	bool follow, count, referenced, contents_all, verbose;
 };
 
 /* The choices of --kinds, NULL at the end; kinds is an index of them. */

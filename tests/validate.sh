@@ -88,6 +88,54 @@ grep -q 'rss.anon.bytes.*pass' "$work/out" || complain "no rss.anon.bytes"
 "$PAGESCOPE" dump --accesses=no "$work/t.pst" |
 	grep -q 'counter 0 +0 status.VmPTE [0-9]* end' || complain "dump"
 
+# Merging, where ksmd is ours: what is merged at the end is what the kernel has.
+# Who reads the pipe puts all back when it is closed, also by SIGKILL.
+ksm=/sys/kernel/mm/ksm
+merging()
+{
+	local scan sleep
+	[ -w $ksm/run ] || {
+		echo "merging: skipped: its settings are root's"
+		return
+	}
+	exec 4>"/tmp/pagescope-ksm.lock"
+	flock 4
+	[ "$(cat $ksm/run)" != 1 ] || {
+		echo "merging: skipped: ksmd works for somebody else"
+		return
+	}
+	scan=$(cat $ksm/pages_to_scan) sleep=$(cat $ksm/sleep_millisecs)
+	exec 5> >(
+		trap '' INT TERM HUP
+		cat >/dev/null
+		echo 2 >$ksm/run
+		echo 0 >$ksm/run
+		echo "$scan" >$ksm/pages_to_scan
+		echo "$sleep" >$ksm/sleep_millisecs
+	)
+	echo 1000 >$ksm/pages_to_scan
+	echo 20 >$ksm/sleep_millisecs
+	echo 1 >$ksm/run
+	"$PAGESCOPE" record -e cache --contents 100 --counters 200 \
+		-o "$work/m.pst" -- "$target" 7 800 merge 4>&- 5>&- 2>"$work/err" ||
+		complain "merging: $(cat "$work/err")"
+	exec 5>&-
+	"$PAGESCOPE" validate "$work/m.pst" >"$work/out" ||
+		complain "merging: $(cat "$work/out")"
+	grep -q 'ksm.bytes *[1-9].*pass' "$work/out" ||
+		complain "merging: nothing was merged: $(cat "$work/out")"
+	"$PAGESCOPE" replay "$work/m.pst" --no-symbols -o "$work/r.json"
+	[ "$("$PAGESCOPE" report --get ksm.saved.bytes "$work/r.json")" -gt 1000000 ] ||
+		complain "merging: hardly anything saved"
+	"$PAGESCOPE" dump --accesses=no "$work/m.pst" |
+		grep -q 'counter 0 +0 status.VmRSS [0-9]*$' ||
+		complain "no counts at intervals"
+	flock -u 4
+}
+case $engines in
+*cache*) merging ;;
+esac
+
 refuses 125 "none of the kernel's own counts" generate:mix,n=1000
 refuses 2 'which trace' -e step
 refuses 2 'one trace' a.pst b.pst
