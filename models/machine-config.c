@@ -307,6 +307,42 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 	return 0;
 }
 
+/* What cannot be with pages that leave. */
+static int
+check_reclaim(const struct layers *layers, const struct machine_config *config)
+{
+	const struct {
+		bool wrong;
+		const char *option, *allowed;
+	} all[] = {
+		{ config->paging.policy > PAGES_4K, "pages.policy",
+		  "recorded, 4k" },
+		{ config->paging.granule != GRANULE_4K, "pages.granule", "4k" },
+		{ config->numa.data == NUMA_MIGRATE, "numa.data",
+		  "all but migrate" },
+		{ config->frames.order > FRAMES_RANDOM, "memory.order",
+		  "ascending, random" },
+		{ !strcmp(config->table_kind, "inverted"), "table.kind",
+		  "all but inverted" },
+	};
+	const char *field;
+	char text[256];
+
+	if (driver_config_wrong(&config->reclaim, config->frames.size_bytes,
+				&field, text, sizeof(text)))
+		return wrong_option(layers, field, text);
+	for (size_t i = 0;
+	     driver_wanted(&config->reclaim) && i < ARRAY_SIZE(all); i++) {
+		snprintf(text, sizeof(text),
+			 "not while reclaim.policy=%s lets pages leave; "
+			 "allowed: %s",
+			 config->reclaim.policy, all[i].allowed);
+		if (all[i].wrong)
+			return wrong_option(layers, all[i].option, text);
+	}
+	return 0;
+}
+
 /* Whose entries come and go page by page. */
 static int
 check_prefetch(const struct layers *layers, const struct core_config *core)
@@ -358,6 +394,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_numa(layers, config);
 	if (!error)
 		error = check_table(layers, config);
+	if (!error)
+		error = check_reclaim(layers, config);
 	if (!error)
 		error = check_prefetch(layers, &config->core);
 	return error ? error : check_granule(layers, config);

@@ -16,6 +16,7 @@
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
 #include "models/paging/huge.h"
+#include "models/paging/ksm.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -99,6 +100,7 @@ struct paging_config {
 	int swap;		     /* enum host_swap */
 	struct huge_config huge;
 	struct files_config files;
+	struct ksm_config ksm;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
@@ -123,6 +125,14 @@ struct paging_listener {
 	/* The last owner of what was in this frame of 4K is gone, and the frame
 	 * free; NULL: nobody asks. */
 	void (*gone)(void *context, uint64_t frame);
+	/* The same page leaves its frame for a slot of swap (or, of a file, its
+	 * disk), which is told before the frame is gone; ... comes back from
+	 * there, and is the last to do so; ... is gone while there.  All or
+	 * none. */
+	void (*swapped)(void *context, uint64_t frame, uint64_t slot);
+	void (*returned)(void *context, uint64_t slot, uint64_t frame,
+			 bool last);
+	void (*forgotten)(void *context, uint64_t slot);
 };
 
 /*
@@ -163,6 +173,15 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 
+/* May its policy bring in larger pages than the program asked for? */
+bool paging_sizes_vary(const struct paging *paging);
+/* Does the policy want all accesses? */
+bool paging_wants_watch(const struct paging *paging);
+/* These accesses were made in this space, after their faults: so that what of
+ * large pages is used is known.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
+		 uint32_t n);
+
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that
  * are not its business are ignored.  0, -ENOMEM (said). */
@@ -182,6 +201,36 @@ int paging_scan(struct paging *paging, uint32_t space,
 
 /* Does an address of this frame read as zeros for all, owned by nobody? */
 bool paging_is_zero(const struct paging *paging, uint64_t frame);
+
+/*
+ * For reclaim.  Where the page at an address is, so that it can be found later:
+ * a page of an object, or of a space.
+ */
+#define PAGING_PLACE_SPACE UINT32_MAX
+struct paging_place {
+	uint64_t at;	 /* page number: in the object, else in the space */
+	uint32_t object; /* PAGING_PLACE_SPACE: of no object */
+	uint32_t space;
+	bool file;   /* of a file on disk: needs no swap */
+	bool locked; /* may not leave */
+};
+void paging_place(struct paging *paging, uint32_t space, uint64_t address,
+		  struct paging_place *place);
+/*
+ * The page in this frame leaves memory, for all who map it: 1 to swap, 2 to its
+ * file; 0: it is not there, or somebody maps it within a large page; -ENOMEM
+ * (said).  Faults then bring it back: fault.swap, fault.read.
+ */
+int paging_evict(struct paging *paging, const struct paging_place *place,
+		 uint64_t frame);
+/* Has the page at this address left, so that a fault would bring it back? */
+bool paging_is_away(const struct paging *paging, uint32_t space,
+		    uint64_t address);
+/* Of a space now, in pages: present; in swap; its tables. */
+struct paging_usage {
+	uint64_t resident, swapped, tables;
+};
+struct paging_usage paging_usage(const struct paging *paging, uint32_t space);
 
 struct paging_page {
 	uint64_t start, frame;
@@ -233,10 +282,24 @@ struct paging_memory {
 void paging_memory(const struct paging *paging, uint32_t space,
 		   struct paging_memory *memory);
 
+/* Pages of a pool (of pages-2m and -1g) that nobody maps, and of these those
+ * that mappings have reserved. */
+void paging_hugetlb(const struct paging *paging, enum hugetlb_pool pool,
+		    uint64_t *free_pages, uint64_t *reserved);
+
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
 /* Entries of tables that were written so far. */
 uint64_t paging_entries_written(const struct paging *paging);
+
+/* Merged frames, pages mapped to them beyond the first, pages that became the
+ * zero page; now.  merge_ns: from the first known content to the last merge. */
+struct ksm_counts {
+	uint64_t shared, sharing, zero, rounds, merge_ns;
+};
+void ksm_counts(struct paging *paging, struct ksm_counts *counts);
+/* By merging, at most: a row of what mechanisms save. */
+uint64_t ksm_saved_bytes(const struct paging *paging);
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without
