@@ -25,7 +25,7 @@ struct replay_config {
 	char **set;
 	int64_t seed;
 	int64_t jobs;
-	uint64_t max_accesses;
+	uint64_t max_accesses, memory;
 	int64_t explain_walks;
 	bool recover, symbols;
 };
@@ -59,6 +59,10 @@ static const struct option_row replay_rows[] = {
 	  .help = "threads beside the decoding one; -1: one for each further "
 		  "processor. The result does not depend on it",
 	  .key = 'j', .argument = "N" },
+	{ "memory", OPTION_SIZE, offsetof(struct replay_config, memory), "0",
+	  .help = "so much memory for data: when it is full, pages leave as "
+		  "Linux has it, or as --set reclaim.policy says; 0: as "
+		  "configured" },
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct replay_config, max_accesses), "0",
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
@@ -232,18 +236,60 @@ write_result(struct replay *replay)
 	return text_renderer.render(replay->result, &setup, stdout);
 }
 
+/* Linux's way, where --memory is given and no policy. */
+static int
+reclaim_by_default(struct machine_config *machine)
+{
+	if (driver_wanted(&machine->reclaim))
+		return 0;
+	free(machine->reclaim.policy);
+	machine->reclaim.policy = strdup("linux");
+	return machine->reclaim.policy ? machine_check(machine)
+				       : fail(ENOMEM, "replay: no memory");
+}
+
+/* What --set says, and --memory as the last of it: to be freed. */
+static char **
+all_sets(const struct replay_config *config, char *memory, size_t bytes)
+{
+	size_t n = 0;
+	char **sets;
+
+	while (config->set && config->set[n])
+		n++;
+	sets = calloc(n + 2, sizeof(char *));
+	if (!sets)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		sets[i] = config->set[i];
+	snprintf(memory, bytes, "memory.size=%ju", (uintmax_t)config->memory);
+	if (config->memory)
+		sets[n] = memory;
+	return sets;
+}
+
 static int
 configure(struct replay *replay)
 {
 	const struct replay_config *config = replay->config;
-	const struct machine_common common = { config->cpu, config->config,
-					       config->set };
-	int error =
-		machine_list_init(&replay->machines, config->machine, &common);
+	struct machine_common common = { config->cpu, config->config, NULL };
+	char memory[64], **sets = all_sets(config, memory, sizeof(memory));
+	int error;
 
-	for (size_t i = 0; !error && config->seed && i < replay->machines.n;
-	     i++)
-		replay->machines.machine[i].config.seed = config->seed;
+	if (!sets)
+		return fail(ENOMEM, "replay: no memory");
+	common.sets = sets;
+	error = machine_list_init(&replay->machines, config->machine, &common);
+	free(sets);
+	for (size_t i = 0; !error && i < replay->machines.n; i++) {
+		struct machine_config *machine =
+			&replay->machines.machine[i].config;
+
+		if (config->seed)
+			machine->seed = config->seed;
+		if (config->memory)
+			error = reclaim_by_default(machine);
+	}
 	return error;
 }
 

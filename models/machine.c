@@ -32,6 +32,8 @@ struct machine {
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
+	struct driver *reclaim;	  /* NULL: memory does not fill */
+	struct core_pass *pass;	  /* of the batch that is being fed */
 	struct numa_hints *hints; /* NULL: pages stay */
 	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
@@ -41,6 +43,7 @@ struct machine {
 	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool nested;	/* the caches see addresses of a host, not of frames */
+	bool watched;	/* the kernel part sees all accesses */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
 	uint64_t span_start, span_end;
@@ -143,7 +146,7 @@ look_for_hints(struct machine *machine, const struct core_misses *misses)
 		    paging_page(machine->paging, misses->space,
 				misses->address[i], &page) &&
 		    numa_hints_walk(machine->hints, misses->space, page.start,
-				    numa_node_of(machine->numa, page.frame),
+				    frames_node(machine->frames, page.frame),
 				    machine->thread))
 			machine->no_memory = true;
 	}
@@ -261,6 +264,44 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 	struct machine *machine = context;
 
 	cores_invalidate(&machine->cores, space, address, length);
+	if (unlikely(machine->reclaim))
+		driver_invalidate(machine->reclaim, space, address, length);
+}
+
+static void
+machine_gone(void *context, uint64_t frame)
+{
+	driver_gone(((struct machine *)context)->reclaim, frame);
+}
+
+static void
+machine_swapped(void *context, uint64_t frame, uint64_t slot)
+{
+	driver_swapped(((struct machine *)context)->reclaim, frame, slot);
+}
+
+static void
+machine_returned(void *context, uint64_t slot, uint64_t frame, bool last)
+{
+	driver_returned(((struct machine *)context)->reclaim, slot, frame,
+			last);
+}
+
+static void
+machine_forgotten(void *context, uint64_t slot)
+{
+	driver_forgotten(((struct machine *)context)->reclaim, slot);
+}
+
+/* Reclaim has seen the accesses up to there. */
+static int
+machine_run(void *context, uint32_t to)
+{
+	struct machine *machine = context;
+
+	/* Pages may have come and gone since. */
+	machine->span_end = 0;
+	return cores_feed(&machine->cores, machine->pass, to);
 }
 
 static int
@@ -281,6 +322,9 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
+		if (!error && machine->reclaim)
+			error = driver_event(machine->reclaim, batch, next,
+					     run);
 		if (!error)
 			error = cores_event(&machine->cores, pass, next, run);
 		if (machine->numa && next->type == EVENT_SWITCH) {
@@ -289,6 +333,17 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 		}
 	}
 	return error;
+}
+
+static int
+feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
+	      uint32_t to)
+{
+	if (likely(!machine->reclaim))
+		return cores_feed(&machine->cores, pass, to);
+	machine->pass = pass;
+	return driver_feed(machine->reclaim, pass->batch, from, to,
+			   machine->accesses + from);
 }
 
 static int
@@ -321,7 +376,10 @@ machine_feed(struct model *model, const struct batch *batch)
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = cores_feed(&machine->cores, &pass, to);
+		error = feed_accesses(machine, &pass, from, to);
+		if (!error && machine->watched)
+			error = paging_watch(machine->paging, batch->space,
+					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
@@ -380,6 +438,48 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+/* Whole numbers of a row of tlb.sizes: all but its name, or the walks alone. */
+static double
+answers(const json_t *row, size_t first)
+{
+	double sum = 0;
+
+	for (size_t i = first; i < json_array_size(row); i++)
+		sum += json_number_value(json_array_get(row, i));
+	return sum;
+}
+
+/* Shares of 2M and above in all accesses and in all walks. */
+static int
+finish_coverage(const struct machine *machine, struct result *result)
+{
+	static const char *const names[] = { "thp.coverage.accesses",
+					     "thp.coverage.walks" };
+	const json_t *tables = json_object_get(result_json(result), "tables");
+	const json_t *rows =
+		json_object_get(json_object_get(tables, "tlb.sizes"), "rows");
+	int error = 0;
+
+	if (!paging_sizes_vary(machine->paging))
+		return 0;
+	for (size_t what = 0; what < ARRAY_SIZE(names) && !error; what++) {
+		double all = 0, large = 0;
+
+		for (size_t i = 0; i < json_array_size(rows); i++) {
+			const json_t *row = json_array_get(rows, i);
+			double n = answers(row, what ? 5 : 1);
+
+			all += n;
+			large += i > 0 ? n : 0;
+		}
+		error = all > 0 ? result_real(result, names[what], large / all,
+					      "")
+				: result_absent(result, names[what],
+						"there were none");
+	}
+	return error;
+}
+
 static bool
 is_table(const void *context, uint64_t physical)
 {
@@ -412,6 +512,10 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
+	if (!error && machine->reclaim)
+		error = driver_finish(machine->reclaim, result);
+	if (!error)
+		error = finish_coverage(machine, result);
 	if (!error)
 		error = finish_mappings(machine, result);
 	if (!error)
@@ -433,6 +537,7 @@ machine_close(struct model *model)
 		return;
 	cores_fini(&machine->cores);
 	paging_close(machine->paging);
+	driver_close(machine->reclaim);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
@@ -445,12 +550,56 @@ machine_close(struct model *model)
 	free(machine);
 }
 
+/* Its kernel part wants to see all accesses. */
+static const struct model_methods watching_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
+
 static const struct model_methods machine_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
 	.close = machine_close,
 	.packed = true,
 };
+
+/* Its driver needs columns. */
+static const struct model_methods reclaim_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
+
+/* Pages leave, so that memory is as large as what stays and its tables; who
+ * must hear where they go. */
+static void
+prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
+{
+	frames->size_bytes = 0;
+	listener->gone = machine_gone;
+	listener->swapped = machine_swapped;
+	listener->returned = machine_returned;
+	listener->forgotten = machine_forgotten;
+}
+
+static int
+open_reclaim(struct machine *machine, const struct machine_config *config)
+{
+	const struct driver_with with = {
+		.stream = machine->stream,
+		.paging = machine->paging,
+		.memory_bytes = config->frames.size_bytes,
+		.seed = (uint64_t)config->seed,
+		.context = machine,
+		.run = machine_run,
+	};
+
+	if (!driver_wanted(&config->reclaim))
+		return 0;
+	machine->model.methods = &reclaim_methods;
+	return driver_open(&machine->reclaim, &config->reclaim, &with);
+}
 
 /* The cores, and what the kind of the tables wants in each. */
 static int
@@ -500,6 +649,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
+	if (driver_wanted(&config->reclaim))
+		prepare_reclaim(&listener, &frames);
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
@@ -525,6 +676,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = paging_open(&machine->paging, &config->paging,
 				    machine->stream, machine->frames, ops,
 				    &with, &listener);
+	if (!error)
+		error = open_reclaim(machine, config);
 	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 
@@ -547,6 +700,9 @@ machine_open(struct model **out, const void *config,
 		machine_close(&machine->model);
 		return error;
 	}
+	machine->watched = paging_wants_watch(machine->paging);
+	if (machine->watched)
+		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;
 }

@@ -46,6 +46,10 @@ void text_comparison(struct text *text);
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */
 void text_counters(struct text *text);
+/* Memory curves: a whole report. */
+void text_curve(struct text *text);
+/* How much memory the program needs (advice-memory.c). */
+void text_advice_memory(struct text *text);
 /* Command, host, machine, options, what is missing. */
 void text_provenance(struct text *text);
 /* Any table as it is. */

@@ -382,6 +382,7 @@ model_touch(struct model *model, const struct act *step)
 							  : SITE_LOAD,
 					      0, &mapping),
 				 0);
+	paging_touch(model->paging, step->space, step->event.address);
 }
 
 /* A call's first page and pages, flags, value. */
@@ -443,11 +444,12 @@ static void
 print_step(size_t i, const struct act *act, const struct said *said)
 {
 	print_history(i);
-	print_message("kernel: %jd faults, tables %jd, huge %jd; model: %jd, "
-		      "%jd, %jd\n",
-		      (intmax_t)act->faults, (intmax_t)act->pte_bytes,
-		      (intmax_t)act->huge_bytes, (intmax_t)said->faults,
-		      (intmax_t)said->pte_bytes, (intmax_t)said->huge_bytes);
+	print_message(
+		"step %zu, space %u: kernel: %jd faults, tables %jd, huge %jd; model: %jd, "
+		"%jd, %jd\n",
+		i, act->space, (intmax_t)act->faults, (intmax_t)act->pte_bytes,
+		(intmax_t)act->huge_bytes, (intmax_t)said->faults,
+		(intmax_t)said->pte_bytes, (intmax_t)said->huge_bytes);
 }
 
 static struct said

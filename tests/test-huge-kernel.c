@@ -232,6 +232,8 @@ do_random(uint64_t seed)
 	assert_in_range(steps_count(), 1000, 190000);
 }
 
+static int64_t max_none = 511, max_shared = 256;
+
 static struct paging_config
 config_now(void)
 {
@@ -240,6 +242,13 @@ config_now(void)
 		.swap = SWAP_NO,
 		.huge.thp = HUGE_MADVISE,
 		.huge.mthp = sizes,
+		.huge.khugepaged = {
+			.scan_pages = 1 << 30,
+			.sleep_ns = 1000000000,
+			.max_none = max_none,
+			.max_swap = 64,
+			.max_shared = max_shared,
+		},
 	};
 }
 
@@ -289,9 +298,11 @@ agrees_with(void (*act)(uint64_t seed), uint64_t seed)
 		act(seed);
 		if (steps_agree(&config))
 			return true;
-		print_message("seed %ju, sizes %s%s\n", (uintmax_t)seed, sizes,
-			      fallbacks() == before ? ""
-						    : ", memory fragmented");
+		print_message(
+			"seed %ju, sizes %s, max %jd none, %jd shared%s\n",
+			(uintmax_t)seed, sizes, (intmax_t)max_none,
+			(intmax_t)max_shared,
+			fallbacks() == before ? "" : ", memory fragmented");
 	}
 	return false;
 }
@@ -324,6 +335,92 @@ put_sizes(unsigned orders)
 				 n ? "," : "", names[order - 2],
 				 on ? "madvise" : "never");
 	}
+}
+
+#define KHUGEPAGED DIRECTORY "khugepaged/"
+
+/* Let khugepaged go through all memory, some times: at least once from the
+ * start of this. */
+static void
+run_khugepaged(void)
+{
+	long before = number_in(KHUGEPAGED "full_scans", "");
+
+	settings_put_number(KHUGEPAGED "pages_to_scan", 1000000);
+	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", 1);
+	for (int i = 0; i < 2000; i++) {
+		usleep(5000);
+		if (number_in(KHUGEPAGED "full_scans", "") >= before + 4)
+			break;
+	}
+	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", NEVER_MS);
+	settings_put_number(KHUGEPAGED "pages_to_scan", 1);
+}
+
+static uint64_t
+near(uint64_t *seed, int64_t limit)
+{
+	int64_t n = limit + (int64_t)random_below(seed, 5) - 2;
+
+	return n < 0 ? 0 : n > 512 ? 512 : (uint64_t)n;
+}
+
+/* Fill regions up to about the limits: with some pages of the zero page, and
+ * some that a child shares. */
+static void
+fill(uint64_t *seed, uint64_t region)
+{
+	uint64_t present = 512 - near(seed, max_none);
+	uint64_t zero = random_below(seed, 2) ? random_below(seed, 9) : 0;
+	uint64_t start = region * 2 * MIB;
+
+	for (uint64_t i = 0; i < present; i++)
+		touch(start + (i * 37 % 512) * PAGE, true);
+	for (uint64_t i = present; i < 512 && i < present + zero; i++)
+		touch(start + (i * 37 % 512) * PAGE, false);
+}
+
+/* The child takes pages of its own until the limit of shared ones. */
+static void
+khugepaged_child(uint64_t seed)
+{
+	for (uint64_t region = 0; region < 8; region++)
+		for (uint64_t i = near(&seed, max_shared); i < 512; i++)
+			touch(region * 2 * MIB + i * PAGE,
+			      allowed[region * 512 + i] & PROT_WRITE);
+	run_khugepaged();
+	time_at(20000000000);
+	sweep(0, 16 * MIB, false);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+static void
+do_khugepaged(uint64_t seed)
+{
+	memset(allowed, 0, sizeof(allowed));
+	time_at(1);
+	anon_at(0, 16 * MIB + random_below(&seed, 512) * PAGE);
+	/* Small pages first. */
+	advise_at(0, 16 * MIB, MADV_NOHUGEPAGE);
+	for (uint64_t region = 0; region < 8; region++)
+		fill(&seed, region);
+	advise_at(0, 16 * MIB, MADV_HUGEPAGE);
+	memset(allowed, PROT_READ | PROT_WRITE, sizeof(allowed));
+	if (random_below(&seed, 2)) {
+		uint64_t page = random_below(&seed, 4096 - 64);
+
+		protect_at(page * PAGE, 64 * PAGE, PROT_READ);
+		memset(allowed + page, PROT_READ, 64);
+	}
+	if (random_below(&seed, 2)) {
+		run_khugepaged();
+		time_at(10000000000);
+	}
+	fork_and(khugepaged_child, random_next(&seed));
+	sweep(0, 16 * MIB, false);
+	run_khugepaged();
+	time_at(40000000000);
+	unmap_at(0, ARENA_PAGES * PAGE);
 }
 
 /* HUGE_SEEDS=1000 for a long run, HUGE_SEED for one. */
@@ -374,6 +471,28 @@ test_random_sizes(void **state)
 	}
 }
 
+static void
+test_khugepaged(void **state)
+{
+	static const int64_t limits[] = { 0, 1, 64, 255, 500, 511 };
+	uint64_t seed, last = seeds(20, &seed);
+
+	(void)state;
+	put_sizes(1u << 9);
+	for (; seed <= last; seed++) {
+		uint64_t draw = seed * 7919;
+
+		max_none = limits[random_below(&draw, ARRAY_SIZE(limits))];
+		max_shared = limits[random_below(&draw, ARRAY_SIZE(limits))];
+		settings_put_number(KHUGEPAGED "max_ptes_none",
+				    (uint64_t)max_none);
+		settings_put_number(KHUGEPAGED "max_ptes_shared",
+				    (uint64_t)max_shared);
+		assert_true(agrees_with(do_khugepaged, seed));
+	}
+	settings_put_number(KHUGEPAGED "max_ptes_none", 0);
+}
+
 /* Who is killed leaves all as it was. */
 static void
 test_settings_come_back_after_a_kill(void **state)
@@ -420,6 +539,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_khugepaged),
 		cmocka_unit_test(test_random_small),
 		cmocka_unit_test(test_random_thp),
 		cmocka_unit_test(test_random_sizes),

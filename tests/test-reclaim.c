@@ -281,6 +281,8 @@ test_laws(UNUSED void **state)
 			assert_true(counts.misses - counts.evictions <=
 				    capacity[c]);
 			assert_int_equal(counts.writebacks, 0);
+			assert_int_equal(counts.refaults,
+					 counts.misses - LAW_PAGES);
 			if (capacity[c] == LAW_PAGES &&
 			    !reclaim_registry[i]->needs_time)
 				assert_int_equal(counts.misses, LAW_PAGES);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define GROUPS_SHOWN 8u
+#define GROUPS_SHOWN 5u
 
 /* The whole of one pass: misses[peak + 1] and write-backs */
 struct all_sizes {

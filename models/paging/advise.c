@@ -52,6 +52,8 @@ drop_pages(struct paging *paging, struct address_space *space,
 
 		error = zap_pages(paging, space, later(range.start, vma->start),
 				  sooner(range.end, vma->end));
+		if (!error)
+			error = coverage_drop(paging, space, range);
 	}
 	return error;
 }

@@ -202,6 +202,15 @@ read_in(const struct fault *fault, struct object *object)
 	return got < 0 ? paging_no_memory(fault->paging) : got;
 }
 
+/* Shared memory: there, new or back from swap. */
+static int
+shared_class(const struct fault *fault, const struct object *object)
+{
+	return object_is_out(object, object_page_at(fault->vma, fault->address))
+		       ? FAULT_SWAP
+		       : FAULT_SHARED;
+}
+
 /* Twice round at most: what had to be read makes the fault begin anew. */
 static int
 fault_read(const struct fault *fault, struct object *object)
@@ -212,7 +221,7 @@ fault_read(const struct fault *fault, struct object *object)
 			(MAP_FLAG_SHARED | MAP_FLAG_WRITE) &&
 		!object->disk;
 	bool around = fault->paging->config.fault_around_bytes > PAGE_BYTES;
-	int class = object->file ? FAULT_FILE : FAULT_SHARED;
+	int class = object->file ? FAULT_FILE : shared_class(fault, object);
 
 	for (;;) {
 		int got = around ? map_around(fault, object, writable) : 0;
@@ -238,13 +247,18 @@ fault_object(const struct fault *fault)
 	struct object *object = &fault->paging->object[fault->vma->object];
 	bool shared = fault->vma->flags & MAP_FLAG_SHARED;
 	uint64_t frame;
-	int got, error;
+	int got, error, class;
 
 	if (!fault->write)
 		return fault_read(fault, object);
+	class = shared_class(fault, object);
 	got = read_in(fault, object);
 	if (got < 0)
 		return got;
+	if (got == FILE_READ)
+		class = FAULT_READ;
+	else if (object->file)
+		class = FAULT_SHARED;
 	if (shared)
 		error = map_folio(fault, object, true);
 	else /* what is copied exists then, in memory */
@@ -257,6 +271,6 @@ fault_object(const struct fault *fault)
 	if (error)
 		return error;
 	if (shared)
-		return got == FILE_READ ? FAULT_READ : FAULT_SHARED;
-	return fault_own(fault, got == FILE_READ ? FAULT_READ : FAULT_COW);
+		return class;
+	return fault_own(fault, class == FAULT_SHARED ? FAULT_COW : class);
 }

@@ -12,6 +12,7 @@
 #define READ_ORDER  15u
 #define READ_MARKED 16u
 #define READ_UNUSED 32u /* was read ahead and not mapped yet */
+#define READ_GONE   64u /* it had to leave, and is not there */
 
 void
 file_cache_fini(struct file_cache *cache)
@@ -48,12 +49,28 @@ file_cache_find(const struct file_cache *cache, uint64_t page,
 			 : run ? run->order
 			       : 0;
 
+	if (read && *read & READ_GONE)
+		return false;
 	if (!read && !(run ? run->cached : cache->config.warm))
 		return false;
 	folio->first = page >> order << order;
 	folio->pages = UINT64_C(1) << order;
 	folio->marked = read ? *read & READ_MARKED : run && run->marked;
 	return true;
+}
+
+int
+file_cache_drop(struct file_cache *cache, uint64_t page)
+{
+	struct folio folio;
+	int error = 0;
+
+	if (!file_cache_find(cache, page, &folio))
+		return 0;
+	for (uint64_t i = folio.first;
+	     folio.pages > 1 && !error && i < folio.first + folio.pages; i++)
+		error = hash_put(&cache->read, i, 0);
+	return error ? error : hash_put(&cache->read, page, READ_GONE);
 }
 
 /* Room for one more at i. */

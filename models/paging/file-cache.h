@@ -67,6 +67,9 @@ void file_cache_fini(struct file_cache *cache);
 
 bool file_cache_find(const struct file_cache *cache, uint64_t page,
 		     struct folio *folio);
+/* The page leaves memory; what else is in its folio is in pages of its own
+ * then.  0 or -ENOMEM (unsaid). */
+int file_cache_drop(struct file_cache *cache, uint64_t page);
 /* From a trace.  0 or -ENOMEM (unsaid). */
 int file_cache_record(struct file_cache *cache, const struct cached_run *run);
 

@@ -271,6 +271,8 @@ move_pages(struct paging *paging, struct address_space *space,
 		error = move_tables(paging, space, range, delta);
 	if (!error)
 		error = swap_move(paging, space, range, delta);
+	if (!error)
+		error = coverage_move(paging, space, range, delta);
 	if (error)
 		return error;
 	n = pageset_groups(&space->pages, range.start, range.end, &group);

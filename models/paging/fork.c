@@ -78,6 +78,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	/* khugepaged asks which of its pages the child has touched. */
+	if (paging->config.policy == PAGES_THP)
+		paging->untouched_pages = true;
 	for (size_t i = 0; !error && i < parent->vmas.n; i++) {
 		struct vma vma = parent->vmas.vma[i];
 		bool copied = vma.anon && !(vma.flags & VMA_WIPEONFORK);
@@ -113,13 +116,18 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
-	int error = zap_space(paging, space);
+	struct huge_state state;
+	int error;
+
+	huge_look(paging, &state);
+	error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
 		paging->last_taken = taken;
+		paging->huge.last = state;
 	}
 	return error;
 }
@@ -147,6 +155,9 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
+		if (paging->huge.watched &&
+		    coverage_touch(paging, space, page) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

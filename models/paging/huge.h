@@ -37,6 +37,7 @@ struct huge_config {
 	int thp;      /* enum huge_mode */
 	int defrag;   /* enum huge_defrag */
 	char *mthp;   /* owned: see huge_orders_parse; or NULL */
+	bool bloat;   /* look at every access: coverage.c */
 	bool no_zero; /* no huge zero page: use_zero_page is 0 */
 	/* cost in ns of 4K: zeroed in a large page; copied by a collapse */
 	int64_t zero_ns, copy_ns;

@@ -62,6 +62,12 @@ large_find(const struct address_space *space, uint64_t address,
 	       address - page->start < size_of(page);
 }
 
+static struct range
+page_range(const struct large_page *page)
+{
+	return (struct range){ page->start, page->start + size_of(page) };
+}
+
 static struct mapping
 mapping_of(const struct paging *paging, const struct address_space *space,
 	   const struct large_page *page)
@@ -99,10 +105,15 @@ large_drop(struct paging *paging, struct address_space *space,
 	paging->table_ops->unmap(space->table, page->start, size_of(page),
 				 false, NULL, NULL);
 	hash_remove(&space->large, page->start);
+	huge_count(paging, page, false);
 	if (page->state != PAGE_BORROWED)
 		owner_release(paging, page->shift, mapping.frame);
 	if (page->kind == LARGE_THP)
 		space->deposited--;
+	/* A what-if page reaches beyond what is unmapped.  Only memory to list
+	 * groups may be short; then they stay counted. */
+	if (page->kind == LARGE_WHAT_IF)
+		(void)coverage_drop(paging, space, page_range(page));
 	space_stale(paging, space, page->start, size_of(page));
 }
 
@@ -213,7 +224,12 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 		paging->huge.faulted[LARGE_ORDER]++;
 		space->deposited++;
 	}
+	huge_count(paging, &page, true);
+	huge_note(paging, HUGE_LINE_FAULTS);
 	error = large_map(paging, space, &page, frame, writable);
+	if (!error)
+		error = coverage_bring(paging, space, page.start,
+				       page.start + size_of(&page));
 	return error ? error : class_of(paging, vma);
 }
 
@@ -240,6 +256,11 @@ large_collapse(struct paging *paging, struct address_space *space,
 	error = large_map(paging, space, &page, frame,
 			  vma->flags & MAP_FLAG_WRITE);
 	paging->untouched_pages = true;
+	huge_count(paging, &page, true);
+	huge_note(paging, HUGE_LINE_COLLAPSES);
+	if (!error)
+		error = coverage_bring(paging, space, start,
+				       start + LARGE_BYTES);
 	return error ? error : 1;
 }
 
@@ -262,6 +283,9 @@ split(struct paging *paging, struct address_space *space,
 	hash_remove(&space->large, page->start);
 	space->deposited--;
 	paging->huge.splits += !zero;
+	huge_count(paging, page, false);
+	if (!zero)
+		huge_note(paging, HUGE_LINE_SPLITS);
 	mapping.shift = PAGE_SHIFT;
 	for (uint64_t part = 0; part < LARGE_BYTES; part += PAGE_BYTES) {
 		mapping.frame = zero ? paging->zero_frame : frame + part;
@@ -295,6 +319,14 @@ copy_whole(struct paging *paging, struct address_space *space,
 	if (page->kind == LARGE_THP)
 		paging->huge.faulted[LARGE_ORDER]++;
 	page->state = PAGE_OWNED;
+	if (borrowed) {
+		huge_count(paging, page, true);
+		huge_note(paging, HUGE_LINE_FAULTS);
+		error = coverage_bring(paging, space, page->start,
+				       page->start + size_of(page));
+		if (error)
+			return error;
+	}
 	error = large_map(paging, space, page, frame, true);
 	if (error)
 		return error;
@@ -488,6 +520,7 @@ fork_one(struct paging *paging, struct address_space *parent,
 	}
 	if (page->kind == LARGE_THP)
 		child->deposited++;
+	huge_count(paging, page, true);
 	return large_map(paging, child, page, mapping.frame, false);
 }
 

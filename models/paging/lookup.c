@@ -268,16 +268,43 @@ append(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
 	lookup->write[lookup->n] = write;
 	lookup->time[lookup->n] = time;
 	lookup->n++;
-	lookup->last_written =
-		write || (number == lookup->last && lookup->last_written);
+	lookup->last_written = write;
 	lookup->last = number;
+}
+
+static NOINLINE void
+write_again(struct lookup *lookup, uint64_t time)
+{
+	if (lookup->n)
+		lookup->write[lookup->n - 1] = true;
+	else if (lookup->notes)
+		lookup->late = true;
+	else
+		append(lookup, lookup->last, true, time);
+	lookup->last_written = true;
 }
 
 void
 lookup_refer(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
 {
-	if (number != lookup->last || (write && !lookup->last_written))
+	if (number != lookup->last)
 		append(lookup, number, write, time);
+	else if (write && !lookup->last_written)
+		write_again(lookup, time);
+}
+
+void
+lookup_times(struct lookup *lookup, const struct lookup_span *span)
+{
+	uint64_t ns =
+		span->to_ns > span->from_ns ? span->to_ns - span->from_ns : 0;
+	double each = span->n ? (double)ns / (double)span->n : 0;
+
+	for (uint32_t i = 0; i < lookup->n; i++)
+		lookup->time[i] = span->from_ns +
+				  (uint64_t)((double)(int64_t)(lookup->time[i] -
+							       span->position) *
+					     each);
 }
 
 static inline bool
@@ -316,7 +343,7 @@ scan_long(struct lookup *lookup, const struct batch *batch, uint32_t i,
 }
 
 /*
- * 1.2 ns an access where pages repeat; a new page costs two loads that mostly
+ * 100 - 190 M accesses/s of real programs; a new page costs two loads that mostly
  * hit and a branch that mostly does not.
  */
 uint32_t

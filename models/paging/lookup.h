@@ -46,10 +46,13 @@ struct lookup {
 	size_t directories;
 	uint32_t last; /* page of the reference before; UINT32_MAX: none */
 	bool last_written;
+	/* The last page's first write came when its reference had gone on: it
+	 * is noted here (the owner clears it) or, unless `notes`, appended */
+	bool late, notes;
 	/* out: references, emptied by the owner (n = 0) */
 	uint32_t *page; /* owned [LOOKUP_REFERENCES] */
 	uint8_t *write; /* ... */
-	uint64_t *time; /* accesses before it */
+	uint64_t *time; /* accesses before it; see lookup_times */
 	uint32_t n;
 };
 
@@ -73,10 +76,17 @@ struct lookup_pages lookup_pages(const struct lookup *lookup,
 uint32_t lookup_scan(struct lookup *lookup, const struct batch *batch,
 		     uint32_t from, uint32_t to, uint64_t position);
 
-/* Append one reference; the same page again is left out unless it is now
- * written first.  There must be room. */
+/* Append one reference; of a run of them to one page the first stands for all,
+ * and says whether any wrote.  There must be room. */
 void lookup_refer(struct lookup *lookup, uint32_t number, bool write,
 		  uint64_t time);
+
+/* From accesses to time: the times of what was appended become nanoseconds,
+ * evenly from one moment to another for the n accesses from `position` on. */
+struct lookup_span {
+	uint64_t position, n, from_ns, to_ns;
+};
+void lookup_times(struct lookup *lookup, const struct lookup_span *span);
 
 /* The value of a page of a space, 0: not known. */
 uint32_t lookup_get(const struct lookup *lookup, uint32_t space, uint64_t page);

@@ -15,6 +15,7 @@ void
 object_fini(struct object *object)
 {
 	hash_fini(&object->frame);
+	hash_fini(&object->out);
 	file_cache_fini(&object->cache);
 }
 
@@ -96,6 +97,25 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 	return 0;
 }
 
+bool
+object_is_out(const struct object *object, uint64_t page)
+{
+	return object->out.n && hash_find(&object->out, page);
+}
+
+/* It comes back to this frame. */
+static void
+object_return(struct paging *paging, struct object *object, uint64_t page,
+	      uint64_t frame)
+{
+	uint64_t slot = *hash_find(&object->out, page);
+
+	hash_remove(&object->out, page);
+	if (paging->listener.returned)
+		paging->listener.returned(paging->listener.context, slot, frame,
+					  true);
+}
+
 int
 follow_cached(struct paging *paging, const struct event *event)
 {
@@ -146,6 +166,8 @@ object_page(struct paging *paging, struct object *object, uint64_t page,
 	if (owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT, frame) < 0 ||
 	    hash_put(&object->frame, page, *frame) < 0)
 		return paging_no_memory(paging);
+	if (object_is_out(object, page))
+		object_return(paging, object, page, *frame);
 	return 0;
 }
 
@@ -156,8 +178,18 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	struct object *object = &paging->object[number];
 	const struct cached_run gone = { .first = first, .end = last + 1 };
 	uint64_t *page;
-	int64_t n = hash_keys(&object->frame, first, last, &page);
+	int64_t n = hash_keys(&object->out, first, last, &page);
 
+	for (int64_t i = 0; i < n; i++) {
+		uint64_t slot = *hash_find(&object->out, page[i]);
+
+		hash_remove(&object->out, page[i]);
+		if (paging->listener.forgotten)
+			paging->listener.forgotten(paging->listener.context,
+						   slot);
+	}
+	free(page);
+	n = hash_keys(&object->frame, first, last, &page);
 	for (int64_t i = 0; i < n; i++) {
 		owner_release(paging, PAGE_SHIFT,
 			      *hash_find(&object->frame, page[i]));
@@ -187,7 +219,8 @@ object_sweep(struct paging *paging)
 	for (uint32_t i = 0; i < paging->objects; i++) {
 		struct object *object = &paging->object[i];
 
-		if (object->frame.n && !object->named && !is_mapped(paging, i))
+		if ((object->frame.n || object->out.n) && !object->named &&
+		    !is_mapped(paging, i))
 			object_punch(paging, i, 0, UINT64_MAX - 1);
 	}
 }

@@ -139,6 +139,14 @@ pageset_touch(struct pageset *set, uint64_t address)
 	return true;
 }
 
+bool
+pageset_touched(const struct pageset *set, uint64_t address)
+{
+	const struct page_group *group = pageset_group(set, address);
+
+	return group && group->touched >> bit_of(address) & 1;
+}
+
 static void
 group_remove(struct pageset *set, struct page_group *group)
 {

@@ -45,6 +45,8 @@ int pageset_reserve(struct pageset *set, uint64_t address);
 /* Mark a present page as touched: true if it was not. */
 bool pageset_touch(struct pageset *set, uint64_t address);
 
+bool pageset_touched(const struct pageset *set, uint64_t address);
+
 /* The group with this address, or NULL. */
 struct page_group *pageset_group(const struct pageset *set, uint64_t address);
 /* Forget the groups that lie wholly in [start, end). */

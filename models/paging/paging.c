@@ -117,7 +117,8 @@ paging_no_memory(const struct paging *paging)
 {
 	return fail(ENOMEM,
 		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small?)",
+		    "(memory.size too small? with reclaim.policy=linux pages "
+		    "leave when it is full)",
 		    (uintmax_t)frames_used(paging->frames));
 }
 
@@ -208,6 +209,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = huge_open(paging);
 	if (!error)
 		error = fault_log_open(paging);
+	if (!error)
+		error = huge_line_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -226,6 +229,8 @@ space_close(struct paging *paging, struct address_space *space)
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
 	hash_fini(&space->swapped);
+	hash_fini(&space->used);
+	hash_fini(&space->brought);
 	free(space);
 }
 
@@ -253,6 +258,7 @@ paging_close(struct paging *paging)
 	measured_close(paging->measured);
 	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
+	timeline_close(paging->huge.line);
 	free(paging);
 }
 
@@ -460,7 +466,8 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error && (paging->swap.outs || paging->cache_known))
+	if (!error && (paging->swap.outs || paging->cache_known ||
+		       paging->listener.swapped))
 		error = result_count(result, "fault.major",
 				     paging_major(paging), "faults");
 	else if (!error)
@@ -744,6 +751,8 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_swap(paging, result);
 	if (!error)
 		error = put_files(paging, result);
+	if (!error)
+		error = huge_finish(paging, accesses, result);
 	if (!error)
 		error = put_regions(paging, result);
 	if (!error)

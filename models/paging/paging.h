@@ -125,6 +125,14 @@ struct paging_listener {
 	/* The last owner of what was in this frame of 4K is gone, and the frame
 	 * free; NULL: nobody asks. */
 	void (*gone)(void *context, uint64_t frame);
+	/* The same page leaves its frame for a slot of swap (or, of a file, its
+	 * disk), which is told before the frame is gone; ... comes back from
+	 * there, and is the last to do so; ... is gone while there.  All or
+	 * none. */
+	void (*swapped)(void *context, uint64_t frame, uint64_t slot);
+	void (*returned)(void *context, uint64_t slot, uint64_t frame,
+			 bool last);
+	void (*forgotten)(void *context, uint64_t slot);
 };
 
 /*
@@ -165,6 +173,15 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 
+/* May its policy bring in larger pages than the program asked for? */
+bool paging_sizes_vary(const struct paging *paging);
+/* Does the policy want all accesses? */
+bool paging_wants_watch(const struct paging *paging);
+/* These accesses were made in this space, after their faults: so that what of
+ * large pages is used is known.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
+		 uint32_t n);
+
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that
  * are not its business are ignored.  0, -ENOMEM (said). */
@@ -184,6 +201,36 @@ int paging_scan(struct paging *paging, uint32_t space,
 
 /* Does an address of this frame read as zeros for all, owned by nobody? */
 bool paging_is_zero(const struct paging *paging, uint64_t frame);
+
+/*
+ * For reclaim.  Where the page at an address is, so that it can be found later:
+ * a page of an object, or of a space.
+ */
+#define PAGING_PLACE_SPACE UINT32_MAX
+struct paging_place {
+	uint64_t at;	 /* page number: in the object, else in the space */
+	uint32_t object; /* PAGING_PLACE_SPACE: of no object */
+	uint32_t space;
+	bool file;   /* of a file on disk: needs no swap */
+	bool locked; /* may not leave */
+};
+void paging_place(struct paging *paging, uint32_t space, uint64_t address,
+		  struct paging_place *place);
+/*
+ * The page in this frame leaves memory, for all who map it: 1 to swap, 2 to its
+ * file; 0: it is not there, or somebody maps it within a large page; -ENOMEM
+ * (said).  Faults then bring it back: fault.swap, fault.read.
+ */
+int paging_evict(struct paging *paging, const struct paging_place *place,
+		 uint64_t frame);
+/* Has the page at this address left, so that a fault would bring it back? */
+bool paging_is_away(const struct paging *paging, uint32_t space,
+		    uint64_t address);
+/* Of a space now, in pages: present; in swap; its tables. */
+struct paging_usage {
+	uint64_t resident, swapped, tables;
+};
+struct paging_usage paging_usage(const struct paging *paging, uint32_t space);
 
 struct paging_page {
 	uint64_t start, frame;

@@ -157,6 +157,7 @@ arc_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops arc_reclaim = {
 	.name = "arc",
 	.help = "pages seen once against pages seen more, by what was missed",
+	.fixed = true,
 	.open = arc_open,
 	.close = reclaim_lists_close,
 	.feed = arc_feed,

@@ -341,6 +341,7 @@ lirs_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops lirs_reclaim = {
 	.name = "lirs",
 	.help = "pages of short re-reference distance stay, others pass by",
+	.fixed = true,
 	.open = lirs_open,
 	.close = lirs_close,
 	.feed = lirs_feed,

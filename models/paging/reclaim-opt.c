@@ -246,10 +246,8 @@ opt_feed(struct reclaim *reclaim, const struct reclaim_batch *batch)
 		hit = opt_touch(opt, page, next);
 		if (hit < 0)
 			return hit;
-		reclaim->counts.references++;
-		reclaim->counts.misses += !hit;
-		if (batch->write && batch->write[i])
-			reclaim_node(&opt->lists, page)->flags |= RECLAIM_DIRTY;
+		reclaim_count(&opt->lists, page, hit,
+			      batch->write && batch->write[i]);
 	}
 	return 0;
 }

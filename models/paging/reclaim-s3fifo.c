@@ -150,6 +150,7 @@ s3fifo_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops s3fifo_reclaim = {
 	.name = "s3fifo",
 	.help = "a small queue, a main one, and memory of what left the first",
+	.fixed = true,
 	.open = s3fifo_open,
 	.close = reclaim_lists_close,
 	.feed = s3fifo_feed,

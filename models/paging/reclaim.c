@@ -26,6 +26,13 @@ const struct option_row reclaim_rows[] = {
 	  .fallback = "true",
 	  .help = "clock: the access that brought a page in sets its bit, as "
 		  "processors do (false: only later ones, as libCacheSim)" },
+	{ .name = "swappiness",
+	  .type = OPTION_INT,
+	  .offset = AT(swappiness),
+	  .fallback = "60",
+	  .max = 200,
+	  .help = "linux, mglru: how readily anonymous pages leave rather than "
+		  "those of files, 100 alike" },
 	/* Johnson and Shasha 1994, their advice */
 	SHARE("twoq.in", twoq_in, "0.25",
 	      "2q: share of memory for pages that came in lately"),
@@ -135,6 +142,7 @@ reclaim_finish(const struct reclaim *reclaim, struct result *result)
 	} row[] = {
 		{ "reclaim.references", counts->references },
 		{ "reclaim.misses", counts->misses },
+		{ "reclaim.refaults", counts->refaults },
 		{ "reclaim.evictions", counts->evictions },
 		{ "reclaim.writebacks", counts->writebacks },
 	};

@@ -35,6 +35,12 @@ struct reclaim_config {
 	/* the policies' own, added below by who writes them: reclaim_rows.
 	 * Shares of the capacity are from 0 to 1. */
 	bool clock_loaded;
+	int64_t swappiness; /* linux, mglru */
+	/* linux, mglru: of each page number, is it of a file; borrowed, as
+	 * `size`; NULL: all is anonymous */
+	const uint8_t *const *file;
+	bool no_swap; /* linux, mglru: anonymous pages leave only as a last
+		       * resort */
 	double twoq_in, twoq_out;
 	int64_t slru_segments;
 	double lirs_hir, lirs_stack;
@@ -67,6 +73,7 @@ struct reclaim_batch {
 
 struct reclaim_counts {
 	uint64_t references, misses, evictions, writebacks;
+	uint64_t refaults; /* misses of pages that were missed before */
 };
 
 /* The first member of each policy's own struct. */
@@ -84,6 +91,8 @@ struct reclaim_ops {
 	const char *help;
 	/* needs_time: its options may ask for a window in time */
 	bool needs_next, needs_time;
+	/* its capacity may not change after open */
+	bool fixed;
 	/* 0 or -ENOMEM, -EINVAL (said) */
 	int (*open)(struct reclaim **out, const struct reclaim_config *config);
 	void (*close)(struct reclaim *reclaim);
@@ -106,7 +115,7 @@ extern const char reclaim_names[];
 int reclaim_open(struct reclaim **out, const struct reclaim_config *config);
 /* NULL is allowed. */
 void reclaim_close(struct reclaim *reclaim);
-/* reclaim.references, .misses, .evictions, .writebacks, .capacity and what only
+/* reclaim.references, .misses, .refaults, .evictions, .writebacks and what only
  * this policy counts.  0, -ENOMEM. */
 int reclaim_finish(const struct reclaim *reclaim, struct result *result);
 

@@ -26,6 +26,7 @@ struct references {
 	uint32_t *region;      /* owned [room]: of each number */
 	uint32_t pages, room;
 	uint64_t accesses, fed; /* fed: references that went on */
+	struct lookup_span span;
 	/* of the batch that is being fed */
 	const struct references_sink *sink;
 	int error; /* of the sink, in a callback; or no memory (said) */
@@ -44,6 +45,7 @@ flush(struct references *references)
 
 	if (!lookup->n)
 		return 0;
+	lookup_times(lookup, &references->span);
 	lookup->n = 0;
 	references->fed += batch.n;
 	return references->sink->feed(references->sink->context, &batch);
@@ -85,7 +87,8 @@ open_paging(struct references *references, const struct stream *stream)
 	/* What is mapped around a fault would only cost: a page counts when it
 	 * is referenced. */
 	const struct paging_config paging = { .policy = PAGES_4K,
-					      .fault_around_bytes = 4096 };
+					      .fault_around_bytes = 4096,
+					      .swap = SWAP_NO };
 	const struct paging_listener listener = { references,
 						  references_invalidate,
 						  references_gone };
@@ -326,6 +329,11 @@ references_feed(struct references *references, const struct batch *batch,
 	int error = 0;
 
 	references->sink = sink;
+	references->span =
+		(struct lookup_span){ references->accesses, batch->n,
+				      references->span.to_ns, batch->time_ns };
+	if (!references->span.from_ns)
+		references->span.from_ns = batch->time_ns;
 	for (uint32_t i = 0; !error && i < batch->n_events; i++) {
 		const struct event *event = &batch->event[i];
 

@@ -31,7 +31,8 @@ become_large(struct paging *paging, struct address_space *space,
 	struct large_page page;
 	int error;
 
-	if (large_find(space, address, &page) ||
+	/* Reclaim knows no large pages. */
+	if (paging->listener.swapped || large_find(space, address, &page) ||
 	    !anonymous_at(space, address, address + LARGE_BYTES))
 		return 0;
 	error = large_collapse(paging, space, vma_find(&space->vmas, address),

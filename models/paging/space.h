@@ -12,10 +12,11 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	swap.c     pages that are in swap       evict.c    pages that must go
  *	measured.c what the kernel counted, beside what is predicted
  *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
- *	swap.c     pages that are in swap
+ *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
  *	lookup.c   pages of accesses without a walk
@@ -49,8 +50,10 @@ struct address_space {
 	uint32_t number;
 	struct vma_list vmas;
 	struct pageset pages;
-	struct hash large;    /* first address -> struct large_page, packed */
-	struct hash swapped;  /* see swap.c */
+	struct hash large;   /* first address -> struct large_page, packed */
+	struct hash swapped; /* see swap.c */
+	/* groups -> pages touched; that came along and were not: coverage.c */
+	struct hash used, brought;
 	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
@@ -63,11 +66,12 @@ struct address_space {
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
-	struct hash frame;	 /* page number -> frame */
-	uint64_t pages;		 /* length of a file; 0: unknown */
-	bool named;		 /* a file: it stays when nobody maps it */
-	bool file;		 /* all its pages are in the page cache */
-	bool disk;		 /* the first write to a page must be noticed */
+	struct hash frame; /* page number -> frame */
+	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
+	uint64_t pages;	   /* length of a file; 0: unknown */
+	bool named;	   /* a file: it stays when nobody maps it */
+	bool file;	   /* all its pages are in the page cache */
+	bool disk;	   /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
 };
 
@@ -86,7 +90,24 @@ struct region {
 	uint64_t faults[FAULT_CLASSES];
 };
 
-/* huge.c, khugepaged.c */
+#define COVERAGE_FILTER 1024
+
+/* Series of thp.time. */
+enum huge_line {
+	HUGE_LINE_LARGE,
+	HUGE_LINE_UNTOUCHED,
+	HUGE_LINE_FAULTS,
+	HUGE_LINE_COLLAPSES,
+	HUGE_LINE_SPLITS,
+};
+
+/* Of all spaces at a moment. */
+struct huge_state {
+	uint64_t bytes, anonymous_bytes, unaligned_bytes, untouched_bytes;
+	uint64_t deposited_bytes;
+};
+
+/* huge.c, khugepaged.c, coverage.c, huge-result.c */
 struct huge {
 	struct huge_orders orders; /* that mappings may have */
 	/* counts: large pages that faults brought in, by order; those that
@@ -100,6 +121,14 @@ struct huge {
 	uint64_t rounds, scanned, full_scans, beyond_limits, collapsed;
 	uint64_t advised, collapse_failed;
 	uint64_t collapse_copied, collapse_zeroed, swapped_in;
+	/* bytes in large pages that are not the zero page; 4K pages of
+	 * larger ones, of every size, that nobody touched */
+	uint64_t bytes, peak, untouched_bytes, untouched_peak;
+	struct huge_state last; /* before the last process ended */
+	struct timeline *line;	/* owned */
+	bool watched;
+	uint32_t filtered; /* space that the filter is of */
+	uint64_t filter[COVERAGE_FILTER];
 };
 
 /* Slots ever given (none twice), pages there now and at most, moves. */
@@ -193,6 +222,7 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+bool object_is_out(const struct object *object, uint64_t page);
 /* What of a file's page cache was seen.  0, -ENOMEM (said). */
 int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
@@ -349,6 +379,18 @@ int follow_lock(struct paging *paging, struct address_space *space,
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
 
+/* coverage.c: all 0 or -ENOMEM (said) */
+/* The page at the address was touched. */
+int coverage_touch(struct paging *paging, struct address_space *space,
+		   uint64_t address);
+/* Pages of [start, end) came in with a larger one. */
+int coverage_bring(struct paging *paging, struct address_space *space,
+		   uint64_t start, uint64_t end);
+int coverage_drop(struct paging *paging, struct address_space *space,
+		  struct range range);
+int coverage_move(struct paging *paging, struct address_space *space,
+		  struct range range, uint64_t delta);
+
 /* khugepaged.c */
 /* MADV_COLLAPSE of [start, end). */
 int khugepaged_advise(struct paging *paging, struct address_space *space,
@@ -360,6 +402,17 @@ int khugepaged_run(struct paging *paging, uint64_t time_ns);
 /* Is the anonymous 4K page at the address nobody else's? */
 bool page_alone(const struct paging *paging, const struct address_space *space,
 		uint64_t address);
+
+/* huge-result.c */
+int huge_line_open(struct paging *paging);
+/* A large page came or went. */
+void huge_count(struct paging *paging, const struct large_page *page,
+		bool more);
+/* One of these happened now. */
+void huge_note(struct paging *paging, enum huge_line what);
+void huge_look(const struct paging *paging, struct huge_state *state);
+int huge_finish(const struct paging *paging, uint64_t accesses,
+		struct result *result);
 
 /* swap.c */
 /*

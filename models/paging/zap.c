@@ -122,6 +122,9 @@ zap_mapping(struct paging *paging, struct address_space *space, uint64_t start,
 	if (!error)
 		error = swap_drop(paging, space, (struct range){ start, end });
 	if (!error)
+		error = coverage_drop(paging, space,
+				      (struct range){ start, end });
+	if (!error)
 		error = zap_groups(paging, space, start, end);
 	return error;
 }
