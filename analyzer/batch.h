@@ -79,10 +79,12 @@ enum event_type {
 	EVENT_LOOK,
 	/* From here on these pages of a file are in the page cache so: file,
 	 * offset and length (bytes in it); value: log2 bytes of the folio that
-	 * each is in (12: alone), 0: not in the page cache */
+	 * each is in (12: alone), 0: not in the page cache; flags: enum
+	 * cached_flag; extra: bytes that its device is read ahead */
 	EVENT_CACHED,
-	/* What the kernel itself counts: file names the counter, value, flags:
-	 * enum counter_flag, time_ns */
+	/* What the kernel itself counts: file names the counter, value, extra:
+	 * of it, what is the recorder's and not the program's; flags: enum
+	 * counter_flag, time_ns.  Of the host, those not told are 0. */
 	EVENT_COUNTER,
 	/* These pages were seen with this content: address, length; value: hash
 	 * of each page's bytes (XXH3-64), time_ns */
@@ -100,6 +102,15 @@ enum resident_flag {
 	RESIDENT_LARGE = 64,  /* one entry of the page table maps each */
 	RESIDENT_FOLIO = 128, /* larger than 4K, mapped by 4K entries */
 	RESIDENT_GONE = 256,  /* no longer resident */
+	RESIDENT_INITIAL =
+		512, /* was there when recording of the space began */
+};
+
+enum cached_flag {
+	CACHED_MARK = 1,   /* read-ahead goes on when this folio is touched */
+	CACHED_MEMORY = 2, /* the page cache is all there is: tmpfs */
+	CACHED_FOLIOS = 4, /* its file system reads into large folios */
+	CACHED_AHEAD = 8,  /* extra is known */
 };
 
 enum look_flag {
@@ -113,6 +124,10 @@ enum counter_flag { /* neither: at an interval */
 	COUNTER_START = 1,
 	COUNTER_END = 2,
 	COUNTER_SYSTEM = 4, /* of the whole host or group, not of the process */
+	/* The recorder has its part in it, and how much is not known */
+	COUNTER_DISTURBED = 8,
+	/* Without faults on code, which the recorder took when it read it */
+	COUNTER_CODELESS = 16,
 };
 
 enum fault_flag {

@@ -143,7 +143,7 @@ print_row(void *context, const char *dotted_name, const struct option_row *row,
 	option_print(row, struct_start, value, sizeof(value));
 	move_to(printer, group);
 	indent(depth_of(group));
-	printf("%s = ", row->name);
+	printf("%s = ", dot ? dot + 1 : dotted_name);
 	if (row->type == OPTION_STRING || row->type == OPTION_CHOICE ||
 	    row->type == OPTION_TIME)
 		print_quoted(value);

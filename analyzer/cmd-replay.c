@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope replay TRACE: what a machine would have made of the accesses. */
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
 #include "analyzer/run.h"
@@ -10,12 +11,10 @@
 #include "reports/renderer.h"
 #include "reports/symbols.h"
 #include "traces/open.h"
-#include "traces/pst.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct replay_config {
 	char *input;
@@ -26,7 +25,7 @@ struct replay_config {
 	char **set;
 	int64_t seed;
 	int64_t jobs;
-	uint64_t max_accesses;
+	uint64_t max_accesses, memory;
 	int64_t explain_walks;
 	bool recover, symbols;
 };
@@ -60,6 +59,10 @@ static const struct option_row replay_rows[] = {
 	  .help = "threads beside the decoding one; -1: one for each further "
 		  "processor. The result does not depend on it",
 	  .key = 'j', .argument = "N" },
+	{ "memory", OPTION_SIZE, offsetof(struct replay_config, memory), "0",
+	  .help = "so much memory for data: when it is full, pages leave as "
+		  "Linux has it, or as --set reclaim.policy says; 0: as "
+		  "configured" },
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct replay_config, max_accesses), "0",
 	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
@@ -97,70 +100,6 @@ struct replay {
 	struct progress progress;
 };
 
-/* What does not change the result is left out of the command that it names */
-static json_t *
-command_json(const struct verb_call *call)
-{
-	static const char *const without[] = { "-o", "--output", "-j",
-					       "--jobs" };
-	json_t *words = json_array();
-
-	for (int i = 0; i < call->full_argc; i++) {
-		const char *word = call->full_argv[i];
-		bool skip = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(without) && !skip; k++) {
-			size_t n = strlen(without[k]);
-
-			if (!strcmp(word, without[k])) {
-				skip = true;
-				i++;
-			} else if (!strncmp(word, without[k], n)) {
-				skip = n == 2 || word[n] == '=';
-			}
-		}
-		if (!skip)
-			json_array_append_new(words,
-					      result_string(i ? word
-							      : "pagescope"));
-	}
-	return words;
-}
-
-static int
-put_option(void *context, const char *name, const struct option_row *row,
-	   const void *start)
-{
-	char text[512];
-
-	option_print(row, start, text, sizeof(text));
-	return result_option(context, name, text);
-}
-
-static int
-put_trace(struct replay *replay)
-{
-	struct pst_summary summary;
-	json_t *about = stream_about(replay->source->stream);
-	json_t *trace = json_object();
-
-	json_object_set_new(trace, "name", result_string(replay->input));
-	json_object_update(trace, about);
-	if (json_array_size(json_object_get(about, "losses")))
-		result_partial(replay->result,
-			       "the trace was made with losses");
-	if (pst_reader_is(replay->source)) {
-		pst_reader_summary(replay->source, &summary);
-		if (summary.digest[0])
-			json_object_set_new(trace, "digest",
-					    json_string(summary.digest));
-		if (summary.lost_bytes || !summary.complete)
-			result_partial(replay->result,
-				       "the trace is incomplete");
-	}
-	return result_provenance(replay->result, "trace", trace);
-}
-
 /* What machine it was, and all of its options */
 static int
 put_machine(const struct machine_choice *choice, struct result *result)
@@ -177,7 +116,7 @@ put_machine(const struct machine_choice *choice, struct result *result)
 	error = result_provenance(result, "machine", machine);
 	return error ? error
 		     : option_each(&machine_options, &choice->config,
-				   put_option, result);
+				   common_option, result);
 }
 
 static void
@@ -191,16 +130,6 @@ replay_tick(struct run *run)
 	progress_update(&replay->progress, done, all, run->accesses);
 }
 
-static unsigned
-jobs_wanted(const struct replay_config *config)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (config->jobs >= 0)
-		return (unsigned)config->jobs;
-	return n > 1 ? (unsigned)n - 1 : 0;
-}
-
 static int
 feed_models(struct replay *replay)
 {
@@ -208,7 +137,7 @@ feed_models(struct replay *replay)
 		.source = replay->source,
 		.models = replay->model,
 		.n_models = replay->n_models,
-		.jobs = jobs_wanted(replay->config),
+		.jobs = common_jobs(replay->config->jobs),
 		.stop = replay->call->stop,
 		.max_accesses = replay->config->max_accesses,
 		.tick = replay_tick,
@@ -268,11 +197,12 @@ finish_machines(struct replay *replay, struct symbols *symbols)
 		error = symbols_resolve(symbols, replay->result);
 	if (!error)
 		error = result_provenance(replay->result, "command",
-					  command_json(replay->call));
+					  common_command(replay->call));
 	if (!error && alone)
 		error = put_machine(replay->machines.machine, replay->result);
 	if (!error)
-		error = put_trace(replay);
+		error = common_trace(replay->result, replay->source,
+				     replay->input);
 	for (size_t i = 0; !error && !alone && i < replay->machines.n; i++)
 		error = finish_machine(replay, i, symbols);
 	return error;
@@ -306,18 +236,60 @@ write_result(struct replay *replay)
 	return text_renderer.render(replay->result, &setup, stdout);
 }
 
+/* Linux's way, where --memory is given and no policy. */
+static int
+reclaim_by_default(struct machine_config *machine)
+{
+	if (driver_wanted(&machine->reclaim))
+		return 0;
+	free(machine->reclaim.policy);
+	machine->reclaim.policy = strdup("linux");
+	return machine->reclaim.policy ? machine_check(machine)
+				       : fail(ENOMEM, "replay: no memory");
+}
+
+/* What --set says, and --memory as the last of it: to be freed. */
+static char **
+all_sets(const struct replay_config *config, char *memory, size_t bytes)
+{
+	size_t n = 0;
+	char **sets;
+
+	while (config->set && config->set[n])
+		n++;
+	sets = calloc(n + 2, sizeof(char *));
+	if (!sets)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		sets[i] = config->set[i];
+	snprintf(memory, bytes, "memory.size=%ju", (uintmax_t)config->memory);
+	if (config->memory)
+		sets[n] = memory;
+	return sets;
+}
+
 static int
 configure(struct replay *replay)
 {
 	const struct replay_config *config = replay->config;
-	const struct machine_common common = { config->cpu, config->config,
-					       config->set };
-	int error =
-		machine_list_init(&replay->machines, config->machine, &common);
+	struct machine_common common = { config->cpu, config->config, NULL };
+	char memory[64], **sets = all_sets(config, memory, sizeof(memory));
+	int error;
 
-	for (size_t i = 0; !error && config->seed && i < replay->machines.n;
-	     i++)
-		replay->machines.machine[i].config.seed = config->seed;
+	if (!sets)
+		return fail(ENOMEM, "replay: no memory");
+	common.sets = sets;
+	error = machine_list_init(&replay->machines, config->machine, &common);
+	free(sets);
+	for (size_t i = 0; !error && i < replay->machines.n; i++) {
+		struct machine_config *machine =
+			&replay->machines.machine[i].config;
+
+		if (config->seed)
+			machine->seed = config->seed;
+		if (config->memory)
+			error = reclaim_by_default(machine);
+	}
 	return error;
 }
 

@@ -310,6 +310,34 @@ detect_tables(const struct detect_host *host, struct detected *out)
 	}
 }
 
+#define CORES_MAX 1024u /* of machine.cores */
+
+/* Processors that are online: "0-3,8-11". */
+static void
+detect_cores(const struct detect_host *host, struct detected *out)
+{
+	static const char source[] = "/sys/devices/system/cpu/online";
+	char line[256], *at = line;
+	unsigned long cores = 0;
+
+	if (!read_line(host, source, line, sizeof(line)))
+		return;
+	while (*at >= '0' && *at <= '9') {
+		unsigned long first = strtoul(at, &at, 10), last = first;
+
+		if (*at == '-')
+			last = strtoul(at + 1, &at, 10);
+		cores += last >= first ? last - first + 1 : 0;
+		at += *at == ',';
+	}
+	if (cores > CORES_MAX)
+		detect_remark(out, "%lu processors, of which a machine has %u",
+			      cores, CORES_MAX);
+	if (cores)
+		detect_add(out, source, "machine", "cores", "%lu",
+			   cores < CORES_MAX ? cores : CORES_MAX);
+}
+
 /* Nodes and distances, row by row; those that hold no memory count too. */
 static void
 detect_nodes(const struct detect_host *host, struct detected *out)
@@ -361,6 +389,7 @@ detect(const struct detect_host *host, struct detected *out)
 				   "of them");
 	if (host->cpuid)
 		detect_tables(host, out);
+	detect_cores(host, out);
 	detect_nodes(host, out);
 	if (!out->preset)
 		detect_remark(out, "no preset is of this core: what is not "

@@ -201,12 +201,13 @@ check_huge(const struct layers *layers, const struct machine_config *config)
 static int
 check_palette(const struct layers *layers, const struct machine_config *config)
 {
+	struct palette_config palette = config->frames.palette;
 	const char *field;
 	char text[256];
 
-	return palette_config_wrong(&config->frames.palette,
-				    machine_colours(config), &field, text,
-				    sizeof(text))
+	palette.page = paging_granule(&config->paging);
+	return palette_config_wrong(&palette, machine_colours(config), &field,
+				    text, sizeof(text))
 		       ? wrong(layers, "memory", field, text)
 		       : 0;
 }
@@ -276,7 +277,6 @@ check_table(const struct layers *layers, const struct machine_config *config)
 static int
 check_granule(const struct layers *layers, const struct machine_config *config)
 {
-	const struct core_config *core = &config->core;
 	const struct {
 		bool wrong;
 		const char *option, *allowed;
@@ -290,13 +290,10 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 		  "recorded, 4k" },
 		{ config->numa.data == NUMA_MIGRATE, "numa.data",
 		  "all but migrate" },
-		{ config->numa.tables >= TABLES_REPLICATED, "numa.tables",
-		  "all but replicated and migrate" },
-		{ core->beside.range.entries != 0, "tlb.range.entries", "0" },
-		{ core->beside.prefetch.kind != PREFETCH_NONE,
-		  "tlb.prefetch.kind", "none" },
+		{ config->numa.tables == TABLES_MIGRATE, "numa.tables",
+		  "all but migrate" },
 	};
-	char text[160], option[64];
+	char text[160];
 
 	if (config->paging.granule == GRANULE_4K)
 		return 0;
@@ -307,17 +304,41 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 		if (all[i].wrong)
 			return wrong_option(layers, all[i].option, text);
 	}
-	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
-		const struct tlb_config *tlb = &core->tlb[i];
+	return 0;
+}
 
-		if (tlb->sector <= 1 && tlb->coalesce <= 1)
-			continue;
-		snprintf(option, sizeof(option), "tlb.%s.%s",
-			 core_array_names[i],
-			 tlb->sector > 1 ? "sector" : "coalesce");
-		return wrong_option(layers, option,
-				    "not with a pages.granule of 16k or 64k; "
-				    "allowed: 1");
+/* What cannot be with pages that leave. */
+static int
+check_reclaim(const struct layers *layers, const struct machine_config *config)
+{
+	const struct {
+		bool wrong;
+		const char *option, *allowed;
+	} all[] = {
+		{ config->paging.policy > PAGES_4K, "pages.policy",
+		  "recorded, 4k" },
+		{ config->paging.granule != GRANULE_4K, "pages.granule", "4k" },
+		{ config->numa.data == NUMA_MIGRATE, "numa.data",
+		  "all but migrate" },
+		{ config->frames.order > FRAMES_RANDOM, "memory.order",
+		  "ascending, random" },
+		{ !strcmp(config->table_kind, "inverted"), "table.kind",
+		  "all but inverted" },
+	};
+	const char *field;
+	char text[256];
+
+	if (driver_config_wrong(&config->reclaim, config->frames.size_bytes,
+				&field, text, sizeof(text)))
+		return wrong_option(layers, field, text);
+	for (size_t i = 0;
+	     driver_wanted(&config->reclaim) && i < ARRAY_SIZE(all); i++) {
+		snprintf(text, sizeof(text),
+			 "not while reclaim.policy=%s lets pages leave; "
+			 "allowed: %s",
+			 config->reclaim.policy, all[i].allowed);
+		if (all[i].wrong)
+			return wrong_option(layers, all[i].option, text);
 	}
 	return 0;
 }
@@ -357,6 +378,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_numa(layers, config);
 	if (!error)
 		error = check_table(layers, config);
+	if (!error)
+		error = check_reclaim(layers, config);
 	return error ? error : check_granule(layers, config);
 }
 

@@ -32,6 +32,8 @@ struct machine {
 	struct frames *frames;
 	struct hierarchy *hierarchy;
 	struct paging *paging;
+	struct driver *reclaim;	  /* NULL: memory does not fill */
+	struct core_pass *pass;	  /* of the batch that is being fed */
 	struct numa_hints *hints; /* NULL: pages stay */
 	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
@@ -144,7 +146,7 @@ look_for_hints(struct machine *machine, const struct core_misses *misses)
 		    paging_page(machine->paging, misses->space,
 				misses->address[i], &page) &&
 		    numa_hints_walk(machine->hints, misses->space, page.start,
-				    numa_node_of(machine->numa, page.frame),
+				    frames_node(machine->frames, page.frame),
 				    machine->thread))
 			machine->no_memory = true;
 	}
@@ -262,6 +264,44 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 	struct machine *machine = context;
 
 	cores_invalidate(&machine->cores, space, address, length);
+	if (unlikely(machine->reclaim))
+		driver_invalidate(machine->reclaim, space, address, length);
+}
+
+static void
+machine_gone(void *context, uint64_t frame)
+{
+	driver_gone(((struct machine *)context)->reclaim, frame);
+}
+
+static void
+machine_swapped(void *context, uint64_t frame, uint64_t slot)
+{
+	driver_swapped(((struct machine *)context)->reclaim, frame, slot);
+}
+
+static void
+machine_returned(void *context, uint64_t slot, uint64_t frame, bool last)
+{
+	driver_returned(((struct machine *)context)->reclaim, slot, frame,
+			last);
+}
+
+static void
+machine_forgotten(void *context, uint64_t slot)
+{
+	driver_forgotten(((struct machine *)context)->reclaim, slot);
+}
+
+/* Reclaim has seen the accesses up to there. */
+static int
+machine_run(void *context, uint32_t to)
+{
+	struct machine *machine = context;
+
+	/* Pages may have come and gone since. */
+	machine->span_end = 0;
+	return cores_feed(&machine->cores, machine->pass, to);
 }
 
 static int
@@ -282,6 +322,9 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 		error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
+		if (!error && machine->reclaim)
+			error = driver_event(machine->reclaim, batch, next,
+					     run);
 		if (!error)
 			error = cores_event(&machine->cores, pass, next, run);
 		if (machine->numa && next->type == EVENT_SWITCH) {
@@ -290,6 +333,17 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 		}
 	}
 	return error;
+}
+
+static int
+feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
+	      uint32_t to)
+{
+	if (likely(!machine->reclaim))
+		return cores_feed(&machine->cores, pass, to);
+	machine->pass = pass;
+	return driver_feed(machine->reclaim, pass->batch, from, to,
+			   machine->accesses + from);
 }
 
 static int
@@ -322,7 +376,7 @@ machine_feed(struct model *model, const struct batch *batch)
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = cores_feed(&machine->cores, &pass, to);
+		error = feed_accesses(machine, &pass, from, to);
 		if (!error && machine->watched)
 			error = paging_watch(machine->paging, batch->space,
 					     batch->address + from, to - from);
@@ -458,6 +512,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = paging_finish(machine->paging, machine->accesses,
 				      result);
+	if (!error && machine->reclaim)
+		error = driver_finish(machine->reclaim, result);
 	if (!error)
 		error = finish_coverage(machine, result);
 	if (!error)
@@ -481,6 +537,7 @@ machine_close(struct model *model)
 		return;
 	cores_fini(&machine->cores);
 	paging_close(machine->paging);
+	driver_close(machine->reclaim);
 	heatmap_close(machine->heatmap);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
@@ -507,6 +564,43 @@ static const struct model_methods machine_methods = {
 	.packed = true,
 };
 
+/* Its driver needs columns. */
+static const struct model_methods reclaim_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
+
+/* Pages leave, so that memory is as large as what stays and its tables; who
+ * must hear where they go. */
+static void
+prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
+{
+	frames->size_bytes = 0;
+	listener->gone = machine_gone;
+	listener->swapped = machine_swapped;
+	listener->returned = machine_returned;
+	listener->forgotten = machine_forgotten;
+}
+
+static int
+open_reclaim(struct machine *machine, const struct machine_config *config)
+{
+	const struct driver_with with = {
+		.stream = machine->stream,
+		.paging = machine->paging,
+		.memory_bytes = config->frames.size_bytes,
+		.seed = (uint64_t)config->seed,
+		.context = machine,
+		.run = machine_run,
+	};
+
+	if (!driver_wanted(&config->reclaim))
+		return 0;
+	machine->model.methods = &reclaim_methods;
+	return driver_open(&machine->reclaim, &config->reclaim, &with);
+}
+
 /* The cores, and what the kind of the tables wants in each. */
 static int
 open_cores(struct machine *machine, const struct machine_config *config,
@@ -530,7 +624,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
-	struct paging_listener listener = { machine, machine_invalidate };
+	struct paging_listener listener = { .context = machine,
+					    .invalidate = machine_invalidate };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
 		granule > 12 ? &granule_table : table_find(config->table_kind);
@@ -551,8 +646,11 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
 	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
+	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
+	if (driver_wanted(&config->reclaim))
+		prepare_reclaim(&listener, &frames);
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
@@ -578,6 +676,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		error = paging_open(&machine->paging, &config->paging,
 				    machine->stream, machine->frames, ops,
 				    &with, &listener);
+	if (!error)
+		error = open_reclaim(machine, config);
 	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 

@@ -15,6 +15,7 @@
 #include "models/memory/hierarchy.h"
 #include "models/memory/numa.h"
 #include "models/paging/paging.h"
+#include "models/paging/reclaim-driver.h"
 #include "models/tables/tables.h"
 #include "models/translation/cores.h"
 
@@ -28,6 +29,7 @@ struct machine_config {
 	struct hierarchy_config hierarchy;
 	struct frames_config frames;
 	struct paging_config paging;
+	struct driver_config reclaim;
 	struct numa_config numa;
 };
 

@@ -194,7 +194,7 @@ levels_draw(const struct result *result, FILE *script)
 const struct plot_ops levels_plot = {
 	.name = "levels",
 	.help = "what a page walk reads, by level and by where it is found",
-	.title = "What page walks read",
+	.title = "What page walks read (those that fault too)",
 	.machines = true,
 	.data = levels_data,
 	.draw = levels_draw,

@@ -35,8 +35,20 @@ static void
 say_ask(struct text *text, const struct row *row, uint64_t walk)
 {
 	(void)walk;
-	fprintf(text->file, "    walk cache of %ss: %s\n",
-		level_name(row->level), row->found);
+	/* beside the caches of levels, those of the host, of cuckoo tables */
+	if (*row->address && !strcmp(row->note, "nested.tlb"))
+		fprintf(text->file, "    nested TLB for %s: %s\n", row->address,
+			row->found);
+	else if (*row->address && row->level)
+		fprintf(text->file,
+			"    the host's walk cache of %ss for %s: %s\n",
+			level_name(row->level), row->address, row->found);
+	else if (*row->address)
+		fprintf(text->file, "    cuckoo walk cache %s for %s: %s\n",
+			row->note, row->address, row->found);
+	else
+		fprintf(text->file, "    walk cache of %ss: %s\n",
+			level_name(row->level), row->found);
 }
 
 static void

@@ -9,7 +9,7 @@
 
 static const char *const classes[] = { "anon",	   "zero", "zero-cow", "cow",
 				       "reuse",	   "file", "shared",   "stack",
-				       "unmapped", "swap" };
+				       "unmapped", "swap", "read" };
 
 static void
 put_classes(struct text *text, double minor)
@@ -131,8 +131,9 @@ put_memory(struct text *text)
 		{ "table.bytes.peak", "page tables, at most" },
 	};
 	struct grid *grid;
-	double value, any = 0;
+	double value, bytes, any = 0;
 	const char *reason;
+	char note[96];
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		any += view_value(text->result, values[i][0], &value);
@@ -149,6 +150,18 @@ put_memory(struct text *text)
 		grid_add(grid, number_bytes(value).text);
 		grid_add(grid, number_count(value).text);
 		grid_add(grid, "");
+	}
+	if (view_value(text->result, "table.frame.count", &value) &&
+	    view_value(text->result, "table.frame.bytes", &bytes)) {
+		snprintf(note, sizeof(note), "%s frames, with roots%s",
+			 number_count(value).text,
+			 view_or_zero(text->result, "numa.tables.copies") > 0
+				 ? " and copies"
+				 : "");
+		grid_add(grid, "memory that page tables lie in");
+		grid_add(grid, number_bytes(bytes).text);
+		grid_add(grid, number_count(bytes).text);
+		grid_add(grid, note);
 	}
 	if (view_value(text->result, "table.pages", &value)) {
 		grid_add(grid, "page-table pages, with roots");

@@ -36,6 +36,8 @@ void text_explain(struct text *text);
 void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
+/* Predictions beside the kernel's own counts; nothing where there are none. */
+void text_validate(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
 /* Several machines side by side: a whole report. */
@@ -44,6 +46,10 @@ void text_comparison(struct text *text);
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */
 void text_counters(struct text *text);
+/* Memory curves: a whole report. */
+void text_curve(struct text *text);
+/* How much memory the program needs (advice-memory.c). */
+void text_advice_memory(struct text *text);
 /* Command, host, machine, options, what is missing. */
 void text_provenance(struct text *text);
 /* Any table as it is. */

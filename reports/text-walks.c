@@ -123,10 +123,15 @@ put_histogram(struct text *text)
 	text_grid(text, grid);
 }
 
-/* A row a level of one table; cycles: of all walks. */
+/* Of all walks, also those that ended in a fault. */
+struct all {
+	double walks, cycles;
+};
+
+/* A row a level of one table. */
 static void
-add_levels(struct grid *grid, const struct view_table *table, double cycles,
-	   const char *whose)
+add_levels(struct grid *grid, const struct view_table *table,
+	   const struct all *all, const char *whose)
 {
 	static const char *const names[] = { "0",	  "1 (PTE)",
 					     "2 (PDE)",	  "3 (PDPTE)",
@@ -146,6 +151,11 @@ add_levels(struct grid *grid, const struct view_table *table, double cycles,
 			grid_addf(grid, "%s%llu", whose,
 				  (unsigned long long)level);
 		grid_add(grid, number_count(n).text);
+		/* as the plot of levels */
+		if (all->walks > 0)
+			grid_addf(grid, "%.2f", n / all->walks);
+		else
+			grid_add(grid, "-");
 		for (size_t j = 0; j < ARRAY_SIZE(places); j++)
 			grid_add(grid,
 				 number_share(
@@ -155,7 +165,7 @@ add_levels(struct grid *grid, const struct view_table *table, double cycles,
 					 n)
 					 .text);
 		grid_add(grid, number_count(c).text);
-		grid_add(grid, number_share(c, cycles).text);
+		grid_add(grid, number_share(c, all->cycles).text);
 	}
 }
 
@@ -163,30 +173,34 @@ static void
 put_levels(struct text *text)
 {
 	struct view_table table, host;
-	double cycles;
+	struct all all = { view_or_zero(text->result, "walk.count") +
+				   view_or_zero(text->result,
+						"walk.faulted.count"),
+			   0 };
 	struct grid *grid;
 
 	if (!view_table(text->result, "walk.levels", &table) || !table.n_rows)
 		return;
-	cycles = view_sum(&table, view_column(&table, "cycles"));
+	all.cycles = view_sum(&table, view_column(&table, "cycles"));
 	/* empty where there is none */
 	if (view_table(text->result, "walk.levels.host", &host))
-		cycles += view_sum(&host, view_column(&host, "cycles"));
+		all.cycles += view_sum(&host, view_column(&host, "cycles"));
 	text_heading(text,
 		     view_or_zero(text->result, "walk.faulted.references") > 0
 			     ? "Page-table entries read, also by walks that "
 			       "ended in a fault, by level and place"
 			     : "Page-table entries read, by level and by where "
 			       "they were found");
-	grid = grid_open("<>>>>>>>");
+	grid = grid_open("<>>>>>>>>");
 	grid_add(grid, "level");
 	grid_add(grid, "entries");
+	grid_add(grid, "a walk");
 	for (size_t j = 0; j < ARRAY_SIZE(places); j++)
 		grid_add(grid, places[j][1]);
 	grid_add(grid, "cycles");
 	grid_add(grid, "share");
-	add_levels(grid, &table, cycles, "");
-	add_levels(grid, &host, cycles, "host's ");
+	add_levels(grid, &table, &all, "");
+	add_levels(grid, &host, &all, "host's ");
 	text_grid(text, grid);
 }
 

@@ -45,6 +45,15 @@ view_or_zero(const struct result *result, const char *name)
 }
 
 const char *
+view_string(const struct result *result, const char *name)
+{
+	const json_t *value =
+		json_object_get(value_entry(result, name), "value");
+
+	return json_is_string(value) ? json_string_value(value) : "";
+}
+
+const char *
 view_reason(const struct result *result, const char *name)
 {
 	json_t *entry = value_entry(result, name);
@@ -174,6 +183,7 @@ view_fault_class(const char *name)
 		{ "stack", "growth of the stack" },
 		{ "unmapped", "outside every known mapping" },
 		{ "swap", "page in swap (major)" },
+		{ "read", "page read from a file (major)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)

@@ -67,6 +67,9 @@ for level in 1 2 3; do
 	grep -q "size = $size; // \[D\]" host.cfg ||
 		complain "config detect: no cache of $size bytes"
 done
+[ ! -r /sys/devices/system/cpu/online ] ||
+	grep -q "cores = $(getconf _NPROCESSORS_ONLN); // \[D\]" host.cfg ||
+	complain "config detect: not $(getconf _NPROCESSORS_ONLN) cores"
 refused 2 'config detect' detect zen4
 
 "$PAGESCOPE" config show >default.cfg || complain "the default is not shown"
@@ -166,11 +169,7 @@ done <<-END
 	table.kind=nested radix
 	table.levels=5 3, 4
 	table.frames=2m 4k
-	tlb.l2.coalesce=4 1
-	tlb.l1i.sector=4 1
-	tlb.range.entries=8 0
-	tlb.prefetch.kind=stride none
-	numa.tables=replicated all but replicated and migrate
+	numa.tables=migrate all but migrate
 	numa.data=migrate all but migrate
 END
 printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "2m";\n};\n' >granule.cfg

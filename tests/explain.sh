@@ -108,6 +108,20 @@ same()
 		$2 == "end" && sum != $6 { print; bad = 1 }
 		END { exit bad }' told.csv >out || complain "$what: a walk is not its parts: $(head -n 1 out)"
 }
+# asked NAME...: of what is beside the walk caches, each look and what came of it
+# is told (of the machine that was told last)
+asked()
+{
+	local name
+	for name; do
+		[ "$(grep -c "^[0-9]*,ask,[0-9]*,0x[0-9a-f]*,[a-z]*,,$name\$" told.csv)" = \
+			"$("$PAGESCOPE" report --get "$name.lookups" told.json)" ] ||
+			complain "$name: not all lookups are told"
+		[ "$(grep -c "^[0-9]*,ask,[0-9]*,0x[0-9a-f]*,hit,,$name\$" told.csv)" = \
+			"$("$PAGESCOPE" report --get "$name.hits" told.json)" ] ||
+			complain "$name: not all hits are told"
+	done
+}
 same default
 same textbook --cpu textbook
 same zen4 --cpu zen4 --set walker.overhead=7
@@ -116,7 +130,32 @@ same large --cpu skylake-sp --set pages.policy=thp
 same uncached --set cache.walks=none
 for kind in hashed inverted cuckoo nested shadow flat; do
 	same $kind --set table.kind=$kind --set memory.size=64M
+	case $kind in
+	cuckoo) asked cwc.2m cwc.1g ;;
+	nested) asked nested.tlb nested.pde nested.pdpte nested.pml4e ;;
+	esac
 done
+# Two walks of a guest, in the order in which things are asked and read: the PTE
+# of the second page is in the guest's last table (its PDE is known), whose frame
+# the nested TLB knows, as it is that of the first page's PTE; the page itself is
+# the host's third (0x40005000, ..5 of a table whose entries are 8 bytes: 0x28)
+"$PAGESCOPE" replay few --set table.kind=nested --explain-walks 2 -o few.json
+"$PAGESCOPE" report --format csv --table walks.explained few.json | grep '^2,' >got
+cat >want <<'END'
+2,access,,0x1ffeffd000,load,,"access 2, pc 0x0, space 0"
+2,ask,2,,hit,,pde
+2,ask,,0x40004fe8,hit,,nested.tlb
+2,read,1,0x40008fe8,L1,4,entry 509 of its table
+2,fault,,0x1ffeffd000,no page,,
+2,ask,2,,hit,,pde
+2,ask,,0x40004fe8,hit,,nested.tlb
+2,read,1,0x40008fe8,L1,4,entry 509 of its table
+2,ask,,0x40005000,miss,,nested.tlb
+2,ask,2,0x40005000,hit,,nested.pde
+2,read,1,0x40004028,L1,4,of the host
+2,end,,0x40009000,4 KiB page,8,writable
+END
+diff want got || complain 'a walk of two dimensions is told otherwise'
 same nodes --set numa.nodes=2 --set numa.tables=interleave
 same wait --set walker.cycles-per-access=2
 

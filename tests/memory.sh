@@ -115,6 +115,20 @@ for ways in 1 4 16; do
 	replay drawn $fits "${one[@]}" cache.l2.ways=$ways memory.colour=random
 	is drawn cache.l2.misses.capacity 0
 	[ "$(get drawn cache.l2.misses.conflict)" -gt 1000 ] || complain "no conflicts"
+	# pages of 16K and 64K have a quarter, a sixteenth of the colours
+	for granule in 16k 64k; do
+		[ $ways-$granule != 16-64k ] || continue
+		replay coarse $fits "${one[@]}" cache.l2.ways=$ways memory.colour=colouring \
+			pages.granule=$granule
+		is coarse cache.l2.misses.conflict 0
+		is coarse cache.l2.misses 1024
+		is coarse colour.count $((1024 / ways * 4 / ${granule%k}))
+		is coarse colour.strayed 0
+		replay drawn $fits "${one[@]}" cache.l2.ways=$ways memory.colour=random \
+			pages.granule=$granule
+		[ "$(get drawn cache.l2.misses.conflict)" -gt 1000 ] ||
+			complain "no conflicts of $granule"
+	done
 done
 
 # Nodes: moving only the tables changes cycles of walks and nothing else, and by
@@ -128,6 +142,8 @@ for tables in local remote interleave upper-pinned leaf-beside-data replicated m
 	[ $(($(get "$tables" walk.cycles) + $(get "$tables" walk.faulted.cycles))) -eq "$all" ] ||
 		complain "$tables: cycles are not those of its references"
 done
+is replicated table.frame.bytes $((4 * $(get local table.frame.bytes)))
+is migrate table.frame.bytes "$(get local table.frame.bytes)"
 for tables in local leaf-beside-data replicated migrate; do
 	is $tables numa.walk.remote 0
 done
@@ -172,6 +188,13 @@ replay goes "$random" cache.data=yes numa.nodes=2 numa.move=150000 \
 [ "$(get goes numa.hints.moved)" -gt 1000 ] || complain "no page moved"
 [ "$(get goes numa.data.remote)" -lt "$(get stays numa.data.remote)" ] ||
 	complain "moved pages are as remote as before"
+# ... also those of a guest, whose memory has less room than the host's
+for kind in radix nested; do
+	replay $kind "$random" cache.data=yes numa.nodes=2 numa.move=60000 memory.size=1G \
+		numa.data=migrate numa.scan-min=10us table.kind=$kind table.nested.host-pages=1g
+done
+same radix nested walk.count numa.hints.faults numa.hints.moved
+[ "$(get nested numa.hints.moved)" -gt 3000 ] || complain "no page of a guest moved"
 replay never "$random" cache.data=yes numa.nodes=2 numa.move=150000 numa.data=migrate
 is never numa.hints.moved 0
 
@@ -223,6 +246,8 @@ refused "aged needs a memory.size" memory.order=buddy memory.start=aged
 refused "file needs memory.buddyinfo=FILE" memory.order=buddy memory.start=file
 refused "memory.partitions: 3 does not divide the 16 colours" memory.colour=partition \
 	memory.partitions=3
+refused "memory.colour: random: cache.l2 has no colours: its sets * line must be a multiple of 64K" \
+	memory.colour=random pages.granule=64k cache.l2.size=512K
 refused "memory.colour: random: cache.l3 has no colours" memory.colour=random \
 	memory.colour-cache=l3 cache.l3.size=0
 refused "--set numa.distances=10 20 20: numa.distances: \"10 20 20\" has 3 numbers, not 4" \

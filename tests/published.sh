@@ -43,6 +43,29 @@ done
 replay generate:strided,n=2M,pages=2M --set pages.policy=4k
 is '8 GiB by 4K' "$(get table.pages)" 4106
 is '8 GiB by 4K, without the root' "$(get table.bytes)" $((4105 * 4096))
+is '8 GiB by 4K, frames of its tables' "$(get table.frame.count)" 4106
+is '8 GiB by 4K, memory of its tables' "$(get table.frame.bytes)" $((4106 * 4096))
+# ... which fit 9 frames of 2M
+replay generate:strided,n=2M,pages=2M --set pages.policy=4k --set table.frames=2m
+is '8 GiB by 4K, tables in frames of 2M' "$(get table.frame.count)" 9
+is '8 GiB by 4K, memory of frames of 2M' "$(get table.frame.bytes.peak)" $((9 << 21))
+is '8 GiB by 4K, pages in frames of 2M' "$(get table.pages)" 4106
+"$PAGESCOPE" report "$dir/r.json" | grep -q 'memory that page tables lie in .* 9 frames' ||
+	{ echo 'the report leaves the frames of 2M out'; failed=1; }
+# Upper levels merged: a root of 2M, 8 tables of GiBs, 4096 of 2M each; two nodes
+# have a copy each
+replay generate:strided,n=2M,pages=2M --set pages.policy=4k --set table.kind=flat
+is '8 GiB by 4K, flat' "$(get table.frame.bytes)" $(((512 + 8 + 4096) * 4096))
+replay generate:strided,n=2M,pages=2M --set pages.policy=4k --set numa.nodes=2 \
+	--set numa.tables=replicated
+is '8 GiB by 4K, replicated' "$(get table.frame.count)" $((2 * 4106))
+# The host of a guest has a table of its own, for the guest's 8 GiB and its 4106
+# pages of tables, which begin at 1 GiB: 4105 of the last level, 9 of GiBs, 2 above
+replay generate:strided,n=2M,pages=2M --set pages.policy=4k --set table.kind=nested \
+	--set pages.zero-page=no
+is '8 GiB by 4K, guest' "$(get table.frame.count)" 4106
+is '8 GiB by 4K, host' "$(get nested.host.frames)" "$(($(get nested.host.bytes) / 4096 + 1))"
+is '8 GiB by 4K, host in bytes' "$(get nested.host.frames.bytes)" $((4096 * (4105 + 9 + 1 + 1)))
 
 # A sweep from page to page: 8 PTEs a line, so that one in 8 is not in the cache
 # (each is read twice, the first time it is not there yet)

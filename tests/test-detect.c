@@ -298,7 +298,9 @@ files_of_the_kernel(void **state)
 	file(root, CACHE "3/coherency_line_size", "64");
 	file(root, "/sys/devices/system/node/node0/distance", "10 21");
 	file(root, "/sys/devices/system/node/node1/distance", "21 10");
+	file(root, "/sys/devices/system/cpu/online", "0-3,8,10-11");
 	look(NULL, root, &detected);
+	is(&detected, "machine.cores", "7");
 	is(&detected, "numa.nodes", "2");
 	is(&detected, "numa.distances", "10 21; 21 10");
 	assert_string_equal(detected.preset, "neoverse-v2");
@@ -310,6 +312,10 @@ files_of_the_kernel(void **state)
 	/* 11 do not divide 589,824 lines */
 	is(&detected, "cache.l3.ways", "0");
 	assert_true(remarks(&detected, "11 ways do not divide"));
+	file(root, "/sys/devices/system/cpu/online", "0-2047");
+	look(NULL, root, &detected);
+	is(&detected, "machine.cores", "1024");
+	assert_true(remarks(&detected, "2048 processors"));
 	/* files come before CPUID */
 	look(zen3, root, &detected);
 	is(&detected, "cache.l1d.size", "65536");

@@ -24,7 +24,7 @@
 static const char *const class_names[FAULT_CLASSES] = {
 	"fault.anon",	  "fault.zero", "fault.zero-cow", "fault.cow",
 	"fault.reuse",	  "fault.file", "fault.shared",	  "fault.stack",
-	"fault.unmapped", "fault.swap",
+	"fault.unmapped", "fault.swap", "fault.read",
 };
 
 struct bench {
@@ -59,7 +59,8 @@ bench_open_sized(int policy, uint64_t memory_bytes)
 					 .kinds = &tables.own };
 	struct frames_config frames = { .size_bytes = memory_bytes,
 					.order = frames_order };
-	struct paging_listener listener = { bench, note_stale };
+	struct paging_listener listener = { .context = bench,
+					    .invalidate = note_stale };
 	uint32_t number;
 
 	assert_int_equal(stream_open(&bench->stream), 0);

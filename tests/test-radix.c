@@ -32,7 +32,7 @@ open_table(struct fixture *fixture, int64_t levels)
 static void
 close_table(struct fixture *fixture)
 {
-	radix_table.close(fixture->table);
+	fixture->table->ops->close(fixture->table);
 	assert_int_equal(frames_used(fixture->frames), 0);
 	frames_close(fixture->frames);
 }
@@ -45,7 +45,9 @@ map(struct fixture *fixture, uint64_t address, unsigned shift)
 				   .shift = (uint8_t)shift,
 				   .writable = true };
 
-	assert_int_equal(radix_table.map(fixture->table, address, &mapping), 0);
+	assert_int_equal(fixture->table->ops->map(fixture->table, address,
+						  &mapping),
+			 0);
 }
 
 static unsigned
@@ -236,6 +238,65 @@ walks_ahead_are_walks(void **state)
 	close_table(&f);
 }
 
+/* Pages of 1G end in the root where that folds, or is of 2M: looked for ahead, their
+ * walks read the same entries, and mark those.  (They marked, and told, those of
+ * a root of 512 entries that does not fold: of another page, or of none.) */
+static void
+giant_pages_end_in_roots_of_other_shapes(void **state)
+{
+	static const uint64_t giants[] = { 0x7fc0, 0x7fc0 + 512, 0x3, 0x7e00 };
+	const struct table_ops *const kinds[] = { &radix_table, &flat_table };
+
+	(void)state;
+	for (unsigned kind = 0; kind < 2; kind++) {
+		static struct tables_config config;
+		struct frames_config memory = { .size_bytes = 0 };
+		struct table_with with = { .config = &config,
+					   .kinds = &config.own };
+		struct fixture f;
+
+		config.own.radix.levels = 3;
+		config.own.flat.levels = 4;
+		assert_int_equal(frames_open(&f.frames, &memory), 0);
+		with.frames = f.frames;
+		assert_int_equal(kinds[kind]->open(&f.table, &with), 0);
+		for (unsigned i = 0; i < ARRAY_SIZE(giants); i++)
+			map(&f, giants[i] << 30, 30);
+		for (unsigned i = 0; i < ARRAY_SIZE(giants); i++) {
+			struct table_reference one[TABLE_REFERENCES_MAX];
+			uint64_t address = (giants[i] << 30) + 12345, page;
+			uint64_t reference[TABLE_LEVELS_MAX];
+			uint8_t from = 3, level[TABLE_LEVELS_MAX];
+			uint16_t list = 0, first, references;
+			struct mapping mapping;
+			void *at;
+			struct table_walks walks = { .address = &address,
+						     .looks = { &page, &at },
+						     .from = &from,
+						     .list = &list,
+						     .n = 1,
+						     .reference = reference,
+						     .level = level,
+						     .references = &references,
+						     .first = &first };
+
+			assert_int_equal(f.table->ops->look(f.table, &address,
+							    1, &walks.looks),
+					 1);
+			(void)f.table->ops->walk_looked(f.table, &walks);
+			assert_int_equal(walks.n_first, 1);
+			assert_int_equal(f.table->ops->walk(f.table, address,
+							    one, &mapping),
+					 1);
+			assert_true(mapping.accessed);
+			assert_int_equal(references, 1);
+			assert_int_equal(reference[0], one[0].address);
+			assert_int_equal(level[0], one[0].level);
+		}
+		close_table(&f);
+	}
+}
+
 struct gone {
 	uint64_t pages, bytes;
 };
@@ -388,6 +449,7 @@ main(void)
 		cmocka_unit_test(references_by_level_and_size),
 		cmocka_unit_test(partial_walks_are_tails),
 		cmocka_unit_test(walks_ahead_are_walks),
+		cmocka_unit_test(giant_pages_end_in_roots_of_other_shapes),
 		cmocka_unit_test(unmap_frees_what_it_covers),
 		cmocka_unit_test(partial_unmap_splits_a_huge_page),
 		cmocka_unit_test(upper_half_is_apart_from_the_lower),

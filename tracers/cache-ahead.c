@@ -49,7 +49,7 @@ make_some(struct cache_code *code, unsigned blocks)
 			block = cache_code_make(code, next->pc);
 		}
 		ahead->done++;
-		if (block && next->by_table && !block->checked)
+		if (block && next->by_table && !block->listed)
 			link_indirect(code, block);
 		if (code->full)
 			break;

@@ -61,6 +61,7 @@ struct cache_block {
 	bool dead;   /* its code has changed or is unmapped */
 	bool flags_dead;
 	uint64_t checked; /* address of the checked entry, 0: none */
+	bool listed;	  /* indirect branches find it */
 	uint32_t first_link, n_links;
 	const struct cache_place *place; /* n_places + 1 */
 	const struct cache_access *access;

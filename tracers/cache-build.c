@@ -4,8 +4,8 @@
  * (step-run.c: behind a branch, at a page, after 255 instructions), so that
  * the stream does not depend on how code was cut into superblocks.
  *
- * In the arena: the pc, minus the pc, [the pc that a call pushes], the code,
- * side exits; at its end, backwards, the stubs of all blocks.
+ * In the arena: [the pc that a call pushes], [the checked entry], the code, side
+ * exits; at its end, backwards, the stubs of all blocks.
  */
 #include "analyzer/base.h"
 
@@ -21,10 +21,7 @@
 #define PAGE		   UINT64_C(4096)
 #define WORDS_ROOM	   32 /* words of one instruction at most */
 #define CODE_ROOM	   (BLOCK_CODE_BYTES / 2)
-#define TOUCH_BYTES	   (64u << 10)
 #define TOUCH_BEFORE	   (8u << 10)
-
-_Static_assert(BLOCK_MAX <= MEMO_RUN, "a run of the memo's");
 
 int
 builder_open(struct builder **out)
@@ -33,11 +30,6 @@ builder_open(struct builder **out)
 
 	if (!builder)
 		return -ENOMEM;
-	builder->memo = memo_open();
-	if (!builder->memo) {
-		builder_close(builder);
-		return -ENOMEM;
-	}
 	*out = builder;
 	return 0;
 }
@@ -45,9 +37,6 @@ builder_open(struct builder **out)
 void
 builder_close(struct builder *builder)
 {
-	if (!builder)
-		return;
-	memo_close(builder->memo);
 	wide_close(builder, sizeof(*builder));
 }
 
@@ -55,7 +44,7 @@ static bool
 in_run(const struct builder *builder, uint64_t pc)
 {
 	for (unsigned i = 0; i < builder->n; i++)
-		if (builder->run[i]->touched.pc == pc)
+		if (builder->run[i].touched.pc == pc)
 			return true;
 	return false;
 }
@@ -68,7 +57,7 @@ in_run(const struct builder *builder, uint64_t pc)
 static bool
 goes_on(struct builder *builder, unsigned k, uint64_t *pc)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	bool room = builder->n < BLOCK_INSTRUCTIONS;
 	bool back = code->target <= code->touched.pc;
 
@@ -115,11 +104,10 @@ gather(struct builder *builder)
 	uint8_t window[256];
 	unsigned straight = 0;
 
-	memo_begin(builder->memo);
 	builder->n = 0;
 	builder->next = pc;
 	while (builder->n < BLOCK_MAX) {
-		const struct cache_instruction *one = NULL;
+		struct cache_instruction *one = &builder->run[builder->n];
 
 		if (pc < window_start ||
 		    pc + INSTRUCTION_BYTES > window_start + window_bytes) {
@@ -128,13 +116,12 @@ gather(struct builder *builder)
 						   window, sizeof(window));
 			window_start = pc;
 		}
-		if (pc < window_start + window_bytes)
-			one = memo_decode(builder->memo, pc,
-					  window + (pc - window_start),
-					  window_start + window_bytes - pc);
-		if (!one || one->flow == FLOW_NATIVE)
+		if (pc >= window_start + window_bytes ||
+		    cache_decode(one, pc, window + (pc - window_start),
+				 window_start + window_bytes - pc) ||
+		    one->flow == FLOW_NATIVE)
 			return;
-		builder->run[builder->n++] = one;
+		builder->n++;
 		if (!goes_on(builder, builder->n - 1, &pc)) {
 			builder->next = 0;
 			return;
@@ -162,12 +149,12 @@ builder_place(struct builder *builder, unsigned k)
 		.specials = (uint16_t)builder->n_specials,
 	};
 	if (k < builder->n) {
-		const struct instruction *touched = &builder->run[k]->touched;
+		const struct instruction *touched = &builder->run[k].touched;
 
 		place->pc = touched->pc;
 		place->length = touched->length;
 		place->repeated = touched->repeated;
-		place->flow = builder->run[k]->flow;
+		place->flow = builder->run[k].flow;
 		place->takes_rax = place->flow == FLOW_RETURN ||
 				   place->flow == FLOW_JUMP_BY ||
 				   place->flow == FLOW_CALL_BY;
@@ -176,11 +163,10 @@ builder_place(struct builder *builder, unsigned k)
 
 /* Common uses of the stolen register that need no stand-in; true: done */
 static bool
-short_form(struct builder *builder, unsigned k)
+short_form(struct builder *builder, unsigned k, const struct decoded *whole)
 {
-	const struct cache_instruction *code = builder->run[k];
-	const ZydisDecodedOperand *to = &code->operand[0];
-	const ZydisDecodedOperand *from = &code->operand[1];
+	const ZydisDecodedOperand *to = &whole->operand[0];
+	const ZydisDecodedOperand *from = &whole->operand[1];
 	struct emitter *emit = &builder->emit;
 	bool stolen_to, stolen_from;
 
@@ -189,12 +175,12 @@ short_form(struct builder *builder, unsigned k)
 	stolen_to = general_register(to->reg.value) == STOLEN;
 	stolen_from = from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 		      general_register(from->reg.value) == STOLEN;
-	switch (code->decoded.mnemonic) {
+	switch (whole->instruction.mnemonic) {
 	case ZYDIS_MNEMONIC_PUSH:
 	case ZYDIS_MNEMONIC_POP:
 		record_operands(builder, k, -1);
 		builder->place[k].body = builder_offset(builder);
-		if (code->decoded.mnemonic == ZYDIS_MNEMONIC_PUSH)
+		if (whole->instruction.mnemonic == ZYDIS_MNEMONIC_PUSH)
 			emit_push_slot(emit, GS_STOLEN);
 		else
 			emit_pop_slot(emit, GS_STOLEN);
@@ -220,20 +206,25 @@ short_form(struct builder *builder, unsigned k)
 static int
 straight_code(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	const struct instruction *touched = &code->touched;
 	struct cache_place *place = &builder->place[k];
 	struct emitter *emit = &builder->emit;
 	bool stolen = (code->reads | code->writes) >> STOLEN & 1;
+	struct cache_instruction again;
+	struct decoded whole;
 	uint8_t bytes[16] = { 0 };
 	int with = -1;
 
-	if (stolen && short_form(builder, k))
+	if (stolen)
+		cache_decode_whole(&again, touched->pc, touched->bytes,
+				   touched->length, &whole);
+	if (stolen && short_form(builder, k, &whole))
 		goto run;
 	memcpy(bytes, touched->bytes, touched->length);
 	if (stolen) {
 		with = substitute_choose(code);
-		if (with < 0 || substitute_register(code, bytes, with))
+		if (with < 0 || substitute_register(code, &whole, bytes, with))
 			return -EINVAL;
 		emit_save(emit, with, GS_SUBSTITUTE);
 		place->saved = builder_offset(builder);
@@ -273,7 +264,7 @@ static int
 emit_run(struct builder *builder)
 {
 	for (unsigned k = 0; k < builder->n; k++) {
-		const struct cache_instruction *code = builder->run[k];
+		const struct cache_instruction *code = &builder->run[k];
 		bool last = k == builder->n - 1;
 
 		if (!has_room(builder)) {
@@ -306,10 +297,10 @@ touch(struct cache_arena *arena)
 		return;
 	if (arena->touched < arena->used)
 		arena->touched = arena->used & ~(size_t)(PAGE - 1);
-	if (arena->touched + TOUCH_BYTES > ARENA_BYTES)
+	if (arena->touched == ARENA_BYTES)
 		return;
-	wide_touch(arena->memory + arena->touched, TOUCH_BYTES);
-	arena->touched += TOUCH_BYTES;
+	arena->touched += wide_shared_up(arena->memory + arena->touched,
+					 ARENA_BYTES - arena->touched);
 }
 
 static void
@@ -317,6 +308,7 @@ begin(struct builder *builder)
 {
 	struct cache_code *code = builder->code;
 	struct cache_arena *arena = &code->arena[builder->arena];
+	uint8_t last = builder->run[builder->n - 1].flow;
 
 	touch(arena);
 	builder->emit = (struct emitter){
@@ -327,10 +319,15 @@ begin(struct builder *builder)
 	};
 	emit_align(&builder->emit, 16);
 	builder->return_pc = builder->emit.at;
-	emit_word64(&builder->emit, 0);
-	emit_word64(&builder->emit, 0);
-	emit_word64(&builder->emit, builder->pc);
-	emit_word64(&builder->emit, -builder->pc);
+	if (last == FLOW_CALL || last == FLOW_CALL_BY)
+		emit_word64(&builder->emit, 0);
+	builder->flags_dead = cache_flags_dead(builder->run, builder->n);
+	builder->checked = 0;
+	if (cache_code_returns(code, builder->pc)) {
+		builder->checked = emit_here(&builder->emit);
+		link_compare(code, &builder->emit, arena, builder->pc,
+			     builder->flags_dead);
+	}
 	builder->start = emit_here(&builder->emit);
 	builder->n_accesses = builder->n_specials = 0;
 	builder->n_sides = builder->n_links = 0;
@@ -411,7 +408,8 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->arena = builder->arena;
 	block->offset = (uint32_t)(builder->start - arena->address);
 	block->bytes = builder_offset(builder);
-	block->flags_dead = cache_flags_dead(builder->run, builder->n);
+	block->flags_dead = builder->flags_dead;
+	block->checked = builder->checked;
 	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
 		code->outcome[i].block = block;
 	arena->used += (size_t)(builder->emit.at - builder->emit.start);
@@ -439,6 +437,6 @@ builder_make(struct builder *builder, struct cache_code *code, unsigned arena,
 			return finish(builder, first_outcome);
 		/* End before the one that can't be translated */
 		builder->n = builder->n_done;
-		builder->next = builder->run[builder->n]->touched.pc;
+		builder->next = builder->run[builder->n].touched.pc;
 	}
 }

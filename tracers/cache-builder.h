@@ -25,9 +25,10 @@ struct builder {
 	struct emitter emit;
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
+	uint64_t checked;
+	bool flags_dead;
 	uint64_t pc;
-	struct cache_memo *memo;			/* owned */
-	const struct cache_instruction *run[BLOCK_MAX]; /* the memo's */
+	struct cache_instruction run[BLOCK_MAX];
 	/* A conditional branch whose target follows in the run */
 	bool taken[BLOCK_MAX];
 	unsigned n; /* instructions */

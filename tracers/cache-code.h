@@ -201,6 +201,11 @@ void link_block(struct cache_code *code, struct cache_block *block);
 const struct cache_link *link_at(const struct cache_code *code, uint64_t rip);
 const struct cache_link *link_of(const struct cache_code *code,
 				 uint32_t number);
+/* The code of a checked entry at pc, but for the way to the block: rax is pc
+ * when it comes there, and rax and rcx are the program's again. */
+void link_compare(const struct cache_code *code, struct emitter *emit,
+		  const struct cache_arena *arena, uint64_t pc,
+		  bool flags_dead);
 /* Let indirect branches to this block find it. */
 int link_indirect(struct cache_code *code, struct cache_block *block);
 /* Fill the tables of a new cache. */

@@ -2,11 +2,8 @@
 #include "tracers/cache-decode.h"
 #include "analyzer/base.h"
 
-#include <assert.h>
 #include <stddef.h>
 #include <string.h>
-
-#include "tracers/wide.h"
 
 static uint16_t
 bit(int number)
@@ -26,9 +23,9 @@ names_gs(const ZydisDecodedOperand *operand)
 
 /* What the kernel, the debugger or GS has a part in */
 static bool
-is_native(const struct cache_instruction *code)
+is_native(const struct decoded *whole)
 {
-	switch (code->decoded.mnemonic) {
+	switch (whole->instruction.mnemonic) {
 	case ZYDIS_MNEMONIC_RDGSBASE:
 	case ZYDIS_MNEMONIC_WRGSBASE:
 	case ZYDIS_MNEMONIC_WRFSBASE:
@@ -45,7 +42,7 @@ is_native(const struct cache_instruction *code)
 	default:
 		break;
 	}
-	switch (code->decoded.meta.category) {
+	switch (whole->instruction.meta.category) {
 	case ZYDIS_CATEGORY_INTERRUPT:
 	case ZYDIS_CATEGORY_SYSRET:
 	case ZYDIS_CATEGORY_IO:
@@ -53,12 +50,12 @@ is_native(const struct cache_instruction *code)
 	case ZYDIS_CATEGORY_UINTR:
 		return true;
 	case ZYDIS_CATEGORY_SYSTEM:
-		return code->decoded.mnemonic == ZYDIS_MNEMONIC_HLT;
+		return whole->instruction.mnemonic == ZYDIS_MNEMONIC_HLT;
 	default:
 		break;
 	}
-	for (int i = 0; i < code->decoded.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &code->operand[i];
+	for (int i = 0; i < whole->instruction.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &whole->operand[i];
 
 		if (names_gs(operand))
 			return true;
@@ -80,15 +77,15 @@ is_far(const ZydisDecodedInstruction *decoded)
 }
 
 static enum cache_flow
-flow_of(const struct cache_instruction *code)
+flow_of(const struct decoded *whole)
 {
-	const ZydisDecodedInstruction *decoded = &code->decoded;
-	bool direct = code->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+	const ZydisDecodedInstruction *decoded = &whole->instruction;
+	bool direct = whole->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
 
 	if (decoded->mnemonic == ZYDIS_MNEMONIC_SYSCALL)
 		return FLOW_SYSCALL;
-	if (is_native(code) || is_far(decoded) ||
-	    code->touched.length > INSTRUCTION_BYTES)
+	if (is_native(whole) || is_far(decoded) ||
+	    decoded->length > INSTRUCTION_BYTES)
 		return FLOW_NATIVE;
 	switch (decoded->meta.category) {
 	case ZYDIS_CATEGORY_COND_BR:
@@ -110,11 +107,12 @@ flow_of(const struct cache_instruction *code)
 
 /* Zydis does not say that scas and cmps move them */
 static uint16_t
-moved_by_string(const struct cache_instruction *code)
+moved_by_string(const struct cache_instruction *code,
+		const struct decoded *whole)
 {
 	uint16_t moved = code->touched.repeated ? 1u << RCX : 0;
 
-	if (code->decoded.meta.category != ZYDIS_CATEGORY_STRINGOP)
+	if (whole->instruction.meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return 0;
 	for (unsigned i = 0; i < code->touched.n_operands; i++)
 		moved |= bit(code->touched.operand[i].base);
@@ -122,14 +120,14 @@ moved_by_string(const struct cache_instruction *code)
 }
 
 static void
-registers_of(struct cache_instruction *code)
+registers_of(struct cache_instruction *code, const struct decoded *whole)
 {
-	uint16_t moved = moved_by_string(code);
+	uint16_t moved = moved_by_string(code, whole);
 
 	code->reads |= moved;
 	code->writes |= moved;
-	for (int i = 0; i < code->decoded.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &code->operand[i];
+	for (int i = 0; i < whole->instruction.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &whole->operand[i];
 
 		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 			code->reads |= bit(general_register(operand->mem.base));
@@ -150,7 +148,7 @@ registers_of(struct cache_instruction *code)
 				code->reads |= one;
 		}
 	}
-	switch (code->decoded.mnemonic) {
+	switch (whole->instruction.mnemonic) {
 	case ZYDIS_MNEMONIC_CPUID:
 	case ZYDIS_MNEMONIC_RDTSC:
 	case ZYDIS_MNEMONIC_RDTSCP:
@@ -182,92 +180,12 @@ is_special(const struct instruction *touched)
 	return false;
 }
 
-int
-cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
-	     size_t n_bytes)
-{
-	to->target = 0;
-	to->reads = to->writes = 0;
-	if (instruction_decode_whole(&to->touched, pc, bytes, n_bytes,
-				     &to->whole))
-		return -EINVAL;
-	to->flow = (uint8_t)flow_of(to);
-	if (to->flow >= FLOW_BRANCH && to->flow <= FLOW_CALL)
-		to->target = pc + to->touched.length +
-			     (uint64_t)to->operand[0].imm.value.s;
-	registers_of(to);
-	to->special = is_special(&to->touched);
-	return 0;
-}
-
-#define MEMO_BITS 12
-
-struct cache_memo {
-	struct cache_instruction instruction[1 << MEMO_BITS];
-	uint32_t run[1 << MEMO_BITS]; /* that it was last in */
-	uint32_t now;
-	/* Of this run, those whose place another one of it has */
-	unsigned n_others;
-	struct cache_instruction other[MEMO_RUN];
-};
-
-struct cache_memo *
-memo_open(void)
-{
-	return wide_open(sizeof(struct cache_memo));
-}
-
-void
-memo_close(struct cache_memo *memo)
-{
-	wide_close(memo, sizeof(*memo));
-}
-
-void
-memo_begin(struct cache_memo *memo)
-{
-	memo->n_others = 0;
-	if (++memo->now)
-		return;
-	memset(memo->run, 0, sizeof(memo->run));
-	memo->now = 1;
-}
-
-const struct cache_instruction *
-memo_decode(struct cache_memo *memo, uint64_t pc, const uint8_t *bytes,
-	    size_t n_bytes)
-{
-	size_t place = (pc ^ pc >> MEMO_BITS) & ((1u << MEMO_BITS) - 1);
-	struct cache_instruction *kept = &memo->instruction[place];
-	const struct instruction *touched = &kept->touched;
-
-	if (touched->pc == pc && touched->length &&
-	    touched->length <= n_bytes &&
-	    !memcmp(touched->bytes, bytes, touched->length)) {
-		memo->run[place] = memo->now;
-		return kept;
-	}
-	if (memo->run[place] == memo->now) {
-		assert(memo->n_others < MEMO_RUN);
-		kept = &memo->other[memo->n_others++];
-	} else {
-		memo->run[place] = memo->now;
-	}
-	if (!cache_decode(kept, pc, bytes, n_bytes))
-		return kept;
-	kept->touched.length = 0;
-	return NULL;
-}
-
-#define STATUS_FLAGS                                              \
-	(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | \
-	 ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF)
-
 /* A shift by 0 and a repeat of 0 times leave the flags alone */
 static bool
-surely_writes_flags(const struct cache_instruction *code)
+surely_writes_flags(const struct cache_instruction *code,
+		    const struct decoded *whole)
 {
-	switch (code->decoded.meta.category) {
+	switch (whole->instruction.meta.category) {
 	case ZYDIS_CATEGORY_ROTATE:
 	case ZYDIS_CATEGORY_SHIFT:
 		return false;
@@ -281,36 +199,228 @@ surely_writes_flags(const struct cache_instruction *code)
  * Zen), and so passes on what came before.  Not AF after and, or, xor, test:
  * all clear it.
  */
-static uint32_t
-flags_written(const struct cache_instruction *code)
+static void
+flags_of(struct cache_instruction *code, const struct decoded *whole)
 {
-	const ZydisAccessedFlags *flags = code->decoded.cpu_flags;
-	uint32_t written;
+	const ZydisAccessedFlags *flags = whole->instruction.cpu_flags;
+	uint32_t set;
 
-	if (!flags || !surely_writes_flags(code))
+	/* Who looks at the flags wherever control goes, or stores them */
+	if (code->flow != FLOW_NEXT ||
+	    whole->instruction.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+	    whole->instruction.mnemonic == ZYDIS_MNEMONIC_LAHF)
+		code->tested = STATUS_FLAGS;
+	if (!flags)
+		return;
+	code->tested |= (uint16_t)(flags->tested & STATUS_FLAGS);
+	if (!surely_writes_flags(code, whole))
+		return;
+	set = flags->modified | flags->set_0 | flags->set_1;
+	if (whole->instruction.meta.category == ZYDIS_CATEGORY_LOGICAL)
+		set |= flags->undefined;
+	code->set = (uint16_t)(set & STATUS_FLAGS);
+}
+
+static bool
+is_whole(const ZydisDecodedOperand *operand)
+{
+	return operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       operand->size == 64 && general_register(operand->reg.value) >= 0;
+}
+
+static void
+effect(struct cache_instruction *code, enum cache_effect effect, int from,
+       int64_t by)
+{
+	code->effect = (uint8_t)effect;
+	code->from = (uint8_t)from;
+	code->by = by;
+}
+
+static void
+effect_of_lea(struct cache_instruction *code, const struct decoded *whole)
+{
+	const ZydisDecodedOperandMem *memory = &whole->operand[1].mem;
+	int64_t displacement =
+		memory->disp.has_displacement ? memory->disp.value : 0;
+	int base = general_register(memory->base);
+
+	if (whole->instruction.address_width != 64 ||
+	    memory->index != ZYDIS_REGISTER_NONE)
+		return;
+	if (memory->base == ZYDIS_REGISTER_RIP)
+		effect(code, EFFECT_CONSTANT, 0,
+		       displacement + (int64_t)(code->touched.pc +
+						code->touched.length));
+	else if (base < 0)
+		effect(code, EFFECT_CONSTANT, 0, displacement);
+	else
+		effect(code, EFFECT_MOVED, base, displacement);
+}
+
+/* Of those that write a register of 64 bits, their first operand */
+static void
+wide_effect(struct cache_instruction *code, const struct decoded *whole)
+{
+	const ZydisDecodedOperand *from = &whole->operand[1];
+	bool immediate = from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+
+	switch (whole->instruction.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		if (immediate)
+			effect(code, EFFECT_CONSTANT, 0, from->imm.value.s);
+		else if (is_whole(from))
+			effect(code, EFFECT_MOVED,
+			       general_register(from->reg.value), 0);
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+		if (immediate)
+			effect(code, EFFECT_MOVED, code->to, from->imm.value.s);
+		break;
+	case ZYDIS_MNEMONIC_SUB:
+		if (immediate)
+			effect(code, EFFECT_MOVED, code->to,
+			       -from->imm.value.s);
+		break;
+	case ZYDIS_MNEMONIC_INC:
+		effect(code, EFFECT_MOVED, code->to, 1);
+		break;
+	case ZYDIS_MNEMONIC_DEC:
+		effect(code, EFFECT_MOVED, code->to, -1);
+		break;
+	case ZYDIS_MNEMONIC_LEA:
+		effect_of_lea(code, whole);
+		break;
+	default:
+		break;
+	}
+}
+
+/* mov $n, %r32 and xor %r32, %r32 clear the upper half */
+static void
+narrow_effect(struct cache_instruction *code, const struct decoded *whole)
+{
+	const ZydisDecodedOperand *from = &whole->operand[1];
+
+	if (whole->operand[0].size != 32)
+		return;
+	if (whole->instruction.mnemonic == ZYDIS_MNEMONIC_MOV &&
+	    from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		effect(code, EFFECT_CONSTANT, 0, (uint32_t)from->imm.value.u);
+	if (whole->instruction.mnemonic == ZYDIS_MNEMONIC_XOR &&
+	    from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    from->reg.value == whole->operand[0].reg.value)
+		effect(code, EFFECT_CONSTANT, 0, 0);
+}
+
+static void
+effect_of(struct cache_instruction *code, const struct decoded *whole)
+{
+	const ZydisDecodedOperand *to = &whole->operand[0];
+
+	if (!whole->instruction.operand_count ||
+	    to->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    !(to->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) ||
+	    general_register(to->reg.value) < 0)
+		return;
+	code->to = (uint8_t)general_register(to->reg.value);
+	if (is_whole(to))
+		wide_effect(code, whole);
+	else
+		narrow_effect(code, whole);
+	if (code->effect == EFFECT_UNKNOWN)
+		code->to = 0;
+}
+
+static void
+stack_effect(struct cache_instruction *code, const struct decoded *whole)
+{
+	int word = whole->instruction.operand_width / 8;
+
+	code->stack_from = RSP;
+	switch (whole->instruction.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_PUSHFQ:
+		code->stack_by = (int8_t)-word;
+		break;
+	case ZYDIS_MNEMONIC_POP:
+		if (whole->operand[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+		    general_register(whole->operand[0].reg.value) != RSP)
+			code->stack_by = (int8_t)word;
+		break;
+	case ZYDIS_MNEMONIC_POPFQ:
+		code->stack_by = (int8_t)word;
+		break;
+	case ZYDIS_MNEMONIC_LEAVE:
+		code->stack_from = RBP;
+		code->stack_by = (int8_t)word;
+		break;
+	default:
+		code->stack_from = 0;
+		break;
+	}
+}
+
+static uint8_t
+displacement_at(const struct decoded *whole)
+{
+	for (int i = 0; i < whole->instruction.operand_count; i++) {
+		const ZydisDecodedOperand *operand = &whole->operand[i];
+
+		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		    (operand->mem.base == ZYDIS_REGISTER_RIP ||
+		     operand->mem.base == ZYDIS_REGISTER_EIP))
+			return whole->instruction.raw.disp.offset;
+	}
+	return 0;
+}
+
+int
+cache_decode_whole(struct cache_instruction *to, uint64_t pc,
+		   const uint8_t *bytes, size_t n_bytes, struct decoded *whole)
+{
+	memset(to, 0, sizeof(*to));
+	if (instruction_decode_whole(&to->touched, pc, bytes, n_bytes, whole))
+		return -EINVAL;
+	to->flow = (uint8_t)flow_of(whole);
+	if (to->flow >= FLOW_BRANCH && to->flow <= FLOW_CALL)
+		to->target = pc + to->touched.length +
+			     (uint64_t)whole->operand[0].imm.value.s;
+	if (to->flow == FLOW_BRANCH)
+		to->condition = whole->instruction.opcode & 15;
+	registers_of(to, whole);
+	flags_of(to, whole);
+	effect_of(to, whole);
+	stack_effect(to, whole);
+	if (to->flow == FLOW_RETURN &&
+	    whole->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		to->by = (int64_t)whole->operand[0].imm.value.u;
+	to->displacement_at = displacement_at(whole);
+	to->special = is_special(&to->touched);
+	return 0;
+}
+
+int
+cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
+	     size_t n_bytes)
+{
+	struct decoded whole;
+
+	if (!quick_decode(to, pc, bytes, n_bytes))
 		return 0;
-	written = flags->modified | flags->set_0 | flags->set_1;
-	if (code->decoded.meta.category == ZYDIS_CATEGORY_LOGICAL)
-		written |= flags->undefined;
-	return written;
+	return cache_decode_whole(to, pc, bytes, n_bytes, &whole);
 }
 
 bool
-cache_flags_dead(const struct cache_instruction *const *code, unsigned n)
+cache_flags_dead(const struct cache_instruction *code, unsigned n)
 {
-	uint32_t written = 0;
+	uint32_t set = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		const ZydisAccessedFlags *flags = code[i]->decoded.cpu_flags;
-
-		if (flags && flags->tested & ~written & STATUS_FLAGS)
+		if (code[i].tested & ~set)
 			return false;
-		if (code[i]->flow != FLOW_NEXT ||
-		    code[i]->decoded.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
-		    code[i]->decoded.mnemonic == ZYDIS_MNEMONIC_LAHF)
-			return false;
-		written |= flags_written(code[i]);
-		if ((written & STATUS_FLAGS) == STATUS_FLAGS)
+		set |= code[i].set;
+		if (set == STATUS_FLAGS)
 			return true;
 	}
 	return false;

@@ -43,48 +43,51 @@ enum cache_flow {
 	FLOW_NATIVE, /* can't run from the cache: stepped where it stands */
 };
 
+/* What is known of a register behind an instruction that writes it */
+enum cache_effect {
+	EFFECT_UNKNOWN,
+	EFFECT_CONSTANT, /* to = by */
+	EFFECT_MOVED,	 /* to = from + by */
+};
+
 struct cache_instruction {
 	struct instruction touched; /* pc, bytes, length, operands */
-	uint8_t flow;		    /* enum cache_flow */
 	uint64_t target;	    /* of a direct branch */
+	int64_t by;		    /* of the effect; what a return drops */
 	uint16_t reads, writes;	    /* bits of general registers */
+	uint16_t tested, set;	    /* status flags */
+	uint8_t flow;		    /* enum cache_flow */
+	uint8_t condition;	    /* of a FLOW_BRANCH */
+	uint8_t effect;		    /* enum cache_effect */
+	uint8_t to, from;
+	/* Of the stack pointer: stack_from + stack_by, if that is not 0 */
+	uint8_t stack_from;
+	int8_t stack_by;
+	/* Where a displacement stands that is counted from rip; 0: none */
+	uint8_t displacement_at;
 	/* Its accesses follow from more than registers before it runs: they
 	 * are worked out by instruction_accesses() from stored values. */
 	bool special;
-	/* Last: most have two or three operands */
-	union {
-		struct decoded whole;
-		struct {
-			ZydisDecodedInstruction decoded;
-			ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
-		};
-	};
 };
 
-/*
- * Instructions that were decoded lately, for blocks overlap: of 860,000 that
- * were decoded for the start of a Python two of three had been.  What is found
- * depends on nothing but the pc and the bytes.
- */
-struct cache_memo;
-#define MEMO_RUN 320
-
-/* NULL: no memory. */
-struct cache_memo *memo_open(void);
-void memo_close(struct cache_memo *memo);
-/* A new run of MEMO_RUN instructions at most: those of the last one may go. */
-void memo_begin(struct cache_memo *memo);
-/* NULL: no instruction. */
-const struct cache_instruction *memo_decode(struct cache_memo *memo,
-					    uint64_t pc, const uint8_t *bytes,
-					    size_t n_bytes);
+#define STATUS_FLAGS                                              \
+	(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | \
+	 ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF)
 
 /* 0, or -EINVAL (unsaid): no instruction. */
 int cache_decode(struct cache_instruction *to, uint64_t pc,
 		 const uint8_t *bytes, size_t n_bytes);
+/* The same by Zydis alone; what it says is kept. */
+int cache_decode_whole(struct cache_instruction *to, uint64_t pc,
+		       const uint8_t *bytes, size_t n_bytes,
+		       struct decoded *whole);
+
+/* cache-quick.c: the same of common instructions; -EINVAL: it is none. */
+int quick_decode(struct cache_instruction *to, uint64_t pc,
+		 const uint8_t *bytes, size_t n_bytes);
 
 /* Does this run of instructions overwrite all status flags before it reads
  * any? */
-bool cache_flags_dead(const struct cache_instruction *const *code, unsigned n);
+bool cache_flags_dead(const struct cache_instruction *code, unsigned n);
 
 #endif

@@ -29,8 +29,13 @@ emit_align(struct emitter *emit, unsigned n)
 void
 emit_align_field(struct emitter *emit, unsigned offset)
 {
-	while ((emit_here(emit) + offset) & 3)
-		emit_byte(emit, 0x90);
+	static const char *const nop[] = { "", "\x90", "\x66\x90", "\x0f\x1f" };
+	unsigned within = (emit_here(emit) + offset) & 7;
+	unsigned n = within > 4 ? 8 - within : 0;
+
+	emit_bytes(emit, nop[n], n < 3 ? n : 2);
+	if (n == 3)
+		emit_byte(emit, 0);
 }
 
 static void

@@ -55,7 +55,8 @@ emit_word64(struct emitter *emit, uint64_t word)
 void emit_relative(const struct emitter *emit, uint8_t *at, uint64_t to);
 /* Fill with int3 up to a multiple of n. */
 void emit_align(struct emitter *emit, unsigned n);
-/* Fill with nops until `offset` bytes from here is a multiple of four. */
+/* A nop, if need be, so that four bytes `offset` from here lie in one aligned
+ * word of eight: processors see such a change whole. */
 void emit_align_field(struct emitter *emit, unsigned offset);
 
 /* mov %reg, %gs:slot and back; 32: the low half only */

@@ -501,6 +501,14 @@ bool thread_raised(const struct cache_thread *thread);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
 
+/* cache-counts.c */
+/* What the kernel counts of the thread's process now, as events: flags are
+ * enum counter_flag's. */
+void counts_tell(struct cache_engine *engine, struct cache_thread *thread,
+		 unsigned flags);
+/* The thread is about to end; the last one of its process tells them. */
+void counts_tell_end(struct cache_engine *engine, struct cache_thread *thread);
+
 /* cache-guard.c */
 /* trace_run in a process of its own.  0, or -errno (said). */
 int guard_start(struct cache_engine *engine);

@@ -15,6 +15,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/about.h"
+#include "tracers/initial.h"
 
 #define CODE_32_BIT	  0x23 /* code segment of 32-bit programs */
 #define CLONE_VM_FLAG	  0x100u
@@ -162,7 +163,9 @@ initial_maps(struct cache_engine *engine, struct cache_thread *thread)
 
 	engine->maps_wanted = false;
 	target_initial_maps(&target);
+	initial_pages(&target, false);
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 }
 
 /* Its space and area; what forbids them is the process's, or the thread's */
@@ -358,9 +361,12 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 		return;
 	}
 	target = target_of(engine, thread);
-	if (!engine->orphaned)
+	if (!engine->orphaned) {
 		target_initial_maps(&target);
+		initial_pages(&target, true);
+	}
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 	windows_begin(engine, process);
 	thread->mode = MODE_CALL;
 	thread->in_call = true;

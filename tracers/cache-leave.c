@@ -43,12 +43,6 @@ jump_to(struct builder *builder, uint64_t target)
 	exit_to(builder, target, emit_jump(&builder->emit, 0));
 }
 
-static unsigned
-condition(const struct cache_instruction *code)
-{
-	return code->decoded.opcode & 15u;
-}
-
 /* push of the constant in front of the block */
 static void
 push_return(struct builder *builder, uint64_t pc)
@@ -84,15 +78,15 @@ jump_by_table(struct builder *builder)
 /* mov what the branch names, %rax */
 static int
 load_target(struct builder *builder, const struct cache_instruction *code,
-	    int with)
+	    const struct decoded *whole, int with)
 {
 	ZydisEncoderRequest request;
 	ZydisEncoderOperand *from = &request.operands[1];
 	ZyanUSize length = ZYDIS_MAX_INSTRUCTION_LENGTH;
 
 	if (!ZYAN_SUCCESS(ZydisEncoderDecodedInstructionToEncoderRequest(
-		    &code->decoded, code->operand,
-		    code->decoded.operand_count_visible, &request)))
+		    &whole->instruction, whole->operand,
+		    whole->instruction.operand_count_visible, &request)))
 		return -EINVAL;
 	request.mnemonic = ZYDIS_MNEMONIC_MOV;
 	request.prefixes &= ZYDIS_ATTRIB_HAS_SEGMENT_FS;
@@ -145,12 +139,17 @@ expect_named(struct builder *builder, const struct instruction *touched)
 static int
 leave_by(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	struct cache_place *place = &builder->place[k];
 	struct emitter *emit = &builder->emit;
-	bool memory = code->operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+	struct cache_instruction again;
+	struct decoded whole;
 	int with = -1, reg;
+	bool memory;
 
+	cache_decode_whole(&again, code->touched.pc, code->touched.bytes,
+			   code->touched.length, &whole);
+	memory = whole.operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
 	if (memory && code->reads >> STOLEN & 1) {
 		with = substitute_choose(code);
 		emit_save(emit, with, GS_SUBSTITUTE);
@@ -164,12 +163,12 @@ leave_by(struct builder *builder, unsigned k)
 	place->body = builder_offset(builder);
 	if (memory) {
 		expect_named(builder, &code->touched);
-		if (load_target(builder, code, with))
+		if (load_target(builder, code, &whole, with))
 			return -EINVAL;
 		if (with >= 0)
 			emit_load(emit, with, GS_SUBSTITUTE);
 	} else {
-		reg = general_register(code->operand[0].reg.value);
+		reg = general_register(whole.operand[0].reg.value);
 		if (reg == STOLEN)
 			emit_load(emit, RAX, GS_STOLEN);
 		else if (reg != RAX)
@@ -183,7 +182,7 @@ leave_by(struct builder *builder, unsigned k)
 static void
 leave_return(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	struct emitter *emit = &builder->emit;
 
 	record_operands(builder, k, -1);
@@ -191,9 +190,9 @@ leave_return(struct builder *builder, unsigned k)
 	emit_save(emit, RAX, GS_RAX);
 	builder->place[k].body = builder_offset(builder);
 	emit_byte(emit, 0x58); /* pop %rax */
-	if (code->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+	if (code->by) {
 		emit_bytes(emit, "\x48\x8d\xa4\x24", 4); /* lea n(%rsp), %rsp */
-		emit_word32(emit, (uint32_t)code->operand[0].imm.value.u);
+		emit_word32(emit, (uint32_t)code->by);
 	}
 }
 
@@ -201,7 +200,7 @@ leave_return(struct builder *builder, unsigned k)
 static void
 leave_loop(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	struct emitter *emit = &builder->emit;
 	uint8_t *distance;
 
@@ -217,7 +216,7 @@ leave_loop(struct builder *builder, unsigned k)
 static void
 leave_call(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 
 	record_operands(builder, k, -1);
 	builder->place[k].body = builder_offset(builder);
@@ -227,11 +226,11 @@ leave_call(struct builder *builder, unsigned k)
 static void
 leave_branch(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 
 	header(builder, k + 1);
 	exit_to(builder, code->target,
-		emit_branch(&builder->emit, condition(code), 0));
+		emit_branch(&builder->emit, code->condition, 0));
 	jump_to(builder, code->touched.pc + code->touched.length);
 }
 
@@ -248,7 +247,7 @@ set_slot(struct emitter *emit, unsigned slot, uint64_t value)
 static void
 leave_call_of_system(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	const struct cache_arena *arena = &builder->code->arena[builder->arena];
 	uint64_t next = code->touched.pc + code->touched.length;
 	struct emitter *emit = &builder->emit;
@@ -273,7 +272,7 @@ leave_call_of_system(struct builder *builder, unsigned k)
 int
 leave(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	int error = 0;
 
 	if (code->flow == FLOW_CALL)
@@ -322,10 +321,10 @@ leave_on(struct builder *builder)
 void
 leave_aside(struct builder *builder, unsigned k)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	uint64_t next = code->touched.pc + code->touched.length;
 	/* The lowest bit of a condition negates it */
-	unsigned aside = condition(code) ^ builder->taken[k];
+	unsigned aside = code->condition ^ builder->taken[k];
 
 	builder->place[k].body = builder_offset(builder);
 	builder->side[builder->n_sides++] = (struct side_exit){

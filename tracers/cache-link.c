@@ -10,9 +10,8 @@
  * An indirect branch loads its target into rax and jumps through a table
  * indexed by the target's low bits; what stands there is a block's checked
  * entry, which compares rax with the block's pc.  Where flags may be in use
- * that is `lea` of the difference and `jrcxz`.
- *
- * In front of each block: its pc, minus its pc.
+ * that is `lea` of the difference and `jrcxz`.  It stands in front of blocks of
+ * which it was known that indirect branches come there, else anywhere.
  */
 #include "analyzer/base.h"
 #include "tracers/cache-code.h"
@@ -27,9 +26,8 @@
 #define GONE	   1 /* the pc of a removed entry of the larger table */
 #define ENTRY_ROOM 128
 /* Of an exit's stub: movl $number, %gs:GS_LINK; jmp */
-#define NUMBER_AT   8
-#define STUB_BYTES  17
-#define TOUCH_BYTES (64u << 10) /* pages at a time */
+#define NUMBER_AT  8
+#define STUB_BYTES 17
 
 uint64_t
 stub_address(const struct cache_code *code, const uint8_t *label)
@@ -64,10 +62,13 @@ static void
 set_distance(const struct cache_link *link, uint64_t to)
 {
 	int32_t distance = (int32_t)(int64_t)(to - (link->field_address + 4));
+	unsigned within = (uintptr_t)link->field & 7;
+	uint64_t *word = (uint64_t *)(void *)(link->field - within), new;
 
-	/* It is aligned, so that a running thread sees the old or the new */
-	__atomic_store_n((int32_t *)(void *)link->field, distance,
-			 __ATOMIC_RELEASE);
+	/* A running thread sees the old or the new; nobody else writes */
+	memcpy(&new, word, sizeof(new));
+	memcpy((uint8_t *)&new + within, &distance, sizeof(distance));
+	__atomic_store_n(word, new, __ATOMIC_RELEASE);
 }
 
 /* jmp *behind(%rip), for a target in another arena */
@@ -113,8 +114,9 @@ stub_begin(struct cache_code *code, struct cache_arena *arena,
 	arena->stubs += STUB_BYTES;
 	code->bytes += STUB_BYTES;
 	if (arena->stubs > arena->stubs_touched) {
-		arena->stubs_touched += TOUCH_BYTES;
-		wide_touch(end - arena->stubs_touched, TOUCH_BYTES);
+		arena->stubs_touched +=
+			wide_shared_down(end - arena->stubs_touched,
+					 ARENA_BYTES - arena->stubs_touched);
 	}
 	*emit = (struct emitter){
 		.start = end - arena->stubs,
@@ -202,35 +204,42 @@ link_of(const struct cache_code *code, uint32_t number)
 	return number && number < code->n_links ? &code->link[number] : NULL;
 }
 
+/* What is compared is part of the code: as data it would take lines and TLB
+ * entries of its own (a third of cc1's samples stood here) */
+void
+link_compare(const struct cache_code *code, struct emitter *emit,
+	     const struct cache_arena *arena, uint64_t pc, bool flags_dead)
+{
+	uint64_t miss = arena_stub(arena, miss_label(code));
+
+	emit_bytes(emit, "\x48\xb9", 2); /* movabs ..., %rcx */
+	if (flags_dead) {
+		emit_word64(emit, pc);
+		emit_bytes(emit, "\x48\x39\xc8", 3); /* cmp %rcx, %rax */
+		emit_bytes(emit, "\x0f\x85", 2);     /* jne */
+	} else {
+		emit_word64(emit, -pc);
+		emit_bytes(emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
+		emit_bytes(emit, "\xe3\x05\xe9", 3);	 /* jrcxz over a jmp */
+	}
+	emit->at += 4;
+	emit_relative(emit, emit->at - 4, miss);
+	emit_load(emit, RCX, GS_RCX);
+	emit_load(emit, RAX, GS_RAX);
+}
+
+/* Of a block that was made without one */
 static uint64_t
 emit_checked(struct cache_code *code, const struct cache_block *block)
 {
 	struct cache_arena *arena = &code->arena[block->arena];
-	uint64_t miss = arena_stub(arena, miss_label(code));
 	struct emitter emit;
 
 	emitter_of(arena, &emit);
 	if (emit.end - emit.at < ENTRY_ROOM)
 		return 0;
 	emit_align(&emit, 8);
-	if (block->flags_dead) {
-		emit_bytes(&emit, "\x48\x3b\x05", 3); /* cmp pc, %rax */
-		emit.at += 4;
-		emit_relative(&emit, emit.at - 4, block->code - 16);
-		emit_bytes(&emit, "\x0f\x85", 2); /* jne */
-		emit.at += 4;
-		emit_relative(&emit, emit.at - 4, miss);
-	} else {
-		emit_bytes(&emit, "\x48\x8b\x0d", 3); /* mov -pc, %rcx */
-		emit.at += 4;
-		emit_relative(&emit, emit.at - 4, block->code - 8);
-		emit_bytes(&emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
-		emit_bytes(&emit, "\xe3\x05\xe9", 3);	  /* jrcxz over a jmp */
-		emit.at += 4;
-		emit_relative(&emit, emit.at - 4, miss);
-	}
-	emit_load(&emit, RCX, GS_RCX);
-	emit_load(&emit, RAX, GS_RAX);
+	link_compare(code, &emit, arena, block->pc, block->flags_dead);
 	emit_byte(&emit, 0xe9);
 	emit.at += 4;
 	emit_relative(&emit, emit.at - 4, block->code);
@@ -351,6 +360,7 @@ link_indirect(struct cache_code *code, struct cache_block *block)
 	entry[2] = block->code;
 	__atomic_store_n(&entry[0], block->pc, __ATOMIC_RELEASE);
 	*table_place(code, block->pc) = block->checked;
+	block->listed = true;
 	return 0;
 }
 

@@ -91,10 +91,9 @@ encode_store(struct builder *builder, ZydisMnemonic name, ZydisRegister from,
 }
 
 static void
-store_vector(struct builder *builder, const struct cache_instruction *code,
+store_vector(struct builder *builder, ZydisInstructionEncoding encoding,
 	     struct cache_special *special, unsigned number)
 {
-	ZydisInstructionEncoding encoding = code->decoded.encoding;
 	unsigned i = special->n_vectors, bytes = 16;
 
 	for (unsigned k = 0; k < i; k++)
@@ -128,18 +127,31 @@ store_vector(struct builder *builder, const struct cache_instruction *code,
 			     special->vector_word[i], 16);
 }
 
+static ZydisInstructionEncoding
+encoding_of(const struct instruction *instruction)
+{
+	struct instruction again;
+	struct decoded whole;
+
+	instruction_decode_whole(&again, instruction->pc, instruction->bytes,
+				 instruction->length, &whole);
+	return whole.instruction.encoding;
+}
+
 static void
 store_masks(struct builder *builder, const struct cache_instruction *code,
 	    struct cache_special *special)
 {
+	ZydisInstructionEncoding encoding = encoding_of(&code->touched);
+
 	for (unsigned i = 0; i < code->touched.n_operands; i++) {
 		const struct operand *operand = &code->touched.operand[i];
 
 		if (operand->form == OPERAND_VECTOR)
-			store_vector(builder, code, special,
+			store_vector(builder, encoding, special,
 				     (unsigned)operand->index);
 		if (operand->mask_by == MASK_VECTOR)
-			store_vector(builder, code, special, operand->mask);
+			store_vector(builder, encoding, special, operand->mask);
 		if (operand->mask_by == MASK_OPMASK && !special->opmask_word) {
 			special->opmask_word =
 				(uint16_t)store_words(builder, 8);
@@ -153,7 +165,7 @@ store_masks(struct builder *builder, const struct cache_instruction *code,
 static void
 record_special(struct builder *builder, unsigned k, int with)
 {
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	struct cache_special *special = &builder->special[builder->n_specials];
 
 	*special = (struct cache_special){
@@ -173,12 +185,12 @@ record_special(struct builder *builder, unsigned k, int with)
 void
 record_operands(struct builder *builder, unsigned k, int with)
 {
-	const struct instruction *touched = &builder->run[k]->touched;
+	const struct instruction *touched = &builder->run[k].touched;
 
 	builder->unrecorded = false;
 	if (!builder->code->data)
 		return;
-	if (builder->run[k]->special) {
+	if (builder->run[k].special) {
 		record_special(builder, k, with);
 		return;
 	}
@@ -198,7 +210,7 @@ void
 record_repeated(struct builder *builder, unsigned k)
 {
 	static const int reg[] = { RCX, RSI, RDI };
-	const struct cache_instruction *code = builder->run[k];
+	const struct cache_instruction *code = &builder->run[k];
 	struct cache_special *special;
 
 	if (!builder->code->data)

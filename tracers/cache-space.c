@@ -164,6 +164,7 @@ copy_mapping(const struct cache_space *space, struct cache_thread *thread,
 }
 
 #define ARENA_NEARER UINT64_C(0x4000000)
+#define LARGE	     UINT64_C(0x200000) /* pages: what they may be mapped by */
 
 struct gap {
 	uint64_t pc, wanted, bytes;
@@ -186,7 +187,7 @@ look_at_gap(struct gap *gap, uint64_t start, uint64_t end)
 
 	if (end > gap->heap && start < gap->heap_end) {
 		if (start < gap->heap)
-			look_at_gap(gap, start, gap->heap & ~UINT64_C(0xfffff));
+			look_at_gap(gap, start, gap->heap & ~(LARGE - 1));
 		if (end > gap->heap_end)
 			look_at_gap(gap, gap->heap_end, end);
 		return;
@@ -213,8 +214,8 @@ gap_line(void *context, const struct mapping_line *line)
 
 	if (line->start >> 47)
 		return 0;
-	look_at_gap(gap, gap->before, line->start & ~UINT64_C(0xfffff));
-	gap->before = (line->end + 0xfffff) & ~UINT64_C(0xfffff);
+	look_at_gap(gap, gap->before, line->start & ~(LARGE - 1));
+	gap->before = (line->end + LARGE - 1) & ~(LARGE - 1);
 	return 0;
 }
 
@@ -452,6 +453,33 @@ implies_exec(pid_t pid)
 	return set & READ_IMPLIES_EXEC;
 }
 
+/* Ours of it all, where large pages can be mapped as such */
+static int
+map_view(struct cache_space *space)
+{
+	uint8_t *room =
+		mmap(NULL, MEMORY_BYTES + LARGE, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
+
+	if (room == MAP_FAILED)
+		return -errno;
+	before = -(uintptr_t)room & (LARGE - 1);
+	if (mmap(room + before, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, space->memory,
+		 0) == MAP_FAILED) {
+		int error = -errno;
+
+		munmap(room, MEMORY_BYTES + LARGE);
+		return error;
+	}
+	if (before)
+		munmap(room, before);
+	munmap(room + before + MEMORY_BYTES, LARGE - before);
+	space->view = room + before;
+	return 0;
+}
+
 int
 space_open(struct cache_space **out, struct cache_engine *engine,
 	   struct cache_thread *thread)
@@ -459,7 +487,6 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 	struct cache_space *space = calloc(1, sizeof(*space));
 	int theirs = -1, error;
 	int64_t ignored;
-	void *view;
 
 	if (!space)
 		return fail(ENOMEM, "cache: no memory");
@@ -481,13 +508,9 @@ space_open(struct cache_space **out, struct cache_engine *engine,
 	}
 	if (error)
 		goto unmap;
-	view = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_NORESERVE, space->memory, 0);
-	if (view == MAP_FAILED) {
-		error = -errno;
+	error = map_view(space);
+	if (error)
 		goto unmap;
-	}
-	space->view = view;
 	/* Another process closes the space */
 	close(space->memory);
 	space->memory = -1;

@@ -222,6 +222,7 @@ event_stopped(struct cache_engine *engine, struct cache_thread *thread,
 			thread->cursor = thread_cursor(thread);
 		records_flush(engine, thread);
 		thread->mode = MODE_GONE;
+		counts_tell_end(engine, thread);
 		thread_resume(thread, PTRACE_CONT);
 		return;
 	default:

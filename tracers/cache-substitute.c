@@ -89,16 +89,18 @@ memory_operand(const ZydisDecodedInstruction *decoded,
 }
 
 static bool
-is_right(const struct cache_instruction *code, const uint8_t *bytes, int with)
+is_right(const struct cache_instruction *code, const struct decoded *whole,
+	 const uint8_t *bytes, int with)
 {
-	struct cache_instruction again;
 	uint16_t stolen = 1u << STOLEN, one = (uint16_t)(1u << with);
 	uint16_t reads = code->reads, writes = code->writes;
+	struct cache_instruction again;
+	struct decoded whole_again;
 
-	if (cache_decode(&again, code->touched.pc, bytes,
-			 code->touched.length) ||
+	if (cache_decode_whole(&again, code->touched.pc, bytes,
+			       code->touched.length, &whole_again) ||
 	    again.touched.length != code->touched.length ||
-	    again.decoded.mnemonic != code->decoded.mnemonic)
+	    whole_again.instruction.mnemonic != whole->instruction.mnemonic)
 		return false;
 	if (reads & stolen)
 		reads = (uint16_t)((reads & ~stolen) | one);
@@ -108,22 +110,23 @@ is_right(const struct cache_instruction *code, const uint8_t *bytes, int with)
 }
 
 int
-substitute_register(const struct cache_instruction *code, uint8_t *bytes,
-		    int with)
+substitute_register(const struct cache_instruction *code,
+		    const struct decoded *whole, uint8_t *bytes, int with)
 {
 	int error = 0;
 
-	for (int i = 0; i < code->decoded.operand_count && !error; i++) {
-		const ZydisDecodedOperand *operand = &code->operand[i];
+	for (int i = 0; i < whole->instruction.operand_count && !error; i++) {
+		const ZydisDecodedOperand *operand = &whole->operand[i];
 
 		if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY)
-			memory_operand(&code->decoded, operand, bytes, with);
+			memory_operand(&whole->instruction, operand, bytes,
+				       with);
 		else if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 			 general_register(operand->reg.value) == STOLEN)
-			error = register_operand(&code->decoded, operand, bytes,
-						 with);
+			error = register_operand(&whole->instruction, operand,
+						 bytes, with);
 	}
-	if (!error && !is_right(code, bytes, with))
+	if (!error && !is_right(code, whole, bytes, with))
 		error = -EINVAL;
 	return error;
 }
@@ -132,23 +135,17 @@ int
 substitute_place(const struct cache_instruction *code, uint8_t *bytes,
 		 uint64_t address)
 {
-	for (int i = 0; i < code->decoded.operand_count; i++) {
-		const ZydisDecodedOperand *operand = &code->operand[i];
-		int64_t distance;
-		int32_t narrow;
+	uint8_t *at = bytes + code->displacement_at;
+	int64_t distance;
+	int32_t narrow;
 
-		if (operand->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-		    (operand->mem.base != ZYDIS_REGISTER_RIP &&
-		     operand->mem.base != ZYDIS_REGISTER_EIP))
-			continue;
-		distance = operand->mem.disp.value +
-			   (int64_t)(code->touched.pc - address);
-		narrow = (int32_t)distance;
-		if (narrow != distance)
-			return -ERANGE;
-		memcpy(bytes + code->decoded.raw.disp.offset, &narrow,
-		       sizeof(narrow));
+	if (!code->displacement_at)
 		return 0;
-	}
+	memcpy(&narrow, at, sizeof(narrow));
+	distance = narrow + (int64_t)(code->touched.pc - address);
+	narrow = (int32_t)distance;
+	if (narrow != distance)
+		return -ERANGE;
+	memcpy(at, &narrow, sizeof(narrow));
 	return 0;
 }

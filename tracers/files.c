@@ -21,6 +21,7 @@ struct entry {
 	char *path; /* owned */
 	uint64_t inode;
 	uint32_t number;
+	uint64_t seen_start, seen_end; /* of the page cache, bytes */
 };
 
 struct files {
@@ -182,4 +183,38 @@ files_number(struct files *files, const char *path, uint64_t inode,
 	files->latest = i;
 	*number = files->entry[i].number;
 	return 0;
+}
+
+bool
+files_unseen(struct files *files, uint32_t number,
+	     struct page_cache_range *range)
+{
+	uint64_t start = range->offset, end = range->offset + range->length;
+	struct entry *entry = NULL;
+
+	for (size_t i = 0; i < files->n && !entry; i++)
+		if (files->entry[i].number == number)
+			entry = &files->entry[i];
+	if (!entry || entry->path[0] != '/' || end <= start)
+		return false;
+	if (start >= entry->seen_start && end <= entry->seen_end)
+		return false;
+	if (entry->seen_end > entry->seen_start) {
+		/* One piece stays one piece: what lies between is looked at. */
+		if (start >= entry->seen_start)
+			start = entry->seen_end;
+		else if (end <= entry->seen_end)
+			end = entry->seen_start;
+		entry->seen_start =
+			start < entry->seen_start ? start : entry->seen_start;
+		entry->seen_end = end > entry->seen_end ? end : entry->seen_end;
+	} else {
+		entry->seen_start = start;
+		entry->seen_end = end;
+	}
+	*range = (struct page_cache_range){
+		entry->path, stream_file(files->stream, number)->inode, start,
+		end - start
+	};
+	return true;
 }

@@ -6,6 +6,7 @@
 #define TRACERS_FILES_H
 
 #include "analyzer/stream.h"
+#include "tracers/page-cache.h"
 
 struct files;
 
@@ -19,5 +20,13 @@ void files_close(struct files *files);
  */
 int files_number(struct files *files, const char *path, uint64_t inode,
 		 uint32_t *number);
+
+/*
+ * What of a file's page cache is to be looked at when this range of it is mapped:
+ * narrowed to what was not looked at before, which it is from now on.  false:
+ * nothing, or it is no file.  path is borrowed.
+ */
+bool files_unseen(struct files *files, uint32_t number,
+		  struct page_cache_range *range);
 
 #endif

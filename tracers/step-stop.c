@@ -20,6 +20,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/about.h"
+#include "tracers/initial.h"
 #include "tracers/step.h"
 
 #define TRAP_BIT    (UINT64_C(1) << (SIGTRAP - 1))
@@ -238,12 +239,13 @@ forked(struct stepper *step, struct tracee *tracee, int event)
 }
 
 static void
-initial_maps(struct stepper *step, struct tracee *tracee)
+initial_maps(struct stepper *step, struct tracee *tracee, bool execed)
 {
 	struct where where = { step, tracee };
 	struct target target = step_target(&where);
 
 	target_initial_maps(&target);
+	initial_pages(&target, execed);
 	step->failed |= target.failed;
 }
 
@@ -315,7 +317,8 @@ execed(struct stepper *step, struct tracee *tracee)
 		let_go_of_32_bit(step, tracee);
 		return;
 	}
-	initial_maps(step, tracee);
+	initial_maps(step, tracee, true);
+	step_counts(step, tracee, COUNTER_START);
 }
 
 static bool
@@ -338,7 +341,8 @@ event_stop(struct stepper *step, struct tracee *tracee, int number)
 	}
 	if (step->maps_wanted && tracee->tid == step->root) {
 		step->maps_wanted = false;
-		initial_maps(step, tracee);
+		initial_maps(step, tracee, false);
+		step_counts(step, tracee, COUNTER_START);
 	}
 	if (!tracee->in_call && !tracee->before_exec)
 		step_mask_strip(tracee);
@@ -360,6 +364,9 @@ event_stopped(struct stepper *step, struct tracee *tracee, int event,
 		break;
 	case PTRACE_EVENT_STOP:
 		event_stop(step, tracee, number);
+		break;
+	case PTRACE_EVENT_EXIT:
+		step_counts_end(step, tracee);
 		break;
 	default:
 		break;

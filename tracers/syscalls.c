@@ -61,11 +61,17 @@ do_mmap(const struct change *change)
 {
 	const uint64_t *argument = change->call->argument;
 	uint64_t flags = argument[3], length = pages(argument[1]);
+	const struct syscall_target *target = change->target;
+	uint32_t file = UINT32_MAX;
 	struct event *event;
 
 	if (flags & MAP_HUGETLB)
 		length = (argument[1] + huge_bytes(flags) - 1) &
 			 ~(huge_bytes(flags) - 1);
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = target->file(target->context, (int)argument[4]);
+		target->cached(target->context, file, argument[5], length);
+	}
 	event = add(change, EVENT_MAP, (uint64_t)change->call->result, length);
 	event->flags = rights(argument[2]);
 	if ((flags & MAP_TYPE) != MAP_PRIVATE)
@@ -83,8 +89,7 @@ do_mmap(const struct change *change)
 		return;
 	event->flags |= MAP_FLAG_FILE;
 	event->offset = argument[5];
-	event->file =
-		change->target->file(change->target->context, (int)argument[4]);
+	event->file = file;
 }
 
 static void

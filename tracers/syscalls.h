@@ -39,6 +39,9 @@ struct syscall_target {
 	void (*mapped)(void *context, uint64_t address, uint64_t length);
 	/* Bytes of the System V segment attached at address, 0: none */
 	uint64_t (*segment)(void *context, uint64_t address);
+	/* A range of this file is mapped now: say what is in the page cache */
+	void (*cached)(void *context, uint32_t file, uint64_t offset,
+		       uint64_t length);
 	void *context;
 };
 

@@ -223,6 +223,39 @@ target_kernel_access(struct target *target, enum event_type type,
 	event->length = length;
 }
 
+struct cached {
+	struct target *target;
+	uint32_t file;
+};
+
+static void
+tell_cached(void *context, const struct event *cached)
+{
+	const struct cached *of = context;
+	struct event *event =
+		of->target->event(of->target->context, EVENT_CACHED);
+
+	event->offset = cached->offset;
+	event->length = cached->length;
+	event->value = cached->value;
+	event->extra = cached->extra;
+	event->flags = cached->flags;
+	event->file = of->file;
+}
+
+/* The page cache as it is when the file is mapped; nothing is told of what
+ * cannot be looked at. */
+static void
+file_mapped(void *context, uint32_t file, uint64_t offset, uint64_t length)
+{
+	struct cached cached = { context, file };
+	struct page_cache_range range = { .offset = offset, .length = length };
+
+	if (file != UINT32_MAX &&
+	    files_unseen(cached.target->files, file, &range))
+		page_cache_look(&range, tell_cached, &cached);
+}
+
 int
 target_map_event(struct target *target, const struct mapping_line *line,
 		 uint16_t flags)
@@ -238,6 +271,9 @@ target_map_event(struct target *target, const struct mapping_line *line,
 		target->failed = true;
 		return 1;
 	}
+	if (line->flags & MAP_FLAG_FILE)
+		file_mapped(target, file, line->offset,
+			    line->end - line->start);
 	event = target->event(target->context, EVENT_MAP);
 	event->address = line->start;
 	event->length = line->end - line->start;
@@ -372,6 +408,7 @@ target_of_calls(struct target *target)
 		.name = name_number,
 		.mapped = mapped,
 		.segment = segment,
+		.cached = file_mapped,
 		.context = target,
 	};
 }

@@ -15,5 +15,13 @@ void *wide_open(size_t bytes);
 void wide_close(void *room, size_t bytes);
 /* It will be written soon: make its pages at once, if this kernel can. */
 void wide_touch(void *room, size_t bytes);
+/*
+ * The same of memory that is shared with a target, of which some is made at a
+ * time, from `at` on or before `end`, as far as room goes: how much it was.
+ * Large pages are only had one by one (a kernel's default): 0.2 ms for 2 MiB
+ * that is 2 in small ones, and fewer TLB misses for who runs code there.
+ */
+size_t wide_shared_up(void *at, size_t room);
+size_t wide_shared_down(void *end, size_t room);
 
 #endif

@@ -23,6 +23,8 @@
 #include "traces/text.h"
 
 #define CSV_COLUMNS_MAX 1000
+/* Requests of storage are longer than accesses of any instruction. */
+#define CSV_SIZE_MAX (1u << 24)
 
 enum csv_role {
 	CSV_ADDRESS,
@@ -262,6 +264,15 @@ csv_kind(const struct csv_field *field)
 	return -1;
 }
 
+static ALWAYS_INLINE bool
+csv_sane(const struct csv_access *access)
+{
+	if (access->kind == SITE_FETCH)
+		return foreign_sane(access->address, access->size);
+	return access->size - 1 < CSV_SIZE_MAX &&
+	       access->address <= UINT64_MAX - access->size;
+}
+
 /* The access of a line; false with foreign.wrong. */
 static bool
 csv_access(struct csv *csv, const char *line, const char *stop,
@@ -298,7 +309,7 @@ csv_access(struct csv *csv, const char *line, const char *stop,
 		 (!csv_number(csv->base, &field[CSV_SPACE], &access->space) ||
 		  access->space > UINT32_MAX))
 		wrong = "the space is no number of 32 bits";
-	else if (!foreign_sane(access->address, access->size))
+	else if (!csv_sane(access))
 		wrong = "impossible size";
 	csv->foreign.wrong = wrong;
 	return !wrong;

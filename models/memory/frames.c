@@ -45,6 +45,7 @@ struct frames {
 	uint64_t node_pages; /* of each node; 0: as many as needed */
 	uint64_t *colour;    /* owned: [colours] pages given; or NULL */
 	uint64_t colours;
+	unsigned page; /* log2 of one that has a colour */
 };
 
 /* The start state of a file.  Sets pages where they are not given. */
@@ -212,6 +213,7 @@ frames_open(struct frames **out, const struct frames_config *config)
 	frames->host = config->host;
 	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
 	frames->colours = config->colours;
+	frames->page = config->palette.page ? config->palette.page : 12;
 	frames->node_pages = (config->size_bytes >> 12) / frames->nodes;
 	if (config->colours)
 		frames->colour = calloc(config->colours, sizeof(uint64_t));
@@ -293,8 +295,11 @@ count_taken(struct frames *frames, struct bank *bank, uint64_t page,
 		note_table(bank, page + i, table);
 	if (frames->peak_pages < frames->used_pages)
 		frames->peak_pages = frames->used_pages;
-	if (frames->colour && pages == 1)
-		frames->colour[((bank->base >> 12) + page) % frames->colours]++;
+	for (uint64_t i = 0;
+	     frames->colour && pages << 12 <= 1u << frames->page && i < pages;
+	     i++)
+		frames->colour[((bank->base >> 12) + page + i) %
+			       frames->colours]++;
 	if (numa)
 		(table ? numa->table_pages
 		       : numa->pages)[bank - frames->bank] += pages;
@@ -308,7 +313,7 @@ bank_take(struct frames *frames, struct bank *bank, const struct want *want,
 	uint64_t page;
 	int error;
 
-	if (bank->palette && want->shift == 12) {
+	if (bank->palette && want->shift == frames->page) {
 		error = palette_take(bank->palette, want->type, frames->space,
 				     want->page, &page);
 	} else {
@@ -411,7 +416,8 @@ give(struct frames *frames, unsigned shift, uint64_t address)
 
 	note_peak(bank);
 	/* Without memory to note its colour it goes back to the pool. */
-	if (!bank->palette || pages > 1 || palette_give(bank->palette, page))
+	if (!bank->palette || shift != frames->page ||
+	    palette_give(bank->palette, page))
 		bank->pool->ops->give(bank->pool, page, pages);
 	bank->used_pages -= pages;
 	frames->used_pages -= pages;
@@ -489,6 +495,12 @@ frames_take_behind(struct frames *frames, const struct frames *guest,
 	const struct want want = { shift, POOL_MOVABLE, PALETTE_NO_PAGE };
 
 	return take(frames, node_of(guest, guest_physical), &want, address);
+}
+
+unsigned
+frames_node(const struct frames *frames, uint64_t address)
+{
+	return node_of(frames, address);
 }
 
 struct numa *
@@ -627,6 +639,14 @@ frames_move_tables(struct frames *frames)
 	}
 }
 
+unsigned
+frames_table_copies(const struct frames *frames)
+{
+	return frames->numa && frames->numa->config.tables == TABLES_REPLICATED
+		       ? frames->nodes
+		       : 1;
+}
+
 uint64_t
 frames_used(const struct frames *frames)
 {
@@ -739,8 +759,8 @@ put_colours(const struct frames *frames, struct result *result)
 		return 0;
 	for (unsigned node = 0; node < frames->nodes; node++)
 		strayed += palette_strayed(frames->bank[node].palette);
-	error = result_count(result, "colour.count", frames->colours,
-			     "colours");
+	error = result_count(result, "colour.count",
+			     frames->colours >> (frames->page - 12), "colours");
 	return error ? error
 		     : result_count(result, "colour.strayed", strayed, "pages");
 }

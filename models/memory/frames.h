@@ -90,6 +90,9 @@ uint64_t frames_number(const struct frames *frames, uint64_t address);
 uint64_t frames_total(const struct frames *frames);
 /* memory.order is recorded. */
 bool frames_recorded(const struct frames *frames);
+/* How often each page of a table is there: where tables are replicated, once a
+ * node. */
+unsigned frames_table_copies(const struct frames *frames);
 /* Part of a taken run may be given back too. */
 void frames_give(struct frames *frames, unsigned shift, uint64_t address);
 
@@ -102,6 +105,9 @@ uint64_t frames_peak(const struct frames *frames);
 int frames_take_behind(struct frames *frames, const struct frames *guest,
 		       unsigned shift, uint64_t guest_physical,
 		       uint64_t *address);
+/* On which node this memory is: of a guest's too, whose addresses numa_node_of does
+ * not know. */
+unsigned frames_node(const struct frames *frames, uint64_t address);
 /* Of frames_config. */
 struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */

@@ -244,18 +244,64 @@ add_details(struct details *sum, const struct details *of)
 	sum->mismatched += of->mismatched;
 }
 
-/* Did more than walks come here? */
+/* Did more than walks come here?  sum: NULL, or what else there is. */
 static bool
 any_data(const struct sums *sums, const struct details *sum)
 {
-	uint64_t n = sum->combined_loads + sum->combining.stores;
+	uint64_t n = sum ? sum->combined_loads + sum->combining.stores : 0;
 
 	for (unsigned use = 0; use < USES; use++)
 		for (unsigned place = 0; place < PLACES; place++)
 			n += use == USE_WALK ? 0 : sums->accesses[place][use];
-	for (unsigned use = 0; use < USES; use++)
+	for (unsigned use = 0; sum && use < USES; use++)
 		n += sum->uncached[use];
 	return n > 0;
+}
+
+/* What references of one use took, each where it was found. */
+static uint64_t
+cycles_of(const struct hierarchy *root, const struct sums *sums,
+	  enum hierarchy_use use)
+{
+	const struct cache *const level[] = {
+		use == USE_FETCH ? &root->l1i : &root->l1d,
+		&root->l2,
+		&root->l3,
+	};
+	uint64_t cycles =
+		sums->accesses[PLACE_MEMORY][use] * root->memory_latency;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(level); i++)
+		if (cache_exists(level[i]))
+			cycles += level[i]->latency * (sums->accesses[i][use] -
+						       sums->misses[i][use]);
+	return cycles;
+}
+
+/* Of what is not a walk. */
+static int
+put_cycles(const struct hierarchy *root, const struct sums *sums,
+	   struct result *result)
+{
+	static const struct {
+		const char *name;
+		enum hierarchy_use use;
+	} uses[] = {
+		{ "cache.load.cycles", USE_LOAD },
+		{ "cache.store.cycles", USE_STORE },
+		{ "cache.fetch.cycles", USE_FETCH },
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(uses) && !error; i++)
+		error = root->numa ? result_absent(result, uses[i].name,
+						   "memory has nodes: what it "
+						   "costs is in numa.nodes")
+				   : result_count(result, uses[i].name,
+						  cycles_of(root, sums,
+							    uses[i].use),
+						  "cycles");
+	return error;
 }
 
 static int
@@ -313,6 +359,8 @@ hierarchy_finish(const struct hierarchy *hierarchy, const uint64_t *pages,
 	if (!error)
 		error = put(result, "memory", "walk.references",
 			    memory[USE_WALK]);
+	if (!error && any_data(&sums, NULL))
+		error = put_cycles(hierarchy, &sums, result);
 	if (!error && hierarchy->details)
 		error = put_details(hierarchy, &sums, result);
 	return error ? error : put_map(hierarchy, pages, result);

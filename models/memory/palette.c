@@ -26,11 +26,12 @@ struct stack {
 
 struct palette {
 	struct palette_config config;
-	struct pool *pool; /* borrowed */
-	uint64_t colours, frame;
-	uint64_t state; /* of the generator */
-	uint64_t next;	/* hopping */
-	uint64_t *hop;	/* owned: [partitions]: hopping within each */
+	struct pool *pool;	 /* borrowed */
+	unsigned bits;		 /* a page has 2^bits of 4K */
+	uint64_t colours, frame; /* colours: of pages */
+	uint64_t state;		 /* of the generator */
+	uint64_t next;		 /* hopping */
+	uint64_t *hop;		 /* owned: [partitions]: hopping within each */
 	uint64_t strayed;
 	struct stack *stack; /* owned: [colours] */
 };
@@ -45,15 +46,15 @@ const struct option_row palette_rows[] = {
 	  .offset = offsetof(struct palette_config, colour),
 	  .fallback = "none",
 	  .choices = colours,
-	  .help = "Which cache colour a 4K page gets: that of its virtual page "
-		  "number, the next one, a drawn one, or the next of its "
-		  "space's share" },
+	  .help = "Which cache colour a page of 4K (of pages.granule) gets: that "
+		  "of its virtual page number, the next one, a drawn one, or "
+		  "the next of its space's share" },
 	{ .name = "colour-cache",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct palette_config, cache),
 	  .fallback = "l2",
 	  .choices = caches,
-	  .help = "The cache whose colours these are: sets * line / 4K" },
+	  .help = "The cache whose colours these are: sets * line / 4K (or pages.granule)" },
 	{ .name = "partitions",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct palette_config, partitions),
@@ -65,18 +66,29 @@ const struct option_row palette_rows[] = {
 	{ 0 },
 };
 
+/* Of the 4K in a page. */
+static unsigned
+bits_of(const struct palette_config *config)
+{
+	return config->page ? config->page - 12 : 0;
+}
+
 int
 palette_config_wrong(const struct palette_config *config, uint64_t of_cache,
 		     const char **field, char *text, size_t bytes)
 {
+	unsigned bits = bits_of(config);
+
 	if (config->colour == PALETTE_NONE)
 		return 0;
 	*field = "colour";
-	if (!of_cache)
+	if (!of_cache || of_cache % (UINT64_C(1) << bits))
 		return snprintf(text, bytes,
 				"%s: cache.%s has no colours: its sets * line "
-				"must be a multiple of 4K, from 4K up",
-				colours[config->colour], caches[config->cache]);
+				"must be a multiple of %uK, from %uK up",
+				colours[config->colour], caches[config->cache],
+				4u << bits, 4u << bits);
+	of_cache >>= bits;
 	*field = "partitions";
 	if (config->colour == PALETTE_PARTITION &&
 	    of_cache % (uint64_t)config->partitions)
@@ -95,10 +107,12 @@ palette_open(struct palette **out, const struct palette_config *config,
 {
 	struct palette *palette = calloc(1, sizeof(*palette));
 
+	n >>= bits_of(config);
 	if (palette) {
 		*palette = (struct palette){
 			.config = *config,
 			.pool = pool,
+			.bits = bits_of(config),
 			.colours = n,
 			.frame = frame,
 			.state = seed,
@@ -132,7 +146,8 @@ int
 palette_give(struct palette *palette, uint64_t page)
 {
 	struct stack *stack =
-		&palette->stack[(palette->frame + page) % palette->colours];
+		&palette->stack[((palette->frame + page) >> palette->bits) %
+				palette->colours];
 
 	if (stack->n == stack->room) {
 		uint32_t room = stack->room ? 2 * stack->room : 8;
@@ -156,7 +171,8 @@ palette_drain(struct palette *palette)
 
 		while (stack->n)
 			palette->pool->ops->give(palette->pool,
-						 stack->page[--stack->n], 1);
+						 stack->page[--stack->n],
+						 UINT64_C(1) << palette->bits);
 	}
 }
 
@@ -165,16 +181,17 @@ static int
 refill(struct palette *palette, enum pool_type type)
 {
 	struct pool *pool = palette->pool;
+	uint64_t one = UINT64_C(1) << palette->bits;
 	uint64_t page, pages = RUN_PAGES;
 
 	if (pool->ops->take(pool, RUN_SHIFT, type, &page) < 0) {
-		pages = 1;
-		if (pool->ops->take(pool, 12, type, &page) < 0)
+		pages = one;
+		if (pool->ops->take(pool, 12 + palette->bits, type, &page) < 0)
 			return -ENOMEM;
 	}
 	/* The lowest of a colour leaves first. */
-	while (pages--)
-		if (palette_give(palette, page + pages) < 0)
+	for (; pages; pages -= one)
+		if (palette_give(palette, page + pages - one) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -199,7 +216,8 @@ choose(struct palette *palette, uint64_t page_number)
 	switch (palette->config.colour) {
 	case PALETTE_COLOURING:
 		if (page_number != PALETTE_NO_PAGE)
-			return page_number % palette->colours;
+			return (page_number >> palette->bits) %
+			       palette->colours;
 		break;
 	case PALETTE_RANDOM:
 		return random_below(&palette->state, palette->colours);

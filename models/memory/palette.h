@@ -27,28 +27,30 @@ struct palette_config {
 	int colour; /* enum palette_colour */
 	int cache;  /* whose colours: 0: L2, 1: L3 */
 	int64_t partitions;
+	unsigned page; /* log2 of a page, 12 .. 16; 0: 12.  No option here */
 };
 
 /* colour, colour-cache, partitions: prefix "memory" */
 extern const struct option_row palette_rows[];
 
-/* As frames_config_wrong; colours: of the cache named, 0: it has none. */
+/* As frames_config_wrong; colours: of 4K, of the cache named, 0: it has none. */
 int palette_config_wrong(const struct palette_config *config, uint64_t colours,
 			 const char **field, char *text, size_t bytes);
 
 struct palette;
 
-/* pool: borrowed; frame: number of its first page.  0 or -ENOMEM (said). */
+/* pool: borrowed; frame: number of its first 4K; colours: of 4K, of which a larger
+ * page takes several.  0 or -ENOMEM (said). */
 int palette_open(struct palette **out, const struct palette_config *config,
 		 struct pool *pool, uint64_t colours, uint64_t frame,
 		 uint64_t seed);
 void palette_close(struct palette *palette);
 
-/* A page of 4K for this virtual page (tables: none of their own) of a space;
- * type: enum pool_type. */
+/* A page (config->page) for this virtual page (tables: none of their own) of a
+ * space; type: enum pool_type.  Numbers are of 4K. */
 int palette_take(struct palette *palette, int type, uint32_t space,
 		 uint64_t page_number, uint64_t *page);
-/* A page of 4K, from here or from a larger run of the pool, is free. */
+/* A page, from here or from a larger run of the pool, is free. */
 int palette_give(struct palette *palette, uint64_t page);
 /* Give all free pages back to the pool, whose runs may be whole again. */
 void palette_drain(struct palette *palette);

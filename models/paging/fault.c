@@ -20,15 +20,6 @@
 #define STACK_GAP_BYTES	  (256 * PAGE_BYTES)  /* stack_guard_gap */
 #define STACK_LIMIT_BYTES (UINT64_C(8) << 20) /* the usual RLIMIT_STACK */
 
-struct fault {
-	struct paging *paging;
-	struct address_space *space;
-	struct vma *vma;
-	uint64_t address; /* of the page */
-	bool write, fetch;
-	bool grown; /* the stack was, for this */
-};
-
 int
 page_map(struct paging *paging, struct address_space *space, uint64_t address,
 	 const struct mapping *mapping, enum page_state state)
@@ -74,9 +65,8 @@ vma_prepare(struct paging *paging, struct address_space *space, struct vma *vma)
 		paging->families = vma->anon;
 }
 
-/* A frame of its own for the page. */
-static int
-map_own(const struct fault *fault, enum fault_class class)
+int
+fault_own(const struct fault *fault, enum fault_class class)
 {
 	struct mapping mapping = { .shift = PAGE_SHIFT,
 				   .writable =
@@ -100,14 +90,14 @@ fault_anonymous(const struct fault *fault)
 	int error;
 
 	if (fault->vma->flags & VMA_UNMAPPED)
-		return map_own(fault, paging->mapping_events ? FAULT_UNMAPPED
-							     : FAULT_ANON);
+		return fault_own(fault, paging->mapping_events ? FAULT_UNMAPPED
+							       : FAULT_ANON);
 	if (fault->write || !paging->zero_page) {
 		int class = huge_fault(paging, fault->space, fault->vma,
 				       fault->address);
 
 		return class != FAULT_CLASSES ? class
-					      : map_own(fault, FAULT_ANON);
+					      : fault_own(fault, FAULT_ANON);
 	}
 	if (!paging->zero_frame &&
 	    frames_take(paging->frames, PAGE_SHIFT, &paging->zero_frame) < 0)
@@ -116,98 +106,6 @@ fault_anonymous(const struct fault *fault)
 	error = page_map(paging, fault->space, fault->address, &mapping,
 			 PAGE_BORROWED);
 	return error ? error : FAULT_ZERO;
-}
-
-/* Map a page of a file or of shared memory. */
-static int
-map_borrowed(const struct fault *fault, uint64_t address, uint64_t frame,
-	     bool writable)
-{
-	const struct mapping mapping = { .frame = frame,
-					 .shift = PAGE_SHIFT,
-					 .writable = writable };
-
-	return page_map(fault->paging, fault->space, address, &mapping,
-			PAGE_BORROWED);
-}
-
-static uint64_t
-object_page_at(const struct vma *vma, uint64_t address)
-{
-	return (vma->offset + (address - vma->start)) >> PAGE_SHIFT;
-}
-
-/*
- * The neighbours of a read fault (mm/memory.c, do_fault_around): a window of
- * the fault-around size, from the aligned start clipped to the VMA, to the end
- * of the VMA or PTE table at most; only pages that are in the file.
- */
-static int
-map_around(const struct fault *fault, struct object *object, bool writable)
-{
-	const struct vma *vma = fault->vma;
-	uint64_t window =
-		fault->paging->config.fault_around_bytes >> PAGE_SHIFT;
-	uint64_t pte = fault->address >> PAGE_SHIFT & 511;
-	uint64_t before = (fault->address - vma->start) >> PAGE_SHIFT;
-	uint64_t after = (vma->end - fault->address) >> PAGE_SHIFT;
-	uint64_t clipped = pte - (pte < before ? pte : before);
-	uint64_t from = pte & ~(window - 1), to;
-	uint64_t table = fault->address & ~(LARGE_BYTES - 1);
-
-	from = from > clipped ? from : clipped;
-	to = from + window < pte + after ? from + window : pte + after;
-	to = to < 512 ? to : 512;
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t address = table + (i << PAGE_SHIFT), frame;
-		uint64_t page = object_page_at(vma, address);
-		bool exists = object->file &&
-			      (!object->pages || page < object->pages);
-		int error;
-
-		if (pageset_state(&fault->space->pages, address) != PAGE_ABSENT)
-			continue;
-		error = object_page(fault->paging, object, page, exists,
-				    &frame);
-		if (!error && frame)
-			error = map_borrowed(fault, address, frame, writable);
-		if (error)
-			return error;
-		fault->paging->untouched_pages = true;
-	}
-	return 0;
-}
-
-/* Not present, in a file's or shared memory's mapping. */
-static int
-fault_object(const struct fault *fault)
-{
-	struct paging *paging = fault->paging;
-	const struct vma *vma = fault->vma;
-	struct object *object = &paging->object[vma->object];
-	bool shared = vma->flags & MAP_FLAG_SHARED;
-	bool writable = shared && vma->flags & MAP_FLAG_WRITE;
-	uint64_t frame = 0;
-	int error = 0;
-
-	/* A private write reads the page first, which creates it in memory. */
-	if (!fault->write || shared || !object->file)
-		error = object_page(paging, object,
-				    object_page_at(vma, fault->address), true,
-				    &frame);
-	if (error)
-		return error;
-	if (fault->write && !shared)
-		return map_own(fault, FAULT_COW);
-	if (!fault->write)
-		writable = writable && !object->disk;
-	error = map_borrowed(fault, fault->address, frame, writable);
-	if (!error && !fault->write &&
-	    paging->config.fault_around_bytes > PAGE_BYTES)
-		error = map_around(fault, object, writable);
-	if (error)
-		return error;
-	return fault->write || !object->file ? FAULT_SHARED : FAULT_FILE;
 }
 
 /* Present, and the write is allowed but the entry is read-only. */
@@ -229,16 +127,16 @@ fault_write(const struct fault *fault, enum page_state state,
 		return error ? error : FAULT_SHARED;
 	}
 	if (state == PAGE_BORROWED)
-		return map_own(fault, old->frame == paging->zero_frame
-					      ? FAULT_ZERO_COW
-					      : FAULT_COW);
+		return fault_own(fault, old->frame == paging->zero_frame
+						? FAULT_ZERO_COW
+						: FAULT_COW);
 	if (owner_alone(paging, PAGE_SHIFT, old->frame)) {
 		int error = page_map(paging, fault->space, fault->address,
 				     &mapping, PAGE_OWNED);
 
 		return error ? error : FAULT_REUSE;
 	}
-	class = map_own(fault, FAULT_COW);
+	class = fault_own(fault, FAULT_COW);
 	if (class >= 0)
 		owner_release(paging, PAGE_SHIFT, old->frame);
 	return class;
@@ -332,6 +230,35 @@ is_allowed(const struct fault *fault)
 	return fault->vma->flags & needed;
 }
 
+static int
+fault_count(const struct fault *fault, enum fault_class class,
+	    enum fault_cause cause)
+{
+	struct paging *paging = fault->paging;
+	const struct predicted_fault predicted = {
+		.address = fault->address,
+		.space = fault->space->number,
+		.region = fault->vma->region,
+		.class = fault->grown ? FAULT_STACK : class,
+		.write = fault->write,
+		.fetch = fault->fetch,
+	};
+
+	if (cause == CAUSE_POPULATE) {
+		paging->populated++;
+		fault->space->populated++;
+		paging->untouched_pages = true;
+		return 0;
+	}
+	if (class < FAULT_MINOR_CLASSES)
+		fault->space->minor++;
+	else
+		fault->space->major++;
+	fault->space->fetched += fault->fetch;
+	count_fault(paging, fault->vma, predicted.class);
+	return fault_log_predicted(paging, &predicted);
+}
+
 int
 fault_page(struct paging *paging, struct address_space *space, uint64_t address,
 	   enum site_kind kind, enum fault_cause cause)
@@ -362,15 +289,7 @@ fault_page(struct paging *paging, struct address_space *space, uint64_t address,
 		return class;
 	if (class == FAULT_CLASSES)
 		return 0;
-	if (cause == CAUSE_POPULATE) {
-		paging->populated++;
-		paging->untouched_pages = true;
-	} else {
-		count_fault(paging, fault.vma,
-			    fault.grown ? FAULT_STACK
-					: (enum fault_class) class);
-	}
-	return 0;
+	return fault_count(&fault, (enum fault_class) class, cause);
 }
 
 int

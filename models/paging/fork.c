@@ -120,6 +120,7 @@ follow_end(struct paging *paging, struct address_space *space)
 {
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
+	struct table_taken taken = paging->taken;
 	struct huge_state state;
 	int error;
 
@@ -130,6 +131,7 @@ follow_end(struct paging *paging, struct address_space *space)
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
+		paging->last_taken = taken;
 		paging->huge.last = state;
 	}
 	return error;
@@ -165,13 +167,14 @@ follow_kernel(struct paging *paging, struct address_space *space,
 	return 0;
 }
 
-static void
-count_recorded(struct paging *paging, const struct event *event)
+static int
+count_recorded(struct paging *paging, uint32_t space, const struct event *event)
 {
 	if (event->flags & FAULT_FLAG_MAJOR)
 		paging->recorded_major++;
 	else
 		paging->recorded_minor++;
+	return fault_log_recorded(paging, space, event);
 }
 
 int
@@ -183,12 +186,16 @@ paging_event(struct paging *paging, const struct batch *batch,
 
 	paging->now = accesses;
 	if (event->type == EVENT_FAULT) {
-		count_recorded(paging, event);
-		return 0;
+		return count_recorded(paging, batch->space, event);
 	}
+	if (event->type == EVENT_CACHED)
+		return follow_cached(paging, event);
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;
+	if (event->type == EVENT_COUNTER)
+		return measured_event(paging, space, event);
+	measured_forget(paging);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

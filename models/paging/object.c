@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Files and shared memory.  A file's pages are all in the page cache and get
- * their frame when they are first mapped; pages of shared memory (anonymous,
+ * Files and shared memory.  A file's pages are in the page cache or not (file-cache.c)
+ * and get their frame when they are first mapped; pages of shared memory (anonymous,
  * memfd, /dev/shm, System V) exist from their first touch on.
  */
 #include "models/paging/space.h"
@@ -15,6 +15,8 @@ void
 object_fini(struct object *object)
 {
 	hash_fini(&object->frame);
+	hash_fini(&object->out);
+	file_cache_fini(&object->cache);
 }
 
 int
@@ -51,6 +53,18 @@ is_memory(const char *path)
 	return false;
 }
 
+/* Bytes that are read ahead, as pages; recorded: what the trace says, below 0:
+ * nothing. */
+static uint64_t
+ahead_pages(const struct paging *paging, int64_t recorded)
+{
+	int64_t kib = paging->config.files.read_ahead;
+
+	if (kib >= 0)
+		return (uint64_t)kib << 10 >> PAGE_SHIFT;
+	return (recorded >= 0 ? (uint64_t)recorded : 128 << 10) >> PAGE_SHIFT;
+}
+
 int
 object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 {
@@ -73,8 +87,71 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 		.named = true,
 		.file = !is_memory(about->path),
 		.disk = !is_memory(about->path),
+		.cache.config = {
+			.pages = page_up(about->size_bytes) >> PAGE_SHIFT,
+			.ahead_pages = ahead_pages(paging, -1),
+			.warm = paging->config.files.cache != FILES_COLD &&
+				!is_memory(about->path),
+		},
 	};
 	return 0;
+}
+
+bool
+object_is_out(const struct object *object, uint64_t page)
+{
+	return object->out.n && hash_find(&object->out, page);
+}
+
+/* It comes back to this frame. */
+static void
+object_return(struct paging *paging, struct object *object, uint64_t page,
+	      uint64_t frame)
+{
+	uint64_t slot = *hash_find(&object->out, page);
+
+	hash_remove(&object->out, page);
+	if (paging->listener.returned)
+		paging->listener.returned(paging->listener.context, slot, frame,
+					  true);
+}
+
+int
+follow_cached(struct paging *paging, const struct event *event)
+{
+	struct cached_run run = {
+		.first = event->offset >> PAGE_SHIFT,
+		.end = page_up(event->offset + event->length) >> PAGE_SHIFT,
+		.cached = event->value,
+		.marked = event->flags & CACHED_MARK,
+	};
+	bool memory = event->flags & CACHED_MEMORY;
+	struct object *object;
+	uint32_t number;
+	int error;
+
+	if (event->file >= stream_files(paging->stream))
+		return 0;
+	error = object_of_file(paging, event->file, &number);
+	if (error)
+		return error;
+	object = &paging->object[number];
+	object->file = object->disk = !memory;
+	object->cache.config.folios = event->flags & CACHED_FOLIOS;
+	object->cache.config.ahead_pages =
+		ahead_pages(paging, event->flags & CACHED_AHEAD
+					    ? (int64_t)event->extra
+					    : -1);
+	if (memory)
+		object->cache.config.warm = false;
+	if (event->value > PAGE_SHIFT && event->value <= LARGE_SHIFT)
+		run.order = (uint8_t)(event->value - PAGE_SHIFT);
+	if (!memory && paging->config.files.cache != FILES_RECORDED)
+		return 0;
+	paging->cache_known = true;
+	return file_cache_record(&object->cache, &run) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
 }
 
 int
@@ -89,6 +166,8 @@ object_page(struct paging *paging, struct object *object, uint64_t page,
 	if (owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT, frame) < 0 ||
 	    hash_put(&object->frame, page, *frame) < 0)
 		return paging_no_memory(paging);
+	if (object_is_out(object, page))
+		object_return(paging, object, page, *frame);
 	return 0;
 }
 
@@ -97,9 +176,20 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	     uint64_t last)
 {
 	struct object *object = &paging->object[number];
+	const struct cached_run gone = { .first = first, .end = last + 1 };
 	uint64_t *page;
-	int64_t n = hash_keys(&object->frame, first, last, &page);
+	int64_t n = hash_keys(&object->out, first, last, &page);
 
+	for (int64_t i = 0; i < n; i++) {
+		uint64_t slot = *hash_find(&object->out, page[i]);
+
+		hash_remove(&object->out, page[i]);
+		if (paging->listener.forgotten)
+			paging->listener.forgotten(paging->listener.context,
+						   slot);
+	}
+	free(page);
+	n = hash_keys(&object->frame, first, last, &page);
 	for (int64_t i = 0; i < n; i++) {
 		uint64_t frame = *hash_find(&object->frame, page[i]);
 
@@ -110,6 +200,8 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 		hash_remove(&object->frame, page[i]);
 	}
 	free(page);
+	if (!object->file && object->cache.n)
+		(void)file_cache_record(&object->cache, &gone);
 }
 
 static bool
@@ -131,8 +223,8 @@ object_sweep(struct paging *paging)
 	for (uint32_t i = 0; i < paging->objects; i++) {
 		struct object *object = &paging->object[i];
 
-		if ((!object->frame.n && !object->reserved) || object->named ||
-		    is_mapped(paging, i))
+		if ((!object->frame.n && !object->out.n && !object->reserved) ||
+		    object->named || is_mapped(paging, i))
 			continue;
 		object_punch(paging, i, 0, UINT64_MAX - 1);
 		hugetlb_unreserve(paging, object);

@@ -49,6 +49,15 @@ const struct option_row paging_rows[] = {
 	  .choices = zero_pages,
 	  .help = "Anonymous pages read first map the shared zero page; "
 		  "recorded: as on the trace's host" },
+	{ .name = "list",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, list),
+	  .fallback = "0",
+	  .min = 0,
+	  .max = 1000000000,
+	  .unit = "faults",
+	  .help = "Predicted faults to list one by one in the table "
+		  "faults.list" },
 	{ .name = "swap",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct paging_config, swap),
@@ -59,10 +68,33 @@ const struct option_row paging_rows[] = {
 	{ 0 },
 };
 
+/* enum files_cache */
+static const char *const files_caches[] = { "recorded", "warm", "cold", NULL };
+
+const struct option_row files_rows[] = {
+	{ .name = "cache",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct files_config, cache),
+	  .fallback = "recorded",
+	  .choices = files_caches,
+	  .help = "What of a file is in the page cache when it is first "
+		  "mapped; recorded: what the trace says, else all (warm)" },
+	{ .name = "read-ahead",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct files_config, read_ahead),
+	  .fallback = "-1",
+	  .min = -1,
+	  .max = 1 << 20,
+	  .unit = "KiB",
+	  .help = "How far files are read ahead, as a device's read_ahead_kb; "
+		  "-1: as recorded, or 128 where the trace does not tell" },
+	{ 0 },
+};
+
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon", "zero",	  "zero-cow", "cow",	  "reuse",
-	"file", "shared", "stack",    "unmapped", "swap",
+	"anon",	  "zero",  "zero-cow", "cow",  "reuse", "file",
+	"shared", "stack", "unmapped", "swap", "read",
 };
 
 static const struct timeline_series table_series[] = {
@@ -74,12 +106,19 @@ static const struct timeline_series foot_series[] = {
 	{ "tables", "bytes", TIMELINE_GAUGE },
 };
 
+const char *
+paging_class_name(unsigned class)
+{
+	return class_names[class];
+}
+
 int
 paging_no_memory(const struct paging *paging)
 {
 	return fail(ENOMEM,
 		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small?)",
+		    "(memory.size too small? with reclaim.policy=linux pages "
+		    "leave when it is full)",
 		    (uintmax_t)frames_used(paging->frames));
 }
 
@@ -151,6 +190,7 @@ paging_open(struct paging **out, const struct paging_config *config,
 	paging->zero_page = config->zero_page == ZERO_PAGE_RECORDED
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
+	paging->cache_known = config->files.cache == FILES_COLD;
 	paging->swap_space = config->swap == SWAP_RECORDED
 				     ? recorded_swap(stream)
 				     : config->swap == SWAP_YES;
@@ -167,6 +207,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = region_first(paging);
 	if (!error)
 		error = huge_open(paging);
+	if (!error)
+		error = fault_log_open(paging);
 	if (!error)
 		error = huge_line_open(paging);
 	if (!error)
@@ -215,6 +257,8 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	measured_close(paging->measured);
+	fault_log_close(paging->log);
 	timeline_close(paging->huge.line);
 	hugetlb_fini(paging);
 	free(paging);
@@ -300,6 +344,24 @@ paging_table_bytes(const struct paging *paging, uint32_t space)
 		       : 0;
 }
 
+/* Frames of its table; of one that maps nothing, and so is only a root, none. */
+static void
+account_taken(struct paging *paging, struct address_space *space)
+{
+	struct table_taken taken = { 0, 0 };
+
+	if (space->table_bytes || !space->table->levels) {
+		table_taken_add(space->table, &taken);
+		taken.n += space->deposited;
+		taken.bytes += space->deposited * PAGE_BYTES;
+	}
+	paging->taken.n += taken.n - space->taken.n;
+	paging->taken.bytes += taken.bytes - space->taken.bytes;
+	space->taken = taken;
+	if (paging->taken_peak < paging->taken.bytes)
+		paging->taken_peak = paging->taken.bytes;
+}
+
 void
 space_account(struct paging *paging, struct address_space *space)
 {
@@ -307,6 +369,7 @@ space_account(struct paging *paging, struct address_space *space)
 
 	paging->table_bytes += bytes - space->table_bytes;
 	space->table_bytes = bytes;
+	account_taken(paging, space);
 	if (paging->table_peak < paging->table_bytes)
 		paging->table_peak = paging->table_bytes;
 	timeline_set(paging->foot_line, 0, paging->now, paging->resident_bytes);
@@ -354,6 +417,12 @@ paging_minor(const struct paging *paging, bool populated)
 	return minor;
 }
 
+bool
+paging_is_zero(const struct paging *paging, uint64_t frame)
+{
+	return frame == paging->zero_frame;
+}
+
 uint64_t
 paging_major(const struct paging *paging)
 {
@@ -396,7 +465,8 @@ put_faults(const struct paging *paging, struct result *result)
 	int error = result_count(result, "fault.minor",
 				 paging_minor(paging, false), "faults");
 
-	if (!error && paging->swap.outs)
+	if (!error && (paging->swap.outs || paging->cache_known ||
+		       paging->listener.swapped))
 		error = result_count(result, "fault.major",
 				     paging_major(paging), "faults");
 	else if (!error)
@@ -500,6 +570,24 @@ put_table_pages(const struct paging *paging, struct result *result,
 	return result_count(result, "table.pages", pages, "pages");
 }
 
+/* Where they lie: frames of whatever size, roots and copies with them. */
+static int
+put_table_frames(const struct paging *paging, struct result *result, bool ended)
+{
+	const struct table_taken *taken =
+		ended ? &paging->last_taken : &paging->taken;
+	unsigned copies = frames_table_copies(paging->frames);
+	int error = result_count(result, "table.frame.count", taken->n * copies,
+				 "frames");
+
+	if (!error)
+		error = result_count(result, "table.frame.bytes",
+				     taken->bytes * copies, "bytes");
+	return error ? error
+		     : result_count(result, "table.frame.bytes.peak",
+				    paging->taken_peak * copies, "bytes");
+}
+
 static int
 put_footprint(const struct paging *paging, struct result *result)
 {
@@ -514,6 +602,8 @@ put_footprint(const struct paging *paging, struct result *result)
 				     paging->table_peak, "bytes");
 	if (!error)
 		error = put_table_pages(paging, result, tables, ended);
+	if (!error)
+		error = put_table_frames(paging, result, ended);
 	if (!error)
 		error = put_table_counts(paging, result);
 	if (!error && paging->large_pages)
@@ -545,11 +635,13 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	"faults:faults",   "anon:faults",
-		"zero:faults",	"zero-cow:faults", "cow:faults",
-		"reuse:faults", "file:faults",	   "shared:faults",
-		"stack:faults", "unmapped:faults", "swap:faults",
-		NULL,
+		"mapping:",	   "faults:faults",
+		"anon:faults",	   "zero:faults",
+		"zero-cow:faults", "cow:faults",
+		"reuse:faults",	   "file:faults",
+		"shared:faults",   "stack:faults",
+		"unmapped:faults", "swap:faults",
+		"read:faults",	   NULL,
 	};
 	int error =
 		result_table(result, "faults.mappings",
@@ -563,10 +655,10 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuuu",
+					   "suuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8], n[9]);
+					   n[7], n[8], n[9], n[10]);
 	}
 	return error;
 }
@@ -588,6 +680,29 @@ put_swap(const struct paging *paging, struct result *result)
 	return error ? error
 		     : result_count(result, "swap.bytes.peak",
 				    paging->swap.peak << PAGE_SHIFT, "bytes");
+}
+
+/* What was read of files, and the page cache */
+static int
+put_files(const struct paging *paging, struct result *result)
+{
+	uint64_t read = 0, ahead = 0, used = 0;
+	int error;
+
+	if (!paging->cache_known)
+		return 0;
+	for (size_t i = 0; i < paging->objects; i++) {
+		read += paging->object[i].cache.read_pages;
+		ahead += paging->object[i].cache.ahead_pages;
+		used += paging->object[i].cache.ahead_used;
+	}
+	error = result_count(result, "files.read.pages", read, "pages");
+	if (!error)
+		error = result_count(result, "files.read-ahead.pages", ahead,
+				     "pages");
+	return error ? error
+		     : result_count(result, "files.read-ahead.used", used,
+				    "pages");
 }
 
 /* What of the real pages the replay took over */
@@ -634,10 +749,16 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_swap(paging, result);
 	if (!error)
+		error = put_files(paging, result);
+	if (!error)
 		error = huge_finish(paging, accesses, result);
 	if (!error)
 		error = hugetlb_finish(paging, result);
 	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = fault_log_finish(paging, result);
+	if (!error)
+		error = measured_finish(paging, result);
 	return error;
 }

@@ -6,7 +6,7 @@
  *
  * What it predicts is what Linux 6.18 counts (models/paging/README.md lists
  * the rules and how each was checked).  Files are taken to be in the page cache
- * (warm), memory to be enough: so it predicts no major faults.
+ * (warm) where the trace does not tell, memory to be enough.
  */
 #ifndef MODELS_PAGING_PAGING_H
 #define MODELS_PAGING_PAGING_H
@@ -60,6 +60,7 @@ enum fault_class {
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
 	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
 	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
+	FAULT_READ,			  /* its page was read from a file */
 	FAULT_CLASSES,
 };
 
@@ -77,16 +78,31 @@ enum host_swap {
 	SWAP_NO,
 };
 
+/* What is in the page cache when a file is first mapped? */
+enum files_cache {
+	FILES_RECORDED, /* as the trace says; where it does not: all */
+	FILES_WARM,	/* all */
+	FILES_COLD,	/* nothing */
+};
+
+struct files_config {
+	int cache;	    /* enum files_cache */
+	int64_t read_ahead; /* KiB; below 0: as recorded, or 128 */
+};
+
 struct paging_config {
 	int policy;		     /* enum pages_policy */
 	uint64_t fault_around_bytes; /* window of file pages mapped a fault */
 	int zero_page;		     /* enum zero_page */
 	int granule;		     /* enum pages_granule */
+	int64_t list;		     /* predicted faults to list, at most */
 	int swap;		     /* enum host_swap */
 	struct huge_config huge;
+	struct files_config files;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
+extern const struct option_row files_rows[];  /* "files", of files_config */
 
 /* log2 of the least page: 12, 14, 16. */
 static inline unsigned
@@ -104,6 +120,17 @@ struct paging_listener {
 	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
+	/* The last owner of what was in this frame of 4K is gone, and the frame
+	 * free; NULL: nobody asks. */
+	void (*gone)(void *context, uint64_t frame);
+	/* The same page leaves its frame for a slot of swap (or, of a file, its
+	 * disk), which is told before the frame is gone; ... comes back from
+	 * there, and is the last to do so; ... is gone while there.  All or
+	 * none. */
+	void (*swapped)(void *context, uint64_t frame, uint64_t slot);
+	void (*returned)(void *context, uint64_t slot, uint64_t frame,
+			 bool last);
+	void (*forgotten)(void *context, uint64_t slot);
 };
 
 /*
@@ -169,6 +196,39 @@ struct paging_scan {
  * on, to 0 at the end.  0, -ENOMEM (said). */
 int paging_scan(struct paging *paging, uint32_t space,
 		const struct paging_scan *scan, uint64_t *cursor);
+
+/* Does an address of this frame read as zeros for all, owned by nobody? */
+bool paging_is_zero(const struct paging *paging, uint64_t frame);
+
+/*
+ * For reclaim.  Where the page at an address is, so that it can be found later:
+ * a page of an object, or of a space.
+ */
+#define PAGING_PLACE_SPACE UINT32_MAX
+struct paging_place {
+	uint64_t at;	 /* page number: in the object, else in the space */
+	uint32_t object; /* PAGING_PLACE_SPACE: of no object */
+	uint32_t space;
+	bool file;   /* of a file on disk: needs no swap */
+	bool locked; /* may not leave */
+};
+void paging_place(struct paging *paging, uint32_t space, uint64_t address,
+		  struct paging_place *place);
+/*
+ * The page in this frame leaves memory, for all who map it: 1 to swap, 2 to its
+ * file; 0: it is not there, or somebody maps it within a large page; -ENOMEM
+ * (said).  Faults then bring it back: fault.swap, fault.read.
+ */
+int paging_evict(struct paging *paging, const struct paging_place *place,
+		 uint64_t frame);
+/* Has the page at this address left, so that a fault would bring it back? */
+bool paging_is_away(const struct paging *paging, uint32_t space,
+		    uint64_t address);
+/* Of a space now, in pages: present; in swap; its tables. */
+struct paging_usage {
+	uint64_t resident, swapped, tables;
+};
+struct paging_usage paging_usage(const struct paging *paging, uint32_t space);
 
 struct paging_page {
 	uint64_t start, frame;

@@ -6,7 +6,10 @@
  * copy-on-write are two, the zero page is none's.  Numbers are given in the
  * order of first references and never again.
  *
- *	batch -> address -> (space, page) -> number;  the last one again: left out
+ *	batch -> address -> (space, page) -> number
+ *
+ * A run of accesses to one page is one reference, a write if any of them wrote
+ * (a first write after the run's reference was fed goes on as another).
  */
 #ifndef MODELS_PAGING_REFERENCES_H
 #define MODELS_PAGING_REFERENCES_H

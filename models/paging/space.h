@@ -6,21 +6,28 @@
  *	vma.c      mappings of a space          pageset.c  state of its pages
  *	object.c   files and shared memory      owner.c    frames and their owners
  *	fault.c    bringing in a 4K page        large.c    2M and 1G pages
+ *	fault-file.c  the same, of files        file-cache.c  the page cache
  *	zap.c      taking pages away            follow.c   mapping events
  *	fork.c     fork, exec, exit             advise.c   madvise, mlock
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
  *	swap.c     pages that are in swap  hugetlb.c  pools of MAP_HUGETLB
+ *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	measured.c what the kernel counted, beside what is predicted
+ *	fault-log.c faults one by one, beside those recorded
  *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
+ *	lookup.c   pages of accesses without a walk
+ *	references.c  a trace as numbers of pages, beside a machine
  */
 #ifndef MODELS_PAGING_SPACE_H
 #define MODELS_PAGING_SPACE_H
 
 #include "analyzer/base.h"
 #include "models/analysis/timeline.h"
+#include "models/paging/file-cache.h"
 #include "models/paging/hash.h"
 #include "models/paging/pageset.h"
 #include "models/paging/paging.h"
@@ -52,18 +59,26 @@ struct address_space {
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	uint64_t minor, major, populated, fetched; /* faults; by fetches */
+	uint64_t recorded;	  /* minor ones of the kernel */
+	struct table_taken taken; /* ... to paging->taken */
 };
 
 /* A file, or shared anonymous memory: pages known by their number in it. */
 struct object {
 	struct hash frame; /* page number -> frame */
+	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
 	uint64_t pages;	   /* length of a file; 0: unknown */
 	bool named;	   /* a file: it stays when nobody maps it */
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 	uint8_t shift;	   /* of hugetlb's pages; 0: of 4K */
 	uint64_t reserved; /* pages of a pool: hugetlb.c */
+	struct file_cache cache; /* of a file */
 };
+
+struct measured;
+struct fault_log;
 
 struct region {
 	char *name; /* owned */
@@ -130,8 +145,9 @@ struct swap {
 
 struct paging {
 	struct paging_config config;
-	bool zero_page;	 /* reads first map it */
-	bool swap_space; /* MADV_PAGEOUT has somewhere to go */
+	bool zero_page;	  /* reads first map it */
+	bool swap_space;  /* MADV_PAGEOUT has somewhere to go */
+	bool cache_known; /* what of files is in the page cache */
 	const struct stream *stream;
 	struct frames *frames;
 	const struct table_ops *table_ops;
@@ -170,7 +186,12 @@ struct paging {
 	uint64_t resident_bytes, resident_peak, table_bytes, table_peak;
 	/* before the last process ended: what a whole recording ends with */
 	uint64_t last_resident, last_table;
+	/* frames that tables lie in, without copies; and those two of them */
+	struct table_taken taken, last_taken;
+	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct measured *measured; /* owned; NULL: nothing was */
+	struct fault_log *log;	   /* owned; NULL: nobody asks */
 };
 
 /* paging.c */
@@ -207,6 +228,9 @@ int object_create(struct paging *paging, uint32_t *object);
 /* The frame of a page; 0 if it is not there and may not be created. */
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
+bool object_is_out(const struct object *object, uint64_t page);
+/* What of a file's page cache was seen.  0, -ENOMEM (said). */
+int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */
 void object_punch(struct paging *paging, uint32_t object, uint64_t first,
 		  uint64_t last);
@@ -223,6 +247,21 @@ int region_of(struct paging *paging, const struct event *event,
 int region_named(struct paging *paging, const char *name, uint32_t *region);
 
 /* fault.c */
+struct fault {
+	struct paging *paging;
+	struct address_space *space;
+	struct vma *vma;
+	uint64_t address; /* of the page */
+	bool write, fetch;
+	bool grown; /* the stack was, for this */
+};
+/* A frame of its own for the page: the class given, or -ENOMEM (said). */
+int fault_own(const struct fault *fault, enum fault_class class);
+
+/* fault-file.c: not present, in a file's or shared memory's mapping: the class,
+ * or -ENOMEM (said). */
+int fault_object(const struct fault *fault);
+
 enum fault_cause {
 	CAUSE_ACCESS,
 	CAUSE_POPULATE
@@ -252,6 +291,23 @@ uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
  * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
 int huge_fault(struct paging *paging, struct address_space *space,
 	       struct vma *vma, uint64_t address);
+
+/* fault-log.c */
+struct predicted_fault {
+	uint64_t address;
+	uint32_t space, region;
+	enum fault_class class;
+	bool write, fetch, major;
+};
+/* Does nothing where there is nothing to list or compare; 0, -ENOMEM (said). */
+int fault_log_open(struct paging *paging);
+void fault_log_close(struct fault_log *log);
+int fault_log_predicted(struct paging *paging,
+			const struct predicted_fault *fault);
+int fault_log_recorded(struct paging *paging, uint32_t space,
+		       const struct event *event);
+int fault_log_finish(const struct paging *paging, struct result *result);
+const char *paging_class_name(unsigned class);
 
 /* large.c */
 enum large_kind {
@@ -418,6 +474,14 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* measured.c */
+int measured_event(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+/* The space changed: what was gathered of it holds no more. */
+void measured_forget(struct paging *paging);
+int measured_finish(const struct paging *paging, struct result *result);
+void measured_close(struct measured *measured);
 
 static inline uint64_t
 page_down(uint64_t address)

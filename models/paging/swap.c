@@ -22,7 +22,8 @@ slot_owners(const struct paging *paging, uint64_t slot)
 	return owners ? *owners : 1;
 }
 
-static void
+/* Is it free now? */
+static bool
 slot_leave(struct paging *paging, uint64_t slot)
 {
 	uint64_t owners = slot_owners(paging, slot);
@@ -33,6 +34,7 @@ slot_leave(struct paging *paging, uint64_t slot)
 		hash_remove(&paging->swap.owners, slot);
 	else /* a known key: needs no memory */
 		(void)hash_put(&paging->swap.owners, slot, owners - 1);
+	return owners == 1;
 }
 
 bool
@@ -103,6 +105,8 @@ swap_out(struct paging *paging, struct address_space *space, uint64_t address)
 		found += maps(paging, paging->space[i], address, frame);
 	if (owners > 1 && found != owners)
 		return 0;
+	if (paging->listener.swapped)
+		paging->listener.swapped(paging->listener.context, frame, slot);
 	if (owners == 1)
 		error = leave_for(paging, space, address, slot);
 	for (size_t i = 0; owners > 1 && !error && i < paging->spaces; i++)
@@ -128,12 +132,16 @@ swap_in(struct paging *paging, struct address_space *space,
 	uint64_t slot = *hash_find(&space->swapped, address >> PAGE_SHIFT);
 	struct mapping mapping = { .shift = PAGE_SHIFT,
 				   .writable = vma->flags & MAP_FLAG_WRITE };
+	bool last;
 
 	if (owner_take(paging, PAGE_SHIFT, address, &mapping.frame) < 0)
 		return paging_no_memory(paging);
 	hash_remove(&space->swapped, address >> PAGE_SHIFT);
-	slot_leave(paging, slot);
+	last = slot_leave(paging, slot);
 	paging->swap.ins++;
+	if (paging->listener.returned)
+		paging->listener.returned(paging->listener.context, slot,
+					  mapping.frame, last);
 	/* What others still have in swap is copied at once; the kernel's would
 	 * stay one page until written (the swap cache). */
 	return page_map(paging, space, address, &mapping, PAGE_OWNED);
@@ -173,7 +181,11 @@ swap_drop(struct paging *paging, struct address_space *space,
 	int64_t n = swapped_in(paging, space, range, &page);
 
 	for (int64_t i = 0; i < n; i++) {
-		slot_leave(paging, *hash_find(&space->swapped, page[i]));
+		uint64_t slot = *hash_find(&space->swapped, page[i]);
+
+		if (slot_leave(paging, slot) && paging->listener.forgotten)
+			paging->listener.forgotten(paging->listener.context,
+						   slot);
 		hash_remove(&space->swapped, page[i]);
 	}
 	free(page);

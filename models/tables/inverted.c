@@ -438,6 +438,17 @@ inverted_bytes(const struct table *table)
 }
 
 static void
+inverted_taken(const struct table *table, struct table_taken *sum)
+{
+	const struct shared *shared = ((const struct inverted *)table)->shared;
+
+	if (shared->first != table)
+		return;
+	sum->n += shared->memory.taken.n;
+	sum->bytes += shared->memory.taken.bytes;
+}
+
+static void
 inverted_count(const struct table *table, uint64_t *values)
 {
 	const struct shared *shared = ((const struct inverted *)table)->shared;
@@ -581,6 +592,7 @@ const struct table_ops inverted_table = {
 	.map = leaves_map,
 	.unmap = leaves_unmap,
 	.bytes = inverted_bytes,
+	.taken = inverted_taken,
 	.values = inverted_values,
 	.count = inverted_count,
 	.wrong = inverted_wrong,

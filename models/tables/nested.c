@@ -114,6 +114,8 @@ const struct option_row nested_rows[] = {
 static const struct table_value nested_values[] = {
 	{ "nested.host.faults", "faults" },
 	{ "nested.host.bytes", "bytes" },
+	{ "nested.host.frames", "frames" },
+	{ "nested.host.frames.bytes", "bytes" },
 	{ "nested.host.writes", "entries" },
 	{ NULL, NULL },
 };
@@ -631,16 +633,27 @@ nested_bytes(const struct table *table)
 	return nested->guest->ops->bytes(nested->guest);
 }
 
+/* The guest's: the host's are values of their own. */
+static void
+nested_taken(const struct table *table, struct table_taken *sum)
+{
+	table_taken_add(((const struct nested *)table)->guest, sum);
+}
+
 static void
 nested_count(const struct table *table, uint64_t *values)
 {
 	const struct shared *shared = ((const struct nested *)table)->shared;
+	struct table_taken host = { 0, 0 };
 
 	if (shared->first != table)
 		return;
+	table_taken_add(shared->host, &host);
 	values[0] += shared->faults;
 	values[1] += shared->host->ops->bytes(shared->host);
-	values[2] += shared->host->counts.map_writes;
+	values[2] += host.n;
+	values[3] += host.bytes;
+	values[4] += shared->host->counts.map_writes;
 }
 
 static void
@@ -749,6 +762,9 @@ nested_aside_open(struct aside *aside, const struct table_with *with,
 
 		error = aside_add(aside, value_names[i],
 				  &config->nested_array[i], shift, false, seed);
+		if (!error)
+			aside->array[aside->n - 1].level =
+				i == NESTED_TLB ? 0 : i + 1;
 	}
 	return error;
 }
@@ -852,6 +868,7 @@ const struct table_ops nested_table = {
 	.map = nested_map,
 	.unmap = nested_unmap,
 	.bytes = nested_bytes,
+	.taken = nested_taken,
 	.values = nested_values,
 	.count = nested_count,
 	.aside_open = nested_aside_open,

@@ -428,16 +428,33 @@ list_levels(const struct node *node, unsigned i, unsigned level, unsigned from,
 	return n;
 }
 
+/* The entry of a node at which a walk of a large page ends, which may be one of a
+ * root that is larger than others, or folds. */
+static NOINLINE unsigned
+large_index(const struct radix *radix, const struct node *node,
+	    uint64_t address, unsigned level)
+{
+	if (node != radix->root)
+		return index_at(address, level);
+	return radix->above ? folded_index(radix, address)
+			    : index_in(radix, address, level);
+}
+
+static ALWAYS_INLINE unsigned
+index_of(const struct radix *radix, const struct node *node, uint64_t address,
+	 unsigned level)
+{
+	return likely(level == 1) ? index_at(address, 1)
+				  : large_index(radix, node, address, level);
+}
+
 /* The walk for number j, of any kind; returns the number of references. */
 static NOINLINE unsigned
-walk_one(const struct table_walks *walks, unsigned j, unsigned all)
+walk_one(const struct table_walks *walks, unsigned j, unsigned i, unsigned all)
 {
-	unsigned level = TABLE_CODE(walks->looks.page[j]) + 1;
-
-	return list_levels(walks->looks.at[j],
-			   index_at(walks->address[j], level), level,
-			   walks->from[j], walks->reference + all,
-			   walks->level + all);
+	return list_levels(walks->looks.at[j], i,
+			   TABLE_CODE(walks->looks.page[j]) + 1, walks->from[j],
+			   walks->reference + all, walks->level + all);
 }
 
 /* False: it was before. */
@@ -453,7 +470,7 @@ set_accessed(uint64_t *entry)
 /* Only set the accessed bits.  What was looked for may have got its own since,
  * by a walk before in the list. */
 static void
-touch_looked(struct table_walks *walks)
+touch_looked(const struct radix *radix, struct table_walks *walks)
 {
 	const uint64_t *page = walks->looks.page;
 	const uint16_t *list = walks->list;
@@ -467,7 +484,8 @@ touch_looked(struct table_walks *walks)
 		struct node *node = walks->looks.at[j];
 
 		if (set_accessed(
-			    &node->entry[index_at(walks->address[j], level)]))
+			    &node->entry[index_of(radix, node,
+						  walks->address[j], level)]))
 			walks->first[n_first++] = (uint16_t)j;
 	}
 	walks->n_first = n_first;
@@ -475,11 +493,11 @@ touch_looked(struct table_walks *walks)
 
 /* Their accessed bits and numbers. */
 static unsigned
-count_looked(struct table_walks *walks)
+count_looked(const struct radix *radix, struct table_walks *walks)
 {
 	unsigned all = 0;
 
-	touch_looked(walks);
+	touch_looked(radix, walks);
 	for (unsigned k = 0; k < walks->n; k++) {
 		unsigned j = walks->list[k], from = walks->from[j];
 		unsigned n = from - TABLE_CODE(walks->looks.page[j]);
@@ -496,6 +514,7 @@ count_looked(struct table_walks *walks)
 unsigned
 radix_walk_looked(struct table *table, struct table_walks *walks)
 {
+	const struct radix *radix = radix_of(table);
 	const uint64_t *address = walks->address, *page = walks->looks.page;
 	void *const *at = walks->looks.at;
 	const uint16_t *list = walks->list;
@@ -505,17 +524,16 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 	uint16_t *references = walks->references;
 	unsigned all = 0, n_first = 0, n_walks = walks->n;
 
-	(void)table;
 	if (walks->by_level)
-		return count_looked(walks);
+		return count_looked(radix, walks);
 	if (!reference) {
-		touch_looked(walks);
+		touch_looked(radix, walks);
 		return 0;
 	}
 	for (unsigned k = 0; k < n_walks; k++) {
 		unsigned j = list[k], n = from[j], code = TABLE_CODE(page[j]);
 		struct node *node = at[j];
-		unsigned i = index_at(address[j], code + 1);
+		unsigned i = index_of(radix, node, address[j], code + 1);
 
 		if (unlikely(set_accessed(&node->entry[i])))
 			walks->first[n_first++] = (uint16_t)j;
@@ -526,7 +544,7 @@ radix_walk_looked(struct table *table, struct table_walks *walks)
 			reference[all + n - 1] = entry_at(node, i);
 			levels[all + n - 1] = 1;
 		} else {
-			n = walk_one(walks, j, all);
+			n = walk_one(walks, j, i, all);
 		}
 		references[j] = (uint16_t)n;
 		all += n;

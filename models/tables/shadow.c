@@ -150,6 +150,15 @@ shadow_bytes(const struct table *table)
 }
 
 static void
+shadow_taken(const struct table *table, struct table_taken *sum)
+{
+	const struct shadow *shadow = (const struct shadow *)table;
+
+	table_taken_add(shadow->guest, sum);
+	table_taken_add(shadow->merged, sum);
+}
+
+static void
 shadow_count(const struct table *table, uint64_t *values)
 {
 	const struct shadow *shadow = (const struct shadow *)table;
@@ -257,6 +266,7 @@ const struct table_ops shadow_table = {
 	.map = shadow_map,
 	.unmap = shadow_unmap,
 	.bytes = shadow_bytes,
+	.taken = shadow_taken,
 	.values = shadow_values,
 	.count = shadow_count,
 	.aside_open = shadow_aside_open,

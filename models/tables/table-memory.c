@@ -85,8 +85,10 @@ take_frame(struct table_memory *memory, unsigned shift, unsigned level,
 	int error = frames_take_table(memory->frames, shift, level, virtual,
 				      physical);
 
-	if (!error)
-		memory->frame_bytes += UINT64_C(1) << shift;
+	if (!error) {
+		memory->taken.n++;
+		memory->taken.bytes += UINT64_C(1) << shift;
+	}
 	return error;
 }
 
@@ -94,7 +96,19 @@ static void
 give_frame(struct table_memory *memory, unsigned shift, uint64_t physical)
 {
 	frames_give(memory->frames, shift, physical);
-	memory->frame_bytes -= UINT64_C(1) << shift;
+	memory->taken.n--;
+	memory->taken.bytes -= UINT64_C(1) << shift;
+}
+
+void
+table_taken_add(const struct table *table, struct table_taken *sum)
+{
+	if (table->ops->taken) {
+		table->ops->taken(table, sum);
+		return;
+	}
+	sum->n += table->memory.taken.n;
+	sum->bytes += table->memory.taken.bytes;
 }
 
 static int

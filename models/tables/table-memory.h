@@ -27,14 +27,20 @@ struct table_run {
 	uint64_t used[8]; /* a bit each page */
 };
 
+/* Frames that tables lie in. */
+struct table_taken {
+	uint64_t n, bytes;
+};
+
 struct table_memory {
 	struct frames *frames; /* borrowed */
 	uint32_t space;
 	bool large;
 	struct table_run *run; /* owned */
 	size_t runs, room;
-	size_t first;		     /* no run before this has a free page */
-	uint64_t bytes, frame_bytes; /* taken from here; from frames */
+	size_t first;		  /* no run before this has a free page */
+	uint64_t bytes;		  /* taken from here */
+	struct table_taken taken; /* from frames */
 };
 
 void table_memory_init(struct table_memory *memory,
@@ -52,6 +58,12 @@ int table_memory_take(struct table_memory *memory, unsigned shift,
 		      unsigned level, uint64_t virtual, uint64_t *physical);
 void table_memory_give(struct table_memory *memory, unsigned shift,
 		       uint64_t physical);
+
+struct table;
+
+/* Add those of this table: its root and what bytes leaves out, too; what tables
+ * share is the first's. */
+void table_taken_add(const struct table *table, struct table_taken *sum);
 
 /*
  * Memory for an array of any length: in pages if it is shorter than 2M, else in

@@ -190,6 +190,8 @@ struct table_ops {
 	uint64_t (*bytes)(const struct table *table);
 
 	/* These may be NULL. */
+	/* As table_taken_add, where those are not of table->memory. */
+	void (*taken)(const struct table *table, struct table_taken *sum);
 	const struct table_value *values;
 	/* Add this table's to them. */
 	void (*count)(const struct table *table, uint64_t *values);

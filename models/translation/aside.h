@@ -19,6 +19,7 @@ struct aside_array {
 	const char *name;  /* "nested.tlb": of its values */
 	bool of_addresses; /* of spaces: it is flushed as TLBs are */
 	unsigned shift;	   /* log2 of the bytes that an entry is about */
+	unsigned level;	   /* of a table's levels it is of; 0: of none */
 	uint64_t lookups, hits;
 };
 
@@ -27,6 +28,10 @@ struct aside {
 	unsigned n;
 	bool beside; /* references of a walk may be made at the same time */
 	uint64_t now;
+	/* NULL, or who wants to know what is asked, one by one (explain.c) */
+	void (*asked)(void *context, const struct aside_array *array,
+		      uint64_t address, bool hit);
+	void *context;
 };
 
 /* One more, of a right configuration.  0 or -ENOMEM. */
@@ -48,6 +53,9 @@ aside_use(struct aside *aside, unsigned i, uint64_t address, uint64_t asid)
 	aside->now++;
 	array->lookups++;
 	slot = tlb_find(&array->tlb, key, array->shift);
+	if (unlikely(aside->asked != NULL))
+		aside->asked(aside->context, array, address,
+			     slot != TLB_NO_SLOT);
 	if (slot == TLB_NO_SLOT) {
 		tlb_fill(&array->tlb, key, array->shift, aside->now);
 		return false;

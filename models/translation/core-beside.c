@@ -167,7 +167,9 @@ core_beside_used(struct core *core, const struct core_page *page,
 		 const struct beside_found *found)
 {
 	if (found->second)
-		predict(core, page, TLB_SHIFT(found->code));
+		predict(core, page,
+			TLB_GRANULE_SHIFT(core->walker.pwc.granule,
+					  found->code));
 }
 
 void

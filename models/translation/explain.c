@@ -21,6 +21,16 @@ struct told {
 	bool faulted, settled;
 	size_t first; /* its reads are explain->read[first], ... */
 	unsigned n;
+	size_t first_ask; /* ... and explain->ask[first_ask], ... */
+	unsigned n_asks;
+};
+
+/* What is beside the walk caches was asked. */
+struct ask {
+	const char *name;
+	uint64_t address;
+	unsigned level;
+	bool hit;
 };
 
 struct read {
@@ -51,6 +61,8 @@ struct explain {
 	size_t n_steps, room;
 	struct read *read; /* owned */
 	size_t n_reads, read_room;
+	struct ask *ask; /* owned; those from first_ask on are of no step yet */
+	size_t n_asks, ask_room, first_ask;
 	size_t open;	   /* steps from here on are of no walk yet */
 	struct walk *walk; /* owned: [most] */
 	size_t n, most;
@@ -109,6 +121,28 @@ reads_add(struct explain *explain, unsigned n)
 	return explain->read + explain->n_reads - n;
 }
 
+static void
+ask_add(void *context, const struct aside_array *array, uint64_t address,
+	bool hit)
+{
+	struct explain *explain = context;
+
+	if (explain->n_asks == explain->ask_room) {
+		size_t room = explain->ask_room ? 2 * explain->ask_room : 64;
+		struct ask *more =
+			reallocarray(explain->ask, room, sizeof(*more));
+
+		if (!more) {
+			explain->failed = true;
+			return;
+		}
+		explain->ask = more;
+		explain->ask_room = room;
+	}
+	explain->ask[explain->n_asks++] =
+		(struct ask){ array->name, address, array->level, hit };
+}
+
 /* Which walk caches are there, by level. */
 static uint8_t
 caches_of(const struct core *core, unsigned top)
@@ -131,8 +165,10 @@ write_down(struct explain *explain, uint64_t address, unsigned from,
 	struct told *step = wanted ? step_add(explain) : NULL;
 	struct read *read = step ? reads_add(explain, n) : NULL;
 
-	if (!read)
+	if (!read) {
+		explain->n_asks = explain->first_ask;
 		return;
+	}
 	step->address = address;
 	step->mapping = *mapping;
 	step->from = from;
@@ -140,8 +176,11 @@ write_down(struct explain *explain, uint64_t address, unsigned from,
 	step->asked = caches_of(core_now(explain), top);
 	step->n = n;
 	step->first = (size_t)(read - explain->read);
+	step->first_ask = explain->first_ask;
+	step->n_asks = (unsigned)(explain->n_asks - explain->first_ask);
 	for (unsigned i = 0; i < n; i++)
 		read[i] = (struct read){ .reference = references[i] };
+	explain->first_ask = explain->n_asks;
 }
 
 static unsigned
@@ -149,12 +188,19 @@ proxy_walk_from(struct table *table, uint64_t address, unsigned level,
 		struct table_reference *references, struct mapping *mapping)
 {
 	struct proxy *proxy = (struct proxy *)table;
+	struct aside *aside = table->aside;
 	unsigned n;
 
-	proxy->real->aside = table->aside;
+	proxy->real->aside = aside;
 	proxy->real->asid = table->asid;
+	if (aside) {
+		aside->asked = ask_add;
+		aside->context = proxy->explain;
+	}
 	n = proxy->real->ops->walk_from(proxy->real, address, level, references,
 					mapping);
+	if (aside)
+		aside->asked = NULL;
 	write_down(proxy->explain, address, level, table->levels, references, n,
 		   mapping);
 	return n;
@@ -204,6 +250,7 @@ explain_close(struct explain *explain)
 	free(explain->proxy);
 	free(explain->step);
 	free(explain->read);
+	free(explain->ask);
 	free(explain->walk);
 	free(explain);
 }
@@ -404,6 +451,24 @@ put_asked(struct writer *writer, const struct told *step)
 	}
 }
 
+/* From ask number *at on, what was asked about one address: of a nested table
+ * that is before each translation of the host's. */
+static void
+put_beside(struct writer *writer, const struct told *step, unsigned *at)
+{
+	const struct ask *ask = writer->explain->ask + step->first_ask;
+	unsigned first = *at;
+
+	for (; *at < step->n_asks && ask[*at].address == ask[first].address;
+	     ++*at)
+		put(writer,
+		    &(struct row){ .step = "ask",
+				   .level = ask[*at].level,
+				   .address = &ask[*at].address,
+				   .found = ask[*at].hit ? "hit" : "miss",
+				   .note = ask[*at].name });
+}
+
 /* Which of its table's entries it is, where tables are those of x86; whose
  * table it is; and whether it does not wait for the one before. */
 static void
@@ -436,11 +501,16 @@ put_reads(struct writer *writer, const struct told *step)
 	const struct cores *cores = writer->explain->cores;
 	bool x86 = cores->core[0].walker.pwc.granule == TLB_SHIFT(0);
 	uint32_t sum = 0, slowest = 0;
+	unsigned asked = 0;
+	bool host = false; /* the one before was the host's */
 	char note[64];
 
 	for (unsigned i = 0; i < step->n; i++, read++) {
 		unsigned level = read->reference.level;
 
+		if (!host)
+			put_beside(writer, step, &asked);
+		host = level & TABLE_HOST;
 		note_read(step, read, x86, note, sizeof(note));
 		put(writer,
 		    &(struct row){
@@ -456,6 +526,7 @@ put_reads(struct writer *writer, const struct told *step)
 		}
 		slowest = read->latency > slowest ? read->latency : slowest;
 	}
+	put_beside(writer, step, &asked);
 	return sum + slowest;
 }
 

@@ -9,7 +9,7 @@
 # references a second: they are scaled by what this one does of that, in the
 # same minutes, and it is the scaled bar that the verdict is by.  Both are shown.
 #
-#	bench.sh PAGESCOPE BENCH
+#	bench.sh PAGESCOPE BENCH	reclaim-speed lies beside BENCH
 set -eu
 pagescope=$1 bench=$2
 export LC_ALL=C REPEAT="${REPEAT:-5}"
@@ -460,6 +460,26 @@ bench_tables()
 	END
 }
 
+# Replacement policies on the hostile mix, a quarter of whose pages fit.
+bench_reclaim()
+{
+	local policy speed misses bytes bar
+	"$(dirname "$bench")/reclaim-speed" "$work/mix.pst" 65536 lru fifo clock \
+		sieve arc 2q s3fifo lirs opt slru clockpro lfu nru random ws \
+		pff >"$work/reclaim"
+	while read -r policy speed misses bytes; do
+		case $policy in
+		lru | fifo | clock | sieve) bar='>=15' ;;
+		arc | 2q | s3fifo | lirs | opt) bar='>=8' ;;
+		*) bar=- ;;
+		esac
+		speed_row "reclaim, hostile mix: $policy" "$speed" M/s "$bar"
+		row "  $misses misses; memory, a touched page" "$bytes" bytes \
+			'<=64'
+	done <"$work/reclaim"
+	measure_pace
+}
+
 bench_machines()
 {
 	local one eight list=()
@@ -491,6 +511,7 @@ bench_hooks
 record_traces
 bench_replay
 bench_tables
+bench_reclaim
 bench_machines "$work/gzip.pst" gzip
 bench_import
 print_speeds

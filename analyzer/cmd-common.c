@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "analyzer/cmd-common.h"
+#include "traces/pst.h"
+
+#include <string.h>
+#include <unistd.h>
+
+json_t *
+common_command(const struct verb_call *call)
+{
+	static const char *const without[] = { "-o", "--output", "-j",
+					       "--jobs" };
+	json_t *words = json_array();
+
+	for (int i = 0; i < call->full_argc; i++) {
+		const char *word = call->full_argv[i];
+		bool skip = false;
+
+		for (size_t k = 0; k < ARRAY_SIZE(without) && !skip; k++) {
+			size_t n = strlen(without[k]);
+
+			if (!strcmp(word, without[k])) {
+				skip = true;
+				i++;
+			} else if (!strncmp(word, without[k], n)) {
+				skip = n == 2 || word[n] == '=';
+			}
+		}
+		if (!skip)
+			json_array_append_new(words,
+					      result_string(i ? word
+							      : "pagescope"));
+	}
+	return words;
+}
+
+int
+common_option(void *result, const char *name, const struct option_row *row,
+	      const void *start)
+{
+	char text[512];
+
+	option_print(row, start, text, sizeof(text));
+	return result_option(result, name, text);
+}
+
+int
+common_trace(struct result *result, struct source *source, const char *name)
+{
+	struct pst_summary summary;
+	json_t *about = stream_about(source->stream);
+	json_t *trace = json_object();
+
+	json_object_set_new(trace, "name", result_string(name));
+	json_object_update(trace, about);
+	if (json_array_size(json_object_get(about, "losses")))
+		result_partial(result, "the trace was made with losses");
+	if (pst_reader_is(source)) {
+		pst_reader_summary(source, &summary);
+		if (summary.digest[0])
+			json_object_set_new(trace, "digest",
+					    json_string(summary.digest));
+		if (summary.lost_bytes || !summary.complete)
+			result_partial(result, "the trace is incomplete");
+	}
+	return result_provenance(result, "trace", trace);
+}
+
+unsigned
+common_jobs(int64_t jobs)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (jobs >= 0)
+		return (unsigned)jobs;
+	return n > 1 ? (unsigned)n - 1 : 0;
+}

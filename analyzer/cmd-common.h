@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What verbs that feed traces to models have in common (cmd-common.c). */
+#ifndef ANALYZER_CMD_COMMON_H
+#define ANALYZER_CMD_COMMON_H
+
+#include "analyzer/result.h"
+#include "analyzer/source.h"
+#include "analyzer/verb.h"
+
+/* The command line, without what does not change the result (-o, -j). */
+json_t *common_command(const struct verb_call *call);
+
+/* Provenance of the trace; the result is partial where that is. 0, -ENOMEM. */
+int common_trace(struct result *result, struct source *source,
+		 const char *name);
+
+/* Threads beside the decoding one: --jobs, or for -1 the other processors. */
+unsigned common_jobs(int64_t jobs);
+
+/* For option_each: echo a row of the effective options into a result. */
+int common_option(void *result, const char *name, const struct option_row *row,
+		  const void *start);
+
+#endif

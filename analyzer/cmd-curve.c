@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pagescope curve TRACE: misses against memory, for many sizes and policies. */
+#include "analyzer/cmd-curve.h"
+#include "analyzer/fail.h"
+#include "reports/renderer.h"
+
+#include <stdio.h>
+
+static const struct option_row curve_rows[] = {
+	{ "input", OPTION_STRING, CURVE_AT(input),
+	  .help = "the trace, - for a .pst on standard input", .key = 'i',
+	  .argument = "FILE" },
+	{ "output", OPTION_STRING, CURVE_AT(output),
+	  .help = "write the result as JSON, - for standard output; without "
+		  "it the report is printed",
+	  .key = 'o', .argument = "FILE" },
+	{ "policy", OPTION_STRING, CURVE_AT(policy), "lru",
+	  .help = "replacement policies, with commas between, or all",
+	  .key = 'p', .argument = "POLICY[,POLICY...]" },
+	{ "sizes", OPTION_STRING, CURVE_AT(sizes),
+	  .help = "of memory: 1M..1G x2, 64M,100p (p: pages), or 100 points; "
+		  "without it the whole curve",
+	  .key = 's', .argument = "SIZES" },
+	{ "unit", OPTION_CHOICE, CURVE_AT(unit), "page", .choices = curve_units,
+	  .help = "what memory holds: 4K pages, 2M pages, cache lines of 64 "
+		  "bytes, or objects (an access is one, as long as it is)",
+	  .key = 'u' },
+	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",
+	  .help = "fetches of code are references, too" },
+	{ "working-set", OPTION_BOOL, CURVE_AT(working_set), "yes",
+	  .help = "measure working sets, too" },
+	{ "set", OPTION_LIST, CURVE_AT(set),
+	  .help = "an option of a policy (reclaim.clock.loaded=no) or of the "
+		  "foreign format (csv.column=2), may be repeated",
+	  .argument = "NAME=VALUE" },
+	CURVE_TRACE_ROWS,
+	CURVE_COST_ROWS,
+	{ NULL },
+};
+
+static const struct option_group curve_groups[] = {
+	{ "", curve_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree curve_options_tree = {
+	curve_groups, sizeof(struct curve_options)
+};
+
+static int
+curve_run(const struct verb_call *call)
+{
+	extern const struct renderer_ops text_renderer;
+	const struct curve_options *options = call->config;
+	const char *input = options->input ? options->input : call->argv[0];
+	struct render_setup setup = { .top = 0 };
+	struct result *result;
+	bool partial;
+	int error;
+
+	if (!input || call->argc > (options->input ? 0 : 1))
+		return fail(EUSAGE, input ? "curve: one trace at a time"
+					  : "curve: which trace?");
+	error = curve_measure(&result, call, options, input);
+	if (error)
+		return error;
+	if (options->output) {
+		error = result_write(result, options->output);
+	} else {
+		render_terminal(&setup);
+		error = text_renderer.render(result, &setup, stdout);
+	}
+	partial =
+		!json_is_null(json_object_get(result_json(result), "partial"));
+	result_close(result);
+	if (error)
+		return error;
+	return partial ? STATUS_PARTIAL : STATUS_OK;
+}
+
+const struct verb_ops curve_verb = {
+	.name = "curve",
+	.help = "misses against memory: curves of replacement policies",
+	.arguments = "[OPTION...] TRACE",
+	.details =
+		"How often a page is not there, for every size of memory. LRU's "
+		"whole curve comes from one pass over the trace, exactly, with "
+		"the pages that each size writes back. Other policies (--policy) "
+		"are simulated at each of --sizes, on all processors, over the "
+		"references that are kept meanwhile: 4 bytes each, from 1 GiB on "
+		"in a temporary file (TMPDIR). OPT, the bound that no policy "
+		"beats, is one of them.\n\n"
+		"A reference is a run of accesses to one page. Pages follow the "
+		"recorded mappings: those of shared files are one in all "
+		"processes, copies on write are two, and what is unmapped leaves "
+		"its frame free. The zero page takes no memory.\n\n"
+		"Beside the curves the report tells the working set (Denning's "
+		"s(T), the pages that the last T accesses touched, and how many "
+		"pages each part of the run touched, by mapping), and what "
+		"misses cost: the sizes at which the program runs 1 %, 10 % and "
+		"100 % longer than with all of its pages in memory, its knee, "
+		"and how many such processes a memory holds before they thrash. "
+		"For that, a fault waits for the device (--device, --read-ns, "
+		"--write-ns), and an access takes --cpu-ns where nothing "
+		"faults. The clock of a recording is no measure for it, as it "
+		"ran slower while it was recorded.\n\n"
+		"The knee is the size at which memory times misses is least "
+		"(Denning and Kahn's, the ray that touches the lifetime curve). "
+		"Intervals are 5 % to 95 % of resampled blocks of the run's "
+		"time: they tell how much its parts differ, not what another "
+		"input would do.\n\n"
+		"With --unit object each access is an object of its own size, "
+		"as requests of storage and web caches are; sizes of memory are "
+		"bytes then, and LRU is simulated as the others are.",
+	.examples =
+		"pagescope curve trace.pst\n"
+		"# policies against the bound, at sizes of one's own\n"
+		"pagescope curve trace.pst --policy lru,fifo,clock,opt "
+		"--sizes '16K..128K x2'\n"
+		"# Belady's anomaly: FIFO misses more with four pages than "
+		"with three\n"
+		"pagescope curve generate:mix,n=100K,pages=4096 --policy "
+		"fifo --sizes 3p,4p\n"
+		"# cache lines, and huge pages\n"
+		"pagescope curve trace.pst --unit line\n"
+		"pagescope curve trace.pst --unit 2m\n"
+		"# requests to a disk (not tested)\n"
+		"pagescope curve --from csv --set csv.column=lbn --set "
+		"csv.unit=4096 disk.csv.gz --policy lru,opt --sizes 1000p\n",
+	.options = &curve_options_tree,
+	.run = curve_run,
+};

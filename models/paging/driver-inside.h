@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the reclaim driver share; nobody else includes it.
+ *
+ *	reclaim-driver.c   pages, accesses, events: who is in and who must go
+ *	driver-memories.c  one memory, or one for each process or group
+ *	driver-config.c    options, devices
+ *	driver-result.c    values; out of memory
+ */
+#ifndef MODELS_PAGING_DRIVER_INSIDE_H
+#define MODELS_PAGING_DRIVER_INSIDE_H
+
+#include "models/paging/hash.h"
+#include "models/paging/lookup.h"
+#include "models/paging/reclaim-driver.h"
+
+#define PAGE_SHIFT 12
+
+enum page_flag {
+	DRIVER_IN = 1,	     /* the policy has it in memory */
+	DRIVER_DIRTY = 2,    /* written since it came in */
+	DRIVER_COPY = 4,     /* swap still has it as it was when it came in */
+	DRIVER_FILE = 8,     /* its file has it */
+	DRIVER_LOCKED = 16,  /* may not leave: the policy does not know it */
+	DRIVER_AWAY = 32,    /* in swap or its file; frame is a slot */
+	DRIVER_COUNTED = 64, /* ... and takes room in swap */
+};
+
+struct driver_page {
+	uint64_t frame; /* 0: gone */
+	uint64_t at;	/* struct paging_place */
+	uint32_t object, space;
+	uint32_t local; /* its number in its memory */
+	uint16_t memory;
+	uint8_t flags;
+};
+
+struct memory {
+	struct driver *driver;
+	struct reclaim *policy; /* owned */
+	char *name;		/* owned; of a process or group, else NULL */
+	uint32_t pid;		/* of a process */
+	uint32_t *page;		/* owned [room]: local number -> page */
+	uint8_t *file;		/* owned [room]: is it of a file? */
+	uint32_t pages, room;
+	uint64_t wired; /* locked pages */
+};
+
+struct oom {
+	bool happened;
+	uint64_t position, time_ns; /* of the first */
+	uint64_t pages;		    /* that found no room, in all */
+	uint32_t pid;		    /* who would be chosen */
+	char *name;		    /* owned, or NULL: not known */
+	struct paging_usage usage;
+	uint64_t candidates;
+};
+
+struct driver {
+	struct driver_config config; /* strings borrowed */
+	struct driver_with with;
+	int policy; /* in reclaim_registry */
+	const struct reclaim_ops *ops;
+	uint64_t read_ns, write_ns;
+	bool synchronous; /* writes are done by who needs room, and swap keeps
+			   * no copy of what comes back (SWP_SYNCHRONOUS_IO) */
+	uint64_t limit;	  /* pages of each memory */
+
+	struct lookup lookup;
+	struct driver_page *page; /* owned [room] */
+	uint32_t pages, room;
+	struct hash slots;	/* slot -> page */
+	struct memory **memory; /* owned [memories] */
+	uint32_t memories;
+	uint32_t *memory_of; /* owned [spaces]: plus 1; 0: not known yet */
+	uint32_t spaces;
+	char **name; /* owned [names]: of each space's program, or NULL */
+	uint32_t names;
+	uint32_t *victim; /* owned [victim_room]: to be unmapped */
+	uint32_t victims, victim_room;
+	uint32_t last_fed; /* whose write lookup.late means */
+	uint64_t fed;	   /* references */
+
+	/* of the event or access that runs */
+	uint64_t position, time_ns;
+	struct lookup_span span;
+	bool evicting;
+	int error; /* in a callback (said) */
+
+	uint64_t reads, writes;		  /* of swap */
+	uint64_t file_reads, file_writes; /* of files */
+	uint64_t stuck;	     /* victims that could not be taken away */
+	uint64_t swap_pages; /* taken now */
+	struct oom oom;
+};
+
+int driver_no_memory(void);
+/* What the device takes. */
+void driver_device(struct driver *driver);
+/* The memory that pays for what this space touches first; -ENOMEM (said). */
+int memory_of(struct driver *driver, uint32_t space, uint32_t *memory);
+/* A new page's local number.  -ENOMEM (said). */
+int memory_add(struct memory *memory, uint32_t page, bool file,
+	       uint32_t *local);
+/* Capacity after what is locked and, if asked, tables.  0, -EINVAL (said). */
+int memory_resize(struct memory *memory);
+void memories_fini(struct driver *driver);
+/* What follows the spaces' programs. */
+int memory_follow(struct driver *driver, const struct batch *batch,
+		  const struct event *event);
+/* The program's name in a space, or NULL. */
+const char *memory_program(const struct driver *driver, uint32_t space);
+/* A page must go to swap where there is no room. */
+void oom_note(struct driver *driver);
+
+#endif

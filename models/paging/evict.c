@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Pages that must leave memory: where they are, and how they go.
+ *
+ *	anonymous        -> swap_out, for all who share it since a fork
+ *	of an object     -> unmapped wherever the object is mapped, then out of
+ *	                    it: a file's page is in its file and not in the page
+ *	                    cache, another's in swap
+ *
+ * A place may be old: the page was moved, or who had it is gone and others have
+ * it still.  So it is looked for: at the same address in all spaces, then
+ * everywhere.
+ */
+#include "models/paging/space.h"
+
+#include <stdlib.h>
+
+static struct mapping
+mapping_at(const struct paging *paging, const struct address_space *space,
+	   uint64_t address)
+{
+	struct table_reference reference[TABLE_REFERENCES_MAX];
+	struct mapping mapping;
+
+	paging->table_ops->walk(space->table, address, reference, &mapping);
+	return mapping;
+}
+
+void
+paging_place(struct paging *paging, uint32_t number, uint64_t address,
+	     struct paging_place *place)
+{
+	struct address_space *space = paging->space[number];
+	const struct vma *vma = vma_find(&space->vmas, address);
+	enum page_state state = pageset_state(&space->pages, address);
+
+	*place = (struct paging_place){ .at = address >> PAGE_SHIFT,
+					.object = PAGING_PLACE_SPACE,
+					.space = number };
+	if (!vma)
+		return;
+	place->locked = vma->flags & VMA_LOCKED;
+	if (state != PAGE_BORROWED || vma->object == OBJECT_NONE)
+		return;
+	place->object = vma->object;
+	place->at = (vma->offset + (address - vma->start)) >> PAGE_SHIFT;
+	place->file = paging->object[vma->object].file;
+}
+
+/* Unmap a page of an object at one address. */
+static void
+unmap_one(struct paging *paging, struct address_space *space, uint64_t address,
+	  uint64_t frame)
+{
+	if (pageset_state(&space->pages, address) != PAGE_BORROWED ||
+	    mapping_at(paging, space, address).frame != frame)
+		return;
+	paging->table_ops->unmap(space->table, address, PAGE_BYTES, false, NULL,
+				 NULL);
+	/* Taking away needs no memory. */
+	(void)pageset_put(&space->pages, address, PAGE_ABSENT);
+	space_stale(paging, space, address, PAGE_BYTES);
+}
+
+static void
+unmap_all(struct paging *paging, uint32_t object, uint64_t page, uint64_t frame)
+{
+	uint64_t offset = page << PAGE_SHIFT;
+
+	for (size_t s = 0; s < paging->spaces; s++) {
+		struct address_space *space = paging->space[s];
+
+		for (size_t i = 0; space && i < space->vmas.n; i++) {
+			const struct vma *vma = &space->vmas.vma[i];
+
+			if (vma->object == object && offset >= vma->offset &&
+			    offset - vma->offset < vma->end - vma->start)
+				unmap_one(paging, space,
+					  vma->start + (offset - vma->offset),
+					  frame);
+		}
+	}
+}
+
+static int
+evict_object(struct paging *paging, const struct paging_place *place,
+	     uint64_t frame)
+{
+	struct object *object = &paging->object[place->object];
+	const uint64_t *known = hash_find(&object->frame, place->at);
+
+	if (!known || *known != frame)
+		return 0;
+	unmap_all(paging, place->object, place->at, frame);
+	if (file_cache_drop(&object->cache, place->at) < 0 ||
+	    hash_put(&object->out, place->at, paging->swap.slots) < 0)
+		return paging_no_memory(paging);
+	if (paging->listener.swapped)
+		paging->listener.swapped(paging->listener.context, frame,
+					 paging->swap.slots);
+	paging->swap.slots++;
+	hash_remove(&object->frame, place->at);
+	owner_release(paging, PAGE_SHIFT, frame);
+	return object->file ? 2 : 1;
+}
+
+/* Does this space have it there, as a page of its own? */
+static bool
+has_at(const struct paging *paging, const struct address_space *space,
+       uint64_t address, uint64_t frame)
+{
+	enum page_state state =
+		space ? pageset_state(&space->pages, address) : PAGE_ABSENT;
+
+	return (state == PAGE_OWNED || state == PAGE_FORKED) &&
+	       mapping_at(paging, space, address).frame == frame;
+}
+
+static struct address_space *
+find_at(const struct paging *paging, uint64_t address, uint64_t frame)
+{
+	for (size_t i = 0; i < paging->spaces; i++)
+		if (has_at(paging, paging->space[i], address, frame))
+			return paging->space[i];
+	return NULL;
+}
+
+/* Where a space has this frame; 0: nowhere.  Rare: only of what mremap moved
+ * and nobody touched since. */
+static uint64_t
+search(const struct paging *paging, const struct address_space *space,
+       uint64_t frame)
+{
+	uint64_t *group, found = 0;
+	int64_t n =
+		pageset_groups(&space->pages, 0, page_down(UINT64_MAX), &group);
+
+	for (int64_t i = 0; i < n && !found; i++)
+		for (unsigned k = 0; k < GROUP_PAGES && !found; k++) {
+			uint64_t address =
+				group[i] + ((uint64_t)k << PAGE_SHIFT);
+
+			if (has_at(paging, space, address, frame))
+				found = address;
+		}
+	free(group);
+	return found;
+}
+
+int
+paging_evict(struct paging *paging, const struct paging_place *place,
+	     uint64_t frame)
+{
+	uint64_t address = place->at << PAGE_SHIFT;
+	struct address_space *space;
+
+	if (place->object != PAGING_PLACE_SPACE)
+		return evict_object(paging, place, frame);
+	space = paging->space[place->space];
+	if (!has_at(paging, space, address, frame))
+		space = find_at(paging, address, frame);
+	for (size_t i = 0; !space && i < paging->spaces; i++) {
+		if (!paging->space[i])
+			continue;
+		address = search(paging, paging->space[i], frame);
+		if (address)
+			space = paging->space[i];
+	}
+	return space ? swap_out(paging, space, address) : 0;
+}
+
+bool
+paging_is_away(const struct paging *paging, uint32_t number, uint64_t address)
+{
+	struct address_space *space = paging->space[number];
+	const struct vma *vma = vma_find(&space->vmas, address);
+	uint64_t page;
+
+	if (swap_has(space, address))
+		return true;
+	if (!vma || vma->object == OBJECT_NONE)
+		return false;
+	page = (vma->offset + (address - vma->start)) >> PAGE_SHIFT;
+	return object_is_out(&paging->object[vma->object], page);
+}
+
+struct paging_usage
+paging_usage(const struct paging *paging, uint32_t number)
+{
+	struct paging_usage usage = { 0 };
+	const struct address_space *space =
+		number < paging->spaces ? paging->space[number] : NULL;
+	uint64_t *group;
+	int64_t n;
+
+	if (!space)
+		return usage;
+	n = pageset_groups(&space->pages, 0, page_down(UINT64_MAX), &group);
+	for (int64_t i = 0; i < n; i++)
+		usage.resident += (uint64_t)__builtin_popcountll(
+			pageset_present(&space->pages, group[i], 0,
+					page_down(UINT64_MAX)));
+	free(group);
+	usage.swapped = space->swapped.n;
+	usage.tables = paging_table_bytes(paging, number) >> PAGE_SHIFT;
+	return usage;
+}

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See lookup.h.  lookup_scan is the loop that all accesses go through. */
+#include "models/paging/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/fail.h"
+
+#define CHUNK_PAGES	 (1u << LOOKUP_CHUNK_SHIFT)
+#define DIRECTORY_SHIFT	 12u /* frames of one part of of_frame */
+#define DIRECTORY_FRAMES (1u << DIRECTORY_SHIFT)
+#define SHORT_BYTES	 64u /* an access that is not wide is no longer */
+
+static int
+no_memory(void)
+{
+	return fail(ENOMEM, "pages: no memory to look them up");
+}
+
+int
+lookup_init(struct lookup *lookup, const struct stream *stream, unsigned shift,
+	    bool fetches)
+{
+	*lookup = (struct lookup){ .shift = shift,
+				   .fetches = fetches,
+				   .stream = stream,
+				   .last = UINT32_MAX };
+	for (unsigned i = 0; i < LOOKUP_RECENT; i++)
+		lookup->recent[i].region = UINT64_MAX;
+	lookup->page = calloc(LOOKUP_REFERENCES, sizeof(*lookup->page));
+	lookup->write = calloc(LOOKUP_REFERENCES, sizeof(*lookup->write));
+	lookup->time = calloc(LOOKUP_REFERENCES, sizeof(*lookup->time));
+	if (lookup->page && lookup->write && lookup->time)
+		return 0;
+	lookup_fini(lookup);
+	return no_memory();
+}
+
+static uint32_t *
+chunk_of(const struct hash_slot *slot)
+{
+	return (uint32_t *)(uintptr_t)slot->value;
+}
+
+static void
+forget_space(struct lookup *lookup, uint32_t space)
+{
+	struct hash *chunks = &lookup->space[space];
+
+	if (!chunks->n)
+		return;
+	for (size_t i = 0; i < chunks->room; i++)
+		if (chunks->slot[i].key)
+			free(chunk_of(&chunks->slot[i]));
+	hash_fini(chunks);
+	*chunks = (struct hash){ 0 };
+	for (unsigned i = 0; i < LOOKUP_RECENT; i++)
+		if (lookup->recent[i].space == space)
+			lookup->recent[i].region = UINT64_MAX;
+}
+
+void
+lookup_fini(struct lookup *lookup)
+{
+	for (uint32_t i = 0; i < lookup->spaces; i++)
+		forget_space(lookup, i);
+	free(lookup->space);
+	for (size_t i = 0; i < lookup->directories; i++)
+		free(lookup->of_frame[i]);
+	free(lookup->of_frame);
+	free(lookup->page);
+	free(lookup->write);
+	free(lookup->time);
+	*lookup = (struct lookup){ 0 };
+}
+
+static unsigned
+recent_of(uint64_t region, uint32_t space)
+{
+	return (unsigned)(region ^ space * UINT32_C(0x9e3779b1) >> 16) &
+	       (LOOKUP_RECENT - 1);
+}
+
+/* The chunk of a region, or NULL. */
+static NOINLINE uint32_t *
+find_chunk(struct lookup *lookup, uint32_t space, uint64_t region)
+{
+	struct lookup_recent *recent =
+		&lookup->recent[recent_of(region, space)];
+	const uint64_t *chunk;
+
+	if (space >= lookup->spaces)
+		return NULL;
+	chunk = hash_find(&lookup->space[space], region);
+	if (!chunk)
+		return NULL;
+	*recent = (struct lookup_recent){ region, (uint32_t *)(uintptr_t)*chunk,
+					  space };
+	return recent->page;
+}
+
+static inline uint32_t
+value_of(struct lookup *lookup, uint32_t space, uint64_t page)
+{
+	uint64_t region = page >> LOOKUP_CHUNK_SHIFT;
+	const struct lookup_recent *recent =
+		&lookup->recent[recent_of(region, space)];
+	const uint32_t *chunk = recent->page;
+
+	if (unlikely(recent->region != region || recent->space != space))
+		chunk = find_chunk(lookup, space, region);
+	return likely(chunk) ? chunk[page & (CHUNK_PAGES - 1)] : 0;
+}
+
+uint32_t
+lookup_get(const struct lookup *lookup, uint32_t space, uint64_t page)
+{
+	const uint64_t *chunk = space < lookup->spaces
+					? hash_find(&lookup->space[space],
+						    page >> LOOKUP_CHUNK_SHIFT)
+					: NULL;
+
+	return chunk ? ((const uint32_t *)(uintptr_t)*chunk)[page &
+							     (CHUNK_PAGES - 1)]
+		     : 0;
+}
+
+static int
+grow_spaces(struct lookup *lookup, uint32_t space)
+{
+	uint32_t room = lookup->spaces ? lookup->spaces : 8;
+	struct hash *grown;
+
+	while (room <= space)
+		room *= 2;
+	grown = reallocarray(lookup->space, room, sizeof(*grown));
+	if (!grown)
+		return no_memory();
+	memset(grown + lookup->spaces, 0,
+	       (room - lookup->spaces) * sizeof(*grown));
+	lookup->space = grown;
+	lookup->spaces = room;
+	return 0;
+}
+
+int
+lookup_set(struct lookup *lookup, uint32_t space, uint64_t page, uint32_t value)
+{
+	uint64_t region = page >> LOOKUP_CHUNK_SHIFT;
+	uint32_t *chunk;
+
+	if (space >= lookup->spaces && grow_spaces(lookup, space))
+		return -ENOMEM;
+	chunk = find_chunk(lookup, space, region);
+	if (!chunk) {
+		chunk = calloc(CHUNK_PAGES, sizeof(*chunk));
+		if (!chunk)
+			return no_memory();
+		if (hash_put(&lookup->space[space], region,
+			     (uint64_t)(uintptr_t)chunk) < 0) {
+			free(chunk);
+			return no_memory();
+		}
+	}
+	chunk[page & (CHUNK_PAGES - 1)] = value;
+	return 0;
+}
+
+/* Pages [first, last] of one region. */
+static void
+forget_part(uint32_t *chunk, uint64_t region, uint64_t first, uint64_t last)
+{
+	uint64_t start = region << LOOKUP_CHUNK_SHIFT;
+	uint64_t from = first > start ? first - start : 0;
+	uint64_t to =
+		last - start < CHUNK_PAGES ? last - start : CHUNK_PAGES - 1;
+
+	memset(chunk + from, 0, (to - from + 1) * sizeof(*chunk));
+}
+
+void
+lookup_invalidate(struct lookup *lookup, uint32_t space, uint64_t address,
+		  uint64_t length)
+{
+	uint64_t first = address >> lookup->shift;
+	uint64_t last = (address + length - 1) >> lookup->shift;
+	uint64_t from = first >> LOOKUP_CHUNK_SHIFT;
+	uint64_t to = last >> LOOKUP_CHUNK_SHIFT;
+	const struct hash *chunks;
+
+	if (space >= lookup->spaces || !length)
+		return;
+	chunks = &lookup->space[space];
+	if (length == UINT64_MAX) {
+		forget_space(lookup, space);
+	} else if (to - from < chunks->room) {
+		for (uint64_t region = from; region <= to; region++) {
+			const uint64_t *chunk = hash_find(chunks, region);
+
+			if (chunk)
+				forget_part((uint32_t *)(uintptr_t)*chunk,
+					    region, first, last);
+		}
+	} else {
+		for (size_t i = 0; i < chunks->room; i++) {
+			const struct hash_slot *slot = &chunks->slot[i];
+
+			if (slot->key && slot->key - 1 >= from &&
+			    slot->key - 1 <= to)
+				forget_part(chunk_of(slot), slot->key - 1,
+					    first, last);
+		}
+	}
+}
+
+uint32_t *
+lookup_frame(struct lookup *lookup, uint64_t frame)
+{
+	size_t directory = frame >> 12 >> DIRECTORY_SHIFT;
+
+	if (directory >= lookup->directories) {
+		size_t room = lookup->directories ? lookup->directories : 64;
+		uint32_t **grown;
+
+		while (room <= directory)
+			room *= 2;
+		grown = reallocarray(lookup->of_frame, room,
+				     sizeof(uint32_t *));
+		if (!grown) {
+			no_memory();
+			return NULL;
+		}
+		for (size_t i = lookup->directories; i < room; i++)
+			grown[i] = NULL;
+		lookup->of_frame = grown;
+		lookup->directories = room;
+	}
+	if (!lookup->of_frame[directory])
+		lookup->of_frame[directory] =
+			calloc(DIRECTORY_FRAMES, sizeof(uint32_t));
+	if (!lookup->of_frame[directory]) {
+		no_memory();
+		return NULL;
+	}
+	return &lookup->of_frame[directory]
+				[frame >> 12 & (DIRECTORY_FRAMES - 1)];
+}
+
+struct lookup_pages
+lookup_pages(const struct lookup *lookup, const struct batch *batch, uint32_t i)
+{
+	uint64_t address = batch->address[i];
+	uint32_t size =
+		stream_site(lookup->stream, SITE_INDEX(batch->site[i]))->size;
+	uint64_t end = size ? address + size - 1 : address;
+
+	if (end < address)
+		end = UINT64_MAX;
+	return (struct lookup_pages){ address >> lookup->shift,
+				      end >> lookup->shift };
+}
+
+static inline void
+append(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
+{
+	lookup->page[lookup->n] = number;
+	lookup->write[lookup->n] = write;
+	lookup->time[lookup->n] = time;
+	lookup->n++;
+	lookup->last_written = write;
+	lookup->last = number;
+}
+
+static NOINLINE void
+write_again(struct lookup *lookup, uint64_t time)
+{
+	if (lookup->n)
+		lookup->write[lookup->n - 1] = true;
+	else if (lookup->notes)
+		lookup->late = true;
+	else
+		append(lookup, lookup->last, true, time);
+	lookup->last_written = true;
+}
+
+void
+lookup_refer(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
+{
+	if (number != lookup->last)
+		append(lookup, number, write, time);
+	else if (write && !lookup->last_written)
+		write_again(lookup, time);
+}
+
+void
+lookup_times(struct lookup *lookup, const struct lookup_span *span)
+{
+	uint64_t ns =
+		span->to_ns > span->from_ns ? span->to_ns - span->from_ns : 0;
+	double each = span->n ? (double)ns / (double)span->n : 0;
+
+	for (uint32_t i = 0; i < lookup->n; i++)
+		lookup->time[i] = span->from_ns +
+				  (uint64_t)((double)(int64_t)(lookup->time[i] -
+							       span->position) *
+					     each);
+}
+
+static inline bool
+is_known(uint32_t value, bool write)
+{
+	return value && (!write || value & LOOKUP_WRITABLE);
+}
+
+static inline void
+refer_value(struct lookup *lookup, uint32_t value, bool write, uint64_t time)
+{
+	value &= ~LOOKUP_WRITABLE;
+	if (value != LOOKUP_SILENT)
+		lookup_refer(lookup, value - LOOKUP_FIRST, write, time);
+}
+
+/* It may lie in more than one page: was all of it known? */
+static NOINLINE bool
+scan_long(struct lookup *lookup, const struct batch *batch, uint32_t i,
+	  bool write, uint64_t time)
+{
+	struct lookup_pages pages = lookup_pages(lookup, batch, i);
+	uint32_t first = value_of(lookup, batch->space, pages.first), second;
+
+	if (pages.last - pages.first > 1 || !is_known(first, write))
+		return false;
+	if (pages.last != pages.first) {
+		second = value_of(lookup, batch->space, pages.last);
+		if (!is_known(second, write))
+			return false;
+		refer_value(lookup, first, write, time);
+		first = second;
+	}
+	refer_value(lookup, first, write, time);
+	return true;
+}
+
+/*
+ * 100 - 190 M accesses/s of real programs; a new page costs two loads that mostly
+ * hit and a branch that mostly does not.
+ */
+uint32_t
+lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
+	    uint32_t to, uint64_t position)
+{
+	uint64_t bytes = UINT64_C(1) << lookup->shift;
+	uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
+	uint64_t base = 0, near = 0; /* of the page that was found last */
+	unsigned allowed = 0;	     /* 1: it was written to */
+	bool fetches = lookup->fetches;
+
+	for (uint32_t i = from; i < to; i++) {
+		uint64_t address = batch->address[i];
+		uint32_t site = batch->site[i], value;
+		/* load 0, store 1, modify 1, fetch 0 */
+		unsigned write = ((site & 3u) + 1u) >> 1 & 1u;
+
+		if (address - base < near && write <= allowed &&
+		    !(site & SITE_WIDE))
+			continue;
+		if (!fetches && (site & 3u) == SITE_FETCH)
+			continue;
+		if (unlikely((address & (bytes - 1)) > within ||
+			     site & SITE_WIDE)) {
+			if (!scan_long(lookup, batch, i, write,
+				       position + (i - from)))
+				return i;
+			near = 0;
+			continue;
+		}
+		value = value_of(lookup, batch->space,
+				 address >> lookup->shift);
+		if (unlikely(!is_known(value, write)))
+			return i;
+		refer_value(lookup, value, write, position + (i - from));
+		base = address & ~(bytes - 1);
+		near = within + 1;
+		allowed = (value & ~LOOKUP_WRITABLE) != LOOKUP_SILENT &&
+			  lookup->last_written;
+	}
+	return to;
+}

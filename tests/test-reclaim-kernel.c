@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The running kernel as judge of reclaim: a process touches its pages by a
+ * seeded string of references, in a memory group with a limit and swap on a zram
+ * device of its own; its major faults are what policy `linux' must miss, fed the
+ * same string.  And the page at which such a group is out of memory.
+ *
+ * Traps (each cost somebody a day): a group under pressure is killed although
+ * swap is empty unless somebody reads its memory.stat now and then, so the
+ * process does; what it may hold is its rss, not its limit; a swap file reads
+ * ahead, zram does not.
+ *
+ * A guardian, in a session of its own, takes all of it away when the test ends,
+ * however it ends.
+ */
+#include "models/machine.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "models/memory/random.h"
+
+#define PAGE	 4096u
+#define ROOT	 "/sys/fs/cgroup/memory"
+#define ZRAM	 "/sys/class/zram-control"
+#define TRIES	 3
+#define LOOK	 100 /* references between two looks at memory.stat */
+#define LRU_MOST 0.06
+#define OUR_MOST 0.04
+#define OOM_MOST 4
+
+enum pattern {
+	LOOP,
+	UNIFORM,
+	ZIPF,
+	HOT_AND_SCAN,
+};
+static const char *const names[] = { "loop", "uniform", "Zipf",
+				     "hot and scan" };
+
+struct run {
+	enum pattern pattern;
+	uint32_t pages, limit;
+	uint64_t n, seed;
+};
+
+/* What the process tells, in shared memory. */
+struct report {
+	uint64_t majors, minors;
+	uint64_t rss_sum, rss_n, rss_most; /* pages, as the group has it */
+	uint64_t touched;
+};
+
+static struct {
+	char group[128], device[64];
+	int zram;      /* number of the device */
+	int guardian;  /* end of its pipe */
+	pid_t keeper;  /* the guardian */
+	char why[256]; /* not to be done here, or "" */
+	struct report *report;
+} env = { .zram = -1 };
+
+/* 0, -1. */
+static int
+put(const char *directory, const char *name, const char *text)
+{
+	char path[256];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static void
+put_number(const char *directory, const char *name, uint64_t number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ju", (uintmax_t)number);
+	assert_int_equal(put(directory, name, text), 0);
+}
+
+static int
+read_number(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n <= 0 ? -1 : (int)strtol(text, NULL, 10);
+}
+
+/* Whoever is still in the group: the test may have been killed. */
+static void
+kill_group(void)
+{
+	char path[192];
+	FILE *file;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", env.group);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (file)
+		fclose(file);
+}
+
+static void
+take_away(void)
+{
+	char name[64];
+
+	for (int i = 0; i < 100 && rmdir(env.group) && errno != ENOENT; i++) {
+		kill_group();
+		usleep(20000);
+	}
+	if (env.zram < 0)
+		return;
+	for (int i = 0; i < 100 && swapoff(env.device) && errno == EBUSY; i++)
+		usleep(20000);
+	snprintf(name, sizeof(name), "/sys/block/zram%d", env.zram);
+	put(name, "reset", "1");
+	snprintf(name, sizeof(name), "%d", env.zram);
+	put(ZRAM, "hot_remove", name);
+}
+
+/* Waits until the test is over: the pipe's other end is closed then. */
+static void
+guard(void)
+{
+	int end[2];
+	char byte;
+
+	assert_int_equal(pipe(end), 0);
+	env.keeper = fork();
+	if (!env.keeper) {
+		setsid();
+		close(end[1]);
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGINT, SIG_IGN);
+		while (read(end[0], &byte, 1) < 0 && errno == EINTR)
+			;
+		take_away();
+		_exit(0);
+	}
+	close(end[0]);
+	env.guardian = end[1];
+	fcntl(env.guardian, F_SETFD, FD_CLOEXEC);
+}
+
+static bool
+swap_on(void)
+{
+	char command[128], name[64];
+
+	env.zram = read_number(ZRAM "/hot_add");
+	if (env.zram < 0)
+		return false;
+	snprintf(name, sizeof(name), "/sys/block/zram%d", env.zram);
+	snprintf(env.device, sizeof(env.device), "/dev/zram%d", env.zram);
+	/* From here on there is something to take away. */
+	guard();
+	snprintf(command, sizeof(command), "mkswap %s >/dev/null 2>&1",
+		 env.device);
+	return !put(name, "disksize", "256M") && !system(command) &&
+	       !swapon(env.device, SWAP_FLAG_PREFER | SWAP_FLAG_PRIO_MASK);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	env.report = mmap(NULL, sizeof(*env.report), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	snprintf(env.group, sizeof(env.group), ROOT "/pagescope-test-%d",
+		 getpid());
+	if (geteuid())
+		snprintf(env.why, sizeof(env.why), "needs root");
+	else if (access(ROOT "/memory.stat", R_OK))
+		snprintf(env.why, sizeof(env.why),
+			 "no memory groups of version 1 at " ROOT);
+	else if (read_number("/sys/kernel/mm/lru_gen/enabled") > 0)
+		snprintf(env.why, sizeof(env.why),
+			 "this kernel reclaims by generations (MGLRU)");
+	else if (access(ZRAM "/hot_add", R_OK))
+		snprintf(env.why, sizeof(env.why), "no zram to swap to");
+	else if (!swap_on())
+		snprintf(env.why, sizeof(env.why),
+			 "no swap on a new zram device: %s", strerror(errno));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	if (env.keeper) {
+		close(env.guardian);
+		waitpid(env.keeper, NULL, 0);
+	}
+	return 0;
+}
+
+/* Skip where this cannot be, with the reason. */
+static void
+need_kernel(void)
+{
+	if (!env.why[0])
+		return;
+	print_message("%s\n", env.why);
+	skip();
+}
+
+/* Zipf's law with exponent 0.9, pages in no order of their heat. */
+static double *
+zipf_sums(uint32_t pages)
+{
+	double *sum = calloc(pages, sizeof(*sum)), all = 0;
+
+	for (uint32_t i = 0; i < pages; i++)
+		sum[i] = all += 1 / pow(i + 1, 0.9);
+	for (uint32_t i = 0; i < pages; i++)
+		sum[i] /= all;
+	return sum;
+}
+
+static uint32_t
+zipf(const double *sum, uint32_t pages, uint64_t draw)
+{
+	double wanted = (double)(draw >> 11) * 0x1p-53;
+	uint32_t low = 0, high = pages - 1;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (sum[middle] < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint32_t)((low * UINT64_C(2654435761)) % pages);
+}
+
+/* All pages once, then the pattern. */
+static uint32_t *
+string_of(const struct run *run, uint64_t *n)
+{
+	uint32_t pages = run->pages;
+	uint32_t *page =
+		mmap(NULL, (pages + run->n) * sizeof(*page),
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double *sum = zipf_sums(pages);
+	uint64_t random = run->seed;
+
+	*n = pages + run->n;
+	for (uint32_t i = 0; i < pages; i++)
+		page[i] = i;
+	for (uint64_t i = 0; i < run->n; i++) {
+		uint64_t draw = random_next(&random);
+		uint32_t next = 0;
+
+		switch (run->pattern) {
+		case LOOP:
+			next = (uint32_t)(i % pages);
+			break;
+		case UNIFORM:
+			next = (uint32_t)random_below(&random, pages);
+			break;
+		case ZIPF:
+			next = zipf(sum, pages, draw);
+			break;
+		case HOT_AND_SCAN:
+			next = (uint32_t)(draw % 10 < 8
+						  ? random_below(&random,
+								 pages / 8)
+						  : pages / 8 +
+							    i / 5 %
+								    (pages -
+								     pages / 8));
+		}
+		page[pages + i] = next;
+	}
+	free(sum);
+	return page;
+}
+
+/* Also keeps the group's counters fresh, without which it is killed. */
+static void
+look(int stat)
+{
+	static char text[8192];
+	ssize_t n = pread(stat, text, sizeof(text) - 1, 0);
+	const char *line;
+	uint64_t rss;
+
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "\nrss ");
+	rss = line ? strtoull(line + 5, NULL, 10) / PAGE : 0;
+	env.report->rss_sum += rss;
+	env.report->rss_n++;
+	if (rss > env.report->rss_most)
+		env.report->rss_most = rss;
+}
+
+/* The process: it is in the group, and touches its arena by the string. */
+__attribute__((no_sanitize("address", "undefined", "thread"))) static void
+touch_all(const uint32_t *page, uint64_t n, uint32_t pages)
+{
+	struct report *report = env.report;
+	size_t bytes = (size_t)pages * PAGE;
+	char *arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct rusage before, after;
+	char path[192];
+	int stat;
+
+	madvise(arena, bytes, MADV_NOHUGEPAGE);
+	snprintf(path, sizeof(path), "%s/memory.stat", env.group);
+	stat = open(path, O_RDONLY | O_CLOEXEC);
+	look(stat);
+	getrusage(RUSAGE_SELF, &before);
+	for (uint64_t i = 0; i < n; i++) {
+		volatile uint64_t *word =
+			(uint64_t *)(void *)(arena + (size_t)page[i] * PAGE);
+
+		/* Contents of their own, so that none is a page of zeros. */
+		if (i & 1 || i < pages)
+			*word = i * UINT64_C(0x9e3779b97f4a7c15) + 1;
+		else
+			(void)*word;
+		report->touched = i + 1;
+		if (i % LOOK == 0)
+			look(stat);
+		if (i == pages) /* full from here on */
+			report->rss_sum = report->rss_n = report->rss_most = 0;
+	}
+	getrusage(RUSAGE_SELF, &after);
+	report->majors = (uint64_t)(after.ru_majflt - before.ru_majflt);
+	report->minors = (uint64_t)(after.ru_minflt - before.ru_minflt);
+}
+
+/* Run it in a group of that limit: its wait status. */
+static int
+run_process(const uint32_t *page, uint64_t n, uint32_t pages, uint32_t limit,
+	    bool swap)
+{
+	int status = -1;
+	pid_t pid;
+
+	*env.report = (struct report){ 0 };
+	assert_int_equal(mkdir(env.group, 0755), 0);
+	put_number(env.group, "memory.limit_in_bytes", (uint64_t)limit * PAGE);
+	if (!swap)
+		put_number(env.group, "memory.swappiness", 0);
+	pid = fork();
+	if (!pid) {
+		char number[32];
+
+		snprintf(number, sizeof(number), "%d", getpid());
+		if (put(env.group, "cgroup.procs", number))
+			_exit(3);
+		touch_all(page, n, pages);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < 100 && rmdir(env.group); i++)
+		usleep(20000);
+	return status;
+}
+
+static uint64_t
+predict(const char *policy, uint64_t capacity, const uint32_t *page, uint64_t n,
+	uint32_t pages)
+{
+	struct reclaim_config config = { .policy = reclaim_find(policy),
+					 .capacity = capacity,
+					 .swappiness = 60 };
+	struct reclaim *reclaim;
+	uint64_t misses;
+
+	assert_int_equal(reclaim_open(&reclaim, &config), 0);
+	for (uint64_t i = 0; i < n; i += BATCH_ACCESSES) {
+		const struct reclaim_batch batch = {
+			.page = page + i,
+			.n = (uint32_t)(n - i < BATCH_ACCESSES
+						? n - i
+						: BATCH_ACCESSES),
+			.position = i,
+		};
+
+		assert_int_equal(reclaim->ops->feed(reclaim, &batch), 0);
+	}
+	misses = reclaim->counts.misses - pages;
+	reclaim_close(reclaim);
+	return misses;
+}
+
+static double
+error_of(uint64_t predicted, uint64_t measured)
+{
+	return measured ? (double)predicted / (double)measured - 1 : 1;
+}
+
+/* Once for real and by both models: are both near enough? */
+static bool
+is_predicted(const struct run *run)
+{
+	const struct report *report = env.report;
+	uint64_t n, ours, lru;
+	uint32_t *page = string_of(run, &n);
+	int status = run_process(page, n, run->pages, run->limit, true);
+	double ours_off, lru_off;
+
+	if (status) {
+		print_message("the process ended with %#x\n", (unsigned)status);
+		munmap(page, n * sizeof(*page));
+		return false;
+	}
+	/* Pages leave by 32, so that it holds its most just before; LRU, of
+	 * which one leaves at a time, holds the mean. */
+	ours = predict("linux", report->rss_most, page, n, run->pages);
+	lru = predict("lru", report->rss_sum / report->rss_n, page, n,
+		      run->pages);
+	munmap(page, n * sizeof(*page));
+	ours_off = error_of(ours, report->majors);
+	lru_off = error_of(lru, report->majors);
+	print_message("%s, %u pages in %u: %ju majors; linux %ju (%+.1f %%), "
+		      "LRU %ju (%+.1f %%)\n",
+		      names[run->pattern], run->pages, run->limit,
+		      (uintmax_t)report->majors, (uintmax_t)ours,
+		      100 * ours_off, (uintmax_t)lru, 100 * lru_off);
+	return report->majors && fabs(ours_off) <= OUR_MOST &&
+	       (run->pattern == HOT_AND_SCAN || fabs(lru_off) <= LRU_MOST);
+}
+
+static void
+judge(enum pattern pattern)
+{
+	uint64_t random = 1000 + pattern;
+
+	need_kernel();
+	for (unsigned i = 0; i < 3; i++) {
+		struct run run = { .pattern = pattern, .n = 40000 };
+		int tries = 0;
+
+		run.pages = 2500 + (uint32_t)random_below(&random, 3000);
+		run.limit = run.pages *
+			    (60 + (uint32_t)random_below(&random, 25)) / 100;
+		run.seed = random_next(&random);
+		while (!is_predicted(&run))
+			if (++tries == TRIES)
+				fail_msg("%s: not predicted in %d tries",
+					 names[pattern], TRIES);
+	}
+}
+
+static void
+test_loop(void **state)
+{
+	(void)state;
+	judge(LOOP);
+}
+
+static void
+test_uniform(void **state)
+{
+	(void)state;
+	judge(UNIFORM);
+}
+
+static void
+test_zipf(void **state)
+{
+	(void)state;
+	judge(ZIPF);
+}
+
+static void
+test_hot_and_scan(void **state)
+{
+	(void)state;
+	judge(HOT_AND_SCAN);
+}
+
+/* What the machine says: the access at which memory of that size is too little
+ * for all pages of a string and their tables, without swap. */
+static uint64_t
+predict_oom(const uint32_t *page, uint64_t n, uint64_t memory_pages)
+{
+	struct machine_config config;
+	struct stream *stream;
+	struct model *machine;
+	struct result *result;
+	struct batch batch;
+	const json_t *values;
+	uint64_t position;
+	uint32_t site, number;
+	char size[32];
+
+	snprintf(size, sizeof(size), "%ju", (uintmax_t)(memory_pages * PAGE));
+	assert_int_equal(option_init(&machine_options, &config), 0);
+	option_set(&machine_options, &config, "test", "memory.size", size);
+	option_set(&machine_options, &config, "test", "reclaim.policy",
+		   "linux");
+	option_set(&machine_options, &config, "test", "reclaim.device", "none");
+	option_set(&machine_options, &config, "test", "reclaim.tables", "yes");
+	assert_int_equal(stream_open(&stream), 0);
+	stream_thread_add(stream, &(struct thread){ 1, 1 }, &number);
+	stream_space_add(stream, &(struct space){ 1, 0, SPACE_NONE }, &number);
+	stream_site_add(stream, &(struct site){ .size = 8, .kind = SITE_STORE },
+			&site);
+	assert_int_equal(batch_init(&batch), 0);
+	assert_int_equal(machine_model.open(&machine, &config, stream), 0);
+	for (uint64_t i = 0; i < n; batch_reset(&batch)) {
+		for (; i < n && batch.n < BATCH_ACCESSES; i++)
+			batch_access(&batch,
+				     (UINT64_C(1) << 36) +
+					     (uint64_t)page[i] * PAGE,
+				     site);
+		assert_int_equal(machine->methods->feed(machine, &batch), 0);
+	}
+	assert_int_equal(result_open(&result), 0);
+	assert_int_equal(machine->methods->finish(machine, result), 0);
+	values = json_object_get(result_json(result), "values");
+	position = (uint64_t)json_integer_value(
+		json_object_get(json_object_get(values, "oom.position"),
+				"value"));
+	result_close(result);
+	model_close(machine);
+	batch_fini(&batch);
+	stream_close(stream);
+	option_fini(&machine_options, &config);
+	return position;
+}
+
+/* limit = N + ceil(N / 512) + K: K is what the group has beside, as seen at the
+ * first limit, and the same at the others. */
+static void
+test_out_of_memory(void **state)
+{
+	static const uint32_t limits[] = { 1500, 2300, 3700, 5000 };
+	const struct run all = { .pattern = LOOP, .pages = 6000, .n = 1 };
+	uint64_t n, beside = 0, touched = 0, predicted;
+	uint32_t *page;
+
+	(void)state;
+	need_kernel();
+	page = string_of(&all, &n);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		int status = run_process(page, n, all.pages, limits[i], false);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+		touched = env.report->touched;
+		assert_in_range(touched, 1000, limits[i]);
+		if (!i)
+			beside = limits[i] - touched - (touched + 511) / 512;
+		/* Two upper tables, which the machine counts itself */
+		predicted = predict_oom(page, n, limits[i] - beside + 2);
+		print_message("limit %u: killed after %ju pages, %ju beside; "
+			      "the machine says %ju\n",
+			      limits[i], (uintmax_t)touched, (uintmax_t)beside,
+			      (uintmax_t)predicted);
+		assert_in_range(touched + (touched + 511) / 512 + beside +
+					OOM_MOST,
+				limits[i], limits[i] + 2 * OOM_MOST);
+		assert_in_range(predicted + OOM_MOST, touched,
+				touched + 2 * OOM_MOST);
+	}
+	munmap(page, n * sizeof(*page));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loop),
+		cmocka_unit_test(test_uniform),
+		cmocka_unit_test(test_zipf),
+		cmocka_unit_test(test_hot_and_scan),
+		cmocka_unit_test(test_out_of_memory),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
