@@ -183,7 +183,7 @@ load_config(void)
 	return error;
 }
 
-#define RECLAIM_PAGES 3000u
+#define RECLAIM_PAGES 1500u
 
 static int
 feed_policy(struct reclaim *reclaim, const uint32_t *page,
