@@ -40,7 +40,8 @@ enum map_flag {
 
 enum event_type {
 	/* address, length, flags; file and offset if MAP_FLAG_FILE, else file
-	 * may still name the region ("[heap]").  Replaces what was there. */
+	 * may still name the region ("[heap]"); extra, if MAP_FLAG_HUGETLB:
+	 * log2 bytes of its pages (0: 2M).  Replaces what was there. */
 	EVENT_MAP,
 	EVENT_UNMAP,   /* address, length */
 	EVENT_PROTECT, /* address, length, flags: the MAP_FLAG_ rights only */
@@ -81,8 +82,9 @@ enum event_type {
 	 * each is in (12: alone), 0: not in the page cache; flags: enum
 	 * cached_flag; extra: bytes that its device is read ahead */
 	EVENT_CACHED,
-	/* What the kernel itself counts: file names the counter, value, flags:
-	 * enum counter_flag, time_ns */
+	/* What the kernel itself counts: file names the counter, value, extra:
+	 * of it, what is the recorder's and not the program's; flags: enum
+	 * counter_flag, time_ns.  Of the host, those not told are 0. */
 	EVENT_COUNTER,
 	/* These pages were seen with this content: address, length; value: hash
 	 * of each page's bytes (XXH3-64), time_ns */
@@ -122,6 +124,10 @@ enum counter_flag { /* neither: at an interval */
 	COUNTER_START = 1,
 	COUNTER_END = 2,
 	COUNTER_SYSTEM = 4, /* of the whole host or group, not of the process */
+	/* The recorder has its part in it, and how much is not known */
+	COUNTER_DISTURBED = 8,
+	/* Without faults on code, which the recorder took when it read it */
+	COUNTER_CODELESS = 16,
 };
 
 enum fault_flag {

@@ -17,9 +17,11 @@
 #include "traces/open.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NVME	      1 /* in swap_devices: the default */
 #define POLICIES_MOST 64
 #define POINTS	      32 /* sizes of policies that are simulated, if none are named */
 
@@ -356,7 +358,7 @@ curve_costs(struct memory_need_config *config,
 	    const struct curve_options *options)
 {
 	const struct swap_device *device =
-		&swap_devices[options->device ? options->device - 1 : 1];
+		&swap_devices[options->device ? options->device - 1 : NVME];
 
 	*config = (struct memory_need_config){
 		.thrash = {
@@ -374,6 +376,17 @@ curve_costs(struct memory_need_config *config,
 		.processes = options->processes ? (unsigned)options->processes
 						: 16,
 	};
+}
+
+int
+curve_cost_options(struct result *result, const struct curve_options *options)
+{
+	int device = options->device ? options->device : NVME + 1;
+	int error = result_option(result, "device", curve_devices[device]);
+
+	return error ? error
+		     : result_option(result, "cold",
+				     options->cold ? "yes" : "no");
 }
 
 static int
@@ -402,6 +415,51 @@ put_curves(struct job *job)
 	return error;
 }
 
+/* Options of policies that were simulated: "reclaim.clock.loaded" */
+static int
+policy_option(void *context, const char *name, const struct option_row *row,
+	      const void *start)
+{
+	struct job *job = context;
+	size_t n = strcspn(row->name, ".");
+
+	for (size_t i = 0; i < job->n_policies; i++) {
+		const char *policy = reclaim_registry[job->policy[i]]->name;
+
+		if (!strcmp(policy, "2q"))
+			policy = "twoq";
+		if (strlen(policy) == n && !strncmp(row->name, policy, n))
+			return common_option(job->result, name, row, start);
+	}
+	return 0;
+}
+
+/* Which options made it what it is */
+static int
+put_options(struct job *job)
+{
+	const struct curve_options *options = job->options;
+	char seed[32];
+	int error = result_option(job->result, "policy",
+				  options->policy ? options->policy : "lru");
+
+	snprintf(seed, sizeof(seed), "%lld", (long long)options->seed);
+	if (!error && options->sizes)
+		error = result_option(job->result, "sizes", options->sizes);
+	if (!error)
+		error = result_option(job->result, "unit",
+				      curve_units[options->unit]);
+	if (!error)
+		error = result_option(job->result, "fetches",
+				      options->fetches ? "yes" : "no");
+	if (!error)
+		error = result_option(job->result, "seed", seed);
+	if (!error && !job->one_pass_only)
+		error = option_each(&policy_options, &job->reclaim,
+				    policy_option, job);
+	return error ? error : curve_cost_options(job->result, options);
+}
+
 static int
 put_result(struct job *job)
 {
@@ -417,6 +475,8 @@ put_result(struct job *job)
 	error = curve_result_values(job->model, &config, job->result);
 	if (!error)
 		error = put_curves(job);
+	if (!error)
+		error = put_options(job);
 	if (!error)
 		error = result_provenance(job->result, "command",
 					  common_command(job->call));

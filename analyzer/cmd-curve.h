@@ -132,6 +132,10 @@ extern const char *const curve_devices[];
 int curve_measure(struct result **out, const struct verb_call *call,
 		  const struct curve_options *options, const char *input);
 
+/* Echo those of CURVE_COST_ROWS that are no values.  0, -ENOMEM. */
+int curve_cost_options(struct result *result,
+		       const struct curve_options *options);
+
 struct memory_need_config;
 /* What these options say. */
 void curve_costs(struct memory_need_config *config,

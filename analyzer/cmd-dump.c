@@ -63,12 +63,40 @@ struct dumper {
 	const struct stream *stream;
 };
 
+/* 1 counter 0 +0 status.VmRSS 123456 end, of it the recorder's 4096 */
+static void
+print_counter(const struct dumper *dumper, const struct batch *batch,
+	      const struct event *event)
+{
+	const char *name = "?";
+
+	if (event->file != UINT32_MAX)
+		name = stream_file(dumper->stream, event->file)->path;
+	/* With an address and length, as all events */
+	printf("%" PRIu32 " counter 0 +0 %s %" PRIu64 "%s%s", batch->thread,
+	       name, event->value, event->flags & COUNTER_START ? " start" : "",
+	       event->flags & COUNTER_END ? " end" : "");
+	if (event->flags & COUNTER_SYSTEM)
+		printf(" of the host");
+	if (event->flags & COUNTER_DISTURBED)
+		printf(", with some of the recorder's");
+	if (event->flags & COUNTER_CODELESS)
+		printf(", without those on code");
+	if (event->extra)
+		printf(", of it the recorder's %" PRIu64, event->extra);
+	putchar('\n');
+}
+
 static void
 print_event(const struct dumper *dumper, const struct batch *batch,
 	    const struct event *event)
 {
 	const char *name = event_name(event->type);
 
+	if (event->type == EVENT_COUNTER) {
+		print_counter(dumper, batch, event);
+		return;
+	}
 	printf("%" PRIu32 " %s %" PRIx64 " +%" PRIx64, batch->thread,
 	       name ? name : "event", event->address, event->length);
 	if (event->flags)

@@ -277,7 +277,6 @@ check_table(const struct layers *layers, const struct machine_config *config)
 static int
 check_granule(const struct layers *layers, const struct machine_config *config)
 {
-	const struct core_config *core = &config->core;
 	const struct {
 		bool wrong;
 		const char *option, *allowed;
@@ -291,13 +290,10 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 		  "recorded, 4k" },
 		{ config->numa.data == NUMA_MIGRATE, "numa.data",
 		  "all but migrate" },
-		{ config->numa.tables >= TABLES_REPLICATED, "numa.tables",
-		  "all but replicated and migrate" },
-		{ core->beside.range.entries != 0, "tlb.range.entries", "0" },
-		{ core->beside.prefetch.kind != PREFETCH_NONE,
-		  "tlb.prefetch.kind", "none" },
+		{ config->numa.tables == TABLES_MIGRATE, "numa.tables",
+		  "all but migrate" },
 	};
-	char text[160], option[64];
+	char text[160];
 
 	if (config->paging.granule == GRANULE_4K)
 		return 0;
@@ -307,18 +303,6 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 			 all[i].allowed);
 		if (all[i].wrong)
 			return wrong_option(layers, all[i].option, text);
-	}
-	for (unsigned i = 0; i < CORE_ARRAYS; i++) {
-		const struct tlb_config *tlb = &core->tlb[i];
-
-		if (tlb->sector <= 1 && tlb->coalesce <= 1)
-			continue;
-		snprintf(option, sizeof(option), "tlb.%s.%s",
-			 core_array_names[i],
-			 tlb->sector > 1 ? "sector" : "coalesce");
-		return wrong_option(layers, option,
-				    "not with a pages.granule of 16k or 64k; "
-				    "allowed: 1");
 	}
 	return 0;
 }
@@ -359,6 +343,22 @@ check_reclaim(const struct layers *layers, const struct machine_config *config)
 	return 0;
 }
 
+/* Whose entries come and go page by page. */
+static int
+check_prefetch(const struct layers *layers, const struct core_config *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		if (core->beside.prefetch.kind == PREFETCH_RECENCY &&
+		    (core->tlb[i].sector > 1 || core->tlb[i].coalesce > 1))
+			return wrong_option(
+				layers, "tlb.prefetch.kind",
+				"recency is not with entries of "
+				"several pages (sector, coalesce); "
+				"allowed: none, sequential, stride, "
+				"distance");
+	return 0;
+}
+
 static int
 check(const struct layers *layers, const struct machine_config *config)
 {
@@ -396,6 +396,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_table(layers, config);
 	if (!error)
 		error = check_reclaim(layers, config);
+	if (!error)
+		error = check_prefetch(layers, &config->core);
 	return error ? error : check_granule(layers, config);
 }
 

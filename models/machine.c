@@ -43,6 +43,7 @@ struct machine {
 	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
 	bool nested;	/* the caches see addresses of a host, not of frames */
+	bool watched;	/* the kernel part sees all accesses */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
 	uint64_t span_start, span_end;
@@ -145,7 +146,7 @@ look_for_hints(struct machine *machine, const struct core_misses *misses)
 		    paging_page(machine->paging, misses->space,
 				misses->address[i], &page) &&
 		    numa_hints_walk(machine->hints, misses->space, page.start,
-				    numa_node_of(machine->numa, page.frame),
+				    frames_node(machine->frames, page.frame),
 				    machine->thread))
 			machine->no_memory = true;
 	}
@@ -376,6 +377,9 @@ machine_feed(struct model *model, const struct batch *batch)
 				      : batch->n;
 
 		error = feed_accesses(machine, &pass, from, to);
+		if (!error && machine->watched)
+			error = paging_watch(machine->paging, batch->space,
+					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
@@ -434,6 +438,48 @@ finish_mappings(const struct machine *machine, struct result *result)
 	return error;
 }
 
+/* Whole numbers of a row of tlb.sizes: all but its name, or the walks alone. */
+static double
+answers(const json_t *row, size_t first)
+{
+	double sum = 0;
+
+	for (size_t i = first; i < json_array_size(row); i++)
+		sum += json_number_value(json_array_get(row, i));
+	return sum;
+}
+
+/* Shares of 2M and above in all accesses and in all walks. */
+static int
+finish_coverage(const struct machine *machine, struct result *result)
+{
+	static const char *const names[] = { "thp.coverage.accesses",
+					     "thp.coverage.walks" };
+	const json_t *tables = json_object_get(result_json(result), "tables");
+	const json_t *rows =
+		json_object_get(json_object_get(tables, "tlb.sizes"), "rows");
+	int error = 0;
+
+	if (!paging_sizes_vary(machine->paging))
+		return 0;
+	for (size_t what = 0; what < ARRAY_SIZE(names) && !error; what++) {
+		double all = 0, large = 0;
+
+		for (size_t i = 0; i < json_array_size(rows); i++) {
+			const json_t *row = json_array_get(rows, i);
+			double n = answers(row, what ? 5 : 1);
+
+			all += n;
+			large += i > 0 ? n : 0;
+		}
+		error = all > 0 ? result_real(result, names[what], large / all,
+					      "")
+				: result_absent(result, names[what],
+						"there were none");
+	}
+	return error;
+}
+
 static bool
 is_table(const void *context, uint64_t physical)
 {
@@ -469,6 +515,8 @@ machine_finish(struct model *model, struct result *result)
 	if (!error && machine->reclaim)
 		error = driver_finish(machine->reclaim, result);
 	if (!error)
+		error = finish_coverage(machine, result);
+	if (!error)
 		error = finish_mappings(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
@@ -501,6 +549,13 @@ machine_close(struct model *model)
 	free(machine->region);
 	free(machine);
 }
+
+/* Its kernel part wants to see all accesses. */
+static const struct model_methods watching_methods = {
+	.feed = machine_feed,
+	.finish = machine_finish,
+	.close = machine_close,
+};
 
 static const struct model_methods machine_methods = {
 	.feed = machine_feed,
@@ -645,6 +700,9 @@ machine_open(struct model **out, const void *config,
 		machine_close(&machine->model);
 		return error;
 	}
+	machine->watched = paging_wants_watch(machine->paging);
+	if (machine->watched)
+		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;
 }

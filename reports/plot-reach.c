@@ -91,26 +91,6 @@ reach_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 	return arrays.n;
 }
 
-/* Powers of 4, or of 16 where there are many */
-static void
-byte_tics(FILE *script, double least, double most)
-{
-	double step = most / least > 0x1p20 ? 16 : 4;
-	const char *before = "";
-
-	fputs("set ytics (", script);
-	for (double at = 4096; at <= most; at *= step) {
-		struct plot_unit unit = plot_unit_of(2 * at);
-
-		if (at < least)
-			continue;
-		fprintf(script, "%s'%.0f %s' %.0f", before, at / unit.bytes,
-			unit.name, at);
-		before = ", ";
-	}
-	fputs(")\n", script);
-}
-
 /* The range of the axis; *used: what the program uses, or 0. */
 static void
 find_range(const struct machines *machines, const struct arrays *arrays,
@@ -156,7 +136,7 @@ reach_draw(const struct result *result, FILE *script)
 		"set xrange [-0.6:%.1f]\n" PLOT_YLABEL(
 			"memory covered, at most") "set xlabel 'TLB array'.gap\n",
 		least / 4, 4 * most, (double)arrays.n - 0.4);
-	byte_tics(script, least / 4, 4 * most);
+	plot_byte_tics(script, "y", least / 4, 4 * most, 10);
 	fputs("plot ", script);
 	for (size_t i = 0; i < machines.n; i++) {
 		fprintf(script,

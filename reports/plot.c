@@ -58,6 +58,52 @@ plot_tics(FILE *script, const char *axis, double most)
 	fputs(")\n", script);
 }
 
+void
+plot_byte_tics(FILE *script, const char *axis, double least, double most,
+	       unsigned room)
+{
+	const char *before = "";
+	double step = 4;
+
+	while (most / least > pow(step, room))
+		step *= 4;
+	fprintf(script, "set %stics (", axis);
+	for (double at = least < 4096 ? 1 : 4096; at <= most; at *= step) {
+		struct plot_unit unit = plot_unit_of(2 * at);
+
+		if (at < least)
+			continue;
+		fprintf(script, "%s'%.0f %s' %.0f", before, at / unit.bytes,
+			unit.name, at);
+		before = ", ";
+	}
+	fputs(")\n", script);
+}
+
+void
+plot_power_tics(FILE *script, const char *axis, double least, double most)
+{
+	double step = most / least > 1e7 ? 100 : 10;
+	const char *before = "";
+
+	fprintf(script, "set %stics (", axis);
+	for (double at = 1e-6; at <= most * 1.001; at *= step) {
+		static const char *const units[] = { "", "k", "M", "G", "T" };
+		double shown = at;
+		size_t i = 0;
+
+		for (; shown > 999 && i + 1 < ARRAY_SIZE(units); i++)
+			shown /= 1000;
+		if (at < least * 0.999)
+			continue;
+		fprintf(script, "%s'%.*f%s' %.9g", before,
+			at < 0.99 ? (int)lround(-log10(at)) : 0, shown,
+			units[i], at);
+		before = ", ";
+	}
+	fputs(")\n", script);
+}
+
 const char *
 plot_colour(size_t i)
 {

@@ -91,6 +91,15 @@ struct plot_unit plot_unit_of(double most_bytes);
  */
 void plot_tics(FILE *script, const char *axis, double most);
 
+/* The same on a logarithmic axis of bytes, at powers of 4, or of 16 ... where
+ * that would be more than `room`. */
+void plot_byte_tics(FILE *script, const char *axis, double least, double most,
+		    unsigned room);
+
+/* The same on a logarithmic axis of numbers, at powers of 10, or of 100 where
+ * there are many: 0.1, 1, 10, 100, 1k, 10k, 1M */
+void plot_power_tics(FILE *script, const char *axis, double least, double most);
+
 /* Lines of a script: a label along the y axis, for which a terminal has room
  * only above the figure.  text: a literal, may hold one conversion. */
 #define PLOT_YLABEL(text)                                     \

@@ -111,11 +111,15 @@ text_render(const struct result *result, const struct render_setup *setup,
 	struct text text = { result, setup, file, 0 };
 	struct view_table table;
 
-	if (setup->table) {
+	if (setup->table && !strcmp(setup->table, "validate")) {
+		text_validate(&text);
+	} else if (setup->table) {
 		view_table(result, setup->table, &table);
 		text_table(&text, &table, setup->top);
 	} else if (result_machines(result)) {
 		text_comparison(&text);
+	} else if (view_table(result, "curve", &table)) {
+		text_curve(&text);
 	} else if (view_table(result, "counters", &table)) {
 		text_counters(&text);
 	} else if (view_or_zero(result, "accesses") == 0 &&
@@ -130,6 +134,7 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_walks(&text);
 		text_parts(&text);
 		text_paging(&text);
+		text_validate(&text);
 		text_reclaim(&text);
 		text_rankings(&text);
 		text_samples(&text);

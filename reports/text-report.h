@@ -36,6 +36,8 @@ void text_explain(struct text *text);
 void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
+/* Predictions beside the kernel's own counts; nothing where there are none. */
+void text_validate(struct text *text);
 /* Reclaim: who left and came back; nothing where memory had no limit. */
 void text_reclaim(struct text *text);
 /* Functions, mappings, sites. */
@@ -46,6 +48,10 @@ void text_comparison(struct text *text);
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */
 void text_counters(struct text *text);
+/* Memory curves: a whole report. */
+void text_curve(struct text *text);
+/* How much memory the program needs (advice-memory.c). */
+void text_advice_memory(struct text *text);
 /* Command, host, machine, options, what is missing. */
 void text_provenance(struct text *text);
 /* Any table as it is. */

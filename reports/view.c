@@ -45,6 +45,15 @@ view_or_zero(const struct result *result, const char *name)
 }
 
 const char *
+view_string(const struct result *result, const char *name)
+{
+	const json_t *value =
+		json_object_get(value_entry(result, name), "value");
+
+	return json_is_string(value) ? json_string_value(value) : "";
+}
+
+const char *
 view_reason(const struct result *result, const char *name)
 {
 	json_t *entry = value_entry(result, name);

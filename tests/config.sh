@@ -169,13 +169,11 @@ done <<-END
 	table.kind=nested radix
 	table.levels=5 3, 4
 	table.frames=2m 4k
-	tlb.l2.coalesce=4 1
-	tlb.l1i.sector=4 1
-	tlb.range.entries=8 0
-	tlb.prefetch.kind=stride none
-	numa.tables=replicated all but replicated and migrate
+	numa.tables=migrate all but migrate
 	numa.data=migrate all but migrate
 END
+refused 2 "tlb.prefetch.kind: recency is not with entries of several pages" \
+	show --set tlb.prefetch.kind=recency --set tlb.l2.coalesce=4
 printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "2m";\n};\n' >granule.cfg
 refused 125 "granule.cfg:3: pages.policy: not with" show --config granule.cfg
 refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3

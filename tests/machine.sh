@@ -130,6 +130,32 @@ is reach.json tlb.l1d.misses 16100
 replay reach.json generate:sequential,n=16100,pages=644,stride=4096 --cpu m1
 is reach.json fault.minor 161
 
+# What holds, or guesses, pages in a row does so by granules: a program stretched by
+# 4 (by 16) sees the same in pages of 16K (of 64K) as it does in pages of 4K. Two
+# passes over 40 pages with 8 entries: a coalesced entry has 8 pages in the second
+while read -r setting walks; do
+	for granule in 4 16 64; do
+		replay rows$granule.json generate:sequential,n=80,pages=$((10 * granule)),stride=${granule}K \
+			--set tlb.l1d.entries=8 --set tlb.l1d.ways=0 --set tlb.l2.entries=0 \
+			--set pages.zero-page=no --set pages.granule=${granule}k \
+			--set tlb.range.least=$((2 * granule)) --set "$setting"
+		is rows$granule.json tlb.l1d.misses "${walks#*/}"
+		is rows$granule.json walk.count "${walks%/*}"
+	done
+done <<-END
+	tlb.l1d.coalesce=1 80/80
+	tlb.l1d.coalesce=8 40/40
+	tlb.l1d.sector=8 40/40
+	tlb.range.entries=2 41/80
+	tlb.prefetch.kind=sequential 41/80
+	tlb.prefetch.kind=stride 67/80
+	tlb.prefetch.kind=distance 42/80
+END
+# replicated tables are read on the own node
+replay row.json generate:uniform,n=100000,pages=8192 --set pages.granule=64k \
+	--set numa.nodes=2 --set numa.tables=replicated --set numa.move=10000
+is row.json numa.walk.remote 0
+
 # LRU: more ways at as many sets never miss more
 before=400000
 for ways in 1 2 3 5 8 13 21; do

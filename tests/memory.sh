@@ -188,6 +188,13 @@ replay goes "$random" cache.data=yes numa.nodes=2 numa.move=150000 \
 [ "$(get goes numa.hints.moved)" -gt 1000 ] || complain "no page moved"
 [ "$(get goes numa.data.remote)" -lt "$(get stays numa.data.remote)" ] ||
 	complain "moved pages are as remote as before"
+# ... also those of a guest, whose memory has less room than the host's
+for kind in radix nested; do
+	replay $kind "$random" cache.data=yes numa.nodes=2 numa.move=60000 memory.size=1G \
+		numa.data=migrate numa.scan-min=10us table.kind=$kind table.nested.host-pages=1g
+done
+same radix nested walk.count numa.hints.faults numa.hints.moved
+[ "$(get nested numa.hints.moved)" -gt 3000 ] || complain "no page of a guest moved"
 replay never "$random" cache.data=yes numa.nodes=2 numa.move=150000 numa.data=migrate
 is never numa.hints.moved 0
 

@@ -6,13 +6,15 @@
 #include <string.h>
 
 static void
-array_init(struct plain_array *array, const struct tlb_config *config)
+array_init(struct plain_array *array, const struct tlb_config *config,
+	   unsigned least)
 {
 	unsigned entries = (unsigned)config->entries;
 
 	array->ways = config->ways ? (unsigned)config->ways : entries;
 	array->sets = entries ? entries / array->ways : 0;
 	array->sizes = config->sizes;
+	array->least = least;
 	array->coalesces = config->coalesce > 1;
 	array->pages = array->coalesces	    ? (unsigned)config->coalesce
 		       : config->sector > 1 ? (unsigned)config->sector
@@ -41,14 +43,17 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 		const struct hierarchy_config *caches)
 {
 	memset(plain, 0, sizeof(*plain));
+	plain->granule = config->granule ? config->granule : 12;
 	for (unsigned i = 0; i < 3; i++) {
-		array_init(&plain->l1[0][i], &config->tlb[CORE_L1D + i]);
-		array_init(&plain->l1[1][i], &config->tlb[CORE_L1I + i]);
+		array_init(&plain->l1[0][i], &config->tlb[CORE_L1D + i],
+			   plain->granule);
+		array_init(&plain->l1[1][i], &config->tlb[CORE_L1I + i],
+			   plain->granule);
 	}
-	array_init(&plain->l2[0], &config->tlb[CORE_L2]);
-	array_init(&plain->l2[1], &config->tlb[CORE_L2_1G]);
+	array_init(&plain->l2[0], &config->tlb[CORE_L2], plain->granule);
+	array_init(&plain->l2[1], &config->tlb[CORE_L2_1G], plain->granule);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
-		array_init(&plain->pwc[i], &config->pwc[i]);
+		array_init(&plain->pwc[i], &config->pwc[i], plain->granule);
 	cache_open(&plain->cache[0][PLACE_L1], &caches->l1d);
 	cache_open(&plain->cache[1][PLACE_L1], &caches->l1i);
 	cache_open(&plain->cache[0][PLACE_L2], &caches->l2);
@@ -59,7 +64,6 @@ plain_core_init(struct plain_core *plain, const struct core_config *config,
 				  : PLACE_MEMORY;
 	plain->data_cached = config->data_cached;
 	plain->globals = config->asid.global;
-	plain->granule = config->granule ? config->granule : 12;
 }
 
 void
@@ -121,7 +125,7 @@ owner_of(const struct plain_core *plain, uint32_t space, uint64_t address)
 static unsigned
 pages_of(const struct plain_array *array, unsigned shift)
 {
-	return shift == 12 ? array->pages : 1;
+	return shift == array->least ? array->pages : 1;
 }
 
 static struct plain_set *
@@ -241,8 +245,8 @@ deny_key(struct plain_array *array, struct plain_set *set, int i, uint64_t page)
 {
 	uint64_t bit = UINT64_C(1) << page % array->pages;
 
-	if (array->pages > 1 && !array->coalesces && set->key[i].shift == 12 &&
-	    set->key[i].has != bit)
+	if (array->pages > 1 && !array->coalesces &&
+	    set->key[i].shift == array->least && set->key[i].has != bit)
 		set->key[i].has &= ~bit;
 	else
 		remove_key(set, (unsigned)i);
@@ -253,15 +257,16 @@ static void
 set_row(struct plain_core *plain, const struct plain_array *array,
 	const struct plain_key *key, uint64_t address)
 {
-	uint64_t number = address >> 12;
+	unsigned least = plain->granule;
+	uint64_t number = address >> least;
 
 	plain->row_first = plain->row_last = number;
-	if (key->shift > 12) {
-		plain->row_first = key->page << (key->shift - 12);
+	if (key->shift > least) {
+		plain->row_first = key->page << (key->shift - least);
 		plain->row_last = plain->row_first +
-				  (UINT64_C(1) << (key->shift - 12)) - 1;
+				  (UINT64_C(1) << (key->shift - least)) - 1;
 	}
-	if (key->shift > 12 || !array->coalesces)
+	if (key->shift > least || !array->coalesces)
 		return;
 	for (unsigned i = 64; i--;)
 		if (key->has >> i & 1)
@@ -425,26 +430,27 @@ read_line(struct plain_core *plain, struct table *table, uint64_t address,
 	  const struct mapping *mapping)
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
-	uint64_t number = address >> 12;
+	unsigned least = plain->granule;
+	uint64_t number = address >> least;
 	bool joins[8];
 
 	plain->row_first = plain->row_last = number;
-	if (mapping->shift > 12) {
-		plain->row_first = address >> mapping->shift
-						      << (mapping->shift - 12);
+	if (mapping->shift > least) {
+		plain->row_first =
+			address >> mapping->shift << (mapping->shift - least);
 		plain->row_last = plain->row_first +
-				  (UINT64_C(1) << (mapping->shift - 12)) - 1;
+				  (UINT64_C(1) << (mapping->shift - least)) - 1;
 		return;
 	}
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t other = number / 8 * 8 + i;
 		struct mapping m;
 
-		table->ops->walk(table, other << 12, references, &m);
-		joins[i] = m.shift == 12 && m.accessed &&
+		table->ops->walk(table, other << least, references, &m);
+		joins[i] = m.shift == least && m.accessed &&
 			   m.writable == mapping->writable &&
-			   m.frame - (other << 12) ==
-				   mapping->frame - (number << 12);
+			   m.frame - (other << least) ==
+				   mapping->frame - (number << least);
 	}
 	while (plain->row_first % 8 && joins[(plain->row_first - 1) % 8])
 		plain->row_first--;

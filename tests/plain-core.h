@@ -27,6 +27,7 @@ struct plain_array {
 	unsigned sets, ways;
 	unsigned pages; /* of 4K that an entry may have */
 	bool coalesces;
+	unsigned least; /* log2 of a page of which it may have several */
 	int sizes;
 	struct plain_set *set; /* owned */
 };

@@ -78,6 +78,7 @@ full(const struct plain *plain)
 static void
 leave(struct plain *plain, uint32_t page)
 {
+	assert(page < PLAIN_PAGES);
 	plain->left[plain->n_left++] = 2 * page + plain->of[page].dirty;
 	plain->evictions++;
 	plain->writebacks += plain->of[page].dirty;

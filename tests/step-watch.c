@@ -40,6 +40,11 @@ keep(struct step_run *run, const struct batch *batch)
 		};
 	}
 	for (uint32_t i = 0; i < batch->n_events; i++) {
+		/* What the kernel counts and caches is not the program's doing */
+		if (batch->event[i].type == EVENT_CACHED ||
+		    batch->event[i].type == EVENT_COUNTER ||
+		    batch->event[i].type == EVENT_RESIDENT)
+			continue;
 		run->event = grow(run->event, run->n_events, &run->events_size,
 				  sizeof(*run->event));
 		run->event[run->n_events++] =

@@ -50,7 +50,9 @@ fill_near(struct world *world, uint64_t *random)
 	for (unsigned i = 0; i < BATCH; i++) {
 		uint64_t x = next_random(random);
 
-		batch_access(batch, (x >> 8) % 400 << 12 | (x >> 20 & 0xff0),
+		batch_access(batch,
+			     (x >> 8) % 400 << world->granule |
+				     (x >> 20 & 0xff0),
 			     world->site[x >> 56 & 4]);
 	}
 }
@@ -210,7 +212,45 @@ granules_equal_their_twin(void **state)
 	}
 }
 
-/* Entries of several pages, in either level and both. */
+/* A core with such arrays, whose pages are of this granule. */
+static void
+grouped_equals_its_twin(struct core_config *config, unsigned granule,
+			uint64_t random)
+{
+	static struct tables_config tables = { .own.radix.levels = 4 };
+	static struct world real, slow;
+
+	config->data_cached = true; /* frames tell */
+	config->granule = tables.granule = granule;
+	if (granule > 12)
+		world_kind(&granule_table, &tables);
+	world_open_with(&real, config, &small_caches, false);
+	world_open_with(&slow, config, &small_caches, true);
+	world_kind(NULL, NULL);
+	real.turmoil = slow.turmoil = granule == 12;
+	for (unsigned round = 0; round < 60; round++) {
+		uint32_t space = (uint32_t)(round / 3 % SPACES);
+		uint64_t from = next_random(&random) % 40 << granule;
+		uint64_t length = UINT64_C(1)
+				  << (granule + next_random(&random) % 12);
+
+		if (round & 1)
+			fill_near(&real, &random);
+		else
+			fill_batch(&real, &random);
+		core_switch(&real.core, space, real.table[space]);
+		assert_int_equal(core_feed(&real.core, &real.batch, 0, BATCH),
+				 0);
+		twin_feed(&slow, &real.batch, space);
+		world_invalidate(&real, space, from, length);
+		world_invalidate(&slow, space, from, length);
+	}
+	twin_agrees(&real, &slow);
+	world_close(&real);
+	world_close(&slow);
+}
+
+/* Entries of several pages, in either level and both, and of each granule. */
 static void
 grouped_arrays_equal_their_twin(void **state)
 {
@@ -225,8 +265,6 @@ grouped_arrays_equal_their_twin(void **state)
 	(void)state;
 	for (unsigned k = 0; k < 3 * ARRAY_SIZE(kinds); k++) {
 		struct core_config config = config_of(lru, k % 3);
-		uint64_t random = 815 + k;
-		static struct world real, slow;
 
 		for (unsigned i = 0; i < CORE_ARRAYS; i++) {
 			bool second = i >= CORE_L1_ARRAYS;
@@ -234,30 +272,8 @@ grouped_arrays_equal_their_twin(void **state)
 			config.tlb[i].sector = kinds[k / 3].sector[second];
 			config.tlb[i].coalesce = kinds[k / 3].coalesce[second];
 		}
-		config.data_cached = true; /* frames tell */
-		world_open_with(&real, &config, &small_caches, false);
-		world_open_with(&slow, &config, &small_caches, true);
-		real.turmoil = slow.turmoil = true;
-		for (unsigned round = 0; round < 60; round++) {
-			uint32_t space = (uint32_t)(round / 3 % SPACES);
-			uint64_t from = next_random(&random) % 40 << 12;
-			uint64_t length = 4096 << next_random(&random) % 12;
-
-			if (round & 1)
-				fill_near(&real, &random);
-			else
-				fill_batch(&real, &random);
-			core_switch(&real.core, space, real.table[space]);
-			assert_int_equal(core_feed(&real.core, &real.batch, 0,
-						   BATCH),
-					 0);
-			twin_feed(&slow, &real.batch, space);
-			world_invalidate(&real, space, from, length);
-			world_invalidate(&slow, space, from, length);
-		}
-		twin_agrees(&real, &slow);
-		world_close(&real);
-		world_close(&slow);
+		grouped_equals_its_twin(&config, 12, 815 + k);
+		grouped_equals_its_twin(&config, k & 1 ? 14 : 16, 815 + k);
 	}
 }
 

@@ -232,6 +232,9 @@ do_random(uint64_t seed)
 	assert_in_range(steps_count(), 1000, 190000);
 }
 
+static int64_t max_none = 511, max_shared = 256;
+static uint64_t pool_pages; /* of hugetlb; 0: no limit */
+
 static struct paging_config
 config_now(void)
 {
@@ -240,6 +243,14 @@ config_now(void)
 		.swap = SWAP_NO,
 		.huge.thp = HUGE_MADVISE,
 		.huge.mthp = sizes,
+		.huge.khugepaged = {
+			.scan_pages = 1 << 30,
+			.sleep_ns = 1000000000,
+			.max_none = max_none,
+			.max_swap = 64,
+			.max_shared = max_shared,
+		},
+		.huge.hugetlb.pages = { pool_pages, 0 },
 	};
 }
 
@@ -289,9 +300,11 @@ agrees_with(void (*act)(uint64_t seed), uint64_t seed)
 		act(seed);
 		if (steps_agree(&config))
 			return true;
-		print_message("seed %ju, sizes %s%s\n", (uintmax_t)seed, sizes,
-			      fallbacks() == before ? ""
-						    : ", memory fragmented");
+		print_message(
+			"seed %ju, sizes %s, max %jd none, %jd shared%s\n",
+			(uintmax_t)seed, sizes, (intmax_t)max_none,
+			(intmax_t)max_shared,
+			fallbacks() == before ? "" : ", memory fragmented");
 	}
 	return false;
 }
@@ -326,7 +339,93 @@ put_sizes(unsigned orders)
 	}
 }
 
-/* HUGE_SEEDS=1000 for a long run, HUGE_SEED for one. */
+#define KHUGEPAGED DIRECTORY "khugepaged/"
+
+/* Let khugepaged go through all memory, some times: at least once from the
+ * start of this. */
+static void
+run_khugepaged(void)
+{
+	long before = number_in(KHUGEPAGED "full_scans", "");
+
+	settings_put_number(KHUGEPAGED "pages_to_scan", 1000000);
+	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", 1);
+	for (int i = 0; i < 2000; i++) {
+		usleep(5000);
+		if (number_in(KHUGEPAGED "full_scans", "") >= before + 4)
+			break;
+	}
+	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", NEVER_MS);
+	settings_put_number(KHUGEPAGED "pages_to_scan", 1);
+}
+
+static uint64_t
+near(uint64_t *seed, int64_t limit)
+{
+	int64_t n = limit + (int64_t)random_below(seed, 5) - 2;
+
+	return n < 0 ? 0 : n > 512 ? 512 : (uint64_t)n;
+}
+
+/* Fill regions up to about the limits: with some pages of the zero page, and
+ * some that a child shares. */
+static void
+fill(uint64_t *seed, uint64_t region)
+{
+	uint64_t present = 512 - near(seed, max_none);
+	uint64_t zero = random_below(seed, 2) ? random_below(seed, 9) : 0;
+	uint64_t start = region * 2 * MIB;
+
+	for (uint64_t i = 0; i < present; i++)
+		touch(start + (i * 37 % 512) * PAGE, true);
+	for (uint64_t i = present; i < 512 && i < present + zero; i++)
+		touch(start + (i * 37 % 512) * PAGE, false);
+}
+
+/* The child takes pages of its own until the limit of shared ones. */
+static void
+khugepaged_child(uint64_t seed)
+{
+	for (uint64_t region = 0; region < 8; region++)
+		for (uint64_t i = near(&seed, max_shared); i < 512; i++)
+			touch(region * 2 * MIB + i * PAGE,
+			      allowed[region * 512 + i] & PROT_WRITE);
+	run_khugepaged();
+	time_at(20000000000);
+	sweep(0, 16 * MIB, false);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+static void
+do_khugepaged(uint64_t seed)
+{
+	memset(allowed, 0, sizeof(allowed));
+	time_at(1);
+	anon_at(0, 16 * MIB + random_below(&seed, 512) * PAGE);
+	/* Small pages first. */
+	advise_at(0, 16 * MIB, MADV_NOHUGEPAGE);
+	for (uint64_t region = 0; region < 8; region++)
+		fill(&seed, region);
+	advise_at(0, 16 * MIB, MADV_HUGEPAGE);
+	memset(allowed, PROT_READ | PROT_WRITE, sizeof(allowed));
+	if (random_below(&seed, 2)) {
+		uint64_t page = random_below(&seed, 4096 - 64);
+
+		protect_at(page * PAGE, 64 * PAGE, PROT_READ);
+		memset(allowed + page, PROT_READ, 64);
+	}
+	if (random_below(&seed, 2)) {
+		run_khugepaged();
+		time_at(10000000000);
+	}
+	fork_and(khugepaged_child, random_next(&seed));
+	sweep(0, 16 * MIB, false);
+	run_khugepaged();
+	time_at(40000000000);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+/* HUGE_SEEDS=1000 for a long run, HUGE_SEED for one, HUGE_TEST names one test. */
 static uint64_t
 seeds(uint64_t usual, uint64_t *first)
 {
@@ -372,6 +471,106 @@ test_random_sizes(void **state)
 		put_sizes((unsigned)random_below(&draw, 256) << 2);
 		assert_true(agrees_with(do_random, seed));
 	}
+}
+
+static void
+test_khugepaged(void **state)
+{
+	static const int64_t limits[] = { 0, 1, 64, 255, 500, 511 };
+	uint64_t seed, last = seeds(20, &seed);
+
+	(void)state;
+	put_sizes(1u << 9);
+	for (; seed <= last; seed++) {
+		uint64_t draw = seed * 7919;
+
+		max_none = limits[random_below(&draw, ARRAY_SIZE(limits))];
+		max_shared = limits[random_below(&draw, ARRAY_SIZE(limits))];
+		settings_put_number(KHUGEPAGED "max_ptes_none",
+				    (uint64_t)max_none);
+		settings_put_number(KHUGEPAGED "max_ptes_shared",
+				    (uint64_t)max_shared);
+		assert_true(agrees_with(do_khugepaged, seed));
+	}
+	settings_put_number(KHUGEPAGED "max_ptes_none", 0);
+}
+
+#define POOL_PAGES 24
+
+static void
+hugetlb_steps(uint64_t *seed, int steps)
+{
+	while (steps--) {
+		uint64_t region = random_below(seed, 9);
+		uint64_t regions = 1 + random_below(seed, 9 - region);
+		uint64_t start = region * 2 * MIB, length = regions * 2 * MIB;
+		int rights = random_below(seed, 6) ? PROT_READ | PROT_WRITE
+						   : PROT_READ;
+		int flags = random_below(seed, 4) ? MAP_PRIVATE : MAP_SHARED;
+
+		switch (random_below(seed, 6)) {
+		case 0:
+			/* One that the pool has no pages for leaves a hole. */
+			unmap_at(start, length);
+			memset(allowed + region, 0, regions);
+			if (map_at(start, length, rights, flags | MAP_HUGETLB))
+				memset(allowed + region, rights, regions);
+			continue;
+		case 1:
+			if (unmap_at(start, length))
+				memset(allowed + region, 0, regions);
+			continue;
+		case 2:
+			if (memchr(allowed + region, 0, regions) ||
+			    !protect_at(start, length, rights))
+				continue;
+			memset(allowed + region, rights, regions);
+			continue;
+		default:
+			start += random_below(seed, 512) * PAGE;
+			if (allowed[region])
+				touch(start, allowed[region] & PROT_WRITE &&
+						     random_below(seed, 3));
+		}
+	}
+}
+
+/* The pool has enough for all its copies. */
+static void
+hugetlb_child(uint64_t seed)
+{
+	hugetlb_steps(&seed, 20);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+static void
+do_hugetlb(uint64_t seed)
+{
+	memset(allowed, 0, sizeof(allowed));
+	hugetlb_steps(&seed, 150);
+	fork_and(hugetlb_child, random_next(&seed));
+	hugetlb_steps(&seed, 100);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+/* Pages of the pool: those free and those reserved, after each call. */
+static void
+test_hugetlb(void **state)
+{
+	uint64_t seed, last = seeds(20, &seed);
+
+	(void)state;
+	if (!settings_put_number(STEPS_POOL "nr_hugepages", POOL_PAGES) ||
+	    number_in(STEPS_POOL "free_hugepages", "") != POOL_PAGES) {
+		print_message("no %d free hugetlb pages here\n", POOL_PAGES);
+		skip();
+	}
+	note_pool(true);
+	pool_pages = POOL_PAGES;
+	for (; seed <= last; seed++)
+		assert_true(agrees_with(do_hugetlb, seed));
+	note_pool(false);
+	pool_pages = 0;
 }
 
 /* Who is killed leaves all as it was. */
@@ -420,6 +619,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_khugepaged),
+		cmocka_unit_test(test_hugetlb),
 		cmocka_unit_test(test_random_small),
 		cmocka_unit_test(test_random_thp),
 		cmocka_unit_test(test_random_sizes),
@@ -433,6 +634,7 @@ main(void)
 		settings_close();
 		return 77;
 	}
+	cmocka_set_test_filter(getenv("HUGE_TEST"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	settings_close();
 	return failed;

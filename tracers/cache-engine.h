@@ -319,6 +319,8 @@ int space_open(struct cache_space **out, struct cache_engine *engine,
 	       struct cache_thread *thread);
 /* Give a thread an area. */
 int space_join(struct cache_space *space, struct cache_thread *thread);
+/* Where its threads' returns are to land is code no more. */
+void space_forget_returns(struct cache_space *space);
 /* Of all its threads, from now on. */
 void space_careful(struct cache_space *space);
 void space_leave(struct cache_space *space, struct cache_thread *thread);
@@ -500,6 +502,14 @@ void let_all_go(struct cache_engine *engine);
 bool thread_raised(const struct cache_thread *thread);
 /* At a stop while all is being let go. */
 void thread_park(struct cache_engine *engine, struct cache_thread *thread);
+
+/* cache-counts.c */
+/* What the kernel counts of the thread's process now, as events: flags are
+ * enum counter_flag's. */
+void counts_tell(struct cache_engine *engine, struct cache_thread *thread,
+		 unsigned flags);
+/* The thread is about to end; the last one of its process tells them. */
+void counts_tell_end(struct cache_engine *engine, struct cache_thread *thread);
 
 /* cache-guard.c */
 /* trace_run in a process of its own.  0, or -errno (said). */

@@ -165,6 +165,7 @@ initial_maps(struct cache_engine *engine, struct cache_thread *thread)
 	target_initial_maps(&target);
 	initial_pages(&target, false);
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 }
 
 /* Its space and area; what forbids them is the process's, or the thread's */
@@ -365,6 +366,7 @@ family_execed(struct cache_engine *engine, struct cache_thread *thread)
 		initial_pages(&target, true);
 	}
 	records_event_put(engine);
+	counts_tell(engine, thread, COUNTER_START);
 	windows_begin(engine, process);
 	thread->mode = MODE_CALL;
 	thread->in_call = true;

@@ -145,13 +145,18 @@ folio_rest(const struct look *look, unsigned i, unsigned n, unsigned *shift,
 
 	*shift = 12;
 	*mark = false;
-	if (!(entry & ENTRY_PRESENT) || !frame || look->kpages < 0)
+	if (!(entry & ENTRY_PRESENT) || !frame || look->kpages < 0 ||
+	    pread(look->kpages, flags, sizeof(*flags),
+		  (off_t)(frame * sizeof(*flags))) != sizeof(*flags))
+		return 1;
+	*mark = flags[0] & KPAGE_RECLAIM;
+	/* Alone, as most are: each word that is read costs some 50 ns. */
+	if (!(flags[0] & (KPAGE_HEAD | KPAGE_TAIL)))
 		return 1;
 	got = pread(look->kpages, flags, sizeof(flags),
 		    (off_t)(from * sizeof(*flags)));
 	if (got < (ssize_t)((frame - from + 1) * sizeof(*flags)))
 		return 1;
-	*mark = flags[frame - from] & KPAGE_RECLAIM;
 	while (frame - before > from &&
 	       flags[frame - from - before] & KPAGE_TAIL)
 		before++;

@@ -318,6 +318,7 @@ execed(struct stepper *step, struct tracee *tracee)
 		return;
 	}
 	initial_maps(step, tracee, true);
+	step_counts(step, tracee, COUNTER_START);
 }
 
 static bool
@@ -341,6 +342,7 @@ event_stop(struct stepper *step, struct tracee *tracee, int number)
 	if (step->maps_wanted && tracee->tid == step->root) {
 		step->maps_wanted = false;
 		initial_maps(step, tracee, false);
+		step_counts(step, tracee, COUNTER_START);
 	}
 	if (!tracee->in_call && !tracee->before_exec)
 		step_mask_strip(tracee);
@@ -362,6 +364,9 @@ event_stopped(struct stepper *step, struct tracee *tracee, int event,
 		break;
 	case PTRACE_EVENT_STOP:
 		event_stop(step, tracee, number);
+		break;
+	case PTRACE_EVENT_EXIT:
+		step_counts_end(step, tracee);
 		break;
 	default:
 		break;

@@ -6,6 +6,7 @@
  *	step-run.c      one instruction: decode, accesses, code blocks
  *	step-stop.c     what a ptrace stop means: signals, forks, exec, exit
  *	step-syscall.c  system calls into events
+ *	step-counts.c   the kernel's own counts into events
  *	step-code.c     decoded instructions and sites, each found once
  *
  * One thread runs user code at a time, for a turn of some thousand
@@ -68,6 +69,7 @@ struct tracee {
 	bool caught;	   /* the program handles that signal */
 	bool delivering;   /* it was resumed into a handler */
 	bool before_exec;  /* our own child on its way to exec: not recorded */
+	bool ending;	   /* it runs no more code */
 	bool in_call;	   /* between the stops of a system call */
 	bool restarts;	   /* the kernel will restart its call */
 	bool trap_blocked; /* the program blocks SIGTRAP; the kernel must not */
@@ -170,6 +172,11 @@ struct where {
 	struct tracee *tracee;
 };
 struct target step_target(struct where *where);
+
+/* step-counts.c: what the kernel counts of its process now, as events */
+void step_counts(struct stepper *step, struct tracee *tracee, unsigned flags);
+/* It is about to end; the last thread of its process tells them. */
+void step_counts_end(struct stepper *step, struct tracee *tracee);
 
 /* step-code.c */
 int code_open(struct code **out, struct stream *stream);

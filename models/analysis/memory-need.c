@@ -17,7 +17,7 @@
 
 #define TINY_BYTES (UINT64_C(1) << 20)
 #define SHORT_USES 8   /* accesses a page */
-#define LATE_SHARE 0.3 /* of all pages, in a quarter of the run */
+#define LATE_SHARE 0.2 /* of all pages, in a quarter of the run */
 
 struct need {
 	const struct memory_curve *curve;
@@ -164,6 +164,14 @@ put_need(const struct need *need, const char *name, double slowdown)
 	const char *reason = "even with all of its pages it is slower: its "
 			     "first references wait";
 	int error = put_bytes(need, name, ".bytes", pages, reason);
+	struct thrash_load load;
+	char faults[64];
+
+	if (!error && pages) {
+		load_at(need, (double)pages, &load);
+		snprintf(faults, sizeof(faults), "%s.faults", name);
+		error = result_real(need->result, faults, load.faults, "pages");
+	}
 
 	/* Bins are coarser than the curve. */
 	if (!pages || !low || !high)
@@ -333,6 +341,22 @@ put_together(const struct need *need)
 				       "tried");
 }
 
+static int
+put_costs(const struct thrash_config *config, struct result *result)
+{
+	int error = result_real(result, "thrash.cpu.ns", config->cpu_ns, "ns");
+
+	if (!error)
+		error = result_real(result, "thrash.read.ns", config->read_ns,
+				    "ns");
+	if (!error)
+		error = result_real(result, "thrash.write.ns", config->write_ns,
+				    "ns");
+	return error ? error
+		     : result_count(result, "thrash.processors",
+				    config->processors, "processors");
+}
+
 int
 memory_need_finish(const struct memory_curve *curve,
 		   const struct memory_need_config *config,
@@ -343,7 +367,9 @@ memory_need_finish(const struct memory_curve *curve,
 
 	if (error || !curve->n || !curve->accesses)
 		return error;
-	error = put_knee(&need);
+	error = put_costs(&config->thrash, result);
+	if (!error)
+		error = put_knee(&need);
 	if (!error)
 		error = put_need(&need, "memory.slowdown.1", 1.01);
 	if (!error)

@@ -497,6 +497,12 @@ frames_take_behind(struct frames *frames, const struct frames *guest,
 	return take(frames, node_of(guest, guest_physical), &want, address);
 }
 
+unsigned
+frames_node(const struct frames *frames, uint64_t address)
+{
+	return node_of(frames, address);
+}
+
 struct numa *
 frames_numa(const struct frames *frames)
 {

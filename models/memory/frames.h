@@ -105,6 +105,9 @@ uint64_t frames_peak(const struct frames *frames);
 int frames_take_behind(struct frames *frames, const struct frames *guest,
 		       unsigned shift, uint64_t guest_physical,
 		       uint64_t *address);
+/* On which node this memory is: of a guest's too, whose addresses numa_node_of does
+ * not know. */
+unsigned frames_node(const struct frames *frames, uint64_t address);
 /* Of frames_config. */
 struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */

@@ -105,7 +105,9 @@ fault_anonymous(const struct fault *fault)
 	mapping.frame = paging->zero_frame;
 	error = page_map(paging, fault->space, fault->address, &mapping,
 			 PAGE_BORROWED);
-	return error ? error : FAULT_ZERO;
+	return error				? error
+	       : fault->vma->flags & VMA_KERNEL ? FAULT_FILE
+						: FAULT_ZERO;
 }
 
 /* Present, and the write is allowed but the entry is read-only. */
@@ -246,9 +248,15 @@ fault_count(const struct fault *fault, enum fault_class class,
 
 	if (cause == CAUSE_POPULATE) {
 		paging->populated++;
+		fault->space->populated++;
 		paging->untouched_pages = true;
 		return 0;
 	}
+	if (class < FAULT_MINOR_CLASSES)
+		fault->space->minor++;
+	else
+		fault->space->major++;
+	fault->space->fetched += fault->fetch;
 	count_fault(paging, fault->vma, predicted.class);
 	return fault_log_predicted(paging, &predicted);
 }

@@ -64,7 +64,9 @@ fork_pages(struct paging *paging, struct address_space *parent,
 		return paging_no_memory(paging);
 	if (!error)
 		error = swap_fork(paging, parent, child, vma);
-	return error ? error : large_fork(paging, parent, child, vma);
+	if (!error)
+		error = large_fork(paging, parent, child, vma);
+	return error ? error : hugetlb_fork(paging, child, vma);
 }
 
 int
@@ -78,6 +80,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	/* khugepaged asks which of its pages the child has touched. */
+	if (paging->config.policy == PAGES_THP)
+		paging->untouched_pages = true;
 	for (size_t i = 0; !error && i < parent->vmas.n; i++) {
 		struct vma vma = parent->vmas.vma[i];
 		bool copied = vma.anon && !(vma.flags & VMA_WIPEONFORK);
@@ -87,6 +92,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		/* Families of a child are its own and never merge. */
 		vma.anon = copied ? ++paging->families | FAMILY_INHERITED : 0;
 		vma.flags &= ~(uint32_t)VMA_LOCKED;
+		/* What is reserved is the parent's. */
+		if (vma.flags & MAP_FLAG_HUGETLB)
+			vma.flags |= MAP_FLAG_NORESERVE;
 		if (vma_append(&child->vmas, &vma) < 0)
 			return paging_no_memory(paging);
 		if (copied)
@@ -113,13 +121,19 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t resident = paging->resident_bytes;
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
-	int error = zap_space(paging, space);
+	struct huge_state state;
+	int error = sharing_look(paging);
+
+	huge_look(paging, &state);
+	if (!error)
+		error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
 		paging->last_resident = resident;
 		paging->last_table = tables;
 		paging->last_taken = taken;
+		paging->huge.last = state;
 	}
 	return error;
 }
@@ -147,6 +161,9 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
+		if (paging->huge.watched &&
+		    coverage_touch(paging, space, page) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -177,6 +194,11 @@ paging_event(struct paging *paging, const struct batch *batch,
 	error = space_get(paging, batch->space, &space);
 	if (error)
 		return error;
+	if (event->type == EVENT_COUNTER)
+		return measured_event(paging, space, event);
+	measured_forget(paging);
+	if (event->type == EVENT_CONTENT)
+		return ksm_content(paging, space, event);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

@@ -48,6 +48,13 @@ const struct option_row huge_rows[] = {
 	  .offset = offsetof(struct huge_config, no_zero),
 	  .fallback = "false",
 	  .help = "Reads never map the huge zero page" },
+	{ .name = "bloat",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct huge_config, bloat),
+	  .fallback = "true",
+	  .help = "Where large pages may come: look at every access, to say "
+		  "what of them is never touched; takes up to 1.6 times as "
+		  "long" },
 	{ .name = "zero-cost",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct huge_config, zero_ns),
@@ -59,7 +66,7 @@ const struct option_row huge_rows[] = {
 	{ .name = "copy-cost",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct huge_config, copy_ns),
-	  .fallback = "320",
+	  .fallback = "860",
 	  .min = 0,
 	  .max = 1e6,
 	  .unit = "ns",
@@ -253,6 +260,13 @@ huge_open(struct paging *paging)
 	return 0;
 }
 
+bool
+paging_sizes_vary(const struct paging *paging)
+{
+	return paging->config.policy != PAGES_RECORDED &&
+	       paging->config.policy != PAGES_4K;
+}
+
 uint32_t
 huge_allowed(const struct paging *paging, const struct vma *vma)
 {
@@ -316,6 +330,9 @@ map_run(struct paging *paging, struct address_space *space, struct vma *vma,
 	}
 	paging->huge.faulted[order]++;
 	paging->untouched_pages = true;
+	if (!error)
+		error = coverage_bring(paging, space, start,
+				       start + (PAGE_BYTES << order));
 	return error ? error : FAULT_ANON;
 }
 

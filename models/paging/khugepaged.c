@@ -7,8 +7,9 @@
  *	sleep ... round: the next scan_pages of all spaces ... sleep ...
  *
  * A region is collapsed if it has a PTE table, and in it no more pages that
- * are absent (or the zero page), in swap, or shared than the limits say.  That
- * they are referenced is taken for granted: nothing but reclaim clears that.
+ * are absent (or the zero page), in swap, or shared than the limits say; and a
+ * page that was referenced, which those are not that a child got by fork until
+ * it touches one.  (What clears that bit later, as MADV_COLD, is not followed.)
  *
  * Time is the trace's: of a recording, that of a program slowed down by its
  * recorder, so rounds come too early by as much.
@@ -22,6 +23,7 @@
 /* What is in the 512 entries of a region. */
 struct seen {
 	int64_t none, swapped, shared, present;
+	bool referenced;
 };
 
 static int
@@ -38,6 +40,9 @@ look(const struct paging *paging, const struct address_space *space,
 		enum page_state state = pageset_state(&space->pages, at);
 
 		seen->present += state > PAGE_BORROWED;
+		seen->referenced = seen->referenced || state == PAGE_OWNED ||
+				   (state == PAGE_FORKED &&
+				    pageset_touched(&space->pages, at));
 		seen->shared +=
 			state == PAGE_FORKED && !page_alone(paging, space, at);
 	}
@@ -120,7 +125,7 @@ scan_region(struct paging *paging, struct address_space *space, struct vma *vma,
 	if (error)
 		return error;
 	if (seen.swapped > config->max_swap || seen.none > config->max_none ||
-	    seen.shared > config->max_shared) {
+	    seen.shared > config->max_shared || !seen.referenced) {
 		huge->beyond_limits++;
 		return 0;
 	}

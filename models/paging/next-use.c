@@ -18,9 +18,11 @@
 #include "models/paging/hash.h"
 
 #define START_REFERENCES (UINT64_C(1) << 16)
-#define MEMORY_MAX	 (UINT64_C(1) << 26) /* bytes of a column */
-#define FAR		 UINT32_MAX	     /* its distance is in `far` */
 #define UNSEEN		 UINT64_MAX
+#ifndef MEMORY_MAX		       /* a test makes both small */
+#define MEMORY_MAX (UINT64_C(1) << 26) /* bytes of a column */
+#define FAR	   UINT32_MAX	       /* its distance is in `far` */
+#endif
 
 /* uint32_t[room] that moves from memory to a file */
 struct column {
@@ -50,11 +52,11 @@ spill_open(void)
 		return fail(ENOMEM, "reclaim: no memory for a file's name");
 	file = mkostemp(path, O_CLOEXEC);
 	if (file < 0)
-		file = fail_errno(errno, "%s", path);
+		fail_errno(errno, "%s", path);
 	else
 		unlink(path);
 	free(path);
-	return file;
+	return file < 0 ? -EIO : file;
 }
 
 static int
@@ -73,15 +75,16 @@ column_map(struct column *column, uint64_t room)
 	int error = posix_fallocate(column->file, 0, (off_t)bytes);
 	void *map;
 
-	if (error)
-		return fail_errno(error,
-				  "%" PRIu64 " MiB of $TMPDIR for the next "
-				  "references of OPT",
-				  (uint64_t)bytes >> 20);
+	if (error) {
+		fail_errno(error,
+			   "%zu MiB of $TMPDIR for the next references of OPT",
+			   bytes >> 20);
+		return -ENOSPC;
+	}
 	map = column->word ? mremap(column->word, old, bytes, MREMAP_MAYMOVE)
 			   : mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				  MAP_SHARED, column->file, 0);
-	if (map == MAP_FAILED)
+	if (map == MAP_FAILED || !map)
 		return column_no_memory(room);
 	column->word = map;
 	column->room = room;
@@ -101,8 +104,9 @@ column_spill(struct column *column, uint64_t room)
 		close(spilled.file);
 		return error;
 	}
-	memcpy(spilled.word, column->word,
-	       column->room * sizeof(*column->word));
+	if (column->word)
+		memcpy(spilled.word, column->word,
+		       column->room * sizeof(*column->word));
 	free(column->word);
 	*column = spilled;
 	return 0;
@@ -114,7 +118,7 @@ column_grow(struct column *column, uint64_t need)
 	uint64_t room = column->room ? column->room : START_REFERENCES;
 	uint32_t *word;
 
-	if (need <= column->room)
+	if (column->word && need <= column->room)
 		return 0;
 	while (room < need)
 		room *= 2;
@@ -205,13 +209,16 @@ int
 next_use_add(struct next_use *next_use, const uint32_t *page, uint32_t n)
 {
 	uint64_t first = next_use->n;
-	int error = column_grow(&next_use->distance, first + n);
+	int error;
 
+	if (!n)
+		return 0;
+	error = column_grow(&next_use->distance, first + n);
 	if (!error && next_use->keep_pages)
 		error = column_grow(&next_use->page, first + n);
 	if (error)
 		return error;
-	if (next_use->keep_pages && n)
+	if (next_use->keep_pages)
 		memcpy(next_use->page.word + first, page, n * sizeof(*page));
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t *last;

@@ -209,6 +209,10 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = huge_open(paging);
 	if (!error)
 		error = fault_log_open(paging);
+	if (!error)
+		error = huge_line_open(paging);
+	if (!error)
+		error = hugetlb_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -227,6 +231,8 @@ space_close(struct paging *paging, struct address_space *space)
 	pageset_fini(&space->pages);
 	hash_fini(&space->large);
 	hash_fini(&space->swapped);
+	hash_fini(&space->used);
+	hash_fini(&space->brought);
 	free(space);
 }
 
@@ -251,7 +257,12 @@ paging_close(struct paging *paging)
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
+	measured_close(paging->measured);
+	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
+	sharing_close(paging->sharing);
+	timeline_close(paging->huge.line);
+	hugetlb_fini(paging);
 	free(paging);
 }
 
@@ -445,8 +456,11 @@ paging_entries_written(const struct paging *paging)
 int
 paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 {
+	int error;
+
 	paging->now = accesses;
-	return khugepaged_run(paging, time_ns);
+	error = khugepaged_run(paging, time_ns);
+	return error ? error : ksm_run(paging, time_ns);
 }
 
 static int
@@ -742,8 +756,20 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_files(paging, result);
 	if (!error)
+		error = huge_finish(paging, accesses, result);
+	if (!error)
+		error = hugetlb_finish(paging, result);
+	if (!error)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = sharing_look(paging);
+	if (!error)
+		error = sharing_finish(paging, result);
+	if (!error)
+		error = ksm_finish(paging, accesses, result);
+	if (!error)
+		error = measured_finish(paging, result);
 	return error;
 }

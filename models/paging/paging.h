@@ -16,6 +16,7 @@
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
 #include "models/paging/huge.h"
+#include "models/paging/ksm.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -99,6 +100,7 @@ struct paging_config {
 	int swap;		     /* enum host_swap */
 	struct huge_config huge;
 	struct files_config files;
+	struct ksm_config ksm;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
@@ -170,6 +172,15 @@ int paging_fault(struct paging *paging, uint32_t space, uint64_t address,
  * that nobody touched yet.  Cheap; calling it for each walk is enough.
  */
 void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
+
+/* May its policy bring in larger pages than the program asked for? */
+bool paging_sizes_vary(const struct paging *paging);
+/* Does the policy want all accesses? */
+bool paging_wants_watch(const struct paging *paging);
+/* These accesses were made in this space, after their faults: so that what of
+ * large pages is used is known.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
+		 uint32_t n);
 
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that
@@ -271,10 +282,24 @@ struct paging_memory {
 void paging_memory(const struct paging *paging, uint32_t space,
 		   struct paging_memory *memory);
 
+/* Pages of a pool (of pages-2m and -1g) that nobody maps, and of these those
+ * that mappings have reserved. */
+void paging_hugetlb(const struct paging *paging, enum hugetlb_pool pool,
+		    uint64_t *free_pages, uint64_t *reserved);
+
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
 /* Entries of tables that were written so far. */
 uint64_t paging_entries_written(const struct paging *paging);
+
+/* Merged frames, pages mapped to them beyond the first, pages that became the
+ * zero page; now.  merge_ns: from the first known content to the last merge. */
+struct ksm_counts {
+	uint64_t shared, sharing, zero, rounds, merge_ns;
+};
+void ksm_counts(struct paging *paging, struct ksm_counts *counts);
+/* By merging, at most: a row of what mechanisms save. */
+uint64_t ksm_saved_bytes(const struct paging *paging);
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without

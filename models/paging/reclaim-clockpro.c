@@ -60,19 +60,14 @@ ring_remove(struct clockpro *pro, uint32_t at)
 	reclaim_unlink(&pro->lists, at - RECLAIM_LISTS);
 }
 
-/* Where the hot hand comes last */
+/* Where the hot hand comes last: hands go towards older pages, so newer than
+ * where it is */
 static void
 ring_insert(struct clockpro *pro, uint32_t at)
 {
-	struct reclaim_node *node = pro->lists.node;
-	uint32_t hand = pro->hot_hand;
-
-	node[at].next = hand;
-	node[at].prev = node[hand].prev;
-	node[node[at].prev].next = at;
-	node[hand].prev = at;
-	node[at].list = RING;
-	pro->lists.held[RING] += reclaim_kept(&pro->lists, at - RECLAIM_LISTS);
+	reclaim_push_below(&pro->lists, RING,
+			   pro->lists.node[pro->hot_hand].prev,
+			   at - RECLAIM_LISTS);
 }
 
 static uint64_t
@@ -235,7 +230,7 @@ clockpro_miss(struct clockpro *pro, uint32_t page)
 		pro->gone -= size_at(pro, at);
 		ring_remove(pro, at);
 	}
-	node->flags = 0;
+	node->flags &= RECLAIM_FLAGS;
 	if (!reclaim_fits(lists, page))
 		return;
 	while (reclaim_full(lists, page))
@@ -243,11 +238,11 @@ clockpro_miss(struct clockpro *pro, uint32_t page)
 	reclaim_enter(lists, page);
 	if (tested) {
 		cold_more(pro, size_at(pro, at));
-		node->flags = HOT;
+		node->flags |= HOT;
 	} else if (pro->hot + size_at(pro, at) <= hot_most(pro) && !pro->cold) {
-		node->flags = HOT; /* memory fills up */
+		node->flags |= HOT; /* memory fills up */
 	} else {
-		node->flags = TEST;
+		node->flags |= TEST;
 	}
 	*(node->flags & HOT ? &pro->hot : &pro->cold) += size_at(pro, at);
 	ring_insert(pro, at);

@@ -36,21 +36,6 @@ lfu_forget(struct lfu *lfu, uint32_t at)
 			older && node[older].count == count ? older : 0;
 }
 
-/* Newer than `below`; 0: as the oldest of all */
-static void
-lfu_insert(struct lfu *lfu, uint32_t at, uint32_t below)
-{
-	struct reclaim_node *node = lfu->lists.node;
-	uint32_t above = below ? node[below].prev : node[0].prev;
-
-	node[at].next = below;
-	node[at].prev = above;
-	node[above].next = at;
-	node[below].prev = at;
-	node[at].list = 0;
-	lfu->lists.held[0] += reclaim_kept(&lfu->lists, at - RECLAIM_LISTS);
-}
-
 static void
 lfu_hit(struct lfu *lfu, uint32_t page)
 {
@@ -63,7 +48,8 @@ lfu_hit(struct lfu *lfu, uint32_t page)
 	below = lfu->newest[more] ? lfu->newest[more] : lfu->newest[count];
 	if (below) { /* else it is between the two already */
 		reclaim_unlink(&lfu->lists, page);
-		lfu_insert(lfu, at, below);
+		reclaim_push_below(&lfu->lists, 0, lfu->lists.node[below].prev,
+				   page);
 	}
 	node->count = more;
 	lfu->newest[more] = at;
@@ -96,7 +82,9 @@ lfu_touch(struct reclaim_lists *lists, uint32_t page,
 	}
 	reclaim_enter(lists, page);
 	reclaim_node(lists, page)->count = 1;
-	lfu_insert(lfu, RECLAIM_LISTS + page, lfu->newest[1]);
+	/* newer than all of one use; without any, newest[1] is the list's end,
+	 * which is beyond the oldest */
+	reclaim_push_below(lists, 0, lists->node[lfu->newest[1]].prev, page);
 	lfu->newest[1] = RECLAIM_LISTS + page;
 	return false;
 }
@@ -129,18 +117,18 @@ lfu_close(struct reclaim *reclaim)
 static int
 lfu_open(struct reclaim **out, const struct reclaim_config *config)
 {
-	int error = reclaim_lists_open((struct reclaim_lists **)out,
-				       sizeof(struct lfu), config);
 	struct lfu *lfu;
+	int error = reclaim_lists_open((struct reclaim_lists **)&lfu,
+				       sizeof(*lfu), config);
 
 	if (error)
 		return error;
-	lfu = (struct lfu *)*out;
 	lfu->newest = calloc(MOST + 1, sizeof(*lfu->newest));
 	if (!lfu->newest) {
-		reclaim_lists_close(*out);
+		reclaim_lists_close(&lfu->lists.reclaim);
 		return fail(ENOMEM, "reclaim: no memory for counts");
 	}
+	*out = &lfu->lists.reclaim;
 	return 0;
 }
 

@@ -52,7 +52,7 @@ struct linux_lru {
 	uint64_t cost[2]; /* of reclaiming each type, decaying */
 	uint64_t activated[2],
 		seen[2]; /* by refaults; as of the last reclaim */
-	uint64_t refaults, activations;
+	uint64_t activations;
 	/* of the reclaim that runs */
 	bool deactivate[2], skipped, forced;
 };
@@ -119,7 +119,7 @@ evict(struct linux_lru *lru, uint32_t page)
 	reclaim_unlink(&lru->lists, page);
 	reclaim_evict(&lru->lists, page);
 	node->word = lru->age++;
-	node->flags = kept | SHADOW;
+	node->flags = (node->flags & RECLAIM_MISSED) | kept | SHADOW;
 }
 
 /* shrink_inactive_list, folio_check_references: how many left */
@@ -130,7 +130,8 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 	uint64_t scanned = 0, reclaimed = 0, written = 0;
 	uint64_t all = lists->held[INACTIVE(type)];
 
-	for (n = n < all ? n : all; scanned < n; scanned++) {
+	for (n = n < all ? n : all;
+	     scanned < n && !reclaim_empty(lists, INACTIVE(type)); scanned++) {
 		uint32_t page = reclaim_oldest(lists, INACTIVE(type));
 		struct reclaim_node *node = reclaim_node(lists, page);
 		bool again = node->flags & REFERENCED;
@@ -265,7 +266,6 @@ refault(struct linux_lru *lru, const struct reclaim_node *node, unsigned type)
 		size += held[ACTIVE(ANON)];
 	if (!lru->no_swap && type == FILES)
 		size += held[INACTIVE(ANON)];
-	lru->refaults++;
 	if (lru->age - node->word > size)
 		return false;
 	lru->age++;
@@ -297,7 +297,7 @@ linux_touch(struct reclaim_lists *lists, uint32_t page,
 		active = refault(lru, node, type);
 		kept = active ? node->flags & WORKINGSET : 0;
 	}
-	node->flags = kept | ACCESSED;
+	node->flags = kept | ACCESSED | (node->flags & RECLAIM_MISSED);
 	reclaim_enter(lists, page);
 	reclaim_push(lists, active ? ACTIVE(type) : INACTIVE(type), page);
 	return false;
@@ -335,14 +335,10 @@ static int
 linux_finish(const struct reclaim *reclaim, struct result *result)
 {
 	const struct linux_lru *lru = (const struct linux_lru *)reclaim;
-	int error = result_count(result, "reclaim.refaults", lru->refaults,
+	int error = result_count(result, "reclaim.refaults.active",
+				 lru->activated[ANON] + lru->activated[FILES],
 				 "pages");
 
-	if (!error)
-		error = result_count(result, "reclaim.refaults.active",
-				     lru->activated[ANON] +
-					     lru->activated[FILES],
-				     "pages");
 	return error ? error
 		     : result_count(result, "reclaim.activations",
 				    lru->activations, "pages");

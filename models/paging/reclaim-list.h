@@ -19,7 +19,10 @@
 #define RECLAIM_LISTS 8u
 #define RECLAIM_NONE  0xff /* node.list: it is on none */
 #define RECLAIM_AHEAD 16u  /* references whose nodes are fetched early */
-#define RECLAIM_DIRTY 1u   /* node.flags; the others are the policy's */
+/* node.flags; the others are the policy's */
+#define RECLAIM_DIRTY  1u
+#define RECLAIM_MISSED 128u /* once; for refaults */
+#define RECLAIM_FLAGS  (RECLAIM_DIRTY | RECLAIM_MISSED)
 
 struct reclaim_node {
 	uint32_t next, prev; /* nodes */
@@ -90,20 +93,28 @@ reclaim_unlink(struct reclaim_lists *lists, uint32_t page)
 	node->list = RECLAIM_NONE;
 }
 
-/* Puts the page, which is on none, at the list's newest end. */
+/* Puts the page, which is on none, on the list, older than that node of it by
+ * one place. */
+static ALWAYS_INLINE void
+reclaim_push_below(struct reclaim_lists *lists, unsigned list, uint32_t above,
+		   uint32_t page)
+{
+	struct reclaim_node *node = reclaim_node(lists, page);
+	uint32_t at = RECLAIM_LISTS + page, below = lists->node[above].next;
+
+	node->next = below;
+	node->prev = above;
+	lists->node[below].prev = at;
+	lists->node[above].next = at;
+	node->list = (uint8_t)list;
+	lists->held[list] += reclaim_kept(lists, page);
+}
+
+/* ... at the list's newest end: below the list's own node */
 static ALWAYS_INLINE void
 reclaim_push(struct reclaim_lists *lists, unsigned list, uint32_t page)
 {
-	struct reclaim_node *node = reclaim_node(lists, page);
-	struct reclaim_node *end = &lists->node[list];
-	uint32_t at = RECLAIM_LISTS + page;
-
-	node->next = end->next;
-	node->prev = list;
-	lists->node[end->next].prev = at;
-	end->next = at;
-	node->list = (uint8_t)list;
-	lists->held[list] += reclaim_kept(lists, page);
+	reclaim_push_below(lists, list, list, page);
 }
 
 /* To the newest end of the list that it is on */
@@ -192,6 +203,23 @@ reclaim_top(const struct reclaim_batch *batch)
 typedef bool reclaim_touch(struct reclaim_lists *lists, uint32_t page,
 			   const struct reclaim_batch *batch, uint32_t i);
 
+/* After the page was referenced: `hit` if it was in */
+static ALWAYS_INLINE void
+reclaim_count(struct reclaim_lists *lists, uint32_t page, bool hit, bool writes)
+{
+	struct reclaim_counts *counts = &lists->reclaim.counts;
+	uint8_t *flags = &reclaim_node(lists, page)->flags;
+
+	counts->references++;
+	if (!hit) {
+		counts->misses++;
+		counts->refaults += *flags / RECLAIM_MISSED;
+		*flags |= RECLAIM_MISSED;
+	}
+	if (writes)
+		*flags |= RECLAIM_DIRTY;
+}
+
 static ALWAYS_INLINE int
 reclaim_each(struct reclaim *reclaim, const struct reclaim_batch *batch,
 	     reclaim_touch *touch)
@@ -216,10 +244,8 @@ reclaim_each(struct reclaim *reclaim, const struct reclaim_batch *batch,
 						ahead & (lists->room - 1)),
 				   1);
 		hit = touch(lists, page, batch, i);
-		reclaim->counts.references++;
-		reclaim->counts.misses += !hit;
-		if (batch->write && batch->write[i])
-			reclaim_node(lists, page)->flags |= RECLAIM_DIRTY;
+		reclaim_count(lists, page, hit,
+			      batch->write && batch->write[i]);
 	}
 	return 0;
 }

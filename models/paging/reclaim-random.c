@@ -88,7 +88,7 @@ random_drop(struct reclaim *reclaim, uint32_t page)
 		reclaim->used -= reclaim_kept(&random->lists, page);
 		random_leave(random, page);
 	}
-	node->flags = 0;
+	*node = (struct reclaim_node){ .list = RECLAIM_NONE };
 }
 
 static void

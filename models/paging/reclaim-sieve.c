@@ -47,7 +47,7 @@ sieve_touch(struct reclaim_lists *lists, uint32_t page,
 		return false;
 	while (reclaim_full(lists, page))
 		sieve_evict((struct sieve *)lists);
-	node->flags = 0;
+	node->flags &= (uint8_t)~VISITED;
 	reclaim_enter(lists, page);
 	reclaim_push(lists, 0, page);
 	return false;

@@ -11,6 +11,8 @@
  */
 #include "models/paging/reclaim-list.h"
 
+#include <assert.h>
+
 struct slru {
 	struct reclaim_lists lists;
 	unsigned segments;
@@ -108,7 +110,8 @@ slru_open(struct reclaim **out, const struct reclaim_config *config)
 {
 	int error = reclaim_lists_open((struct reclaim_lists **)out,
 				       sizeof(struct slru), config);
-	uint64_t segments = (uint64_t)config->slru_segments;
+	uint64_t segments =
+		config->slru_segments > 1 ? (uint64_t)config->slru_segments : 1;
 	struct slru *slru;
 
 	if (error)
@@ -116,6 +119,7 @@ slru_open(struct reclaim **out, const struct reclaim_config *config)
 	slru = (struct slru *)*out;
 	if (segments > config->capacity)
 		segments = config->capacity;
+	assert(segments);
 	for (uint64_t i = 0; i < segments; i++)
 		slru->most[i] = config->capacity / segments;
 	/* the lowest takes what is over */

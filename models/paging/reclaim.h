@@ -67,12 +67,15 @@ struct reclaim_batch {
 	 * where ops->needs_next is false */
 	const uint64_t *next;
 	const uint64_t *time; /* ns of each; NULL: nobody asks or knows */
+	/* Accesses of the trace before each, those left out too; NULL: unknown */
+	const uint64_t *access;
 	uint32_t n;
 	uint64_t position; /* of the first in the whole string */
 };
 
 struct reclaim_counts {
 	uint64_t references, misses, evictions, writebacks;
+	uint64_t refaults; /* misses of pages that were missed before */
 };
 
 /* The first member of each policy's own struct. */
@@ -87,6 +90,7 @@ struct reclaim {
 
 struct reclaim_ops {
 	const char *name;
+	const char *also; /* another name of it; NULL: none */
 	const char *help;
 	/* needs_time: its options may ask for a window in time */
 	bool needs_next, needs_time;
@@ -106,7 +110,8 @@ struct reclaim_ops {
 
 extern const struct reclaim_ops *const reclaim_registry[];
 
-/* The policy's index in the registry; -1: there is none of that name. */
+/* The policy's index in the registry; -1: there is none of that name.  Case and
+ * dashes do not matter: papers write CLOCK-Pro, S3-FIFO. */
 int reclaim_find(const char *name);
 /* "fifo, lru, ..." for help and errors. */
 extern const char reclaim_names[];
@@ -114,7 +119,7 @@ extern const char reclaim_names[];
 int reclaim_open(struct reclaim **out, const struct reclaim_config *config);
 /* NULL is allowed. */
 void reclaim_close(struct reclaim *reclaim);
-/* reclaim.references, .misses, .evictions, .writebacks, .capacity and what only
+/* reclaim.references, .misses, .refaults, .evictions, .writebacks and what only
  * this policy counts.  0, -ENOMEM. */
 int reclaim_finish(const struct reclaim *reclaim, struct result *result);
 

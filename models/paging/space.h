@@ -12,8 +12,13 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	sharing.c  who shares what
  *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	measured.c what the kernel counted, beside what is predicted
+ *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
+ *	swap.c     pages that are in swap  hugetlb.c  pools of MAP_HUGETLB
+ *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
  *	lookup.c   pages of accesses without a walk
@@ -47,13 +52,17 @@ struct address_space {
 	uint32_t number;
 	struct vma_list vmas;
 	struct pageset pages;
-	struct hash large;    /* first address -> struct large_page, packed */
-	struct hash swapped;  /* see swap.c */
+	struct hash large;   /* first address -> struct large_page, packed */
+	struct hash swapped; /* see swap.c */
+	/* groups -> pages touched; that came along and were not: coverage.c */
+	struct hash used, brought;
 	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
 	uint64_t deposited;   /* PTE tables held back to split THPs */
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
+	uint64_t minor, major, populated, fetched; /* faults; by fetches */
+	uint64_t recorded;	  /* minor ones of the kernel */
 	struct table_taken taken; /* ... to paging->taken */
 };
 
@@ -66,16 +75,44 @@ struct object {
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
+	uint8_t shift;	   /* of hugetlb's pages; 0: of 4K */
+	uint64_t reserved; /* pages of a pool: hugetlb.c */
 };
 
+struct measured;
+struct ksm;
+
+/* What the trace's host had; 0: not told */
+struct ksm_host {
+	bool known, run, zero, smart;
+	uint64_t scan_pages, sleep_ns, max_sharing;
+};
 struct fault_log;
+struct sharing;
 
 struct region {
 	char *name; /* owned */
 	uint64_t faults[FAULT_CLASSES];
 };
 
-/* huge.c, khugepaged.c */
+#define COVERAGE_FILTER 1024
+
+/* Series of thp.time. */
+enum huge_line {
+	HUGE_LINE_LARGE,
+	HUGE_LINE_UNTOUCHED,
+	HUGE_LINE_FAULTS,
+	HUGE_LINE_COLLAPSES,
+	HUGE_LINE_SPLITS,
+};
+
+/* Of all spaces at a moment. */
+struct huge_state {
+	uint64_t bytes, anonymous_bytes, unaligned_bytes, untouched_bytes;
+	uint64_t deposited_bytes;
+};
+
+/* huge.c, khugepaged.c, coverage.c, huge-result.c */
 struct huge {
 	struct huge_orders orders; /* that mappings may have */
 	/* counts: large pages that faults brought in, by order; those that
@@ -89,6 +126,25 @@ struct huge {
 	uint64_t rounds, scanned, full_scans, beyond_limits, collapsed;
 	uint64_t advised, collapse_failed;
 	uint64_t collapse_copied, collapse_zeroed, swapped_in;
+	/* bytes in large pages that are not the zero page; 4K pages of
+	 * larger ones, of every size, that nobody touched */
+	uint64_t bytes, peak, untouched_bytes, untouched_peak;
+	struct huge_state last; /* before the last process ended */
+	struct timeline *line;	/* owned */
+	bool watched;
+	uint32_t filtered; /* space that the filter is of */
+	uint64_t filter[COVERAGE_FILTER];
+};
+
+struct pool_of {
+	uint64_t *frame; /* owned: free ones, [n] */
+	uint64_t n, pages, reserved;
+	/* counts: at most; mmaps and faults that it was too small for */
+	uint64_t used_peak, reserved_peak, refused, lacking;
+};
+
+struct hugetlb {
+	struct pool_of pool[HUGETLB_POOLS]; /* pages 0: no limit */
 };
 
 /* Slots ever given (none twice), pages there now and at most, moves. */
@@ -114,6 +170,7 @@ struct paging {
 	struct hash owners; /* see owner.c */
 	struct swap swap;
 	struct huge huge;
+	struct hugetlb hugetlb;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -143,7 +200,12 @@ struct paging {
 	struct table_taken taken, last_taken;
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
-	struct fault_log *log; /* owned; NULL: nobody asks */
+	struct measured *measured; /* owned; NULL: nothing was */
+	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct ksm_host ksm_host;
+	bool contents; /* of pages were told */
+	struct fault_log *log;	   /* owned; NULL: nobody asks */
+	struct sharing *sharing;   /* owned; NULL: not looked at yet */
 };
 
 /* paging.c */
@@ -164,6 +226,8 @@ int paging_no_memory(const struct paging *paging);
 /* address: virtual, or a place in a file. */
 int owner_take(struct paging *paging, unsigned shift, uint64_t address,
 	       uint64_t *frame);
+/* A frame of that size was taken elsewhere. */
+void owner_taken(struct paging *paging, unsigned shift);
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
@@ -259,6 +323,12 @@ int fault_log_recorded(struct paging *paging, uint32_t space,
 int fault_log_finish(const struct paging *paging, struct result *result);
 const char *paging_class_name(unsigned class);
 
+/* sharing.c */
+/* Look at who shares what, if more is mapped than before.  0, -ENOMEM (said). */
+int sharing_look(struct paging *paging);
+void sharing_close(struct sharing *sharing);
+int sharing_finish(const struct paging *paging, struct result *result);
+
 /* large.c */
 enum large_kind {
 	LARGE_WHAT_IF, /* pages.policy 2m, 1g; pages.granule 16k, 64k */
@@ -314,6 +384,28 @@ int large_fork(struct paging *paging, struct address_space *parent,
 int large_move(struct paging *paging, struct address_space *space,
 	       uint64_t start, uint64_t end, uint64_t delta);
 
+/* hugetlb.c */
+int hugetlb_open(struct paging *paging);
+void hugetlb_fini(struct paging *paging);
+/* log2 of its pages. */
+unsigned hugetlb_shift(const struct vma *vma);
+/* Reserve; the mapping is one of small pages from here on where the pool can't. */
+void hugetlb_map(struct paging *paging, struct vma *vma);
+/* The range goes, its pages are still there. */
+void hugetlb_unmap(struct paging *paging, struct address_space *space,
+		   struct range range);
+/* copy: what is reserved is for the page that is there.  0 or -ENOMEM (unsaid). */
+int hugetlb_take(struct paging *paging, const struct vma *vma,
+		 const struct large_page *page, bool copy, uint64_t *frame);
+/* A table that the parent has got by now its child gets, too (mm/hugetlb.c,
+ * copy_hugetlb_page_range).  0, -ENOMEM (said). */
+int hugetlb_fork(struct paging *paging, struct address_space *child,
+		 const struct vma *vma);
+/* Nobody maps it any more. */
+void hugetlb_unreserve(struct paging *paging, struct object *object);
+void hugetlb_give(struct paging *paging, unsigned shift, uint64_t frame);
+int hugetlb_finish(const struct paging *paging, struct result *result);
+
 /* zap.c */
 /* Drop the pages, keep the mapping; frees PTE tables wholly inside. */
 int zap_pages(struct paging *paging, struct address_space *space,
@@ -335,6 +427,18 @@ int follow_lock(struct paging *paging, struct address_space *space,
 int follow_mapping(struct paging *paging, struct address_space *space,
 		   const struct event *event);
 
+/* coverage.c: all 0 or -ENOMEM (said) */
+/* The page at the address was touched. */
+int coverage_touch(struct paging *paging, struct address_space *space,
+		   uint64_t address);
+/* Pages of [start, end) came in with a larger one. */
+int coverage_bring(struct paging *paging, struct address_space *space,
+		   uint64_t start, uint64_t end);
+int coverage_drop(struct paging *paging, struct address_space *space,
+		  struct range range);
+int coverage_move(struct paging *paging, struct address_space *space,
+		  struct range range, uint64_t delta);
+
 /* khugepaged.c */
 /* MADV_COLLAPSE of [start, end). */
 int khugepaged_advise(struct paging *paging, struct address_space *space,
@@ -346,6 +450,17 @@ int khugepaged_run(struct paging *paging, uint64_t time_ns);
 /* Is the anonymous 4K page at the address nobody else's? */
 bool page_alone(const struct paging *paging, const struct address_space *space,
 		uint64_t address);
+
+/* huge-result.c */
+int huge_line_open(struct paging *paging);
+/* A large page came or went. */
+void huge_count(struct paging *paging, const struct large_page *page,
+		bool more);
+/* One of these happened now. */
+void huge_note(struct paging *paging, enum huge_line what);
+void huge_look(const struct paging *paging, struct huge_state *state);
+int huge_finish(const struct paging *paging, uint64_t accesses,
+		struct result *result);
 
 /* swap.c */
 /*
@@ -379,6 +494,32 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* ksm.c */
+/* A setting of the host's, as "ksm.run". */
+void ksm_counter(struct paging *paging, const char *name, uint64_t value);
+/* EVENT_CONTENT; scanning up to this time.  0, -ENOMEM (said). */
+int ksm_content(struct paging *paging, struct address_space *space,
+		const struct event *event);
+int ksm_run(struct paging *paging, uint64_t time_ns);
+/* The same, whatever is still to come. */
+int ksm_catch_up(struct paging *paging, uint64_t time_ns);
+/* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
+int ksm_unmerge(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* Of a space now, in merged frames */
+uint64_t ksm_bytes(struct paging *paging, const struct address_space *space);
+int ksm_finish(const struct paging *paging, uint64_t accesses,
+	       struct result *result);
+void ksm_close(struct ksm *ksm);
+
+/* measured.c */
+int measured_event(struct paging *paging, struct address_space *space,
+		   const struct event *event);
+/* The space changed: what was gathered of it holds no more. */
+void measured_forget(struct paging *paging);
+int measured_finish(const struct paging *paging, struct result *result);
+void measured_close(struct measured *measured);
 
 static inline uint64_t
 page_down(uint64_t address)

@@ -122,6 +122,9 @@ zap_mapping(struct paging *paging, struct address_space *space, uint64_t start,
 	if (!error)
 		error = swap_drop(paging, space, (struct range){ start, end });
 	if (!error)
+		error = coverage_drop(paging, space,
+				      (struct range){ start, end });
+	if (!error)
 		error = zap_groups(paging, space, start, end);
 	return error;
 }
@@ -131,6 +134,8 @@ zap_space(struct paging *paging, struct address_space *space)
 {
 	int error;
 
+	hugetlb_unmap(paging, space,
+		      (struct range){ 0, page_down(UINT64_MAX) });
 	vma_fini(&space->vmas);
 	error = zap_mapping(paging, space, 0, page_down(UINT64_MAX));
 	if (error)

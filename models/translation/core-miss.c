@@ -115,13 +115,13 @@ fill_grouped(const struct core *core, const struct core_page *page,
 {
 	const struct tlb_group_page one = {
 		.address = page->address,
-		.frame = page->physical & PAGE_MASK,
+		.frame = page->physical & ~core->offset_mask,
 		.asid = core_asid(core, page->address),
 		.first = page->run_first,
 		.last = page->run_last,
 		.readonly = readonly,
 	};
-	unsigned shift = TLB_SHIFT(piece);
+	unsigned shift = tlb->shift_of[piece];
 	uint32_t slot;
 
 	if (!piece)
@@ -187,7 +187,8 @@ physical_at(const struct place *place, uint64_t address)
 
 	if (unlikely(place->array->group && !place->code))
 		return tlb_group_frame(place->array, place->slot, address) +
-		       (address & ~PAGE_MASK);
+		       (address &
+			((UINT64_C(1) << place->array->page_shift) - 1));
 	return column->frame[place->slot] +
 	       (address &
 		((UINT64_C(1) << place->array->shift_of[place->code]) - 1));
@@ -330,13 +331,16 @@ in_row(const struct core *core, uint64_t number, const struct core_page *page,
        const struct mapping *mapping)
 {
 	struct table_reference references[TABLE_REFERENCES_MAX];
+	unsigned least = core->walker.pwc.granule;
 	struct mapping other;
 
-	core->table->ops->walk(core->table, number << 12, references, &other);
-	return other.shift == 12 && other.accessed &&
+	core->table->ops->walk(core->table, number << least, references,
+			       &other);
+	return other.shift == least && other.accessed &&
 	       other.writable == mapping->writable &&
-	       other.frame == mapping->frame + ((number << 12) -
-						(page->address & PAGE_MASK));
+	       other.frame ==
+		       mapping->frame + ((number << least) -
+					 (page->address & ~core->offset_mask));
 }
 
 /* Pages around the one that was found: of a large one, or of its line. */
@@ -344,8 +348,9 @@ static NOINLINE void
 find_run(const struct core *core, struct core_page *page,
 	 const struct mapping *mapping)
 {
-	uint64_t number = page->address >> 12, first = number, last = number;
-	uint64_t pages = UINT64_C(1) << (mapping->shift - 12);
+	unsigned least = core->walker.pwc.granule;
+	uint64_t number = page->address >> least, first = number, last = number;
+	uint64_t pages = UINT64_C(1) << (mapping->shift - least);
 
 	if (pages > 1) {
 		page->run_first = number & ~(pages - 1);
@@ -367,10 +372,12 @@ find_run(const struct core *core, struct core_page *page,
 
 /* ... of what a second-level entry has. */
 static NOINLINE void
-run_of_hit(struct core_page *page, const struct place *at)
+run_of_hit(const struct core *core, struct core_page *page,
+	   const struct place *at)
 {
-	uint64_t number = page->address >> 12;
-	uint64_t pages = UINT64_C(1) << 9 * at->code;
+	unsigned least = core->walker.pwc.granule;
+	uint64_t number = page->address >> least;
+	uint64_t pages = UINT64_C(1) << (least - 3) * at->code;
 
 	if (at->array->group && !at->code) {
 		tlb_group_run(at->array, at->slot, page->address,
@@ -433,7 +440,7 @@ l2_hit(struct core *core, struct core_page *page, const struct place *at)
 	page->physical = physical_at(at, page->address);
 	tlb_touch(at->array, at->slot, core->l2_now);
 	if (unlikely(core->grouped))
-		run_of_hit(page, at);
+		run_of_hit(core, page, at);
 	place = level_fill(core, &core->l1[page->side], page, at->code,
 			   readonly, page->stamp);
 	set_hint(core, page, &place);
@@ -462,7 +469,8 @@ lookup_beside(struct core *core, struct core_page *page)
 	core_add_first(core, core_add_miss(core, page, false, 0, 0));
 	page->found = true;
 	page->physical = found.physical;
-	page->run_first = page->run_last = page->address >> 12;
+	page->run_first = page->run_last =
+		page->address >> core->walker.pwc.granule;
 	if (found.second)
 		level_fill(core, &core->l2[page->side], page, found.code,
 			   found.readonly, core->l2_now);

@@ -193,9 +193,10 @@ core_init(struct core *core, const struct core_config *config,
 {
 	unsigned granule = config->granule ? config->granule : TLB_SHIFT(0);
 	struct walker_config walker = config->walker;
+	struct beside_config beside = config->beside;
 	int error;
 
-	walker.pwc.granule = granule;
+	walker.pwc.granule = beside.prefetch.granule = granule;
 	*core = (struct core){ .kernel = *kernel,
 			       .hierarchy = hierarchy,
 			       .data_cached = config->data_cached,
@@ -223,7 +224,7 @@ core_init(struct core *core, const struct core_config *config,
 	if (!error)
 		error = walk_queue_init(&core->queue, &config->queue);
 	if (!error)
-		error = core_beside_open(&core->beside, &config->beside);
+		error = core_beside_open(&core->beside, &beside);
 	if (error) {
 		core_fini(core);
 		return error;

@@ -6,8 +6,8 @@
 
 #include "analyzer/fail.h"
 
-static const char *const kinds[] = { "none", "sequential", "stride", "distance",
-				     NULL };
+static const char *const kinds[] = { "none",	 "sequential", "stride",
+				     "distance", "recency",    NULL };
 
 const struct option_row prefetch_rows[] = {
 	{ .name = "kind",
@@ -17,7 +17,7 @@ const struct option_row prefetch_rows[] = {
 	  .choices = kinds,
 	  .help = "what second-level misses fetch ahead: the next page, as "
 		  "far on as the instruction's last two, what followed the "
-		  "last distance" },
+		  "last distance, what left the TLB when this page did" },
 	{ .name = "entries",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct prefetch_config, entries),
@@ -42,7 +42,10 @@ prefetch_init(struct prefetch *prefetch, const struct prefetch_config *config)
 {
 	*prefetch = (struct prefetch){ .kind = config->kind,
 				       .entries = (uint32_t)config->entries,
-				       .rows = (uint32_t)config->rows };
+				       .rows = (uint32_t)config->rows,
+				       .page_shift = config->granule
+							     ? config->granule
+							     : 12 };
 	if (prefetch->kind == PREFETCH_NONE)
 		return 0;
 	prefetch->entry = calloc(prefetch->entries, sizeof(*prefetch->entry));
@@ -86,7 +89,7 @@ predict_stride(struct prefetch *prefetch, uint32_t site, uint64_t page,
 		row->next[0] = stride;
 	}
 	row->last = page;
-	*wanted = (page + (uint64_t)stride) << 12;
+	*wanted = (page + (uint64_t)stride) << prefetch->page_shift;
 	return row->n == 3 && stride;
 }
 
@@ -113,7 +116,8 @@ predict_distance(struct prefetch *prefetch, uint64_t page, uint64_t *wanted)
 	if (prefetch->seen) {
 		row = row_of(prefetch, (uint64_t)distance);
 		for (; n < row->n; n++)
-			wanted[n] = (page + (uint64_t)row->next[n]) << 12;
+			wanted[n] = (page + (uint64_t)row->next[n])
+				    << prefetch->page_shift;
 	}
 	prefetch->seen += prefetch->seen < 2;
 	prefetch->distance = distance;
@@ -125,7 +129,7 @@ unsigned
 prefetch_predict(struct prefetch *prefetch, uint32_t site, uint64_t address,
 		 unsigned shift, uint64_t *wanted)
 {
-	uint64_t page = address >> 12;
+	uint64_t page = address >> prefetch->page_shift;
 
 	switch (prefetch->kind) {
 	case PREFETCH_SEQUENTIAL:
@@ -135,6 +139,7 @@ prefetch_predict(struct prefetch *prefetch, uint32_t site, uint64_t address,
 		return predict_stride(prefetch, site, page, wanted);
 	case PREFETCH_DISTANCE:
 		return predict_distance(prefetch, page, wanted);
+	case PREFETCH_RECENCY:
 	case PREFETCH_NONE:
 		break;
 	}

@@ -10,9 +10,11 @@
  *			apart, as far on
  *	distance	by the distance from the miss before: the two that came
  *			after this distance last
+ *	recency		those that left the second level before and after the one that
+ *			missed did (recency.h)
  *
- * Predictors have tables of one way.  Distances are in pages of 4K, the next page
- * is that behind the one that missed, whatever its size.
+ * Predictors have tables of one way.  Distances are in pages of 4K (of the granule),
+ * the next page is that behind the one that missed, whatever its size.
  */
 #ifndef MODELS_TRANSLATION_PREFETCH_H
 #define MODELS_TRANSLATION_PREFETCH_H
@@ -29,12 +31,14 @@ enum prefetch_kind {
 	PREFETCH_SEQUENTIAL,
 	PREFETCH_STRIDE,
 	PREFETCH_DISTANCE,
+	PREFETCH_RECENCY, /* core-beside.c asks recency.h, not prefetch_predict */
 };
 
 /* Prefix "tlb.prefetch". */
 struct prefetch_config {
 	int kind; /* enum prefetch_kind */
 	int64_t entries, rows;
+	unsigned granule; /* log2 of the least page; 0: 12.  No option here */
 };
 extern const struct option_row prefetch_rows[];
 
@@ -59,6 +63,7 @@ struct prefetch {
 	struct prefetch_entry *entry; /* owned: a ring */
 	struct prefetch_row *row;     /* owned */
 	uint32_t entries, rows, oldest;
+	unsigned page_shift;
 	/* of the last miss, and of the one before to it */
 	uint64_t last;
 	int64_t distance;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_SHIFT  12u
 #define GROUPS_FEW  4u /* invalidated by looking for them, not at all slots */
 #define ONE(number) (UINT64_C(1) << (number))
 
@@ -19,15 +18,16 @@ int
 tlb_group_init(struct tlb *tlb, const struct tlb_config *config)
 {
 	tlb->coalesces = config->coalesce > 1;
+	tlb->page_shift = tlb->shift_of[0];
 	tlb->group_shift =
-		PAGE_SHIFT +
+		tlb->page_shift +
 		log2_of(tlb->coalesces ? config->coalesce : config->sector);
 	tlb->shift_of[0] = (uint8_t)tlb->group_shift;
 	tlb->group = calloc(tlb->entries, sizeof(*tlb->group));
 	if (!tlb->coalesces)
 		tlb->group_frame =
 			calloc((size_t)tlb->entries
-				       << (tlb->group_shift - PAGE_SHIFT),
+				       << (tlb->group_shift - tlb->page_shift),
 			       sizeof(*tlb->group_frame));
 	return tlb->group && (tlb->coalesces || tlb->group_frame) ? 0 : -ENOMEM;
 }
@@ -43,15 +43,15 @@ tlb_group_fini(struct tlb *tlb)
 static unsigned
 number_of(const struct tlb *tlb, uint64_t address)
 {
-	return (unsigned)(address >> PAGE_SHIFT) &
-	       ((1u << (tlb->group_shift - PAGE_SHIFT)) - 1);
+	return (unsigned)(address >> tlb->page_shift) &
+	       ((1u << (tlb->group_shift - tlb->page_shift)) - 1);
 }
 
 static uint64_t *
 frame_at(const struct tlb *tlb, uint32_t slot, unsigned number)
 {
 	return &tlb->group_frame[((size_t)slot
-				  << (tlb->group_shift - PAGE_SHIFT)) +
+				  << (tlb->group_shift - tlb->page_shift)) +
 				 number];
 }
 
@@ -59,7 +59,7 @@ static uint64_t
 key_of(const struct tlb *tlb, uint64_t address, uint64_t asid, unsigned first)
 {
 	return tlb_key(address, tlb->group_shift, 0, asid) |
-	       (uint64_t)first << PAGE_SHIFT;
+	       (uint64_t)first << tlb->page_shift;
 }
 
 uint32_t
@@ -87,7 +87,7 @@ tlb_group_frame(const struct tlb *tlb, uint32_t slot, uint64_t address)
 
 	return tlb->coalesces
 		       ? tlb->column.frame[slot] +
-				 ((uint64_t)(number - first) << PAGE_SHIFT)
+				 ((uint64_t)(number - first) << tlb->page_shift)
 		       : *frame_at(tlb, slot, number);
 }
 
@@ -101,7 +101,7 @@ void
 tlb_group_run(const struct tlb *tlb, uint32_t slot, uint64_t address,
 	      uint64_t *first, uint64_t *last)
 {
-	uint64_t page = address >> PAGE_SHIFT;
+	uint64_t page = address >> tlb->page_shift;
 	uint64_t group = page - number_of(tlb, address);
 	uint64_t valid = tlb->group[slot].valid;
 
@@ -120,8 +120,8 @@ set_valid(struct tlb *tlb, uint32_t slot, uint64_t valid)
 	unsigned after = (unsigned)__builtin_popcountll(valid);
 
 	tlb->group[slot].valid = valid;
-	tlb->bytes += (uint64_t)after << PAGE_SHIFT;
-	tlb->bytes -= (uint64_t)before << PAGE_SHIFT;
+	tlb->bytes += (uint64_t)after << tlb->page_shift;
+	tlb->bytes -= (uint64_t)before << tlb->page_shift;
 	tlb->peak = tlb->bytes > tlb->peak ? tlb->bytes : tlb->peak;
 }
 
@@ -177,10 +177,10 @@ static uint32_t
 fill_coalesced(struct tlb *tlb, const struct tlb_group_page *page, uint64_t now)
 {
 	unsigned number = number_of(tlb, page->address);
-	uint64_t at = page->address >> PAGE_SHIFT, group = at - number;
+	uint64_t at = page->address >> tlb->page_shift, group = at - number;
 	unsigned first =
 		page->first > group ? (unsigned)(page->first - group) : 0;
-	unsigned most = (1u << (tlb->group_shift - PAGE_SHIFT)) - 1;
+	unsigned most = (1u << (tlb->group_shift - tlb->page_shift)) - 1;
 	unsigned last = page->last < group + most
 				? (unsigned)(page->last - group)
 				: most;
@@ -193,7 +193,7 @@ fill_coalesced(struct tlb *tlb, const struct tlb_group_page *page, uint64_t now)
 	set_valid(tlb, slot, valid);
 	tlb->group[slot].readonly = page->readonly ? valid : 0;
 	tlb->column.frame[slot] =
-		page->frame - ((uint64_t)(number - first) << PAGE_SHIFT);
+		page->frame - ((uint64_t)(number - first) << tlb->page_shift);
 	return slot;
 }
 
@@ -238,7 +238,8 @@ take_pages(struct tlb *tlb, uint32_t slot, uint64_t from, uint64_t last)
 static void
 take_groups(struct tlb *tlb, uint64_t asid, uint64_t from, uint64_t last)
 {
-	unsigned n = tlb->coalesces ? 1u << (tlb->group_shift - PAGE_SHIFT) : 1;
+	unsigned n =
+		tlb->coalesces ? 1u << (tlb->group_shift - tlb->page_shift) : 1;
 
 	for (uint64_t group = from >> tlb->group_shift;
 	     group <= last >> tlb->group_shift; group++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entries for several 4K pages that lie side by side, aligned to their number:
+ * Entries for several pages of 4K (or of the granule) that lie side by side, aligned
+ * to their number:
  *
  *	sector=8	one tag; each page comes in by itself, with its own frame
  *			    tag | valid 1 0 1 1 0 0 0 0 | frame[8]
@@ -28,7 +29,7 @@
 int tlb_group_init(struct tlb *tlb, const struct tlb_config *config);
 void tlb_group_fini(struct tlb *tlb);
 
-/* The slot that has this page of 4K, or TLB_NO_SLOT. */
+/* The slot that has this least page, or TLB_NO_SLOT. */
 uint32_t tlb_group_find(const struct tlb *tlb, uint64_t address, uint64_t asid);
 
 /* Of a slot that has it: its frame, and whether it is read-only. */

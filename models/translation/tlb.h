@@ -106,14 +106,14 @@ extern const char replacement_help[];
 		.choices = tlb_size_choices, .help = "page sizes it holds")
 #define TLB_SECTOR_MAX	 64
 #define TLB_COALESCE_MAX 8 /* entries of the page table in a line */
-#define TLB_ROWS_GROUP                                                       \
-	TLB_ROW(sector, .type = OPTION_INT, .fallback = "1", .min = 1,       \
-		.max = TLB_SECTOR_MAX, .unit = "pages",                      \
-		.help = "4K pages side by side under one tag, each entered " \
-			"by itself"),                                        \
-		TLB_ROW(coalesce, .type = OPTION_INT, .fallback = "1",       \
-			.min = 1, .max = TLB_COALESCE_MAX, .unit = "pages",  \
-			.help = "4K pages side by side, with frames side "   \
+#define TLB_ROWS_GROUP                                                        \
+	TLB_ROW(sector, .type = OPTION_INT, .fallback = "1", .min = 1,        \
+		.max = TLB_SECTOR_MAX, .unit = "pages",                       \
+		.help = "4K pages (of pages.granule) side by side under one " \
+			"tag, each entered by itself"),                       \
+		TLB_ROW(coalesce, .type = OPTION_INT, .fallback = "1",        \
+			.min = 1, .max = TLB_COALESCE_MAX, .unit = "pages",   \
+			.help = "4K pages side by side, with frames side "    \
 				"by side, that one entry takes at most")
 #define TLB_ROW_LATENCY(latency_)                                  \
 	TLB_ROW(latency, .type = OPTION_INT, .fallback = latency_, \
@@ -135,7 +135,7 @@ struct tlb_log {
 #define TLB_SCANNED 16u /* ways of a set that are searched by fingerprint */
 #define TLB_NO_SLOT UINT32_MAX
 
-/* Which pages of 4K an entry has, where it may have several. */
+/* Which pages of the least size an entry has, where it may have several. */
 struct tlb_group {
 	uint64_t valid, readonly; /* a bit each */
 };
@@ -165,10 +165,11 @@ struct tlb {
 	uint8_t *state;	  /* [entries] */
 	uint32_t select;
 	/* where entries are for several pages (tlb-group.h), else NULL */
-	struct tlb_group *group; /* [entries] */
-	uint64_t *group_frame;	 /* [entries][pages] of sectors */
-	unsigned group_shift;
+	struct tlb_group *group;	  /* [entries] */
+	uint64_t *group_frame;		  /* [entries][pages] of sectors */
+	unsigned group_shift, page_shift; /* of all its pages; of one */
 	bool coalesces;
+	uint64_t evicted;     /* tag that the last tlb_fill drove out */
 	uint64_t bytes, peak; /* what the entries cover, and did at most */
 	const struct replacement_ops *replacement;
 	bool owns_columns; /* always ranked, if it can be */
@@ -364,12 +365,14 @@ tlb_cover_slot(struct tlb *tlb, uint32_t slot, unsigned code)
 static ALWAYS_INLINE uint32_t
 tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
-	uint32_t set, slot;
+	uint32_t set, slot, way;
 
 	if (unlikely(!tlb->simple || tlb->rows))
 		return tlb_fill_any(tlb, key, shift, now);
 	set = tlb_set(tlb, key >> shift);
-	slot = tlb_put(tlb, set, tlb_oldest(tlb, set * tlb->ways), key);
+	way = tlb_oldest(tlb, set * tlb->ways);
+	tlb->evicted = tlb->column.tag[set * tlb->ways + way];
+	slot = tlb_put(tlb, set, way, key);
 	tlb->column.stamp[slot] = now;
 	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;

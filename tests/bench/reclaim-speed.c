@@ -171,6 +171,7 @@ run_policy(const struct pages *pages, uint64_t capacity, const char *name)
 	}
 	qsort(speed, (size_t)n, sizeof(*speed), ascending);
 	printf("%s %.1f %" PRIu64 " %.1f\n", name, speed[n / 2], misses, bytes);
+	fflush(stdout);
 	return 0;
 }
 

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What was predicted beside what the kernel counted in the recorded run. */
+#include "reports/number.h"
+#include "reports/text-report.h"
+
+#include <math.h>
+#include <string.h>
+
+static void
+put_heads(struct grid *grid)
+{
+	static const char *const heads[] = {
+		"process", "figure",  "predicted", "measured",
+		"error",   "allowed", "",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		grid_add(grid, heads[i]);
+}
+
+static const char *
+mark(const char *pass)
+{
+	return strcmp(pass, "yes") == 0	 ? "pass"
+	       : strcmp(pass, "no") == 0 ? "DIFFERS"
+					 : "-";
+}
+
+static void
+put_error(struct grid *grid, double error, double measured)
+{
+	if (error == 0)
+		grid_add(grid, "0");
+	else if (measured > 0)
+		grid_addf(grid, "%+.2f %%", error * 100 / measured);
+	else
+		grid_addf(grid, "%+.0f", error);
+}
+
+static void
+put_rows(struct text *text, const struct view_table *table)
+{
+	int predicted = view_column(table, "predicted");
+	int measured = view_column(table, "measured");
+	double last = -1;
+	struct grid *grid = grid_open("><>>><<");
+
+	put_heads(grid);
+	for (size_t i = 0; i < table->n_rows; i++) {
+		double process =
+			view_number(table, i, view_column(table, "process"));
+		double counted = view_number(table, i, measured);
+		const json_t *cell = view_cell(table, i, predicted);
+
+		if (process == last)
+			grid_add(grid, "");
+		else
+			grid_addf(grid, "%.0f", process);
+		last = process;
+		grid_add(grid,
+			 view_text(table, i, view_column(table, "figure")));
+		grid_add(grid, json_is_null(cell)
+				       ? "-"
+				       : number_count(view_number(table, i,
+								  predicted))
+						 .text);
+		grid_add(grid, number_count(counted).text);
+		if (json_is_null(cell))
+			grid_add(grid, "-");
+		else
+			put_error(grid,
+				  view_number(table, i,
+					      view_column(table, "error")),
+				  counted);
+		grid_add(grid,
+			 view_text(table, i, view_column(table, "tolerance")));
+		grid_add(grid,
+			 mark(view_text(table, i, view_column(table, "pass"))));
+	}
+	text_grid(text, grid);
+}
+
+/* Each reason once, with the figures that it holds for */
+static void
+put_reasons(struct text *text, const struct view_table *table)
+{
+	int reason = view_column(table, "reason");
+	int figure = view_column(table, "figure");
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		const char *why = view_text(table, i, reason);
+		char names[512] = "";
+		size_t first = 0;
+
+		while (strcmp(view_text(table, first, reason), why) != 0)
+			first++;
+		if (!*why || first < i)
+			continue;
+		for (size_t k = i; k < table->n_rows; k++) {
+			const char *name = view_text(table, k, figure);
+
+			if (strcmp(view_text(table, k, reason), why) != 0 ||
+			    strstr(names, name))
+				continue;
+			if (*names)
+				strncat(names, ", ",
+					sizeof(names) - strlen(names) - 1);
+			strncat(names, name, sizeof(names) - strlen(names) - 1);
+		}
+		text_say(text, "Not compared: %s: %s.", names, why);
+	}
+}
+
+void
+text_validate(struct text *text)
+{
+	struct view_table table;
+	double passed = view_or_zero(text->result, "validate.passed");
+	double differs = view_or_zero(text->result, "validate.differs");
+
+	if (!view_table(text->result, "validate", &table) || !table.n_rows)
+		return;
+	text_heading(text, "Predicted, and what the kernel counted");
+	put_rows(text, &table);
+	if (passed + differs > 0)
+		text_say(text,
+			 "%.0f of %.0f figures are as the kernel counted.",
+			 passed, passed + differs);
+	put_reasons(text, &table);
+}

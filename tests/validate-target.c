@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A seeded program that uses memory in all ways whose counts the kernel tells:
+ * maps, touches, protects, advises, moves, locks, unmaps and forks, in places
+ * that the kernel chooses.
+ *
+ *	validate-target SEED OPERATIONS [fork]
+ *	validate-target SEED PAGES merge     equal pages, until KSM has been round
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE  4096ul
+#define AREAS 24
+#define PAGES 600ul
+
+struct area {
+	char *start;
+	size_t pages;
+	int shared;
+};
+
+static uint64_t state;
+
+/* xorshift64* */
+static unsigned long
+draw(unsigned long n)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (unsigned long)(state * 0x2545f4914f6cdd1dull >> 33) % n;
+}
+
+static void
+create(struct area *area)
+{
+	size_t pages = 1 + draw(PAGES);
+	int shared = draw(4) == 0;
+	void *start = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE) |
+				   (draw(8) ? 0 : MAP_POPULATE),
+			   -1, 0);
+
+	if (start == MAP_FAILED)
+		return;
+	*area = (struct area){ start, pages, shared };
+}
+
+static void
+touch(const struct area *area)
+{
+	size_t n = 1 + draw(area->pages), stride = 1 + draw(5);
+	int write = draw(3) > 0;
+
+	for (size_t i = 0; i < n; i++) {
+		volatile char *byte =
+			area->start + i * stride % area->pages * PAGE;
+
+		if (write)
+			*byte = 1;
+		else
+			(void)*byte;
+	}
+}
+
+static void
+move(struct area *area)
+{
+	size_t pages = 1 + draw(2 * area->pages);
+	void *start;
+
+	/* Beyond the end of shared memory there is nothing. */
+	if (area->shared)
+		return;
+	start = mremap(area->start, area->pages * PAGE, pages * PAGE,
+		       MREMAP_MAYMOVE);
+	if (start != MAP_FAILED)
+		*area = (struct area){ start, pages, area->shared };
+}
+
+static void
+change(struct area *area)
+{
+	size_t first = draw(area->pages);
+	size_t bytes = (1 + draw(area->pages - first)) * PAGE;
+	char *at = area->start + first * PAGE;
+
+	switch (draw(7)) {
+	case 0:
+		madvise(at, bytes, MADV_DONTNEED);
+		break;
+	case 1:
+		/* mprotect, and back: what is written next faults or not */
+		mprotect(at, bytes, PROT_READ);
+		mprotect(at, bytes, PROT_READ | PROT_WRITE);
+		break;
+	case 2:
+		mlock(at, bytes < 64 * PAGE ? bytes : 64 * PAGE);
+		break;
+	case 3:
+		munlock(at, bytes);
+		break;
+	case 4:
+		munmap(area->start, area->pages * PAGE);
+		area->start = NULL;
+		break;
+	default:
+		move(area);
+	}
+}
+
+static void
+work(unsigned long operations)
+{
+	static struct area area[AREAS];
+
+	while (operations--) {
+		struct area *one = &area[draw(AREAS)];
+
+		if (!one->start)
+			create(one);
+		else if (draw(3))
+			touch(one);
+		else
+			change(one);
+	}
+}
+
+static unsigned long
+rounds(void)
+{
+	char text[32] = "";
+	int fd = open("/sys/kernel/mm/ksm/full_scans", O_RDONLY);
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
+/* Four rounds, ten seconds at most */
+static int
+merge(size_t pages)
+{
+	unsigned *word = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			      MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	unsigned long before = rounds();
+
+	if (word == MAP_FAILED ||
+	    madvise(word, pages * PAGE, MADV_MERGEABLE) != 0)
+		return 1;
+	for (size_t i = 0; i < pages; i++)
+		word[i * PAGE / sizeof(*word)] =
+			(unsigned)(1 + draw(1 + pages / 4));
+	for (int i = 0; i < 1000 && rounds() < before + 5; i++)
+		usleep(10000);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long operations;
+	int status = 0;
+
+	if (argc < 3)
+		return 2;
+	state = strtoull(argv[1], NULL, 10) * 0x9e3779b97f4a7c15ull + 1;
+	operations = strtoul(argv[2], NULL, 10);
+	if (argc > 3 && strcmp(argv[3], "merge") == 0)
+		return merge(operations);
+	work(operations);
+	if (argc > 3 && fork() == 0) {
+		work(operations);
+		_exit(0);
+	}
+	if (argc > 3)
+		wait(&status);
+	work(operations / 2);
+	return status != 0;
+}
