@@ -130,7 +130,8 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 	uint64_t scanned = 0, reclaimed = 0, written = 0;
 	uint64_t all = lists->held[INACTIVE(type)];
 
-	for (n = n < all ? n : all; scanned < n; scanned++) {
+	for (n = n < all ? n : all;
+	     scanned < n && !reclaim_empty(lists, INACTIVE(type)); scanned++) {
 		uint32_t page = reclaim_oldest(lists, INACTIVE(type));
 		struct reclaim_node *node = reclaim_node(lists, page);
 		bool again = node->flags & REFERENCED;
