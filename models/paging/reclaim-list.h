@@ -22,7 +22,6 @@
 #define RECLAIM_DIRTY 1u   /* node.flags; the others are the policy's */
 /* No bit of them: what was missed before is kept apart, so that policies may
  * write flags as they like. */
-#define RECLAIM_MISSED 0u
 
 struct reclaim_node {
 	uint32_t next, prev; /* nodes */

@@ -193,7 +193,7 @@ evict(struct mglru *mglru, unsigned type)
 			continue;
 		}
 		reclaim_evict(lists, page);
-		node->flags = (node->flags & RECLAIM_MISSED) | SHADOW;
+		node->flags = SHADOW;
 		mglru->evicted[type]++;
 		gone++;
 	}
@@ -239,7 +239,7 @@ mglru_touch(struct reclaim_lists *lists, uint32_t page,
 	type = type_of(mglru, page);
 	if (node->flags & SHADOW)
 		mglru->back[type]++;
-	node->flags = (node->flags & RECLAIM_MISSED) | ACCESSED;
+	node->flags = ACCESSED;
 	reclaim_enter(lists, page);
 	reclaim_push(lists, list_of(type, mglru->max), page);
 	return false;
