@@ -40,7 +40,8 @@ enum map_flag {
 
 enum event_type {
 	/* address, length, flags; file and offset if MAP_FLAG_FILE, else file
-	 * may still name the region ("[heap]").  Replaces what was there. */
+	 * may still name the region ("[heap]"); extra, if MAP_FLAG_HUGETLB:
+	 * log2 bytes of its pages (0: 2M).  Replaces what was there. */
 	EVENT_MAP,
 	EVENT_UNMAP,   /* address, length */
 	EVENT_PROTECT, /* address, length, flags: the MAP_FLAG_ rights only */

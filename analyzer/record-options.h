@@ -22,6 +22,8 @@ struct record_config {
 
 /* The choices of --kinds, NULL at the end; kinds is an index of them. */
 extern const char *const record_kinds[];
+/* Of what is watched, and how: for others who record, too */
+extern const struct option_row recording_rows[];
 extern const struct option_tree record_options;
 extern const char record_details[], record_examples[];
 

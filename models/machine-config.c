@@ -358,6 +358,22 @@ check_reclaim(const struct layers *layers, const struct machine_config *config)
 	return 0;
 }
 
+/* Whose entries come and go page by page. */
+static int
+check_prefetch(const struct layers *layers, const struct core_config *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		if (core->beside.prefetch.kind == PREFETCH_RECENCY &&
+		    (core->tlb[i].sector > 1 || core->tlb[i].coalesce > 1))
+			return wrong_option(
+				layers, "tlb.prefetch.kind",
+				"recency is not with entries of "
+				"several pages (sector, coalesce); "
+				"allowed: none, sequential, stride, "
+				"distance");
+	return 0;
+}
+
 static int
 check(const struct layers *layers, const struct machine_config *config)
 {
@@ -397,6 +413,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_reclaim(layers, config);
 	if (!error)
 		error = check_bound(layers, config);
+	if (!error)
+		error = check_prefetch(layers, &config->core);
 	return error ? error : check_granule(layers, config);
 }
 

@@ -37,6 +37,7 @@ struct act {
 	struct event event;
 	/* noted: of this step; after it (-1: not) */
 	int64_t faults, pte_bytes, huge_bytes;
+	int64_t pool_free, pool_reserved;
 };
 
 struct log {
@@ -44,6 +45,10 @@ struct log {
 	struct act step[STEPS];
 	uint8_t space;	/* who is running */
 	uint8_t spaces; /* so far */
+	uint8_t ready;	/* a forked child is */
+	char path[256]; /* of the file on disk; "": none */
+	int file[2];	/* on disk, in memory */
+	bool pool;	/* hugetlb's is noted */
 	char text[8192];
 };
 
@@ -104,8 +109,36 @@ step_new(enum step_type type)
 			      .space = shared_log->space,
 			      .pte_bytes = -1,
 			      .huge_bytes = -1,
+			      .pool_free = -1,
+			      .pool_reserved = -1,
 			      .event.file = UINT32_MAX };
 	return step;
+}
+
+static int64_t
+pool_now(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, shared_log->text, sizeof(shared_log->text) - 1);
+
+	close(fd);
+	shared_log->text[n > 0 ? n : 0] = '\0';
+	return strtol(shared_log->text, NULL, 10);
+}
+
+static void
+note_pool_in(struct act *step)
+{
+	if (!shared_log->pool)
+		return;
+	step->pool_free = pool_now(STEPS_POOL "free_hugepages");
+	step->pool_reserved = pool_now(STEPS_POOL "resv_hugepages");
+}
+
+void
+note_pool(bool noted)
+{
+	shared_log->pool = noted;
 }
 
 /* Log a call that was done; faults: before it. */
@@ -119,6 +152,7 @@ log_event(enum event_type type, const void *address, uint64_t length,
 	step->faults = faults;
 	step->pte_bytes = pte_bytes_now();
 	step->huge_bytes = huge_bytes_now();
+	note_pool_in(step);
 	step->event.type = (uint8_t)type;
 	step->event.address = (uint64_t)(uintptr_t)address;
 	step->event.length = length;
@@ -196,6 +230,23 @@ map_at(uint64_t offset, uint64_t length, int rights, int flags)
 		return false;
 	log_event(EVENT_MAP, at(offset), length, before)->flags =
 		(uint16_t)flags_of(rights, flags);
+	return true;
+}
+
+bool
+file_at(uint64_t offset, uint64_t length, int rights, int flags, uint32_t file,
+	uint64_t page)
+{
+	int64_t before = faults_now();
+	struct event *event;
+
+	if (mmap(at(offset), length, rights, flags | MAP_FIXED,
+		 shared_log->file[file], (off_t)(page * PAGE)) == MAP_FAILED)
+		return false;
+	event = log_event(EVENT_MAP, at(offset), length, before);
+	event->flags = (uint16_t)(flags_of(rights, flags) | MAP_FLAG_FILE);
+	event->file = file;
+	event->offset = page * PAGE;
 	return true;
 }
 
@@ -322,6 +373,45 @@ fork_and(void (*child)(uint64_t seed), uint64_t seed)
 	begin();
 }
 
+uint8_t
+fork_beside(void)
+{
+	uint8_t parent = shared_log->space, number = ++shared_log->spaces;
+	struct act *step = step_new(STEP_EVENT);
+	pid_t pid;
+
+	step->event.type = EVENT_FORK;
+	step->event.value = number;
+	shared_log->ready = 0;
+	pid = fork();
+	if (!pid)
+		shared_log->space = number;
+	while (pid && !__atomic_load_n(&shared_log->ready, __ATOMIC_ACQUIRE))
+		usleep(100);
+	shared_log->space = pid ? parent : number;
+	warm_up();
+	begin();
+	if (!pid)
+		__atomic_store_n(&shared_log->ready, 1, __ATOMIC_RELEASE);
+	return pid ? 0 : number;
+}
+
+void
+steps_turn(uint8_t space)
+{
+	shared_log->space = space;
+}
+
+void
+exit_beside(void)
+{
+	struct act *step = step_new(STEP_EVENT);
+
+	step->event.type = EVENT_EXIT;
+	step->event.flags = 1;
+	_exit(0);
+}
+
 struct model {
 	struct stream *stream;
 	struct frames *frames;
@@ -351,6 +441,14 @@ model_open(struct model *model, const struct paging_config *wanted)
 				  &number);
 		stream_space_add(model->stream, &(struct space){ .pid = i },
 				 &number);
+	}
+	if (shared_log->path[0]) {
+		const uint64_t bytes = STEPS_FILE_PAGES * PAGE;
+		const struct file disk = { shared_log->path, "", 1, bytes, 0 };
+		const struct file memory = { "/memfd:steps", "", 2, bytes, 0 };
+
+		stream_file_add(model->stream, &disk, &number);
+		stream_file_add(model->stream, &memory, &number);
 	}
 	assert_int_equal(frames_open(&model->frames, &frames), 0);
 	assert_int_equal(paging_open(&model->paging, &config, model->stream,
@@ -437,13 +535,19 @@ print_history(size_t last)
 }
 
 struct said {
-	int64_t faults, pte_bytes, huge_bytes;
+	int64_t faults, pte_bytes, huge_bytes, pool_free, pool_reserved;
 };
 
 static void
 print_step(size_t i, const struct act *act, const struct said *said)
 {
 	print_history(i);
+	if (act->pool_free >= 0)
+		print_message(
+			"kernel: pool %jd, %jd reserved; model: %jd, %jd\n",
+			(intmax_t)act->pool_free, (intmax_t)act->pool_reserved,
+			(intmax_t)said->pool_free,
+			(intmax_t)said->pool_reserved);
 	print_message(
 		"step %zu, space %u: kernel: %jd faults, tables %jd, huge %jd; model: %jd, "
 		"%jd, %jd\n",
@@ -483,6 +587,15 @@ model_step(struct model *model, const struct act *step)
 		paging_memory(model->paging, step->space, &memory);
 		said.huge_bytes = (int64_t)memory.huge_bytes;
 	}
+	said.pool_free = said.pool_reserved = -1;
+	if (step->pool_free >= 0) {
+		uint64_t free_pages, reserved;
+
+		paging_hugetlb(model->paging, HUGETLB_2M, &free_pages,
+			       &reserved);
+		said.pool_free = (int64_t)free_pages;
+		said.pool_reserved = (int64_t)reserved;
+	}
 	return said;
 }
 
@@ -500,7 +613,9 @@ steps_agree(const struct paging_config *config)
 		agrees = said.faults == step->faults &&
 			 (step->pte_bytes < 0 ||
 			  said.pte_bytes == step->pte_bytes) &&
-			 said.huge_bytes == step->huge_bytes;
+			 said.huge_bytes == step->huge_bytes &&
+			 said.pool_free == step->pool_free &&
+			 said.pool_reserved == step->pool_reserved;
 		if (!agrees)
 			print_step(i, step, &said);
 	}
@@ -518,6 +633,11 @@ void
 steps_reset(void)
 {
 	munmap(at(0), 64 * GIB);
+	/* Memory of its own, without the pages of the test before. */
+	if (shared_log->path[0] &&
+	    (ftruncate(shared_log->file[1], 0) ||
+	     ftruncate(shared_log->file[1], STEPS_FILE_PAGES * PAGE)))
+		fail_msg("no memory for a file");
 	shared_log->n = 0;
 	shared_log->space = shared_log->spaces = 0;
 	warm_up();
@@ -536,4 +656,30 @@ steps_open(void)
 	if (huge_bytes_now() < 0)
 		return "/proc/self/smaps_rollup has no AnonHugePages";
 	return NULL;
+}
+
+/* Each page written alone: no large folios. */
+const char *
+steps_files(void)
+{
+	static char page[PAGE];
+	int fd;
+
+	snprintf(shared_log->path, sizeof(shared_log->path),
+		 "./kernel-steps-%d.tmp", (int)getpid());
+	fd = open(shared_log->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+		  0600);
+	if (fd < 0)
+		return "no file to map";
+	unlink(shared_log->path);
+	for (int i = 0; i < STEPS_FILE_PAGES; i++)
+		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+			return "no room for a file to map";
+	shared_log->file[0] = fd;
+	shared_log->file[1] = memfd_create("steps", MFD_CLOEXEC);
+	return fsync(fd) || shared_log->file[1] < 0 ||
+			       ftruncate(shared_log->file[1],
+					 STEPS_FILE_PAGES * PAGE)
+		       ? "no files to map"
+		       : NULL;
 }

@@ -16,6 +16,8 @@ static const struct option_group groups[] = {
 	{ "pages", huge_rows, offsetof(struct paging_config, huge), "" },
 	{ "khugepaged", khugepaged_rows,
 	  offsetof(struct paging_config, huge.khugepaged), "" },
+	{ "hugetlb", hugetlb_rows, offsetof(struct paging_config, huge.hugetlb),
+	  "" },
 	{ 0 },
 };
 static const struct option_tree tree = { groups, sizeof(struct paging_config) };

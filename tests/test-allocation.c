@@ -9,6 +9,8 @@
 #include "analyzer/config-file.h"
 #include "analyzer/run.h"
 #include "models/machine.h"
+#include "models/paging/next-use.h"
+#include "models/paging/reclaim.h"
 #include "traces/exporter.h"
 #include "traces/generate.h"
 #include "traces/importer.h"
@@ -178,6 +180,74 @@ load_config(void)
 				 "table = { kind = \"radix\"; };\n"
 				 "tlb = { l1d = { entries = 16; }; };");
 	option_fini(&machine_options, &config);
+	return error;
+}
+
+#define RECLAIM_PAGES 3000u
+
+static int
+feed_policy(struct reclaim *reclaim, const uint32_t *page,
+	    struct next_use *next_use)
+{
+	static uint64_t next[RECLAIM_PAGES], time[RECLAIM_PAGES];
+	struct result *result = NULL;
+	int error = result_open(&result);
+
+	for (uint32_t i = 0; !error && i < RECLAIM_PAGES; i += 500) {
+		struct reclaim_batch batch = { .page = page + i,
+					       .next = next,
+					       .time = time,
+					       .n = 500,
+					       .position = i };
+
+		next_use_read(next_use, i, 500, next);
+		error = reclaim->ops->feed(reclaim, &batch);
+	}
+	if (!error)
+		error = reclaim_finish(reclaim, result);
+	result_close(result);
+	return error;
+}
+
+/* All replacement policies, with sizes, as their arrays grow */
+static int
+reclaim_policies(void)
+{
+	static const struct option_group groups[] = {
+		{ "reclaim", reclaim_rows, 0, "policies" },
+		{ NULL, NULL, 0, NULL },
+	};
+	static const struct option_tree tree = {
+		groups, sizeof(struct reclaim_config)
+	};
+	static uint32_t page[RECLAIM_PAGES], size[RECLAIM_PAGES];
+	const uint32_t *sizes = size;
+	struct next_use *next_use = NULL;
+	int error = next_use_open(&next_use, true);
+
+	for (uint32_t i = 0; i < RECLAIM_PAGES; i++) {
+		page[i] = i % 7 ? i : i / 2;
+		size[i] = 1 + i % 5;
+	}
+	if (!error)
+		error = next_use_add(next_use, page, RECLAIM_PAGES);
+	for (int i = 0; !error && reclaim_registry[i]; i++) {
+		struct reclaim_config config = { .policy = 0 };
+		struct reclaim *reclaim = NULL;
+
+		error = option_init(&tree, &config);
+		if (error)
+			break;
+		config.policy = i;
+		config.capacity = 1000;
+		config.size = &sizes;
+		error = reclaim_open(&reclaim, &config);
+		if (!error)
+			error = feed_policy(reclaim, page, next_use);
+		reclaim_close(reclaim);
+		option_fini(&tree, &config);
+	}
+	next_use_close(next_use);
 	return error;
 }
 
@@ -361,6 +431,7 @@ fail_each(int (*scenario)(void), const char *name)
 	}
 SCENARIO(parse_options)
 SCENARIO(load_config)
+SCENARIO(reclaim_policies)
 SCENARIO(replay_generated)
 SCENARIO(replay_stored)
 SCENARIO(store_generated)
@@ -408,6 +479,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_options_fails),
 		cmocka_unit_test(load_config_fails),
+		cmocka_unit_test(reclaim_policies_fails),
 		cmocka_unit_test(replay_generated_fails),
 		cmocka_unit_test(replay_stored_fails),
 		cmocka_unit_test(store_generated_fails),

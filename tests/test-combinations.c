@@ -88,6 +88,8 @@ static const char *const beside[] = {
 	"tlb.prefetch.kind=sequential",
 	"tlb.prefetch.kind=stride walker.cycles-per-access=2",
 	"tlb.prefetch.kind=distance tlb.range.entries=8",
+	"tlb.prefetch.kind=recency tlb.l1d.sector=1 tlb.l2.sector=1 "
+	"tlb.l1d.coalesce=1 tlb.l2.coalesce=1 tlb.l1i.coalesce=1",
 	NULL
 };
 static const char *const walk_caches[] = { "",

@@ -233,6 +233,7 @@ do_random(uint64_t seed)
 }
 
 static int64_t max_none = 511, max_shared = 256;
+static uint64_t pool_pages; /* of hugetlb; 0: no limit */
 
 static struct paging_config
 config_now(void)
@@ -249,6 +250,7 @@ config_now(void)
 			.max_swap = 64,
 			.max_shared = max_shared,
 		},
+		.huge.hugetlb.pages = { pool_pages, 0 },
 	};
 }
 
@@ -423,7 +425,7 @@ do_khugepaged(uint64_t seed)
 	unmap_at(0, ARENA_PAGES * PAGE);
 }
 
-/* HUGE_SEEDS=1000 for a long run, HUGE_SEED for one. */
+/* HUGE_SEEDS=1000 for a long run, HUGE_SEED for one, HUGE_TEST names one test. */
 static uint64_t
 seeds(uint64_t usual, uint64_t *first)
 {
@@ -493,6 +495,84 @@ test_khugepaged(void **state)
 	settings_put_number(KHUGEPAGED "max_ptes_none", 0);
 }
 
+#define POOL_PAGES 24
+
+static void
+hugetlb_steps(uint64_t *seed, int steps)
+{
+	while (steps--) {
+		uint64_t region = random_below(seed, 9);
+		uint64_t regions = 1 + random_below(seed, 9 - region);
+		uint64_t start = region * 2 * MIB, length = regions * 2 * MIB;
+		int rights = random_below(seed, 6) ? PROT_READ | PROT_WRITE
+						   : PROT_READ;
+		int flags = random_below(seed, 4) ? MAP_PRIVATE : MAP_SHARED;
+
+		switch (random_below(seed, 6)) {
+		case 0:
+			/* One that the pool has no pages for leaves a hole. */
+			unmap_at(start, length);
+			memset(allowed + region, 0, regions);
+			if (map_at(start, length, rights, flags | MAP_HUGETLB))
+				memset(allowed + region, rights, regions);
+			continue;
+		case 1:
+			if (unmap_at(start, length))
+				memset(allowed + region, 0, regions);
+			continue;
+		case 2:
+			if (memchr(allowed + region, 0, regions) ||
+			    !protect_at(start, length, rights))
+				continue;
+			memset(allowed + region, rights, regions);
+			continue;
+		default:
+			start += random_below(seed, 512) * PAGE;
+			if (allowed[region])
+				touch(start, allowed[region] & PROT_WRITE &&
+						     random_below(seed, 3));
+		}
+	}
+}
+
+/* The pool has enough for all its copies. */
+static void
+hugetlb_child(uint64_t seed)
+{
+	hugetlb_steps(&seed, 20);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+static void
+do_hugetlb(uint64_t seed)
+{
+	memset(allowed, 0, sizeof(allowed));
+	hugetlb_steps(&seed, 150);
+	fork_and(hugetlb_child, random_next(&seed));
+	hugetlb_steps(&seed, 100);
+	unmap_at(0, ARENA_PAGES * PAGE);
+}
+
+/* Pages of the pool: those free and those reserved, after each call. */
+static void
+test_hugetlb(void **state)
+{
+	uint64_t seed, last = seeds(20, &seed);
+
+	(void)state;
+	if (!settings_put_number(STEPS_POOL "nr_hugepages", POOL_PAGES) ||
+	    number_in(STEPS_POOL "free_hugepages", "") != POOL_PAGES) {
+		print_message("no %d free hugetlb pages here\n", POOL_PAGES);
+		skip();
+	}
+	note_pool(true);
+	pool_pages = POOL_PAGES;
+	for (; seed <= last; seed++)
+		assert_true(agrees_with(do_hugetlb, seed));
+	note_pool(false);
+	pool_pages = 0;
+}
+
 /* Who is killed leaves all as it was. */
 static void
 test_settings_come_back_after_a_kill(void **state)
@@ -540,6 +620,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_khugepaged),
+		cmocka_unit_test(test_hugetlb),
 		cmocka_unit_test(test_random_small),
 		cmocka_unit_test(test_random_thp),
 		cmocka_unit_test(test_random_sizes),
@@ -553,6 +634,7 @@ main(void)
 		settings_close();
 		return 77;
 	}
+	cmocka_set_test_filter(getenv("HUGE_TEST"));
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	settings_close();
 	return failed;

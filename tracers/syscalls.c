@@ -81,6 +81,8 @@ do_mmap(const struct change *change)
 		event->flags |= MAP_FLAG_POPULATE;
 	if (flags & MAP_HUGETLB)
 		event->flags |= MAP_FLAG_HUGETLB;
+	if (flags & MAP_HUGETLB)
+		event->extra = (uint64_t)__builtin_ctzll(huge_bytes(flags));
 	if (flags & MAP_NORESERVE)
 		event->flags |= MAP_FLAG_NORESERVE;
 	if (flags & MAP_ANONYMOUS)

@@ -5,6 +5,7 @@
 #include "analyzer/fail.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Flags of an event that stay with the mapping. */
 #define MAP_KEPT                                                         \
@@ -23,6 +24,7 @@ unmap(struct paging *paging, struct address_space *space, struct range range)
 	for (size_t i = vma_at_or_after(&space->vmas, range.start);
 	     i < space->vmas.n && space->vmas.vma[i].start < range.end; i++)
 		shared = shared || space->vmas.vma[i].flags & MAP_FLAG_SHARED;
+	hugetlb_unmap(paging, space, range);
 	if (vma_remove(&space->vmas, range.start, range.end) < 0)
 		return paging_no_memory(paging);
 	error = zap_mapping(paging, space, range.start, range.end);
@@ -45,9 +47,13 @@ vma_of(struct paging *paging, const struct event *event, struct range range,
 			     .offset = range.start,
 			     .object = OBJECT_NONE,
 			     .flags = vma_flags(event->flags & MAP_KEPT) };
+	if (event->flags & MAP_FLAG_HUGETLB && event->extra == GIANT_SHIFT)
+		vma->flags |= VMA_GIANT;
 	error = region_of(paging, event, &vma->region);
 	if (error)
 		return error;
+	if (!strncmp(paging->region[vma->region].name, "[v", 2))
+		vma->flags |= VMA_KERNEL;
 	if (event->flags & MAP_FLAG_FILE && event->file != UINT32_MAX) {
 		vma->offset = page_down(event->offset);
 		error = object_of_file(paging, event->file, &vma->object);
@@ -112,6 +118,8 @@ follow_map(struct paging *paging, struct address_space *space,
 		error = extend(paging, space, &vma);
 	} else {
 		error = unmap(paging, space, range);
+		if (!error)
+			hugetlb_map(paging, &vma);
 		if (!error && vma_insert(&space->vmas, &vma) < 0)
 			error = paging_no_memory(paging);
 	}

@@ -64,7 +64,9 @@ fork_pages(struct paging *paging, struct address_space *parent,
 		return paging_no_memory(paging);
 	if (!error)
 		error = swap_fork(paging, parent, child, vma);
-	return error ? error : large_fork(paging, parent, child, vma);
+	if (!error)
+		error = large_fork(paging, parent, child, vma);
+	return error ? error : hugetlb_fork(paging, child, vma);
 }
 
 int
@@ -90,6 +92,9 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		/* Families of a child are its own and never merge. */
 		vma.anon = copied ? ++paging->families | FAMILY_INHERITED : 0;
 		vma.flags &= ~(uint32_t)VMA_LOCKED;
+		/* What is reserved is the parent's. */
+		if (vma.flags & MAP_FLAG_HUGETLB)
+			vma.flags |= MAP_FLAG_NORESERVE;
 		if (vma_append(&child->vmas, &vma) < 0)
 			return paging_no_memory(paging);
 		if (copied)
@@ -117,10 +122,11 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
 	struct huge_state state;
-	int error;
+	int error = sharing_look(paging);
 
 	huge_look(paging, &state);
-	error = zap_space(paging, space);
+	if (!error)
+		error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {

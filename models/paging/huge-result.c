@@ -32,7 +32,7 @@ huge_count(struct paging *paging, const struct large_page *page, bool more)
 	struct huge *huge = &paging->huge;
 	uint64_t bytes = UINT64_C(1) << page->shift;
 
-	if (page->state == PAGE_BORROWED)
+	if (page->state == PAGE_BORROWED || page->kind == LARGE_HUGETLB)
 		return;
 	huge->bytes = more ? huge->bytes + bytes : huge->bytes - bytes;
 	if (huge->peak < huge->bytes)

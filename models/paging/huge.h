@@ -33,6 +33,16 @@ struct khugepaged_config {
 	int64_t max_none, max_swap, max_shared;
 };
 
+enum hugetlb_pool {
+	HUGETLB_2M,
+	HUGETLB_1G,
+	HUGETLB_POOLS
+};
+
+struct hugetlb_config {
+	uint64_t pages[HUGETLB_POOLS]; /* 0: no limit */
+};
+
 struct huge_config {
 	int thp;      /* enum huge_mode */
 	int defrag;   /* enum huge_defrag */
@@ -42,10 +52,12 @@ struct huge_config {
 	/* cost in ns of 4K: zeroed in a large page; copied by a collapse */
 	int64_t zero_ns, copy_ns;
 	struct khugepaged_config khugepaged;
+	struct hugetlb_config hugetlb;
 };
 
 extern const struct option_row huge_rows[];	  /* prefix "pages" */
 extern const struct option_row khugepaged_rows[]; /* "khugepaged" */
+extern const struct option_row hugetlb_rows[];	  /* "hugetlb" */
 
 #define HUGE_ORDERS 10 /* 4K .. 2M */
 

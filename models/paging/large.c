@@ -106,7 +106,9 @@ large_drop(struct paging *paging, struct address_space *space,
 				 false, NULL, NULL);
 	hash_remove(&space->large, page->start);
 	huge_count(paging, page, false);
-	if (page->state != PAGE_BORROWED)
+	if (page->kind == LARGE_HUGETLB)
+		hugetlb_give(paging, page->shift, mapping.frame);
+	else if (page->state != PAGE_BORROWED)
 		owner_release(paging, page->shift, mapping.frame);
 	if (page->kind == LARGE_THP)
 		space->deposited--;
@@ -149,7 +151,7 @@ choose(const struct paging *paging, const struct address_space *space,
 		   vma->flags & MAP_FLAG_HUGETLB) {
 		page.kind = LARGE_HUGETLB;
 		page.shared = vma->flags & MAP_FLAG_SHARED;
-		page.shift = LARGE_SHIFT;
+		page.shift = (uint8_t)hugetlb_shift(vma);
 	} else if (huge_allowed(paging, vma) >> (LARGE_SHIFT - PAGE_SHIFT) &
 		   1) {
 		page.kind = LARGE_THP;
@@ -191,14 +193,36 @@ zero_large(struct paging *paging, struct address_space *space,
 	return error ? error : FAULT_ZERO;
 }
 
-/* Fragmented memory: THPs give way to small pages. */
+static int
+take_frame(struct paging *paging, const struct vma *vma,
+	   const struct large_page *page, bool copy, uint64_t *frame)
+{
+	return page->kind == LARGE_HUGETLB
+		       ? hugetlb_take(paging, vma, page, copy, frame)
+		       : owner_take(paging, page->shift, page->start, frame);
+}
+
+/* Fragmented memory: THPs give way to small pages; so does what a pool lacks. */
 static int
 no_run(struct paging *paging, const struct large_page *page)
 {
+	if (page->kind == LARGE_HUGETLB)
+		return FAULT_CLASSES;
 	if (page->kind != LARGE_THP)
 		return paging_no_memory(paging);
 	paging->huge.fallback[LARGE_ORDER]++;
 	return FAULT_CLASSES;
+}
+
+/* A what-if page is so for all who share its region.  A private hugetlb page
+ * that is read first waits for its write (mm/hugetlb.c, make_huge_pte). */
+static bool
+is_writable(const struct vma *vma, const struct large_page *page, bool write)
+{
+	if (page->kind == LARGE_WHAT_IF)
+		return true;
+	return vma->flags & MAP_FLAG_WRITE &&
+	       (page->kind == LARGE_THP || page->shared || write);
 }
 
 int
@@ -206,7 +230,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 	    uint64_t address, bool write)
 {
 	struct large_page page = choose(paging, space, vma, address);
-	bool writable = page.kind != LARGE_THP || vma->flags & MAP_FLAG_WRITE;
+	bool writable = is_writable(vma, &page, write);
 	uint64_t frame;
 	int error;
 
@@ -218,7 +242,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 	if (page.kind == LARGE_THP && !write && paging->zero_page &&
 	    !paging->config.huge.no_zero)
 		return zero_large(paging, space, &page);
-	if (owner_take(paging, page.shift, page.start, &frame) < 0)
+	if (take_frame(paging, vma, &page, false, &frame) < 0)
 		return no_run(paging, &page);
 	if (page.kind == LARGE_THP) {
 		paging->huge.faulted[LARGE_ORDER]++;
@@ -302,14 +326,14 @@ split(struct paging *paging, struct address_space *space,
  * split where memory is too fragmented (mm/huge_memory.c,
  * do_huge_pmd_wp_page). */
 static int
-copy_whole(struct paging *paging, struct address_space *space,
+copy_whole(struct paging *paging, struct address_space *space, struct vma *vma,
 	   struct large_page *page, const struct mapping *old)
 {
 	bool borrowed = page->state == PAGE_BORROWED;
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, page->shift, page->start, &frame) < 0) {
+	if (take_frame(paging, vma, page, true, &frame) < 0) {
 		if (!borrowed || page->kind != LARGE_THP)
 			return paging_no_memory(paging);
 		paging->huge.fallback[LARGE_ORDER]++;
@@ -330,7 +354,9 @@ copy_whole(struct paging *paging, struct address_space *space,
 	error = large_map(paging, space, page, frame, true);
 	if (error)
 		return error;
-	if (!borrowed)
+	if (page->kind == LARGE_HUGETLB)
+		hugetlb_give(paging, page->shift, old->frame);
+	else if (!borrowed)
 		owner_release(paging, page->shift, old->frame);
 	return borrowed ? FAULT_ZERO_COW : FAULT_COW;
 }
@@ -357,7 +383,7 @@ large_write(struct paging *paging, struct address_space *space, struct vma *vma,
 		error = split(paging, space, &page);
 		return error ? error : FAULT_CLASSES;
 	}
-	return copy_whole(paging, space, &page, &mapping);
+	return copy_whole(paging, space, vma, &page, &mapping);
 }
 
 int
@@ -487,16 +513,19 @@ large_protect(struct paging *paging, struct address_space *space,
 		struct large_page page;
 		struct mapping mapping;
 
-		if (!find_at(space, key[i], &page) || page.kind != LARGE_THP ||
-		    page.start < start)
+		if (!find_at(space, key[i], &page) ||
+		    page.kind == LARGE_WHAT_IF || page.start < start)
 			continue;
 		mapping = mapping_of(paging, space, &page);
+		/* A private hugetlb page waits for its fault
+		 * (mm/hugetlb.c, hugetlb_change_protection). */
 		if (writable == mapping.writable ||
-		    (writable && page.state != PAGE_OWNED))
+		    (writable && page.state != PAGE_OWNED) ||
+		    (writable && page.kind == LARGE_HUGETLB && !page.shared))
 			continue;
 		error = large_map(paging, space, &page, mapping.frame,
 				  writable);
-		space_stale(paging, space, page.start, LARGE_BYTES);
+		space_stale(paging, space, page.start, size_of(&page));
 	}
 	free(key);
 	return n < 0 ? (int)n : error;

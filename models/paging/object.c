@@ -191,8 +191,12 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	free(page);
 	n = hash_keys(&object->frame, first, last, &page);
 	for (int64_t i = 0; i < n; i++) {
-		owner_release(paging, PAGE_SHIFT,
-			      *hash_find(&object->frame, page[i]));
+		uint64_t frame = *hash_find(&object->frame, page[i]);
+
+		if (object->shift)
+			hugetlb_give(paging, object->shift, frame);
+		else
+			owner_release(paging, PAGE_SHIFT, frame);
 		hash_remove(&object->frame, page[i]);
 	}
 	free(page);
@@ -219,8 +223,10 @@ object_sweep(struct paging *paging)
 	for (uint32_t i = 0; i < paging->objects; i++) {
 		struct object *object = &paging->object[i];
 
-		if ((object->frame.n || object->out.n) && !object->named &&
-		    !is_mapped(paging, i))
-			object_punch(paging, i, 0, UINT64_MAX - 1);
+		if ((!object->frame.n && !object->out.n && !object->reserved) ||
+		    object->named || is_mapped(paging, i))
+			continue;
+		object_punch(paging, i, 0, UINT64_MAX - 1);
+		hugetlb_unreserve(paging, object);
 	}
 }

@@ -29,15 +29,21 @@ owners_set(struct paging *paging, unsigned shift, uint64_t frame,
 	return 0;
 }
 
+void
+owner_taken(struct paging *paging, unsigned shift)
+{
+	paging->resident_bytes += UINT64_C(1) << shift;
+	if (paging->resident_peak < paging->resident_bytes)
+		paging->resident_peak = paging->resident_bytes;
+}
+
 int
 owner_take(struct paging *paging, unsigned shift, uint64_t address,
 	   uint64_t *frame)
 {
 	if (frames_take_data(paging->frames, shift, address, frame) < 0)
 		return -ENOMEM;
-	paging->resident_bytes += UINT64_C(1) << shift;
-	if (paging->resident_peak < paging->resident_bytes)
-		paging->resident_peak = paging->resident_bytes;
+	owner_taken(paging, shift);
 	return 0;
 }
 

@@ -211,6 +211,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 		error = fault_log_open(paging);
 	if (!error)
 		error = huge_line_open(paging);
+	if (!error)
+		error = hugetlb_open(paging);
 	if (error) {
 		paging_close(paging);
 		return error;
@@ -258,7 +260,9 @@ paging_close(struct paging *paging)
 	measured_close(paging->measured);
 	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
+	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
+	hugetlb_fini(paging);
 	free(paging);
 }
 
@@ -754,9 +758,15 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = huge_finish(paging, accesses, result);
 	if (!error)
+		error = hugetlb_finish(paging, result);
+	if (!error)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = sharing_look(paging);
+	if (!error)
+		error = sharing_finish(paging, result);
 	if (!error)
 		error = ksm_finish(paging, accesses, result);
 	if (!error)

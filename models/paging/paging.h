@@ -282,6 +282,11 @@ struct paging_memory {
 void paging_memory(const struct paging *paging, uint32_t space,
 		   struct paging_memory *memory);
 
+/* Pages of a pool (of pages-2m and -1g) that nobody maps, and of these those
+ * that mappings have reserved. */
+void paging_hugetlb(const struct paging *paging, enum hugetlb_pool pool,
+		    uint64_t *free_pages, uint64_t *reserved);
+
 /* Of all spaces now. */
 uint64_t paging_resident_bytes(const struct paging *paging);
 /* Entries of tables that were written so far. */
@@ -295,6 +300,7 @@ struct ksm_counts {
 void ksm_counts(struct paging *paging, struct ksm_counts *counts);
 /* By merging, at most: a row of what mechanisms save. */
 uint64_t ksm_saved_bytes(const struct paging *paging);
+uint64_t ksm_merged_bytes(const struct paging *paging); /* mapped, then */
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without

@@ -96,6 +96,7 @@ twoq_open(struct reclaim **out, const struct reclaim_config *config)
 
 const struct reclaim_ops twoq_reclaim = {
 	.name = "2q",
+	.also = "twoq", /* as its options are: files' names begin with letters */
 	.help = "new pages pass a queue; those wanted again soon after it stay",
 	.fixed = true,
 	.open = twoq_open,

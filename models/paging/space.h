@@ -12,10 +12,12 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
+ *	sharing.c  who shares what
  *	swap.c     pages that are in swap       evict.c    pages that must go
  *	measured.c what the kernel counted, beside what is predicted
  *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
+ *	hugetlb.c  pools of MAP_HUGETLB
  *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
@@ -73,6 +75,8 @@ struct object {
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
+	uint8_t shift;	   /* of hugetlb's pages; 0: of 4K */
+	uint64_t reserved; /* pages of a pool: hugetlb.c */
 };
 
 struct measured;
@@ -84,6 +88,7 @@ struct ksm_host {
 	uint64_t scan_pages, sleep_ns, max_sharing;
 };
 struct fault_log;
+struct sharing;
 
 struct region {
 	char *name; /* owned */
@@ -131,6 +136,17 @@ struct huge {
 	uint64_t filter[COVERAGE_FILTER];
 };
 
+struct pool_of {
+	uint64_t *frame; /* owned: free ones, [n] */
+	uint64_t n, pages, reserved;
+	/* counts: at most; mmaps and faults that it was too small for */
+	uint64_t used_peak, reserved_peak, refused, lacking;
+};
+
+struct hugetlb {
+	struct pool_of pool[HUGETLB_POOLS]; /* pages 0: no limit */
+};
+
 /* Slots ever given (none twice), pages there now and at most, moves. */
 struct swap {
 	struct hash owners; /* see swap.c */
@@ -154,6 +170,7 @@ struct paging {
 	struct hash owners; /* see owner.c */
 	struct swap swap;
 	struct huge huge;
+	struct hugetlb hugetlb;
 	struct object *object; /* owned */
 	size_t objects, object_room;
 	struct hash file_object; /* file of the stream -> object */
@@ -188,6 +205,7 @@ struct paging {
 	struct ksm_host ksm_host;
 	bool contents; /* of pages were told */
 	struct fault_log *log;	   /* owned; NULL: nobody asks */
+	struct sharing *sharing;   /* owned; NULL: not looked at yet */
 };
 
 /* paging.c */
@@ -208,6 +226,8 @@ int paging_no_memory(const struct paging *paging);
 /* address: virtual, or a place in a file. */
 int owner_take(struct paging *paging, unsigned shift, uint64_t address,
 	       uint64_t *frame);
+/* A frame of that size was taken elsewhere. */
+void owner_taken(struct paging *paging, unsigned shift);
 int owner_share(struct paging *paging, unsigned shift, uint64_t frame);
 void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
@@ -303,6 +323,12 @@ int fault_log_recorded(struct paging *paging, uint32_t space,
 int fault_log_finish(const struct paging *paging, struct result *result);
 const char *paging_class_name(unsigned class);
 
+/* sharing.c */
+/* Look at who shares what, if more is mapped than before.  0, -ENOMEM (said). */
+int sharing_look(struct paging *paging);
+void sharing_close(struct sharing *sharing);
+int sharing_finish(const struct paging *paging, struct result *result);
+
 /* large.c */
 enum large_kind {
 	LARGE_WHAT_IF, /* pages.policy 2m, 1g; pages.granule 16k, 64k */
@@ -357,6 +383,28 @@ int large_fork(struct paging *paging, struct address_space *parent,
 /* mremap of [start, end) by delta bytes. */
 int large_move(struct paging *paging, struct address_space *space,
 	       uint64_t start, uint64_t end, uint64_t delta);
+
+/* hugetlb.c */
+int hugetlb_open(struct paging *paging);
+void hugetlb_fini(struct paging *paging);
+/* log2 of its pages. */
+unsigned hugetlb_shift(const struct vma *vma);
+/* Reserve; the mapping is one of small pages from here on where the pool can't. */
+void hugetlb_map(struct paging *paging, struct vma *vma);
+/* The range goes, its pages are still there. */
+void hugetlb_unmap(struct paging *paging, struct address_space *space,
+		   struct range range);
+/* copy: what is reserved is for the page that is there.  0 or -ENOMEM (unsaid). */
+int hugetlb_take(struct paging *paging, const struct vma *vma,
+		 const struct large_page *page, bool copy, uint64_t *frame);
+/* A table that the parent has got by now its child gets, too (mm/hugetlb.c,
+ * copy_hugetlb_page_range).  0, -ENOMEM (said). */
+int hugetlb_fork(struct paging *paging, struct address_space *child,
+		 const struct vma *vma);
+/* Nobody maps it any more. */
+void hugetlb_unreserve(struct paging *paging, struct object *object);
+void hugetlb_give(struct paging *paging, unsigned shift, uint64_t frame);
+int hugetlb_finish(const struct paging *paging, struct result *result);
 
 /* zap.c */
 /* Drop the pages, keep the mapping; frees PTE tables wholly inside. */

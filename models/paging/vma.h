@@ -21,7 +21,9 @@ enum vma_flag {
 	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
 	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
-	VMA_MERGEABLE = 1 << 26,  /* MADV_MERGEABLE */
+	VMA_KERNEL = 1 << 26,	  /* the kernel's own pages: [vdso], [vvar] */
+	VMA_MERGEABLE = 1 << 27,  /* MADV_MERGEABLE */
+	VMA_GIANT = 1 << 28,	  /* hugetlb of 1G */
 };
 
 #define OBJECT_NONE UINT32_MAX

@@ -134,6 +134,8 @@ zap_space(struct paging *paging, struct address_space *space)
 {
 	int error;
 
+	hugetlb_unmap(paging, space,
+		      (struct range){ 0, page_down(UINT64_MAX) });
 	vma_fini(&space->vmas);
 	error = zap_mapping(paging, space, 0, page_down(UINT64_MAX));
 	if (error)
