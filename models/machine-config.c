@@ -412,9 +412,9 @@ check(const struct layers *layers, const struct machine_config *config)
 	if (!error)
 		error = check_reclaim(layers, config);
 	if (!error)
-		error = check_bound(layers, config);
-	if (!error)
 		error = check_prefetch(layers, &config->core);
+	if (!error)
+		error = check_bound(layers, config);
 	return error ? error : check_granule(layers, config);
 }
 
