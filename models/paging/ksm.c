@@ -876,6 +876,13 @@ ksm_saved_bytes(const struct paging *paging)
 		       : 0;
 }
 
+uint64_t
+ksm_merged_bytes(const struct paging *paging)
+{
+	return ksm_saved_bytes(paging) +
+	       (paging->ksm ? paging->ksm->most.shared << PAGE_SHIFT : 0);
+}
+
 void
 ksm_counts(struct paging *paging, struct ksm_counts *counts)
 {

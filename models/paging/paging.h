@@ -300,6 +300,7 @@ struct ksm_counts {
 void ksm_counts(struct paging *paging, struct ksm_counts *counts);
 /* By merging, at most: a row of what mechanisms save. */
 uint64_t ksm_saved_bytes(const struct paging *paging);
+uint64_t ksm_merged_bytes(const struct paging *paging); /* mapped, then */
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without

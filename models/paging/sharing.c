@@ -404,8 +404,9 @@ put_regions(const struct paging *paging, struct result *result)
 
 /* What memory would be needed more, were it not for each. */
 static int
-put_savings(const struct sharing *sharing, struct result *result)
+put_savings(const struct paging *paging, struct result *result)
 {
+	const struct sharing *sharing = paging->sharing;
 	static const char *const columns[] = { "mechanism:", "saved:bytes",
 					       "of:bytes", NULL };
 	static const char *const names[KINDS] = {
@@ -425,6 +426,10 @@ put_savings(const struct sharing *sharing, struct result *result)
 		error = result_row(result, "savings", "suu", names[i],
 				   sharing->mapped[i] - sharing->distinct[i],
 				   sharing->mapped[i]);
+	if (!error && ksm_saved_bytes(paging))
+		error = result_row(result, "savings", "suu", "merging (KSM)",
+				   ksm_saved_bytes(paging),
+				   ksm_merged_bytes(paging));
 	return error;
 }
 
@@ -464,5 +469,5 @@ sharing_finish(const struct paging *paging, struct result *result)
 		error = put_processes(sharing, result);
 	if (!error)
 		error = put_regions(paging, result);
-	return error ? error : put_savings(sharing, result);
+	return error ? error : put_savings(paging, result);
 }
