@@ -181,7 +181,8 @@ test_faults_one_by_one(void **state)
 	record_fault(bench, BASE + PAGE + 8);
 	use(bench, 0, BASE + PAGE, SITE_STORE);
 	record_fault(bench, BASE + PAGE + 8);
-	/* the kernel alone; the model alone; a fetch */
+	/* the kernel alone; the model alone; a fetch; a system call */
+	tell(bench, 0, event_of(EVENT_KERNEL_READ, BASE + 5, 100));
 	record_fault(bench, BASE + 2 * PAGE);
 	use(bench, 0, BASE + 3 * PAGE, SITE_STORE);
 	map(bench, BASE + MIB, PAGE, RIGHTS | MAP_FLAG_EXEC, UINT32_MAX);
@@ -190,6 +191,7 @@ test_faults_one_by_one(void **state)
 	assert_int_equal(value(bench, "fault.recorded.unpredicted"), 1);
 	assert_int_equal(value(bench, "fault.unrecorded"), 1);
 	assert_int_equal(value(bench, "fault.unrecorded.fetch"), 1);
+	assert_int_equal(value(bench, "io.copied.bytes"), 100);
 	finish(bench);
 	assert_string_equal(cell(bench, "faults.differ", 0, 0), "0x1000002000");
 	assert_string_equal(cell(bench, "faults.differ", 0, 2),

@@ -145,6 +145,7 @@ follow_kernel(struct paging *paging, struct address_space *space,
 {
 	uint64_t end = event->address + event->length;
 
+	paging->copied_bytes += event->length;
 	for (uint64_t page = page_down(event->address); page < end;
 	     page += PAGE_BYTES) {
 		/* What is there needs nothing but, if written, the right. */

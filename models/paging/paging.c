@@ -692,10 +692,13 @@ static int
 put_files(const struct paging *paging, struct result *result)
 {
 	uint64_t read = 0, ahead = 0, used = 0;
-	int error;
+	int error = paging->copied_bytes
+			    ? result_count(result, "io.copied.bytes",
+					   paging->copied_bytes, "bytes")
+			    : 0;
 
-	if (!paging->cache_known)
-		return 0;
+	if (error || !paging->cache_known)
+		return error;
 	for (size_t i = 0; i < paging->objects; i++) {
 		read += paging->object[i].cache.read_pages;
 		ahead += paging->object[i].cache.ahead_pages;

@@ -75,8 +75,8 @@ struct object {
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
-	uint8_t shift;	   /* of hugetlb's pages; 0: of 4K */
-	uint64_t reserved; /* pages of a pool: hugetlb.c */
+	uint8_t shift;		 /* of hugetlb's pages; 0: of 4K */
+	uint64_t reserved;	 /* pages of a pool: hugetlb.c */
 };
 
 struct measured;
@@ -184,6 +184,7 @@ struct paging {
 	uint64_t now; /* accesses so far */
 	uint64_t faults[FAULT_CLASSES];
 	uint64_t populated, protection;
+	uint64_t copied_bytes; /* by system calls, to and from the program */
 	uint64_t recorded_minor, recorded_major;
 	/* resident.c: 2M pages made; pages moved to their real frame, and not,
 	 * as another page of the model has it */
@@ -203,9 +204,9 @@ struct paging {
 	struct measured *measured; /* owned; NULL: nothing was */
 	struct ksm *ksm;	   /* owned; NULL: nothing merges */
 	struct ksm_host ksm_host;
-	bool contents; /* of pages were told */
-	struct fault_log *log;	   /* owned; NULL: nobody asks */
-	struct sharing *sharing;   /* owned; NULL: not looked at yet */
+	bool contents;		 /* of pages were told */
+	struct fault_log *log;	 /* owned; NULL: nobody asks */
+	struct sharing *sharing; /* owned; NULL: not looked at yet */
 };
 
 /* paging.c */
