@@ -184,7 +184,7 @@ load_config(void)
 	return error;
 }
 
-#define RECLAIM_PAGES 3000u
+#define RECLAIM_PAGES 1500u
 
 static int
 feed_policy(struct reclaim *reclaim, const uint32_t *page,
@@ -241,7 +241,7 @@ reclaim_policies(void)
 			break;
 		config.policy = i;
 		config.capacity = 1000;
-		config.size = &sizes;
+		config.size = reclaim_registry[i]->sized ? &sizes : NULL;
 		error = reclaim_open(&reclaim, &config);
 		if (!error)
 			error = feed_policy(reclaim, page, next_use);

@@ -69,6 +69,13 @@ const struct option_row driver_rows[] = {
 	  .fallback = "no",
 	  .help = "Page tables count against memory.size, too, as in Linux's "
 		  "memory groups" },
+	{ .name = "files",
+	  .type = OPTION_BOOL,
+	  .offset = AT(files),
+	  .fallback = "yes",
+	  .help = "Pages of files count against memory.size and leave; no: "
+		  "they are others', as libraries that a memory group did not "
+		  "read itself" },
 	{ NULL },
 };
 

@@ -136,6 +136,7 @@ sum_counts(const struct driver *driver)
 
 		sum.references += one->references;
 		sum.misses += one->misses;
+		sum.refaults += one->refaults;
 		sum.evictions += one->evictions;
 	}
 	return sum;
@@ -159,6 +160,7 @@ put_counts(const struct driver *driver, struct result *result)
 	} row[] = {
 		{ "reclaim.references", "references", sum.references },
 		{ "reclaim.misses", "pages", sum.misses },
+		{ "reclaim.refaults", "pages", sum.refaults },
 		{ "reclaim.evictions", "pages", sum.evictions },
 		{ "reclaim.writebacks", "pages",
 		  driver->writes + driver->file_writes },

@@ -39,9 +39,9 @@ struct mglru {
 	const uint8_t *const *file; /* borrowed */
 	uint64_t swappiness;
 	bool no_swap;
-	uint64_t max, min[2];		/* numbers of generations */
-	uint64_t evicted[2], back[2];	/* of each type, decaying */
-	uint64_t refaults, activations; /* found accessed when to be evicted */
+	uint64_t max, min[2];	      /* numbers of generations */
+	uint64_t evicted[2], back[2]; /* of each type, decaying */
+	uint64_t activations;	      /* found accessed when to be evicted */
 	uint64_t agings;
 };
 
@@ -193,7 +193,7 @@ evict(struct mglru *mglru, unsigned type)
 			continue;
 		}
 		reclaim_evict(lists, page);
-		node->flags = SHADOW;
+		node->flags = (node->flags & RECLAIM_MISSED) | SHADOW;
 		mglru->evicted[type]++;
 		gone++;
 	}
@@ -237,11 +237,9 @@ mglru_touch(struct reclaim_lists *lists, uint32_t page,
 	if (reclaim_full(lists, page))
 		make_room(mglru, page);
 	type = type_of(mglru, page);
-	if (node->flags & SHADOW) {
-		mglru->refaults++;
+	if (node->flags & SHADOW)
 		mglru->back[type]++;
-	}
-	node->flags = ACCESSED;
+	node->flags = (node->flags & RECLAIM_MISSED) | ACCESSED;
 	reclaim_enter(lists, page);
 	reclaim_push(lists, list_of(type, mglru->max), page);
 	return false;
@@ -281,12 +279,9 @@ static int
 mglru_finish(const struct reclaim *reclaim, struct result *result)
 {
 	const struct mglru *mglru = (const struct mglru *)reclaim;
-	int error = result_count(result, "reclaim.refaults", mglru->refaults,
-				 "pages");
+	int error = result_count(result, "reclaim.agings", mglru->agings,
+				 "generations");
 
-	if (!error)
-		error = result_count(result, "reclaim.agings", mglru->agings,
-				     "generations");
 	return error ? error
 		     : result_count(result, "reclaim.activations",
 				    mglru->activations, "pages");
