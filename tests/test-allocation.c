@@ -8,6 +8,7 @@
 #include "analyzer/command-line.h"
 #include "analyzer/config-file.h"
 #include "analyzer/run.h"
+#include "models/analysis/curve-result.h"
 #include "models/machine.h"
 #include "models/paging/next-use.h"
 #include "models/paging/reclaim.h"
@@ -372,6 +373,60 @@ enum {
 };
 #endif
 
+static int
+put_curve(struct model *model, struct result *result)
+{
+	const struct curve_result_config config = {
+		.unit = "page",
+		.shift = 12,
+		.need = { .thrash = { 1, 1000, 1000, 1 }, .processes = 3 },
+	};
+	struct simulation simulation[2] = {
+		{ .config = { .policy = reclaim_find("fifo"), .capacity = 9 } },
+		{ .config = { .policy = reclaim_find("opt"), .capacity = 9 } },
+	};
+	struct simulate simulate = { .simulation = simulation, .n = 2 };
+	struct curve_view view;
+	int error = curve_result_values(model, &config, result);
+
+	curve_view(model, &view);
+	simulate.string = view.string;
+	if (!error)
+		error = refstring_find_next(view.string);
+	if (!error)
+		error = simulate_run(&simulate);
+	return error;
+}
+
+static int
+curve_generated(void)
+{
+	const struct curve_config config = { .shift = 12,
+					     .working_sets = true,
+					     .keep = true };
+	struct run run = { .n_models = 1 };
+	struct model *model = NULL;
+	struct result *result = NULL;
+	int error = generate_open(&run.source, "mix,n=3000,pages=500");
+
+	if (error)
+		return error;
+	run.models = &model;
+	error = curve_open(&model, &config, run.source->stream);
+	if (!error)
+		error = run_feed(&run);
+	if (!error)
+		error = model->methods->finish(model, NULL);
+	if (!error)
+		error = result_open(&result);
+	if (!error)
+		error = put_curve(model, result);
+	result_close(result);
+	model_close(model);
+	source_close(run.source);
+	return error;
+}
+
 /* Run with the k-th allocation failing.  0: there was no k-th; 1: good; else
  * what was wrong is in text. */
 static int
@@ -433,6 +488,7 @@ SCENARIO(parse_options)
 SCENARIO(load_config)
 SCENARIO(reclaim_policies)
 SCENARIO(replay_generated)
+SCENARIO(curve_generated)
 SCENARIO(replay_stored)
 SCENARIO(store_generated)
 SCENARIO(export_generated)
@@ -481,6 +537,7 @@ main(void)
 		cmocka_unit_test(load_config_fails),
 		cmocka_unit_test(reclaim_policies_fails),
 		cmocka_unit_test(replay_generated_fails),
+		cmocka_unit_test(curve_generated_fails),
 		cmocka_unit_test(replay_stored_fails),
 		cmocka_unit_test(store_generated_fails),
 		cmocka_unit_test(export_generated_fails),
