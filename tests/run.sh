@@ -19,7 +19,7 @@ complain()
 # Without who and how, numbers of processes, and what two runs need not share
 counts()
 {
-	sed -e '/^  "provenance": {/,/^  }/d' -e 's/^        \[[0-9]*, "/        ["/' \
+	sed -e '/^  "provenance": {/,/^  }/d' -e "s/^        \[[1-9][0-9]\{3,\}, /        [N, /" \
 		-e "/the recorder's own are in it/d"
 }
 
