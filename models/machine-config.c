@@ -309,6 +309,21 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 
 /* What cannot be with pages that leave. */
 static int
+check_bound(const struct layers *layers, const struct machine_config *config)
+{
+	const char *region = config->bound.region;
+	uint64_t from, to;
+	bool code;
+
+	return region && *region &&
+			       !bound_region_parse(region, &from, &to, &code)
+		       ? wrong_option(
+				 layers, "bound.region",
+				 "all, PC-PC (hexadecimal) or N..N, the first below the second")
+		       : 0;
+}
+
+static int
 check_reclaim(const struct layers *layers, const struct machine_config *config)
 {
 	const struct {
@@ -398,6 +413,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_reclaim(layers, config);
 	if (!error)
 		error = check_prefetch(layers, &config->core);
+	if (!error)
+		error = check_bound(layers, config);
 	return error ? error : check_granule(layers, config);
 }
 

@@ -218,6 +218,8 @@ static const struct option_group machine_groups[] = {
 	{ "memory", palette_rows,
 	  offsetof(struct machine_config, frames.palette), "cache colours" },
 	{ "memory", memory_rows, IN_CACHES(memory), "physical memory" },
+	{ "bound", bound_rows, offsetof(struct machine_config, bound),
+	  "what translation costs at most" },
 	{ "numa", numa_rows, offsetof(struct machine_config, numa),
 	  "nodes of memory" },
 	{ "cache", data_rows, offsetof(struct machine_config, core),

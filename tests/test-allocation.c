@@ -240,7 +240,7 @@ reclaim_policies(void)
 			break;
 		config.policy = i;
 		config.capacity = 1000;
-		config.size = &sizes;
+		config.size = reclaim_registry[i]->sized ? &sizes : NULL;
 		error = reclaim_open(&reclaim, &config);
 		if (!error)
 			error = feed_policy(reclaim, page, next_use);

@@ -289,7 +289,8 @@ test_inclusion(UNUSED void **state)
 }
 
 /* A cycle through one page more than there is memory: LRU, FIFO and clock miss
- * all; OPT misses, after the first round, one in c. */
+ * all; OPT misses, after the first round, one in c.  LIRS and CLOCK-Pro keep what
+ * may be hot, all but one page, and miss the others. */
 static void
 test_cycle(UNUSED void **state)
 {
@@ -307,6 +308,12 @@ test_cycle(UNUSED void **state)
 	assert_int_equal(reclaim_misses("clock", PAGES - 1, &string), string.n);
 	assert_int_equal(reclaim_misses("opt", PAGES - 1, &string),
 			 PAGES + (PAGES * (ROUNDS - 1)) / (PAGES - 1));
+	for (uint64_t c = 10; c < 100; c += 10) {
+		assert_int_equal(reclaim_misses("lirs", c, &string),
+				 PAGES + (ROUNDS - 1) * (PAGES - (c - 1)));
+		assert_int_equal(reclaim_misses("clockpro", c, &string),
+				 PAGES + (ROUNDS - 1) * (PAGES - (c - 1)));
+	}
 }
 
 static double
@@ -439,6 +446,11 @@ test_sizes(UNUSED void **state)
 		struct reclaim *reclaim;
 
 		config.size = &sizes;
+		if (!reclaim_registry[i]->sized) {
+			assert_int_equal(reclaim_open(&reclaim, &config),
+					 -EINVAL);
+			continue;
+		}
 		assert_int_equal(reclaim_open(&reclaim, &config), 0);
 		reclaim->evicted = size_left;
 		reclaim->context = &inside;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The options of reclaim in a machine, and what its devices take. */
 #include "models/paging/driver-inside.h"
+#include "models/paging/swap-device.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 #define PAGE	  4096u
 
 static const char *const scopes[] = { "global", "process", "group", NULL };
-static const char *const devices[] = { "zram", "nvme", "disk",
-				       "far",  "none", NULL };
 
 const struct option_row driver_rows[] = {
 	{ .name = "policy",
@@ -38,7 +37,7 @@ const struct option_row driver_rows[] = {
 	  .type = OPTION_CHOICE,
 	  .offset = AT(device),
 	  .fallback = "zram",
-	  .choices = devices,
+	  .choices = swap_device_names,
 	  .help = "Where pages go: memory compressed (zram), a drive (nvme, "
 		  "disk), another machine's memory (far); none: no swap. "
 		  "Files are on nvme, or on the disk" },
@@ -73,39 +72,20 @@ const struct option_row driver_rows[] = {
 	{ NULL },
 };
 
-/*
- * Per 4K page, as the program waits for it.  zram: measured on the tests'
- * machine (6.18, lzo-rle): 14 us for a page of few words and 25 for one that
- * hardly shrinks, in by a fault; 12 and 30 out by MADV_PAGEOUT.  nvme: a random
- * read and a write into the drive's cache, as makers of 2020's server drives
- * say.  disk: 7,200 rpm, 8.5 ms to seek and half a turn.  far: assumed, a page
- * over RDMA as papers on far memory have it.
- */
-static const struct {
-	uint64_t read_ns, write_ns;
-	bool synchronous;
-} figures[] = {
-	[DEVICE_ZRAM] = { 15000, 15000, true },
-	[DEVICE_NVME] = { 80000, 20000, false },
-	[DEVICE_DISK] = { 12670000, 12670000, false },
-	[DEVICE_FAR] = { 5000, 5000, true },
-	[DEVICE_NONE] = { 0, 0, true },
-};
-
 void
 driver_device(struct driver *driver)
 {
 	const struct driver_config *config = &driver->config;
+	const struct swap_device *device = &swap_devices[config->device];
 	enum driver_device drive;
 
-	driver->read_ns = config->read_ns ? config->read_ns
-					  : figures[config->device].read_ns;
-	driver->write_ns = config->write_ns ? config->write_ns
-					    : figures[config->device].write_ns;
+	driver->read_ns = config->read_ns ? config->read_ns : device->read_ns;
+	driver->write_ns =
+		config->write_ns ? config->write_ns : device->write_ns;
 	drive = config->device == DEVICE_DISK ? DEVICE_DISK : DEVICE_NVME;
-	driver->file_read_ns = figures[drive].read_ns;
-	driver->file_write_ns = figures[drive].write_ns;
-	driver->synchronous = figures[config->device].synchronous;
+	driver->file_read_ns = swap_devices[drive].read_ns;
+	driver->file_write_ns = swap_devices[drive].write_ns;
+	driver->synchronous = device->synchronous;
 }
 
 bool

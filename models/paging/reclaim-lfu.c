@@ -135,6 +135,7 @@ lfu_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops lfu_reclaim = {
 	.name = "lfu",
 	.help = "the page used least since it came in leaves",
+	.sized = true,
 	.open = lfu_open,
 	.close = lfu_close,
 	.feed = lfu_feed,

@@ -342,6 +342,7 @@ const struct reclaim_ops lirs_reclaim = {
 	.name = "lirs",
 	.help = "pages of short re-reference distance stay, others pass by",
 	.fixed = true,
+	.sized = true,
 	.open = lirs_open,
 	.close = lirs_close,
 	.feed = lirs_feed,

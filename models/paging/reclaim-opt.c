@@ -300,6 +300,7 @@ const struct reclaim_ops opt_reclaim = {
 	.also = "belady",
 	.help = "the page referenced again last leaves: the bound (Belady)",
 	.needs_next = true,
+	.sized = true,
 	.open = opt_open,
 	.close = opt_close,
 	.feed = opt_feed,

@@ -148,6 +148,11 @@ reclaim_open(struct reclaim **out, const struct reclaim_config *config)
 			    "reclaim.policy %s: no memory at all; give "
 			    "memory.size a page or more",
 			    ops->name);
+	if (config->size && !ops->sized)
+		return fail(EINVAL,
+			    "reclaim.policy %s: it is of pages, not of objects "
+			    "of sizes",
+			    ops->name);
 	return ops->open(out, config);
 }
 

@@ -96,6 +96,7 @@ struct reclaim_ops {
 	bool needs_next, needs_time;
 	/* its capacity may not change after open */
 	bool fixed;
+	bool sized; /* it takes objects of sizes, too */
 	/* 0 or -ENOMEM, -EINVAL (said) */
 	int (*open)(struct reclaim **out, const struct reclaim_config *config);
 	void (*close)(struct reclaim *reclaim);

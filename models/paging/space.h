@@ -17,7 +17,7 @@
  *	measured.c what the kernel counted, beside what is predicted
  *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
- *	swap.c     pages that are in swap  hugetlb.c  pools of MAP_HUGETLB
+ *	hugetlb.c  pools of MAP_HUGETLB
  *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones
  *	space-memory.c what a space holds
