@@ -45,6 +45,7 @@ struct machine {
 	uint64_t accesses;
 	bool nested;	/* the caches see addresses of a host, not of frames */
 	bool watched;	/* the kernel part sees all accesses */
+	bool walks;	/* and all walks */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
 	uint64_t span_start, span_end;
@@ -250,6 +251,11 @@ machine_missed(void *context, const struct core_misses *misses)
 		tell_bound(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
+	for (unsigned i = 0; machine->walks && i < misses->n; i++)
+		if (misses->walked[i] &&
+		    paging_walked(machine->paging, space, misses->address[i],
+				  misses->walked[i]))
+			machine->no_memory = true;
 	for (unsigned i = 0; i < misses->n_first; i++)
 		paging_touch(machine->paging, space,
 			     misses->address[misses->first[i]]);
@@ -787,6 +793,7 @@ machine_open(struct model **out, const void *config,
 		return error;
 	}
 	machine->watched = paging_wants_watch(machine->paging);
+	machine->walks = paging_wants_walks(machine->paging);
 	if (machine->watched || machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;

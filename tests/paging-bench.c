@@ -16,6 +16,8 @@ static const struct option_group groups[] = {
 	{ "pages", huge_rows, offsetof(struct paging_config, huge), "" },
 	{ "khugepaged", khugepaged_rows,
 	  offsetof(struct paging_config, huge.khugepaged), "" },
+	{ "promotion", promotion_rows,
+	  offsetof(struct paging_config, huge.promotion), "" },
 	{ "hugetlb", hugetlb_rows, offsetof(struct paging_config, huge.hugetlb),
 	  "" },
 	{ 0 },

@@ -231,6 +231,154 @@ test_fallback(void **state)
 	bench_close(bench);
 }
 
+/* All places of the run, then one page, without a copy. */
+static void
+test_reservation(void **state)
+{
+	const char *const policy[] = { "pages.policy=reservation", NULL };
+	struct bench *bench = bench_open(policy, 0);
+	struct mapping first, other;
+
+	(void)state;
+	map(bench, BASE, 4 * MIB, RIGHTS);
+	first = use(bench, 0, BASE + 5 * PAGE, SITE_STORE);
+	other = use(bench, 0, BASE + 3 * PAGE, SITE_STORE);
+	assert_int_equal(first.frame - other.frame, 2 * PAGE);
+	expect_is(bench, "footprint.bytes", 2. * 4096);
+	expect_is(bench, "thp.reserved.bytes.peak", 2. * MIB);
+	sweep(bench, 0, BASE, 2 * MIB, SITE_STORE);
+	assert_int_equal(use(bench, 0, BASE, SITE_STORE).shift, 21);
+	assert_int_equal(use(bench, 0, BASE, SITE_STORE).frame,
+			 first.frame - 5 * PAGE);
+	assert_int_equal(faults(bench), 512);
+	expect_is(bench, "thp.promotions", 1);
+	expect_is(bench, "footprint.bytes", 2. * MIB);
+	/* what is taken away in part never becomes one */
+	sweep(bench, 0, BASE + 2 * MIB, MIB, SITE_STORE);
+	advise(bench, BASE + 2 * MIB, PAGE, MADV_DONTNEED);
+	sweep(bench, 0, BASE + 2 * MIB, 2 * MIB, SITE_STORE);
+	expect_is(bench, "thp.promotions", 1);
+	expect_is(bench, "thp.reservations.broken", 1);
+	expect_is(bench, "footprint.bytes", 4. * MIB);
+	bench_close(bench);
+}
+
+/* The oldest gives way to pages of others. */
+static void
+test_reservation_under_pressure(void **state)
+{
+	const char *const policy[] = { "pages.policy=reservation", NULL };
+	struct bench *bench = bench_open(policy, 8 * MIB);
+
+	(void)state;
+	map(bench, BASE, 16 * MIB, RIGHTS);
+	for (uint64_t i = 0; i < 3; i++)
+		use(bench, 0, BASE + i * 2 * MIB, SITE_STORE);
+	sweep(bench, 0, BASE + 6 * MIB, 4 * MIB, SITE_STORE);
+	assert_true(value(bench, "thp.reservations.broken") >= 1);
+	assert_int_equal(use(bench, 0, BASE + 2 * MIB, SITE_STORE).shift, 12);
+	assert_int_equal(faults(bench), 3 + 1024);
+	bench_close(bench);
+}
+
+static void
+test_utilisation(void **state)
+{
+	const char *const policy[] = { "pages.policy=utilisation",
+				       "promotion.threshold=0.5", NULL };
+	struct bench *bench = bench_open(policy, 0);
+
+	(void)state;
+	map(bench, BASE, 4 * MIB, RIGHTS);
+	sweep(bench, 0, BASE, 255 * PAGE, SITE_STORE);
+	sweep(bench, 0, BASE + 2 * MIB, 256 * PAGE, SITE_STORE);
+	time_is(bench, 1);
+	expect_is(bench, "thp.promotions", 1);
+	assert_int_equal(use(bench, 0, BASE, SITE_STORE).shift, 12);
+	assert_int_equal(use(bench, 0, BASE + 2 * MIB, SITE_STORE).shift, 21);
+	/* what was copied and zeroed for it */
+	expect_is(bench, "thp.collapse.ns", 256. * 860 + 256 * 320);
+	faults(bench);
+	sweep(bench, 0, BASE, 4 * MIB, SITE_STORE);
+	assert_int_equal(faults(bench), 257);
+	bench_close(bench);
+}
+
+/* The most accessed first, as many as the interval allows. */
+static void
+test_buckets(void **state)
+{
+	const char *const policy[] = { "pages.policy=buckets",
+				       "promotion.pages=1", NULL };
+	struct bench *bench = bench_open(policy, 0);
+
+	(void)state;
+	map(bench, BASE, 6 * MIB, RIGHTS);
+	time_is(bench, 1);
+	watch(bench, BASE, 60);
+	watch(bench, BASE + 2 * MIB, 300);
+	watch(bench, BASE + 4 * MIB, 200);
+	time_is(bench, 30);
+	expect_is(bench, "thp.promotions", 0);
+	time_is(bench, 31);
+	assert_int_equal(use(bench, 0, BASE + 2 * MIB, SITE_STORE).shift, 21);
+	expect_is(bench, "thp.promotions", 1);
+	/* now the first is the hottest */
+	watch(bench, BASE, 512);
+	time_is(bench, 61);
+	assert_int_equal(use(bench, 0, BASE, SITE_STORE).shift, 21);
+	assert_int_equal(use(bench, 0, BASE + 4 * MIB, SITE_STORE).shift, 12);
+	bench_close(bench);
+}
+
+static void
+test_buckets_by_walks(void **state)
+{
+	const char *const policy[] = { "pages.policy=buckets",
+				       "promotion.pages=1",
+				       "promotion.by=walks", NULL };
+	struct bench *bench = bench_open(policy, 0);
+
+	(void)state;
+	map(bench, BASE, 4 * MIB, RIGHTS);
+	time_is(bench, 1);
+	assert_true(paging_wants_walks(bench->paging));
+	use(bench, 0, BASE, SITE_STORE);
+	use(bench, 0, BASE + 2 * MIB, SITE_STORE);
+	assert_int_equal(paging_walked(bench->paging, 0, BASE, 40), 0);
+	assert_int_equal(paging_walked(bench->paging, 0, BASE + 2 * MIB, 400),
+			 0);
+	time_is(bench, 40);
+	assert_int_equal(use(bench, 0, BASE, SITE_STORE).shift, 12);
+	assert_int_equal(use(bench, 0, BASE + 2 * MIB, SITE_STORE).shift, 21);
+	bench_close(bench);
+}
+
+/* Pages of a pool, reserved when mapped; what it lacks comes small. */
+static void
+test_pool(void **state)
+{
+	const char *const pool[] = { "hugetlb.pages-2m=4", NULL };
+	struct bench *bench = bench_open(pool, 32 * MIB);
+	uint64_t free_pages, reserved;
+
+	(void)state;
+	map(bench, BASE, 6 * MIB, RIGHTS | MAP_FLAG_HUGETLB);
+	map(bench, BASE + GIB, 4 * MIB, RIGHTS | MAP_FLAG_HUGETLB);
+	expect_is(bench, "hugetlb.2m.refused", 1);
+	sweep(bench, 0, BASE, 2 * MIB, SITE_STORE);
+	sweep(bench, 0, BASE + GIB, 4 * PAGE, SITE_STORE);
+	assert_int_equal(faults(bench), 1 + 4);
+	paging_hugetlb(bench->paging, HUGETLB_2M, &free_pages, &reserved);
+	assert_int_equal(free_pages, 3);
+	assert_int_equal(reserved, 2);
+	unmap(bench, BASE, 6 * MIB);
+	paging_hugetlb(bench->paging, HUGETLB_2M, &free_pages, &reserved);
+	assert_int_equal(free_pages, 4);
+	assert_int_equal(reserved, 0);
+	bench_close(bench);
+}
+
 int
 main(void)
 {
@@ -242,6 +390,12 @@ main(void)
 		cmocka_unit_test(test_khugepaged_has_time),
 		cmocka_unit_test(test_collapse_at_once),
 		cmocka_unit_test(test_fallback),
+		cmocka_unit_test(test_reservation),
+		cmocka_unit_test(test_reservation_under_pressure),
+		cmocka_unit_test(test_utilisation),
+		cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_buckets_by_walks),
+		cmocka_unit_test(test_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

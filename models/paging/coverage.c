@@ -46,6 +46,50 @@ mask_of(uint64_t group, uint64_t start, uint64_t end)
 	return pages < GROUP_PAGES ? all & ((UINT64_C(1) << pages) - 1) : all;
 }
 
+/* What of a region was touched since the last look; unless walks count. */
+static int
+note_recent(const struct paging *paging, struct address_space *space,
+	    uint64_t address)
+{
+	uint64_t group = address >> GROUP_SHIFT;
+	uint64_t region = address & ~(LARGE_BYTES - 1);
+	uint64_t bit = UINT64_C(1) << (address >> PAGE_SHIFT) % GROUP_PAGES;
+	uint64_t recent = bits_of(&space->recent, group);
+
+	if (recent & bit || paging->config.huge.promotion.by == PROMOTION_WALKS)
+		return 0;
+	if (hash_put(&space->recent, group, recent | bit) < 0)
+		return -ENOMEM;
+	return hash_put(&space->heat, region,
+			bits_of(&space->heat, region) + 1);
+}
+
+bool
+paging_wants_walks(const struct paging *paging)
+{
+	return paging->config.policy == PAGES_BUCKETS &&
+	       paging->config.huge.promotion.by == PROMOTION_WALKS;
+}
+
+int
+paging_walked(struct paging *paging, uint32_t number, uint64_t address,
+	      uint64_t walks)
+{
+	uint64_t region = address & ~(LARGE_BYTES - 1), heat;
+	struct address_space *space;
+	int error = space_get(paging, number, &space);
+
+	if (error)
+		return error;
+	heat = bits_of(&space->heat, region);
+	/* Its lower half, which stays one. */
+	if ((heat & UINT32_MAX) + walks > UINT32_MAX)
+		return 0;
+	return hash_put(&space->heat, region, heat + walks) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
+}
+
 int
 coverage_touch(struct paging *paging, struct address_space *space,
 	       uint64_t address)
@@ -54,6 +98,9 @@ coverage_touch(struct paging *paging, struct address_space *space,
 	uint64_t bit = UINT64_C(1) << (address >> PAGE_SHIFT) % GROUP_PAGES;
 	uint64_t used = bits_of(&space->used, group), brought;
 
+	if (paging->config.policy == PAGES_BUCKETS &&
+	    note_recent(paging, space, address) < 0)
+		return paging_no_memory(paging);
 	if (used & bit)
 		return 0;
 	if (hash_put(&space->used, group, used | bit) < 0)
@@ -70,6 +117,12 @@ static void
 forget_filter(struct paging *paging)
 {
 	memset(paging->huge.filter, 0xff, sizeof(paging->huge.filter));
+}
+
+void
+coverage_again(struct paging *paging)
+{
+	forget_filter(paging);
 }
 
 int
@@ -107,7 +160,10 @@ paging_watch(struct paging *paging, uint32_t number, const uint64_t *address,
 bool
 paging_wants_watch(const struct paging *paging)
 {
-	return paging->config.huge.bloat && paging_sizes_vary(paging);
+	return paging_sizes_vary(paging) &&
+	       (paging->config.huge.bloat ||
+		(paging->config.policy == PAGES_BUCKETS &&
+		 paging->config.huge.promotion.by == PROMOTION_COVERAGE));
 }
 
 int

@@ -65,6 +65,22 @@ vma_prepare(struct paging *paging, struct address_space *space, struct vma *vma)
 		paging->families = vma->anon;
 }
 
+/* From where the policy wants it, else any; a reservation gives way. */
+static int
+own_frame(const struct fault *fault, uint64_t *frame)
+{
+	struct paging *paging = fault->paging;
+	int chosen = promote_frame(paging, fault->space, fault->vma,
+				   fault->address, frame);
+
+	if (chosen)
+		return chosen < 0 ? chosen : 0;
+	while (owner_take(paging, PAGE_SHIFT, fault->address, frame) < 0)
+		if (!reservation_break(paging))
+			return paging_no_memory(paging);
+	return 0;
+}
+
 int
 fault_own(const struct fault *fault, enum fault_class class)
 {
@@ -74,11 +90,14 @@ fault_own(const struct fault *fault, enum fault_class class)
 	int error;
 
 	vma_prepare(fault->paging, fault->space, fault->vma);
-	if (owner_take(fault->paging, PAGE_SHIFT, fault->address,
-		       &mapping.frame) < 0)
-		return paging_no_memory(fault->paging);
+	error = own_frame(fault, &mapping.frame);
+	if (error)
+		return error;
 	error = page_map(fault->paging, fault->space, fault->address, &mapping,
 			 PAGE_OWNED);
+	if (!error)
+		error = promote_came(fault->paging, fault->space, fault->vma,
+				     fault->address);
 	return error ? error : (int)class;
 }
 

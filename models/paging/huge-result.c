@@ -129,6 +129,10 @@ put_counts(const struct paging *paging, struct result *result)
 		{ "thp.splits", huge->splits, "pages" },
 		{ "thp.collapses", huge->advised, "pages" },
 		{ "thp.collapses.failed", huge->collapse_failed, "pages" },
+		{ "thp.promotions", huge->promoted, "pages" },
+		{ "thp.reserved.bytes.peak", huge->reserved_peak, "bytes" },
+		{ "thp.reservations.broken", huge->reservations_broken,
+		  "reservations" },
 	};
 	const struct count scanned[] = {
 		{ "khugepaged.collapses", huge->collapsed, "pages" },

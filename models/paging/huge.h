@@ -33,6 +33,17 @@ struct khugepaged_config {
 	int64_t max_none, max_swap, max_shared;
 };
 
+enum promotion_by {
+	PROMOTION_COVERAGE,
+	PROMOTION_WALKS,
+};
+
+struct promotion_config {
+	double threshold;
+	uint64_t interval_ns, pages;
+	int by; /* enum promotion_by */
+};
+
 enum hugetlb_pool {
 	HUGETLB_2M,
 	HUGETLB_1G,
@@ -53,10 +64,12 @@ struct huge_config {
 	int64_t zero_ns, copy_ns;
 	struct khugepaged_config khugepaged;
 	struct hugetlb_config hugetlb;
+	struct promotion_config promotion;
 };
 
 extern const struct option_row huge_rows[];	  /* prefix "pages" */
 extern const struct option_row khugepaged_rows[]; /* "khugepaged" */
+extern const struct option_row promotion_rows[];  /* "promotion" */
 extern const struct option_row hugetlb_rows[];	  /* "hugetlb" */
 
 #define HUGE_ORDERS 10 /* 4K .. 2M */

@@ -86,6 +86,23 @@ collapse(struct paging *paging, struct address_space *space, struct vma *vma,
 }
 
 int
+khugepaged_collapse(struct paging *paging, struct address_space *space,
+		    uint64_t start)
+{
+	struct vma *vma = vma_find(&space->vmas, start);
+	struct seen seen;
+	int error;
+
+	if (!vma || !is_candidate(space, vma, start))
+		return 0;
+	error = look(paging, space, start, &seen);
+	if (!error)
+		error = collapse(paging, space, vma, start, &seen);
+	paging->huge.promoted += error == 1;
+	return error;
+}
+
+int
 khugepaged_advise(struct paging *paging, struct address_space *space,
 		  uint64_t start, uint64_t end)
 {

@@ -288,6 +288,28 @@ large_collapse(struct paging *paging, struct address_space *space,
 	return error ? error : 1;
 }
 
+int
+large_promote(struct paging *paging, struct address_space *space,
+	      struct vma *vma, uint64_t start, uint64_t frame)
+{
+	const struct large_page page = {
+		.start = start,
+		.shift = LARGE_SHIFT,
+		.state = PAGE_OWNED,
+		.kind = LARGE_THP,
+	};
+
+	paging->table_ops->unmap(space->table, start, LARGE_BYTES, true, NULL,
+				 NULL);
+	pageset_forget(&space->pages, start, start + LARGE_BYTES);
+	space->deposited++;
+	huge_count(paging, &page, true);
+	huge_note(paging, HUGE_LINE_COLLAPSES);
+	space_stale(paging, space, start, LARGE_BYTES);
+	return large_map(paging, space, &page, frame,
+			 vma->flags & MAP_FLAG_WRITE);
+}
+
 static int
 split(struct paging *paging, struct address_space *space,
       const struct large_page *page)

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const policies[] = { "recorded", "4k",  "2m",
-					"1g",	    "thp", NULL };
+static const char *const policies[] = { "recorded",    "4k",	  "2m",
+					"1g",	       "thp",	  "reservation",
+					"utilisation", "buckets", NULL };
 
 /* enum pages_granule */
 static const char *const granules[] = { "4k", "16k", "64k", NULL };
@@ -233,6 +234,10 @@ space_close(struct paging *paging, struct address_space *space)
 	hash_fini(&space->swapped);
 	hash_fini(&space->used);
 	hash_fini(&space->brought);
+	hash_fini(&space->reserved);
+	hash_fini(&space->wanted);
+	hash_fini(&space->heat);
+	hash_fini(&space->recent);
 	free(space);
 }
 
@@ -263,6 +268,7 @@ paging_close(struct paging *paging)
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
 	hugetlb_fini(paging);
+	free(paging->huge.reservation);
 	free(paging);
 }
 
@@ -459,7 +465,9 @@ paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 	int error;
 
 	paging->now = accesses;
-	error = khugepaged_run(paging, time_ns);
+	error = promote_tick(paging, time_ns);
+	if (!error)
+		error = khugepaged_run(paging, time_ns);
 	return error ? error : ksm_run(paging, time_ns);
 }
 

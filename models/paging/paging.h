@@ -36,6 +36,11 @@ enum pages_policy {
 	PAGES_2M,
 	PAGES_1G,
 	PAGES_THP, /* as Linux: huge.h */
+	/* huge-NAME.c: 2M of 4K pages, when all, enough or the most accessed
+	 * are there */
+	PAGES_RESERVATION,
+	PAGES_UTILISATION,
+	PAGES_BUCKETS,
 };
 
 /*
@@ -181,6 +186,12 @@ bool paging_wants_watch(const struct paging *paging);
  * large pages is used is known.  0, -ENOMEM (said). */
 int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
 		 uint32_t n);
+
+/* Does the policy want all walks?  Then: a page of the address was walked for
+ * so often.  0, -ENOMEM (said). */
+bool paging_wants_walks(const struct paging *paging);
+int paging_walked(struct paging *paging, uint32_t space, uint64_t address,
+		  uint64_t walks);
 
 /* Follow one event of a batch (mappings, fork, exec, advice ...). Kernel
  * reads and writes fault pages in as the program's own would.  Events that

@@ -19,7 +19,7 @@
  *	fault-log.c faults one by one, beside those recorded
  *	hugetlb.c  pools of MAP_HUGETLB
  *	coverage.c what of large pages is used  huge-result.c
- *	khugepaged.c making large pages of small ones
+ *	khugepaged.c making large pages of small ones  promote.c and huge-NAME.c
  *	space-memory.c what a space holds
  *	lookup.c   pages of accesses without a walk
  *	references.c  a trace as numbers of pages, beside a machine
@@ -56,6 +56,9 @@ struct address_space {
 	struct hash swapped; /* see swap.c */
 	/* groups -> pages touched; that came along and were not: coverage.c */
 	struct hash used, brought;
+	/* promote.c: regions -> number of reservation; to be promoted; how hot
+	 * they are; groups -> pages touched since the last look */
+	struct hash reserved, wanted, heat, recent;
 	unsigned granule;     /* over 12: all pages are large, and of that */
 	struct table *table;  /* owned */
 	struct vma nowhere;   /* stands for all that is not mapped */
@@ -95,6 +98,14 @@ struct region {
 	uint64_t faults[FAULT_CLASSES];
 };
 
+/* huge-reservation.c */
+struct reservation {
+	uint64_t start, frame;
+	uint64_t used[8]; /* bits of the pages given out */
+	uint32_t space, n;
+	bool live;
+};
+
 #define COVERAGE_FILTER 1024
 
 /* Series of thp.time. */
@@ -131,6 +142,11 @@ struct huge {
 	uint64_t bytes, peak, untouched_bytes, untouched_peak;
 	struct huge_state last; /* before the last process ended */
 	struct timeline *line;	/* owned */
+	/* promote.c: reservations ever made, [reservations], the live ones
+	 * from reservation_first on; bytes of runs that are not given out */
+	struct reservation *reservation; /* owned */
+	size_t reservations, reservation_room, reservation_first;
+	uint64_t reserved_bytes, reserved_peak, reservations_broken, promoted;
 	bool watched;
 	uint32_t filtered; /* space that the filter is of */
 	uint64_t filter[COVERAGE_FILTER];
@@ -357,6 +373,10 @@ int large_fault(struct paging *paging, struct address_space *space,
  * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
 		   struct vma *vma, uint64_t start);
+/* The 4K pages of [start, start + 2M), which lie in the run at the frame and are
+ * nobody else's, are one from here on.  0, -ENOMEM (said). */
+int large_promote(struct paging *paging, struct address_space *space,
+		  struct vma *vma, uint64_t start, uint64_t frame);
 /* A write to one that is not writable: the class; FAULT_CLASSES: it was split
  * and the 4K page is to be handled. */
 int large_write(struct paging *paging, struct address_space *space,
@@ -440,7 +460,32 @@ int coverage_drop(struct paging *paging, struct address_space *space,
 int coverage_move(struct paging *paging, struct address_space *space,
 		  struct range range, uint64_t delta);
 
+/* Pages touched before count as touched again. */
+void coverage_again(struct paging *paging);
+
+/* promote.c */
+/* May the 2M with this address be one page? */
+bool promote_may(const struct vma *vma, uint64_t address);
+/* As struct huge_policy says; for every 4K page of anonymous memory. */
+int promote_frame(struct paging *paging, struct address_space *space,
+		  const struct vma *vma, uint64_t address, uint64_t *frame);
+int promote_came(struct paging *paging, struct address_space *space,
+		 struct vma *vma, uint64_t address);
+int promote_tick(struct paging *paging, uint64_t time_ns);
+/* Anonymous pages in the 2M. */
+unsigned promote_present(const struct address_space *space, uint64_t start);
+
+/* huge-reservation.c */
+/* The oldest gives back what it has; false: there is none. */
+bool reservation_break(struct paging *paging);
+int reservation_drop(struct paging *paging, struct address_space *space,
+		     struct range range);
+
 /* khugepaged.c */
+/* The 4K pages of a region become one, whatever the limits: 1; 0: it can't;
+ * -ENOMEM (said). */
+int khugepaged_collapse(struct paging *paging, struct address_space *space,
+			uint64_t start);
 /* MADV_COLLAPSE of [start, end). */
 int khugepaged_advise(struct paging *paging, struct address_space *space,
 		      uint64_t start, uint64_t end);

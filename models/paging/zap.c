@@ -71,6 +71,9 @@ zap_pages(struct paging *paging, struct address_space *space, uint64_t start,
 	int error = large_zap(paging, space, start, end, false);
 
 	if (!error)
+		error = reservation_drop(paging, space,
+					 (struct range){ start, end });
+	if (!error)
 		error = swap_drop(paging, space, (struct range){ start, end });
 	if (!error)
 		error = zap_groups(paging, space, start, end);
@@ -119,6 +122,9 @@ zap_mapping(struct paging *paging, struct address_space *space, uint64_t start,
 {
 	int error = large_zap(paging, space, start, end, true);
 
+	if (!error)
+		error = reservation_drop(paging, space,
+					 (struct range){ start, end });
 	if (!error)
 		error = swap_drop(paging, space, (struct range){ start, end });
 	if (!error)
