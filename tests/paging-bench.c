@@ -20,6 +20,7 @@ static const struct option_group groups[] = {
 	  offsetof(struct paging_config, huge.promotion), "" },
 	{ "hugetlb", hugetlb_rows, offsetof(struct paging_config, huge.hugetlb),
 	  "" },
+	{ "ksm", ksm_rows, offsetof(struct paging_config, ksm), "" },
 	{ 0 },
 };
 static const struct option_tree tree = { groups, sizeof(struct paging_config) };

@@ -764,9 +764,11 @@ ksm_unmerge(struct paging *paging, struct address_space *space, uint64_t start,
 		    address < start || address >= end)
 			continue;
 		if (mapping_of(paging, page->key, &mapping) &&
-		    is_merged(paging, page, &mapping))
+		    is_merged(paging, page, &mapping)) {
 			error = fault_page(paging, space, address, SITE_STORE,
 					   CAUSE_POPULATE);
+			ksm->unmerged++;
+		}
 		if (page->node != NO_NODE)
 			leave_node(paging, page);
 		page->gone = true;
