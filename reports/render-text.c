@@ -132,9 +132,11 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_explain(&text);
 		text_translation(&text);
 		text_walks(&text);
+		text_bound(&text);
 		text_parts(&text);
 		text_paging(&text);
 		text_sharing(&text);
+		text_merging(&text);
 		text_validate(&text);
 		text_reclaim(&text);
 		text_rankings(&text);

@@ -37,6 +37,10 @@ void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
 void text_sharing(struct text *text);
+/* Merging of equal pages (KSM); nothing where nobody merged. */
+void text_merging(struct text *text);
+/* The worst case of a region (bound.region); nothing where nobody asked. */
+void text_bound(struct text *text);
 /* Predictions beside the kernel's own counts; nothing where there are none. */
 void text_validate(struct text *text);
 /* Reclaim: who left and came back; nothing where memory had no limit. */

@@ -869,6 +869,19 @@ ksm_bytes(struct paging *paging, const struct address_space *space)
 	return bytes;
 }
 
+bool
+ksm_maps(const struct paging *paging, const struct address_space *space,
+	 uint64_t address, uint64_t frame)
+{
+	const struct ksm *ksm = paging->ksm;
+	uint64_t key =
+		(uint64_t)space->number << SPACE_SHIFT | address >> PAGE_SHIFT;
+	const uint64_t *known = ksm ? hash_find(&ksm->by_key, key) : NULL;
+	uint32_t node = known ? ksm->page[*known].node : NO_NODE;
+
+	return node != NO_NODE && ksm->node[node].frame == frame;
+}
+
 uint64_t
 ksm_saved_bytes(const struct paging *paging)
 {

@@ -22,6 +22,7 @@ enum kind {
 	KIND_ANON, /* private, the process's or shared by fork */
 	KIND_FILE,
 	KIND_MEMORY, /* shared memory */
+	KIND_MERGED, /* private, and of the content of others */
 	KINDS,
 };
 
@@ -119,7 +120,7 @@ add_region(struct sharing *sharing, const struct look *look, uint32_t region,
 
 /* A page that a process maps: this often in all. */
 static int
-add_page(struct look *look, const struct vma *vma,
+add_page(struct look *look, uint64_t address, const struct vma *vma,
 	 const struct mapping *mapping, enum page_state state)
 {
 	struct sharing *sharing = look->sharing;
@@ -133,6 +134,9 @@ add_page(struct look *look, const struct vma *vma,
 
 	if (!left)
 		return 0;
+	if (kind == KIND_ANON &&
+	    ksm_maps(look->paging, look->space, address, mapping->frame))
+		kind = KIND_MERGED;
 	/* The count is in the lower half, those met in the upper. */
 	times = *left & UINT32_MAX;
 	first = !(*left >> 32);
@@ -140,7 +144,7 @@ add_page(struct look *look, const struct vma *vma,
 	process->rss += bytes;
 	process->pss += (bytes << FIXED) / times;
 	process->uss += times == 1 ? bytes : 0;
-	process->of_kind[kind] += bytes;
+	process->of_kind[kind == KIND_MERGED ? KIND_ANON : kind] += bytes;
 	sharing->mapped[kind] += bytes;
 	sharing->distinct[kind] += first ? bytes : 0;
 	if (vma)
@@ -175,7 +179,8 @@ visit_page(struct look *look, struct address_space *space, uint64_t address,
 	}
 	if (!look->counted)
 		return count_page(look, mapping.frame | mapping.shift);
-	return add_page(look, vma_find(&space->vmas, address), &mapping, state);
+	return add_page(look, address, vma_find(&space->vmas, address),
+			&mapping, state);
 }
 
 static int
@@ -409,7 +414,7 @@ put_savings(const struct paging *paging, struct result *result)
 	const struct sharing *sharing = paging->sharing;
 	static const char *const columns[] = { "mechanism:", "saved:bytes",
 					       "of:bytes", NULL };
-	static const char *const names[KINDS] = {
+	static const char *const names[KIND_MERGED] = {
 		[KIND_ANON] = "copy on write",
 		[KIND_FILE] = "page cache",
 		[KIND_MEMORY] = "shared memory",
@@ -422,7 +427,7 @@ put_savings(const struct paging *paging, struct result *result)
 	if (!error)
 		error = result_row(result, "savings", "suu", "zero page",
 				   sharing->zero, sharing->zero);
-	for (size_t i = 0; i < KINDS && !error; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !error; i++)
 		error = result_row(result, "savings", "suu", names[i],
 				   sharing->mapped[i] - sharing->distinct[i],
 				   sharing->mapped[i]);

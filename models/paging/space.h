@@ -555,6 +555,9 @@ int ksm_unmerge(struct paging *paging, struct address_space *space,
 		uint64_t start, uint64_t end);
 /* Of a space now, in merged frames */
 uint64_t ksm_bytes(struct paging *paging, const struct address_space *space);
+/* Is what the space maps there, to this frame, merged? */
+bool ksm_maps(const struct paging *paging, const struct address_space *space,
+	      uint64_t address, uint64_t frame);
 int ksm_finish(const struct paging *paging, uint64_t accesses,
 	       struct result *result);
 void ksm_close(struct ksm *ksm);
