@@ -183,6 +183,45 @@ is_switched_off(const struct text *text, const char *reason)
 	return json_object_get(options, name) != NULL;
 }
 
+/* Why it is absent; NULL: it is not, or that is told elsewhere. */
+static const char *
+absence(const struct text *text, const char *name, const json_t *entry)
+{
+	const char *reason =
+		json_string_value(json_object_get(entry, "reason"));
+
+	/* what is missing of walks stands with the walks */
+	if (!json_is_null(json_object_get(entry, "value")) ||
+	    !strncmp(name, "walk.", 5) ||
+	    is_switched_off(text, reason ? reason : ""))
+		return NULL;
+	return reason ? reason : "";
+}
+
+/* The names of all that are absent for the reason; false: the first of them is
+ * not this one. */
+static bool
+names_of(const struct text *text, json_t *values, const char *first,
+	 const char *reason, char names[512])
+{
+	const char *name, *why;
+	json_t *entry;
+
+	names[0] = '\0';
+	json_object_foreach(values, name, entry)
+	{
+		size_t n = strlen(names);
+
+		why = absence(text, name, entry);
+		if (!why || strcmp(why, reason) != 0)
+			continue;
+		if (!n && strcmp(name, first) != 0)
+			return false;
+		snprintf(names + n, 512 - n, "%s%s", n ? ", " : "", name);
+	}
+	return true;
+}
+
 static void
 put_absent(struct text *text)
 {
@@ -196,18 +235,15 @@ put_absent(struct text *text)
 
 	json_object_foreach(values, name, entry)
 	{
-		const char *reason =
-			json_string_value(json_object_get(entry, "reason"));
+		const char *reason = absence(text, name, entry);
+		char names[512];
 
-		/* what is missing of walks stands with the walks */
-		if (!json_is_null(json_object_get(entry, "value")) ||
-		    !strncmp(name, "walk.", 5) ||
-		    is_switched_off(text, reason ? reason : ""))
+		if (!reason || !names_of(text, values, name, reason, names))
 			continue;
 		if (!any)
 			text_heading(text, "Not known");
 		any = true;
-		text_say(text, "%s: %s", name, reason);
+		text_say(text, "%s: %s", names, reason);
 	}
 }
 
