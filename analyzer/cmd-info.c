@@ -48,6 +48,7 @@ count_batch(const struct stream *stream, const struct batch *batch,
 	counted->end_ns = batch->time_ns;
 	counted->accesses += batch->n;
 	counted->events += batch->n_events;
+	pst_kept_count(&counted->kept, batch);
 }
 
 /* Up to the end, or to where a signal stops it: incomplete then. */
@@ -93,6 +94,7 @@ summarise(struct source *source, const volatile sig_atomic_t *stop,
 	pst_reader_summary(source, summary);
 	memcpy(summary->kind, counted.kind, sizeof(counted.kind));
 	summary->instructions = counted.instructions;
+	summary->kept = counted.kept;
 	return error;
 }
 
@@ -198,6 +200,37 @@ print_value(const char *name, json_t *value)
 	}
 }
 
+static unsigned long long
+print_part(const char *before, uint64_t n, const char *of)
+{
+	if (n)
+		printf("%s%llu %s", before, (unsigned long long)n, of);
+	return n;
+}
+
+/* What there is of the kernel's own view beside the accesses */
+static void
+print_kept(const struct pst_kept *kept)
+{
+	const char *before = "kernel counts  ";
+
+	if (print_part(before, kept->starts, "as programs began"))
+		before = ", ";
+	if (print_part(before, kept->ends, "before they ended"))
+		before = ", ";
+	if (print_part(before, kept->between, "in between")) {
+		printf(" at %llu moment%s", (unsigned long long)kept->looks,
+		       kept->looks == 1 ? "" : "s");
+		before = ", ";
+	}
+	if (*before == ',')
+		putchar('\n');
+	print_part("contents       ", kept->contents,
+		   "hashes of pages (their content at a moment)\n");
+	print_part("page cache     ", kept->cached,
+		   "looks at what it held of files\n");
+}
+
 static void
 print_text(const char *path, struct source *source,
 	   const struct pst_summary *summary)
@@ -221,6 +254,7 @@ print_text(const char *path, struct source *source,
 	printf("%-15s%llu\n", "instructions",
 	       (unsigned long long)summary->instructions);
 	printf("%-15s%llu\n", "events", (unsigned long long)summary->events);
+	print_kept(&summary->kept);
 	/* of the last batch's end, from that of the first */
 	if (summary->end_ns != summary->start_ns)
 		printf("%-15s%.3f s\n", "time",
@@ -254,7 +288,7 @@ print_json(const char *path, struct source *source,
 {
 	json_t *root = json_pack(
 		"{s:s, s:O, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:I, "
-		"s:I, s:o, s:b, s:s}",
+		"s:I, s:o, s:o, s:b, s:s}",
 		"trace", path, "about", stream_about(source->stream), "totals",
 		"accesses", (json_int_t)summary->accesses, "loads",
 		(json_int_t)summary->kind[SITE_LOAD], "stores",
@@ -265,7 +299,8 @@ print_json(const char *path, struct source *source,
 		(json_int_t)summary->events, "blocks",
 		(json_int_t)summary->blocks, "file_bytes",
 		(json_int_t)summary->file_bytes, "lost_bytes",
-		(json_int_t)summary->lost_bytes, "time_ns",
+		(json_int_t)summary->lost_bytes, "kept",
+		pst_kept_json(&summary->kept), "time_ns",
 		summary->end_ns == summary->start_ns
 			? json_null()
 			: json_integer((json_int_t)(summary->end_ns -
@@ -320,7 +355,9 @@ const struct verb_ops info_verb = {
 	.arguments = "[OPTION...] TRACE",
 	.details = "Prints the command and host that were recorded, the "
 		   "engines and what they lost, the number of accesses by "
-		   "kind, the time span, the size and the digest. Taken from "
+		   "kind, what the trace keeps of the kernel's own view (its "
+		   "counts, contents of pages, the page cache), the time span, "
+		   "the size and the digest. Taken from "
 		   "the index where the trace has one, otherwise the trace is "
 		   "read through and the status is 3. Foreign traces and "
 		   "generate:... are read through too.",

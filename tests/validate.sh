@@ -88,6 +88,37 @@ grep -q 'DIFFERS' "$work/out" || complain "without a zero page nothing differs"
 "$PAGESCOPE" dump --accesses=no "$work/t.pst" |
 	grep -q 'counter 0 +0 status.VmPTE [0-9]* end' || complain "dump"
 
+# info tells what the trace keeps of it: as many as dump shows; also of a trace
+# without its end, which has no totals.
+kept_as_dumped()
+{
+	local what starts ends between pages cached
+	"$PAGESCOPE" dump --accesses=no --recover "$1" >"$work/dump" 2>/dev/null
+	"$PAGESCOPE" info "$1" >"$work/info" 2>/dev/null
+	starts=$(grep -c ' counter .* start' "$work/dump")
+	ends=$(grep -c ' counter .* end' "$work/dump")
+	between=$(grep ' counter ' "$work/dump" | grep -vcE ' (start|end)')
+	cached=$(grep -c ' cached ' "$work/dump")
+	pages=$(($(sed -nE 's/.* content [0-9a-f]+ \+([0-9a-f]+)000 .*/+0x\1/p' "$work/dump" |
+		tr -d '\n')))
+	what="$starts as programs began"
+	[ "$ends" = 0 ] || what="$what, $ends before they ended"
+	[ "$between" = 0 ] || what="$what, $between in between at [0-9]* moment"
+	grep -q "^kernel counts  $what" "$work/info" ||
+		complain "info $1: not $what: $(grep '^kernel c' "$work/info")"
+	[ "$cached" = 0 ] || grep -q "^page cache     $cached looks" "$work/info" ||
+		complain "info $1: not $cached looks at the page cache"
+	[ "$pages" = 0 ] || grep -q "^contents       $pages hashes" "$work/info" ||
+		complain "info $1: not $pages hashes: $(grep '^contents' "$work/info")"
+}
+kept_as_dumped "$work/t.pst"
+"$PAGESCOPE" record -e "${engines##* }" -o "$work/u.pst" -- \
+	"$target" 3 4000 2>/dev/null
+head -c $(($(wc -c <"$work/u.pst") - 60)) "$work/u.pst" >"$work/cut.pst"
+kept_as_dumped "$work/cut.pst"
+"$PAGESCOPE" info generate:mix,n=9 | grep -qE '^(kernel counts|contents|page cache)' &&
+	complain "generate has none of the kernel's counts, and info tells some"
+
 # Merging, where ksmd is ours: what is merged at the end is what the kernel has.
 # Who reads the pipe puts all back when it is closed, also by SIGKILL.
 ksm=/sys/kernel/mm/ksm
@@ -127,6 +158,8 @@ merging()
 	"$PAGESCOPE" replay "$work/m.pst" --no-symbols -o "$work/r.json"
 	[ "$("$PAGESCOPE" report --get ksm.saved.bytes "$work/r.json")" -gt 1000000 ] ||
 		complain "merging: hardly anything saved"
+	kept_as_dumped "$work/m.pst"
+	grep -q '^contents ' "$work/info" || complain "info: no contents"
 	"$PAGESCOPE" dump --accesses=no "$work/m.pst" |
 		grep -q 'counter 0 +0 status.VmRSS [0-9]*$' ||
 		complain "no counts at intervals"

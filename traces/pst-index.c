@@ -42,6 +42,7 @@ take_totals(struct pst_summary *index, json_t *totals)
 	index->instructions = total(totals, "instructions");
 	index->start_ns = total(totals, "start_ns");
 	index->end_ns = total(totals, "end_ns");
+	pst_kept_take(&index->kept, json_object_get(totals, "kept"));
 	if (digest && strlen(digest) == 32)
 		memcpy(index->digest, digest, 33);
 	index->complete = true;

@@ -68,6 +68,7 @@ struct pst_writer {
 	struct dictionary_counts known; /* written to dictionaries so far */
 	bool head_written;
 	uint64_t accesses, batches, events;
+	struct pst_kept kept;
 	uint64_t start_ns, end_ns;
 
 	/* shared with the encoders */
@@ -388,6 +389,7 @@ writer_feed(struct model *model, const struct batch *batch)
 	writer->end_ns = batch->time_ns;
 	writer->accesses += batch->n;
 	writer->events += batch->n_events;
+	pst_kept_count(&writer->kept, batch);
 	return 0;
 }
 
@@ -437,7 +439,7 @@ totals_json(struct pst_writer *writer)
 	for (unsigned i = 0; i < writer->n_encoders; i++)
 		tally_add(&tally, &writer->encoder[i].tally);
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}",
 		"accesses", (json_int_t)writer->accesses, "batches",
 		(json_int_t)writer->batches, "events",
 		(json_int_t)writer->events, "loads",
@@ -447,7 +449,8 @@ totals_json(struct pst_writer *writer)
 		(json_int_t)kind[SITE_FETCH], "instructions",
 		(json_int_t)tally.instructions, "start_ns",
 		(json_int_t)writer->start_ns, "end_ns",
-		(json_int_t)writer->end_ns, "digest", digest);
+		(json_int_t)writer->end_ns, "kept",
+		pst_kept_json(&writer->kept), "digest", digest);
 }
 
 /* Magic, JSON length, JSON, then offset and head of each section, trailer. */

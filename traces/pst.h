@@ -7,6 +7,7 @@
 
 #include "analyzer/model.h"
 #include "analyzer/source.h"
+#include "traces/pst-kept.h"
 
 #include <signal.h>
 
@@ -44,6 +45,7 @@ struct pst_summary {
 	uint64_t kind[4]; /* accesses by enum site_kind */
 	uint64_t instructions;
 	uint64_t start_ns, end_ns;
+	struct pst_kept kept;
 	uint64_t lost_bytes; /* damaged or cut off */
 	bool complete;	     /* has its closing index */
 	char digest[33];     /* hex XXH128 of the content; "" if unknown */
