@@ -66,7 +66,17 @@ done
 result=${srcdir:-.}/reports/pagescope-result.5
 sed 's/\\-/-/g' "$result" >"$dir/plain"
 "$PAGESCOPE" replay generate:mix,n=9999,pages=300 --explain-walks 1 -o "$dir/r.json"
-for made in "$dir/r.json" "$dir/m.json" "$dir/full.json"; do
+"$PAGESCOPE" replay generate:mix,n=9999,pages=300 --memory 400K -o "$dir/less.json" \
+	--set ksm.run=yes --set ksm.rate=1 --set bound.region=all \
+	--set reclaim.scope=process
+"$PAGESCOPE" replay generate:mix,n=9999,pages=3000 -o "$dir/huge.json" \
+	--set pages.policy=thp --set pages.thp=always
+# with the kernel's counts, where they can be recorded
+"$PAGESCOPE" record -e cache -o "$dir/t.pst" -- true 2>"$dir/warnings" &&
+	"$PAGESCOPE" replay "$dir/t.pst" --no-symbols -o "$dir/counted.json"
+for made in "$dir/r.json" "$dir/m.json" "$dir/full.json" "$dir/less.json" \
+	"$dir/huge.json" "$dir/counted.json"; do
+	[ "$made" != "$dir/counted.json" ] || [ -s "$made" ] || continue
 	case $made in
 	*/m.json) "$build"/tests/make-result machines "$made" ;;
 	*/full.json) "$build"/tests/make-result full "$made" ;;
@@ -79,6 +89,20 @@ while read -r table; do
 	grep -qE "^\.BR?( .*)?[ \"]$table( |\"|\$)" "$dir/plain" ||
 		complain "pagescope-result(5) does not name the table $table"
 done <"$dir/tables"
+# Every value, too: on one line its first word and its last, as in
+# .BR tlb.l1d.* ", " ... or of the words below it, .BR hits ,
+"$PAGESCOPE" report --format csv "$dir/less.json" >"$dir/csv"
+"$PAGESCOPE" report --format csv "$dir/huge.json" >>"$dir/csv"
+[ ! -s "$dir/counted.json" ] ||
+	"$PAGESCOPE" report --format csv "$dir/counted.json" >>"$dir/csv"
+for group in thp khugepaged swap reclaim oom ksm bound validate files shared; do
+	sed -nE "s/^($group\.[a-z0-9._-]+),.*/\1/p" "$dir/csv"
+done | sort -u >"$dir/values"
+[ "$(wc -l <"$dir/values")" -gt 40 ] || complain "hardly any value: $(cat "$dir/values")"
+while read -r value; do
+	grep -qE "^\.BR?( .*)?[ \"]$value( |\"|\$)" "$dir/plain" ||
+		complain "pagescope-result(5) does not name the value $value"
+done <"$dir/values"
 for page in "$build"/pagescope*.5 "$build/pagescope.1"; do
 	[ -s "$page" ] || complain "$page: is empty"
 	troff_accepts "$page"
