@@ -68,6 +68,14 @@ for engine in $engines; do
 		agrees "seed $seed" $least "$engine" "$target" $seed 40
 	done
 	agrees "two processes" $((2 * least)) "$engine" "$target" 6 30 fork
+	# what fork shares is each one's in part
+	"$PAGESCOPE" report --table validate --format csv "$work/r.json" |
+		awk -F, '$2 == "rss.anon.bytes" { rss[$1] = $4 }
+			$2 == "pss.anon.bytes" {
+				n += $7 == "yes"; less += $4 < rss[$1] * 0.9
+			}
+			END { exit !(n == 2 && less) }' ||
+		complain "pss.anon.bytes, $engine: $(cat "$work/out")"
 done
 
 # A wrong prediction is told: a policy that the host did not have.
@@ -81,6 +89,12 @@ grep -q 'DIFFERS' "$work/out" || complain "without a zero page nothing differs"
 "$PAGESCOPE" validate "$work/t.pst" --set pages.policy=2m -o "$work/r.json"
 [ "$("$PAGESCOPE" report --get validate.differs "$work/r.json")" = 0 ] ||
 	complain "what if all pages were of 2M is compared"
+"$PAGESCOPE" validate "$work/t.pst" --set ksm.run=yes --set ksm.rate=1 \
+	--set ksm.sleep=100us --set ksm.tick=0 >"$work/out" ||
+	complain "what if pages were merged is compared"
+grep -q 'ksm.bytes  *- ' "$work/out" && grep -q 'did not' "$work/out" ||
+	[ "$(cat /sys/kernel/mm/ksm/run 2>/dev/null)" = 1 ] ||
+	complain "no reason why merging is not compared: $(cat "$work/out")"
 "$PAGESCOPE" report --table validate --format csv "$work/r.json" |
 	grep -q '^[0-9]*,mapped.bytes,[0-9]*,[0-9]*,0' || complain "csv"
 "$PAGESCOPE" replay "$work/t.pst" | grep -q 'what the kernel counted' ||

@@ -20,6 +20,7 @@
 struct holdings {
 	uint64_t mapped, locked;
 	uint64_t anon, file, shared, huge;
+	uint64_t share; /* proportional, of anonymous memory */
 };
 
 struct figure {
@@ -34,6 +35,7 @@ struct figure {
 	bool sizes;
 	/* Why the model has none where the kernel had some */
 	const char *missing;
+	bool merges; /* merging changes it */
 };
 
 static uint64_t
@@ -103,11 +105,13 @@ SHAPE(anon)
 SHAPE(file)
 SHAPE(shared)
 SHAPE(huge)
+SHAPE(share)
 
 /* Tolerances are those that were measured for these rules on Linux 6.18: exact,
  * but the pages of files, which the recorder's own reading of code maps too. */
 static const struct figure figures[] = {
-	{ "fault.minor", "stat.minflt", "faults", minor, 0, true, true, NULL },
+	{ "fault.minor", "stat.minflt", "faults", minor, 0, true, true, NULL,
+	  true },
 	{ "fault.major", "stat.majflt", "faults", major, 0.02, true, true,
 	  "files are taken to be in the page cache, and memory to be enough" },
 	{ "table.bytes", "status.VmPTE", "bytes", tables, 0, false, true,
@@ -124,10 +128,14 @@ static const struct figure figures[] = {
 	  NULL },
 	{ "rss.shared.bytes", "status.RssShmem", "bytes", shared, 0, false,
 	  true, NULL },
+	/* Of files, processes that were not recorded have their part, too. */
+	{ "pss.anon.bytes", "smaps.Pss_Anon", "bytes", share, 0.05, false, true,
+	  NULL, true },
 	{ "thp.bytes", "smaps.AnonHugePages", "bytes", huge, 0, false, true,
 	  NULL },
 	{ "ksm.bytes", "smaps.KSM", "bytes", merged, 0, false, false,
-	  "contents of pages were not recorded (record --contents), or ksm.run is no" },
+	  "contents of pages were not recorded (record --contents), or ksm.run is no",
+	  true },
 	{ "swap.bytes", "status.VmSwap", "bytes", swapped, 0.04, false, false,
 	  "nothing is swapped where memory is enough (reclaim.policy)" },
 };
@@ -216,7 +224,7 @@ shape_large(const struct paging *paging, const struct address_space *space,
 }
 
 static int
-shape_take(const struct paging *paging, struct address_space *space,
+shape_take(struct paging *paging, struct address_space *space,
 	   struct holdings *shape)
 {
 	uint64_t *group;
@@ -247,7 +255,8 @@ shape_take(const struct paging *paging, struct address_space *space,
 		if (vma->flags & VMA_LOCKED)
 			shape->locked += vma->end - vma->start;
 	}
-	return shape_large(paging, space, shape);
+	n = sharing_pss_anon(paging, space, &shape->share);
+	return n ? (int)n : shape_large(paging, space, shape);
 }
 
 static struct measured *
@@ -383,6 +392,13 @@ measured_event(struct paging *paging, struct address_space *space,
 		       : compare(paging, space, event, (size_t)figure);
 }
 
+/* The model merges, and the host did not: less memory, and other faults. */
+static bool
+merges_alone(const struct paging *paging)
+{
+	return paging->ksm && !paging->ksm_host.run;
+}
+
 /* Why not to compare; NULL: do */
 static const char *
 reason(const struct paging *paging, const struct compared *row)
@@ -392,6 +408,8 @@ reason(const struct paging *paging, const struct compared *row)
 
 	if (figure->missing && !row->predicted && row->measured)
 		return figure->missing;
+	if (figure->merges && merges_alone(paging))
+		return "ksm.run asks for what the host did not do";
 	if (row->disturbed)
 		return "the recorder's own are in it, and how many is not known";
 	if (figure->sizes && (policy == PAGES_2M || policy == PAGES_1G ||

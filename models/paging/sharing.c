@@ -29,6 +29,7 @@ enum kind {
 struct process_row {
 	uint32_t pid, space;
 	uint64_t rss, pss, uss, tables; /* bytes; pss << FIXED until the end */
+	uint64_t pss_anon;		/* << FIXED; as Pss_Anon */
 	uint64_t of_kind[KINDS];
 };
 
@@ -143,6 +144,8 @@ add_page(struct look *look, uint64_t address, const struct vma *vma,
 	*left += UINT64_C(1) << 32;
 	process->rss += bytes;
 	process->pss += (bytes << FIXED) / times;
+	if (state != PAGE_BORROWED)
+		process->pss_anon += (bytes << FIXED) / times;
 	process->uss += times == 1 ? bytes : 0;
 	process->of_kind[kind == KIND_MERGED ? KIND_ANON : kind] += bytes;
 	sharing->mapped[kind] += bytes;
@@ -288,9 +291,8 @@ look_spaces(struct look *look)
 	return error;
 }
 
-/* A new look takes the place of the one before. */
 static int
-take_look(struct paging *paging, uint64_t pages)
+take_look(struct paging *paging, uint64_t pages, struct sharing **out)
 {
 	struct look look = { .paging = paging };
 	struct sharing *sharing = calloc(1, sizeof(*sharing));
@@ -314,22 +316,48 @@ take_look(struct paging *paging, uint64_t pages)
 		sharing_close(sharing);
 		return paging_no_memory(paging);
 	}
-	sharing_close(paging->sharing);
-	paging->sharing = sharing;
+	*out = sharing;
 	return 0;
 }
 
 int
 sharing_look(struct paging *paging)
 {
+	struct sharing *sharing;
 	uint64_t pages = 0;
+	int error;
 
 	for (size_t i = 0; i < paging->spaces; i++)
 		if (paging->space[i])
 			pages += pages_of(paging->space[i]);
 	if (!pages || (paging->sharing && pages <= paging->sharing->pages))
 		return 0;
-	return take_look(paging, pages);
+	error = take_look(paging, pages, &sharing);
+	if (error)
+		return error;
+	/* It takes the place of the one before. */
+	sharing_close(paging->sharing);
+	paging->sharing = sharing;
+	return 0;
+}
+
+int
+sharing_pss_anon(struct paging *paging, const struct address_space *space,
+		 uint64_t *bytes)
+{
+	struct sharing *sharing;
+	int error = take_look(paging, 0, &sharing);
+
+	*bytes = 0;
+	if (error)
+		return error;
+	/* The kernel tells whole KiB. */
+	for (size_t i = 0; i < sharing->n; i++)
+		if (sharing->process[i].space == space->number)
+			*bytes = sharing->process[i].pss_anon >> (FIXED + 10)
+									 << 10;
+	sharing_close(sharing);
+	return 0;
 }
 
 static int

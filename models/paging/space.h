@@ -344,6 +344,10 @@ const char *paging_class_name(unsigned class);
 /* Look at who shares what, if more is mapped than before.  0, -ENOMEM (said). */
 int sharing_look(struct paging *paging);
 void sharing_close(struct sharing *sharing);
+/* The space's proportional share of anonymous memory now, as Pss_Anon of
+ * smaps_rollup.  0, -ENOMEM (said). */
+int sharing_pss_anon(struct paging *paging, const struct address_space *space,
+		     uint64_t *bytes);
 int sharing_finish(const struct paging *paging, struct result *result);
 
 /* large.c */
