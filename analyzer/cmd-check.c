@@ -80,7 +80,7 @@ try_engines(struct report *report)
 		const struct tracer_ops *ops = tracer_registry[i];
 		struct finding *finding = &report->engine[report->n_engines++];
 		char why[256] = "";
-		int error = ops->probe(why, sizeof(why));
+		int error = ops->probe ? ops->probe(why, sizeof(why)) : 0;
 
 		*finding = (struct finding){ .name = ops->name };
 		finding->state = error ? FINDING_NO : FINDING_YES;

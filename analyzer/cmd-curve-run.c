@@ -363,10 +363,8 @@ curve_costs(struct memory_need_config *config,
 	*config = (struct memory_need_config){
 		.thrash = {
 			.cpu_ns = options->cpu_ns > 0 ? options->cpu_ns : 1,
-			.read_ns = options->read_ns > 0 ? options->read_ns
-							: device->read_ns,
-			.write_ns = options->write_ns > 0 ? options->write_ns
-							  : device->write_ns,
+			.read_ns = options->read_ns > 0 ? options->read_ns : (double)device->read_ns,
+			.write_ns = options->write_ns > 0 ? options->write_ns : (double)device->write_ns,
 			.processors = options->processors
 					      ? (unsigned)options->processors
 					      : 1,

@@ -3,6 +3,7 @@
 #include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
+#include "analyzer/replay.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "models/analysis/samples.h"
@@ -16,24 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct replay_config {
-	char *input;
-	char *output;
-	char *cpu;
-	char *config;
-	char **machine;
-	char **set;
-	int64_t seed;
-	int64_t jobs;
-	uint64_t max_accesses, memory;
-	int64_t explain_walks;
-	bool recover, symbols;
-};
-
-static const struct option_row replay_rows[] = {
+const struct option_row replay_rows[] = {
 	{ "input", OPTION_STRING, offsetof(struct replay_config, input),
 	  .help = "the trace, - for a .pst on standard input", .key = 'i',
 	  .argument = "FILE" },
+	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
+	  .help = "skip damaged blocks" },
 	{ "output", OPTION_STRING, offsetof(struct replay_config, output),
 	  .help = "write the result as JSON, - for standard output; without "
 		  "it the report is printed",
@@ -72,8 +61,6 @@ static const struct option_row replay_rows[] = {
 	  .help = "tell the first walks step by step, in the report and the "
 		  "table walks.explained",
 	  .argument = "N" },
-	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
-	  .help = "skip damaged blocks" },
 	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
 	  "yes", .help = "name functions and lines (ELF, DWARF)" },
 	{ NULL },
@@ -94,6 +81,7 @@ struct replay {
 	const char *input;
 	struct machine_list machines;
 	struct source *source;
+	bool live;	      /* the source is a program's, and its owner's */
 	struct model **model; /* [machines.n], the code map, the samples */
 	size_t n_models;      /* opened so far */
 	struct result *result;
@@ -138,21 +126,22 @@ feed_models(struct replay *replay)
 		.models = replay->model,
 		.n_models = replay->n_models,
 		.jobs = common_jobs(replay->config->jobs),
-		.stop = replay->call->stop,
+		.stop = replay->live ? NULL : replay->call->stop,
 		.max_accesses = replay->config->max_accesses,
 		.tick = replay_tick,
 		.tick_context = replay,
 	};
 	int error;
 
-	progress_init(&replay->progress, "replay");
+	progress_init(&replay->progress, replay->live ? "run" : "replay");
 	error = run_feed(&run);
 	progress_fini(&replay->progress);
 	if (error)
 		return error;
-	if (run.stopped && replay->call->stop && *replay->call->stop)
+	if ((run.stopped || replay->live) && replay->call->stop &&
+	    *replay->call->stop)
 		error = result_partial(replay->result, "stopped by a signal");
-	return error;
+	return error ? error : run.stopped;
 }
 
 static int
@@ -225,7 +214,7 @@ finish_result(struct replay *replay)
 }
 
 static int
-write_result(struct replay *replay)
+write_result(struct replay *replay, FILE *report)
 {
 	extern const struct renderer_ops text_renderer;
 	struct render_setup setup = { .top = 10 };
@@ -233,7 +222,7 @@ write_result(struct replay *replay)
 	if (replay->config->output)
 		return result_write(replay->result, replay->config->output);
 	render_terminal(&setup);
-	return text_renderer.render(replay->result, &setup, stdout);
+	return text_renderer.render(replay->result, &setup, report);
 }
 
 /* Linux's way, where --memory is given and no policy. */
@@ -330,24 +319,81 @@ open_models(struct replay *replay)
 }
 
 static int
-replay_all(struct replay *replay)
+prepare(struct replay *replay)
 {
 	int error = configure(replay);
 
-	if (!error)
+	if (!error && !replay->live)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
 		error = result_open(&replay->result);
-	if (!error)
-		error = open_models(replay);
-	if (!error)
-		error = feed_models(replay);
-	if (!error)
-		error = finish_result(replay);
-	if (!error)
-		error = write_result(replay);
+	return error ? error : open_models(replay);
+}
+
+static void
+fini(struct replay *replay)
+{
+	for (size_t i = 0; i < replay->n_models; i++)
+		model_close(replay->model[i]);
+	free(replay->model);
+	if (!replay->live)
+		source_close(replay->source);
+	result_close(replay->result);
+	machine_list_fini(&replay->machines);
+}
+
+int
+replay_open(struct replay **out, const struct verb_call *call,
+	    const struct replay_config *config, struct source *source,
+	    const char *name)
+{
+	struct replay *replay = calloc(1, sizeof(*replay));
+	int error;
+
+	if (!replay)
+		return fail(ENOMEM, "%s: no memory", name);
+	replay->call = call;
+	replay->config = config;
+	replay->input = name;
+	replay->source = source;
+	replay->live = true;
+	error = prepare(replay);
+	if (error)
+		replay_close(replay);
+	else
+		*out = replay;
 	return error;
+}
+
+int
+replay_feed(struct replay *replay)
+{
+	return feed_models(replay);
+}
+
+int
+replay_finish(struct replay *replay, FILE *report)
+{
+	int error = finish_result(replay);
+
+	return error ? error : write_result(replay, report);
+}
+
+bool
+replay_is_partial(const struct replay *replay)
+{
+	return !json_is_null(
+		json_object_get(result_json(replay->result), "partial"));
+}
+
+void
+replay_close(struct replay *replay)
+{
+	if (!replay)
+		return;
+	fini(replay);
+	free(replay);
 }
 
 static int
@@ -364,16 +410,14 @@ replay_run(const struct verb_call *call)
 					  : "replay: which trace?");
 		return STATUS_USAGE;
 	}
-	error = replay_all(&replay);
+	error = prepare(&replay);
 	if (!error)
-		partial = !json_is_null(
-			json_object_get(result_json(replay.result), "partial"));
-	for (size_t i = 0; i < replay.n_models; i++)
-		model_close(replay.model[i]);
-	free(replay.model);
-	source_close(replay.source);
-	result_close(replay.result);
-	machine_list_fini(&replay.machines);
+		error = feed_models(&replay);
+	if (error >= 0)
+		error = replay_finish(&replay, stdout);
+	if (!error)
+		partial = replay_is_partial(&replay);
+	fini(&replay);
 	if (error)
 		return error;
 	return partial ? STATUS_PARTIAL : STATUS_OK;
@@ -403,6 +447,12 @@ const struct verb_ops replay_verb = {
 		"found and what that took, faults and what comes after them. "
 		"The machine `textbook' is small enough to follow by "
 		"hand.\n\n"
+		"--memory SIZE says how much memory there is for data. When "
+		"it is full a page has to leave, and who touches that again "
+		"waits for a device (--set reclaim.device=nvme): the report "
+		"tells how often, how long, and when swap would not do. The "
+		"default is Linux's way; reclaim.policy names others. "
+		"pagescope-curve(1) has many sizes at once.\n\n"
 		"TRACE is a .pst, a foreign trace whose format is recognised, "
 		"or generate:PATTERN[,key=value...]. The same trace and "
 		"options give the same result, byte for byte, at any --jobs.\n\n"
@@ -419,6 +469,9 @@ const struct verb_ops replay_verb = {
 		    "# the first walks, step by step\n"
 		    "pagescope replay trace.pst --cpu textbook "
 		    "--explain-walks 3\n"
+		    "# in 3 MiB of memory, with swap on a drive\n"
+		    "pagescope replay trace.pst --memory 3M "
+		    "--set reclaim.device=nvme\n"
 		    "# accesses made up from a seed\n"
 		    "pagescope replay generate:mix,n=1M,seed=7\n",
 	.options = &replay_options,

@@ -9,18 +9,13 @@
 const char *const record_kinds[] = { "data", "fetch", "all", NULL };
 static const char *const efforts[] = { "fast", "normal", "small", NULL };
 
-static const struct option_row record_rows[] = {
+const struct option_row recording_rows[] = {
 	{ "engine", OPTION_STRING, offsetof(struct record_config, engines),
 	  "auto",
 	  .help = "how to watch, joined by commas: one engine for accesses "
 		  "(auto, cache, valgrind, step, hooks), faults, mem, "
 		  "residency or events beside it, or these alone",
 	  .key = 'e', .argument = "ENGINE[,ENGINE...]" },
-	{ "output", OPTION_STRING, offsetof(struct record_config, output),
-	  RECORD_OUTPUT,
-	  .help = "the trace; - is standard output (the command's own then "
-		  "goes to standard error)",
-	  .key = 'o', .argument = "FILE" },
 	{ "pid", OPTION_INT, offsetof(struct record_config, pid), "0", .min = 0,
 	  .max = 1 << 22,
 	  .help = "watch this running process instead of a command",
@@ -29,6 +24,31 @@ static const struct option_row record_rows[] = {
 	  .choices = record_kinds,
 	  .help = "which accesses: loads and stores, code fetches, or all; "
 		  "less is cheaper and smaller" },
+	{ "duration", OPTION_TIME, offsetof(struct record_config, duration_ns),
+	  "0", .help = "stop recording after this time, 0: no bound" },
+	{ "start-after", OPTION_TIME,
+	  offsetof(struct record_config, start_after_ns), "0",
+	  .help = "leave out the accesses of this first time" },
+	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
+	  .help = "record child processes too" },
+	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
+	  "0", .unit = "bytes",
+	  .help = "engine cache: translated code that is kept before all of it "
+		  "is dropped and made anew, 0: as much as there is room for "
+		  "(1 GiB)" },
+	{ "verbose", OPTION_BOOL, offsetof(struct record_config, verbose),
+	  .help = "engine cache: say at the end why it had to stop the target, "
+		  "how often, and how long joining and leaving it took",
+	  .key = 'v' },
+	{ NULL },
+};
+
+static const struct option_row record_rows[] = {
+	{ "output", OPTION_STRING, offsetof(struct record_config, output),
+	  RECORD_OUTPUT,
+	  .help = "the trace; - is standard output (the command's own then "
+		  "goes to standard error)",
+	  .key = 'o', .argument = "FILE" },
 	{ "max-accesses", OPTION_SIZE,
 	  offsetof(struct record_config, max_accesses), "0",
 	  .help = "stop recording after so many, 0: no bound", .key = 'n',
@@ -36,11 +56,6 @@ static const struct option_row record_rows[] = {
 	{ "max-size", OPTION_SIZE, offsetof(struct record_config, max_size),
 	  "0", .unit = "bytes",
 	  .help = "stop recording before the file is larger, 0: no bound" },
-	{ "duration", OPTION_TIME, offsetof(struct record_config, duration_ns),
-	  "0", .help = "stop recording after this time, 0: no bound" },
-	{ "start-after", OPTION_TIME,
-	  offsetof(struct record_config, start_after_ns), "0",
-	  .help = "leave out the accesses of this first time" },
 	{ "residency", OPTION_TIME,
 	  offsetof(struct record_config, residency_ns), "0", .unit = "ms",
 	  .help = "look at the resident pages at this interval too (as -e "
@@ -49,11 +64,20 @@ static const struct option_row record_rows[] = {
 	  .help = "with residency: estimate the memory in use between two looks "
 		  "by clear_refs, which is up to 40 % too low and makes the "
 		  "kernel forget what was referenced" },
+	{ "counters", OPTION_TIME, offsetof(struct record_config, counters_ns),
+	  "0", .unit = "ms",
+	  .help = "store what the kernel counts at this interval too; engines "
+		  "cache and step always do at a program's beginning and end" },
+	{ "contents", OPTION_TIME, offsetof(struct record_config, contents_ns),
+	  "0", .unit = "ms",
+	  .help = "store hashes of the pages that may be merged "
+		  "(MADV_MERGEABLE) at this interval, 0: do not" },
+	{ "contents-all", OPTION_BOOL,
+	  offsetof(struct record_config, contents_all),
+	  .help = "with contents: of all private anonymous memory" },
 	{ "compress", OPTION_CHOICE, offsetof(struct record_config, compress),
 	  "normal", .choices = efforts,
 	  .help = "time against size of the trace" },
-	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
-	  .help = "record child processes too" },
 	{ "sample", OPTION_STRING, offsetof(struct record_config, sample), "",
 	  .help = "engine cache: record for on, then let the target run "
 		  "unrecorded for off, in turn (on=10,off=90: a tenth of the "
@@ -63,24 +87,16 @@ static const struct option_row record_rows[] = {
 	  .help = "engine cache: so many accesses a second at most on average, "
 		  "in windows as by --sample, 0: all",
 	  .argument = "N" },
-	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
-	  "0", .unit = "bytes",
-	  .help = "engine cache: translated code that is kept before all of it "
-		  "is dropped and made anew, 0: as much as there is room for "
-		  "(1 GiB)" },
 	{ "jobs", OPTION_INT, offsetof(struct record_config, jobs), "2",
 	  .min = 0, .max = 64, .help = "threads that compress", .key = 'j',
 	  .argument = "N" },
-	{ "verbose", OPTION_BOOL, offsetof(struct record_config, verbose),
-	  .help = "engine cache: say at the end why it had to stop the target, "
-		  "how often, and how long joining and leaving it took",
-	  .key = 'v' },
 	{ "count", OPTION_BOOL, offsetof(struct record_config, count),
 	  .help = "store nothing, only count the accesses" },
 	{ NULL },
 };
 
 static const struct option_group record_groups[] = {
+	{ "", recording_rows, 0, NULL },
 	{ "", record_rows, 0, NULL },
 	{ NULL },
 };

@@ -15,12 +15,15 @@ struct record_config {
 	int kinds, compress;
 	uint64_t max_accesses, max_size, code_bytes, rate;
 	uint64_t duration_ns, start_after_ns, residency_ns;
+	uint64_t counters_ns, contents_ns;
 	int64_t pid, jobs;
-	bool follow, count, referenced, verbose;
+	bool follow, count, referenced, contents_all, verbose;
 };
 
 /* The choices of --kinds, NULL at the end; kinds is an index of them. */
 extern const char *const record_kinds[];
+/* Of what is watched, and how: for others who record, too */
+extern const struct option_row recording_rows[];
 extern const struct option_tree record_options;
 extern const char record_details[], record_examples[];
 

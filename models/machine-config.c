@@ -309,6 +309,21 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 
 /* What cannot be with pages that leave. */
 static int
+check_bound(const struct layers *layers, const struct machine_config *config)
+{
+	const char *region = config->bound.region;
+	uint64_t from, to;
+	bool code;
+
+	return region && *region &&
+			       !bound_region_parse(region, &from, &to, &code)
+		       ? wrong_option(
+				 layers, "bound.region",
+				 "all, PC-PC (hexadecimal) or N..N, the first below the second")
+		       : 0;
+}
+
+static int
 check_reclaim(const struct layers *layers, const struct machine_config *config)
 {
 	const struct {
@@ -340,6 +355,22 @@ check_reclaim(const struct layers *layers, const struct machine_config *config)
 		if (all[i].wrong)
 			return wrong_option(layers, all[i].option, text);
 	}
+	return 0;
+}
+
+/* Whose entries come and go page by page. */
+static int
+check_prefetch(const struct layers *layers, const struct core_config *core)
+{
+	for (unsigned i = 0; i < CORE_ARRAYS; i++)
+		if (core->beside.prefetch.kind == PREFETCH_RECENCY &&
+		    (core->tlb[i].sector > 1 || core->tlb[i].coalesce > 1))
+			return wrong_option(
+				layers, "tlb.prefetch.kind",
+				"recency is not with entries of "
+				"several pages (sector, coalesce); "
+				"allowed: none, sequential, stride, "
+				"distance");
 	return 0;
 }
 
@@ -380,6 +411,10 @@ check(const struct layers *layers, const struct machine_config *config)
 		error = check_table(layers, config);
 	if (!error)
 		error = check_reclaim(layers, config);
+	if (!error)
+		error = check_prefetch(layers, &config->core);
+	if (!error)
+		error = check_bound(layers, config);
 	return error ? error : check_granule(layers, config);
 }
 

@@ -37,6 +37,7 @@ struct machine {
 	struct numa_hints *hints; /* NULL: pages stay */
 	uint32_t thread;	  /* of the batch */
 	struct heatmap *heatmap;
+	struct bound *bound; /* NULL: nobody asked */
 	struct looks *looks;
 	struct tables_config tables;
 	struct cores cores;
@@ -224,6 +225,18 @@ run_core(struct machine *machine)
 			      machine->cores.n, machine->accesses);
 }
 
+static NOINLINE void
+tell_bound(struct machine *machine, const struct core_misses *misses)
+{
+	for (unsigned i = 0; i < misses->n; i++)
+		bound_missed(machine->bound,
+			     stream_site(machine->stream,
+					 SITE_INDEX(misses->site[i]))
+				     ->pc,
+			     misses->position[i], misses->walked[i],
+			     misses->cycles[i]);
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
@@ -234,6 +247,8 @@ machine_missed(void *context, const struct core_misses *misses)
 		explain_missed(machine->explain, misses);
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
+	if (unlikely(machine->bound != NULL))
+		tell_bound(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
 	for (unsigned i = 0; machine->walks && i < misses->n; i++)
@@ -269,6 +284,8 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 {
 	struct machine *machine = context;
 
+	if (machine->bound)
+		bound_invalidated(machine->bound, address, length);
 	cores_invalidate(&machine->cores, space, address, length);
 	if (unlikely(machine->reclaim))
 		driver_invalidate(machine->reclaim, space, address, length);
@@ -382,7 +399,14 @@ machine_feed(struct model *model, const struct batch *batch)
 				      ? batch->event[event].position
 				      : batch->n;
 
-		error = feed_accesses(machine, &pass, from, to);
+		if (machine->bound)
+			error = bound_accesses(machine->bound, machine->stream,
+					       batch,
+					       &(struct bound_part){
+						       from, to,
+						       machine->accesses });
+		if (!error)
+			error = feed_accesses(machine, &pass, from, to);
 		if (!error && machine->watched)
 			error = paging_watch(machine->paging, batch->space,
 					     batch->address + from, to - from);
@@ -493,6 +517,17 @@ is_table(const void *context, uint64_t physical)
 }
 
 static int
+finish_bound(const struct machine *machine, struct result *result)
+{
+	uint64_t large = 0;
+
+	for (uint32_t i = 0; i < machine->cores.n; i++)
+		for (unsigned k = 1; k < TLB_SIZES; k++)
+			large += machine->cores.core[i].counts.walks[k];
+	return bound_finish(machine->bound, large, result);
+}
+
+static int
 machine_finish(struct model *model, struct result *result)
 {
 	struct machine *machine = machine_of(model);
@@ -524,6 +559,8 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_coverage(machine, result);
 	if (!error)
 		error = finish_mappings(machine, result);
+	if (!error && machine->bound)
+		error = finish_bound(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
 	if (!error && machine->explain)
@@ -545,6 +582,7 @@ machine_close(struct model *model)
 	paging_close(machine->paging);
 	driver_close(machine->reclaim);
 	heatmap_close(machine->heatmap);
+	bound_close(machine->bound);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
 	hierarchy_close(machine->hierarchy);
@@ -687,6 +725,52 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	return error ? error : open_cores(machine, config, &core, ops, &with);
 }
 
+/* Why there is no bound; NULL: there is one. */
+static const char *
+boundless(const struct machine_config *config)
+{
+	const struct core_config *core = &config->core;
+
+	if (strcmp(config->table_kind, "radix") != 0)
+		return "table.kind: only radix has a longest walk";
+	if (config->cores.cores > 1 || config->numa.nodes > 1)
+		return "machine.cores, numa.nodes: of one core and node only";
+	if (core->queue.cycles_per_access > 0)
+		return "walks wait for each other (walker.*)";
+	if (core->beside.range.entries || core->beside.prefetch.kind)
+		return "tlb.range and tlb.prefetch use the walker, too";
+	if (core->tlb[CORE_L2I].entries)
+		return "tlb.l2i: two second levels";
+	return NULL;
+}
+
+static int
+open_bound(struct machine *machine, const struct machine_config *config)
+{
+	const struct core_config *core = &config->core;
+	const struct tlb_config *last = &core->tlb[CORE_L2];
+	uint64_t l1 = (uint64_t)core->tlb[CORE_L1D].latency;
+	struct bound_machine of = { .why = boundless(config) };
+
+	if (!config->bound.region || !*config->bound.region)
+		return 0;
+	/* Without a second level, what either first one holds */
+	if (!last->entries)
+		last = core->tlb[CORE_L1D].entries < core->tlb[CORE_L1I].entries
+			       ? &core->tlb[CORE_L1D]
+			       : &core->tlb[CORE_L1I];
+	if (l1 < (uint64_t)core->tlb[CORE_L1I].latency)
+		l1 = (uint64_t)core->tlb[CORE_L1I].latency;
+	of.entries = (uint64_t)last->entries;
+	of.ways = (uint64_t)last->ways;
+	of.hit_cycles =
+		(uint64_t)last->latency > l1 ? (uint64_t)last->latency : l1;
+	of.walk_cycles = (uint64_t)(core->walker.overhead +
+				    config->tables.own.radix.levels *
+					    config->hierarchy.memory.latency);
+	return bound_open(&machine->bound, &config->bound, &of);
+}
+
 static int
 machine_open(struct model **out, const void *config,
 	     const struct stream *stream)
@@ -702,13 +786,15 @@ machine_open(struct model **out, const void *config,
 	machine->model.methods = &machine_methods;
 	machine->stream = stream;
 	error = open_parts(machine, config);
+	if (!error)
+		error = open_bound(machine, config);
 	if (error) {
 		machine_close(&machine->model);
 		return error;
 	}
 	machine->watched = paging_wants_watch(machine->paging);
 	machine->walks = paging_wants_walks(machine->paging);
-	if (machine->watched)
+	if (machine->watched || machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "analyzer/model.h"
 #include "analyzer/option.h"
+#include "models/analysis/bound.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
 #include "models/memory/numa.h"
@@ -31,6 +32,7 @@ struct machine_config {
 	struct paging_config paging;
 	struct driver_config reclaim;
 	struct numa_config numa;
+	struct bound_config bound;
 };
 
 extern const struct option_tree machine_options;

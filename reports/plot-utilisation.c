@@ -8,6 +8,7 @@
 #include "reports/view.h"
 
 #include <math.h>
+#include <string.h>
 
 static size_t
 utilisation_data(const struct result *result, FILE *file, char *why,
@@ -19,6 +20,11 @@ utilisation_data(const struct result *result, FILE *file, char *why,
 
 	view_table(result, "thrash", &table);
 	view_table(result, "multiprogramming", &many);
+	if (!table.n_rows &&
+	    !strcmp("no-accesses", view_string(result, "memory.verdict"))) {
+		snprintf(why, why_bytes, "no page was accessed");
+		return 0;
+	}
 	if (!table.n_rows)
 		return plot_nothing(result, "thrash", "no page was accessed",
 				    why, why_bytes);

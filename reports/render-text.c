@@ -135,7 +135,9 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_parts(&text);
 		text_paging(&text);
 		text_huge(&text);
+		text_sharing(&text);
 		text_validate(&text);
+		text_reclaim(&text);
 		text_rankings(&text);
 		text_samples(&text);
 		text_provenance(&text);

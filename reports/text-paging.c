@@ -5,21 +5,49 @@
 
 #include <stdio.h>
 
-#define SLICES 10
+#define SLICES	      10
+#define MINOR_CLASSES 9u /* the first of classes[] */
 
 static const char *const classes[] = { "anon",	   "zero", "zero-cow", "cow",
 				       "reuse",	   "file", "shared",   "stack",
 				       "unmapped", "swap", "read" };
 
+/* major: those whose page had to be read. */
 static void
-put_classes(struct text *text, double minor)
+put_some(struct text *text, struct grid *grid, bool major, double all)
 {
-	struct grid *grid;
 	char name[64];
 	double n;
 
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		snprintf(name, sizeof(name), "fault.%s", classes[i]);
+		if ((i >= MINOR_CLASSES) != major ||
+		    !view_value(text->result, name, &n) || n <= 0)
+			continue;
+		grid_add(grid, view_fault_class(classes[i]));
+		grid_add(grid, number_count(n).text);
+		grid_add(grid, number_share(n, all).text);
+		grid_add(grid, number_bar(n, all, 24).text);
+	}
+}
+
+static void
+put_sum(struct grid *grid, const char *label, double n, bool share)
+{
+	grid_add(grid, label);
+	grid_add(grid, number_count(n).text);
+	grid_add(grid, share ? number_share(n, n).text : "");
+	grid_add(grid, "");
+}
+
+static void
+put_classes(struct text *text, double minor)
+{
+	double major = view_or_zero(text->result, "fault.major"), n;
+	struct grid *grid;
+
 	text_heading(text, "Page faults");
-	if (minor <= 0) {
+	if (minor + major <= 0) {
 		text_say(text, "None.");
 		return;
 	}
@@ -28,25 +56,16 @@ put_classes(struct text *text, double minor)
 	grid_add(grid, "faults");
 	grid_add(grid, "share");
 	grid_add(grid, "");
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-		snprintf(name, sizeof(name), "fault.%s", classes[i]);
-		if (!view_value(text->result, name, &n) || n <= 0)
-			continue;
-		grid_add(grid, view_fault_class(classes[i]));
-		grid_add(grid, number_count(n).text);
-		grid_add(grid, number_share(n, minor).text);
-		grid_add(grid, number_bar(n, minor, 24).text);
+	put_some(text, grid, false, minor);
+	put_sum(grid, "all minor faults", minor, minor > 0);
+	if (view_value(text->result, "fault.recorded.minor", &n))
+		put_sum(grid, "the real kernel's, as recorded", n, false);
+	if (major > 0) {
+		put_some(text, grid, true, major);
+		put_sum(grid, "all major faults", major, true);
 	}
-	grid_add(grid, "all minor faults");
-	grid_add(grid, number_count(minor).text);
-	grid_add(grid, number_share(minor, minor).text);
-	grid_add(grid, "");
-	if (view_value(text->result, "fault.recorded.minor", &n)) {
-		grid_add(grid, "the real kernel's, as recorded");
-		grid_add(grid, number_count(n).text);
-		grid_add(grid, "");
-		grid_add(grid, "");
-	}
+	if (major > 0 && view_value(text->result, "fault.recorded.major", &n))
+		put_sum(grid, "the real kernel's, as recorded", n, false);
 	text_grid(text, grid);
 }
 

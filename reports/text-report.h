@@ -37,8 +37,11 @@ void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
 void text_huge(struct text *text);
+void text_sharing(struct text *text);
 /* Predictions beside the kernel's own counts; nothing where there are none. */
 void text_validate(struct text *text);
+/* Reclaim: who left and came back; nothing where memory had no limit. */
+void text_reclaim(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
 /* Several machines side by side: a whole report. */

@@ -257,11 +257,39 @@ say_top(struct text *text, const char *name, const char *column,
 		 most < 0.2 * all ? ": no single one dominates" : "");
 }
 
+/* One by one: they stand beside those that the model predicts. */
+static void
+say_compared(struct text *text, double count, double unpredicted)
+{
+	double fetched = view_or_zero(text->result, "fault.unrecorded.fetch");
+	double others = view_or_zero(text->result, "fault.unrecorded");
+
+	if (unpredicted > 0)
+		text_say(text,
+			 "While it was recorded the real kernel took %s, %s of "
+			 "which were not predicted.",
+			 number_count(count).text,
+			 number_count(unpredicted).text);
+	else
+		text_say(text,
+			 "While it was recorded the real kernel took %s: each "
+			 "was predicted.",
+			 number_count(count).text);
+	if (others > 0)
+		text_say(text, "Of those predicted it did not take %s.",
+			 number_count(others).text);
+	if (fetched > 0)
+		text_say(text,
+			 "Those of %s instruction fetches are not the "
+			 "program's own where translated code runs.",
+			 number_count(fetched).text);
+}
+
 /* Under Valgrind most of a process's faults are Valgrind's own. */
 static void
 say_recorded(struct text *text, double minor)
 {
-	double count;
+	double count, unpredicted;
 
 	if (!view_value(text->result, "fault.recorded.minor", &count))
 		return;
@@ -270,6 +298,12 @@ say_recorded(struct text *text, double minor)
 			 "While it was recorded the real kernel took %s, "
 			 "Valgrind's own among them: not to be compared.",
 			 number_count(count).text);
+	else if (view_value(text->result, "fault.recorded.unpredicted",
+			    &unpredicted))
+		say_compared(text,
+			     count + view_or_zero(text->result,
+						  "fault.recorded.major"),
+			     unpredicted);
 	else
 		text_say(text,
 			 "While it was recorded the real kernel took %s "

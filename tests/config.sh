@@ -172,6 +172,8 @@ done <<-END
 	numa.tables=migrate all but migrate
 	numa.data=migrate all but migrate
 END
+refused 2 "tlb.prefetch.kind: recency is not with entries of several pages" \
+	show --set tlb.prefetch.kind=recency --set tlb.l2.coalesce=4
 printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "2m";\n};\n' >granule.cfg
 refused 125 "granule.cfg:3: pages.policy: not with" show --config granule.cfg
 refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3

@@ -4,7 +4,9 @@
 # counts, laws, closed forms, the honest no, and what is refused.
 set -u
 : "${PAGESCOPE:?}"
-data=$(cd "${srcdir:-.}" && pwd)/../shared/data
+source=$(cd "${srcdir:-.}" && pwd)
+data=$source/../shared/data
+golden=$source/tests/golden/curve.txt
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
@@ -258,11 +260,49 @@ refused 'of which trace' advise memory
 if [ $? -ne 125 ] || ! grep -q 'no memory curve' err; then
 	complain "advise of a replay: $(cat err)"
 fi
+# a trace with a clock of its own: no working set is more than all pages
+if "$PAGESCOPE" record -o clock.pst -- true 2>/dev/null; then
+	curve clock.pst
+	"$PAGESCOPE" report --format csv --table working.set r.json |
+		awk -F, -v all="$(get footprint.bytes)" \
+			'NR > 1 && $3 > all { bad = 1 } END { exit bad || NR < 2 }' ||
+		complain "working sets beyond the footprint"
+fi
 # no access: no rows, but a result and a report that say so
 if [ -f none.pst ]; then
 	curve none.pst --policy lru,fifo
 	is accesses 0
 	is memory.verdict no-accesses
 	"$PAGESCOPE" report r.json | grep -q 'No access' || complain "no report of no access"
+fi
+
+# --- reports and figures -----------------------------------------------------
+
+"$PAGESCOPE" curve generate:hotscan,n=2M,pages=3000,hot=0.1,hot-share=0.999,seed=3 --policy lru,fifo,opt \
+	--sizes '8 points' >report.txt || complain "no report"
+if [ -n "${UPDATE_GOLDEN-}" ]; then
+	cp report.txt "$golden"
+else
+	diff -u "$golden" report.txt || complain "the report differs from $golden"
+fi
+if command -v gnuplot >/dev/null; then
+	curve generate:hotscan,n=2M,pages=3000,hot=0.1,hot-share=0.999,seed=3 --policy lru,fifo,opt --sizes '8 points'
+	"$PAGESCOPE" plot r.json --kind memory,working-set,utilisation -o plots \
+		--format pdf,png,svg,terminal >out 2>err || complain "plot: $(cat err)"
+	[ -s err ] && complain "plot: $(cat err)"
+	for kind in memory working-set utilisation; do
+		for format in pdf png svg; do
+			[ -s plots/$kind.$format ] || complain "no plots/$kind.$format"
+		done
+	done
+	grep -q 'knee' plots/memory.gp || complain "the knee is not marked"
+	"$PAGESCOPE" curve none.pst -o none.json
+	"$PAGESCOPE" plot none.json --kind memory,working-set,utilisation -o plots --format svg \
+		>out 2>err
+	[ $? -eq 3 ] || complain "plots of nothing: not status 3"
+	[ "$(grep -c 'nothing to plot: no page was accessed' err)" -eq 3 ] ||
+		complain "plots of nothing: $(cat err)"
+else
+	echo 'gnuplot is not installed: figures are not tested'
 fi
 exit $failed

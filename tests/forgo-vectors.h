@@ -6,6 +6,7 @@
 #ifndef TESTS_FORGO_VECTORS_H
 #define TESTS_FORGO_VECTORS_H
 
+#include "analyzer/vectors.h"
 #include "models/translation/core.h"
 
 static inline void
@@ -26,8 +27,10 @@ forgo_vectors(struct core *core, bool all)
 		forgo_tlb_vectors(&core->tlb[i], all);
 	for (unsigned i = 0; i < PWC_LEVELS; i++)
 		forgo_tlb_vectors(&core->walker.pwc.level[i], all);
-	for (unsigned i = 0; i < ARRAY_SIZE(cache); i++)
-		cache[i]->rows = false;
+	for (unsigned i = 0; i < ARRAY_SIZE(cache); i++) {
+		cache[i]->vectors = false;
+		cache[i]->rows &= !all && short_vectors_at_hand();
+	}
 }
 
 #endif

@@ -56,7 +56,7 @@ struct fork_source {
 	uint64_t state; /* of random numbers */
 	uint64_t time_ns;
 	unsigned left;
-	bool begun;
+	bool begun, wild; /* wild: the batch's data is anywhere */
 	struct process process[PROCESSES];
 	unsigned n; /* processes that there were */
 	uint32_t site[SITES];
@@ -179,6 +179,8 @@ access(struct fork_source *mine, struct batch *batch)
 		*at += below(mine, 16) * PAGE;
 	else
 		*at = below(mine, areas[area].bytes);
+	if (mine->wild && area != AREA_CODE)
+		*at = below(mine, areas[area].bytes);
 	*at %= areas[area].bytes - 64;
 	if (area == AREA_CODE) {
 		/* fetches do not cross pages */
@@ -223,6 +225,7 @@ fork_next(struct source *source, struct batch *batch)
 	batch->columned = true;
 	if (!mine->begun)
 		begin(mine, batch);
+	mine->wild = !below(mine, 3);
 	for (unsigned i = 0; i < n; i++) {
 		access(mine, batch);
 		if (!below(mine, 60))

@@ -45,6 +45,9 @@ struct log {
 	struct act step[STEPS];
 	uint8_t space;	/* who is running */
 	uint8_t spaces; /* so far */
+	uint8_t ready;	/* a forked child is */
+	char path[256]; /* of the file on disk; "": none */
+	int file[2];	/* on disk, in memory */
 	bool pool;	/* hugetlb's is noted */
 	char text[8192];
 };
@@ -231,6 +234,23 @@ map_at(uint64_t offset, uint64_t length, int rights, int flags)
 }
 
 bool
+file_at(uint64_t offset, uint64_t length, int rights, int flags, uint32_t file,
+	uint64_t page)
+{
+	int64_t before = faults_now();
+	struct event *event;
+
+	if (mmap(at(offset), length, rights, flags | MAP_FIXED,
+		 shared_log->file[file], (off_t)(page * PAGE)) == MAP_FAILED)
+		return false;
+	event = log_event(EVENT_MAP, at(offset), length, before);
+	event->flags = (uint16_t)(flags_of(rights, flags) | MAP_FLAG_FILE);
+	event->file = file;
+	event->offset = page * PAGE;
+	return true;
+}
+
+bool
 anon_at(uint64_t offset, uint64_t length)
 {
 	return map_at(offset, length, PROT_READ | PROT_WRITE, MAP_PRIVATE);
@@ -353,6 +373,45 @@ fork_and(void (*child)(uint64_t seed), uint64_t seed)
 	begin();
 }
 
+uint8_t
+fork_beside(void)
+{
+	uint8_t parent = shared_log->space, number = ++shared_log->spaces;
+	struct act *step = step_new(STEP_EVENT);
+	pid_t pid;
+
+	step->event.type = EVENT_FORK;
+	step->event.value = number;
+	shared_log->ready = 0;
+	pid = fork();
+	if (!pid)
+		shared_log->space = number;
+	while (pid && !__atomic_load_n(&shared_log->ready, __ATOMIC_ACQUIRE))
+		usleep(100);
+	shared_log->space = pid ? parent : number;
+	warm_up();
+	begin();
+	if (!pid)
+		__atomic_store_n(&shared_log->ready, 1, __ATOMIC_RELEASE);
+	return pid ? 0 : number;
+}
+
+void
+steps_turn(uint8_t space)
+{
+	shared_log->space = space;
+}
+
+void
+exit_beside(void)
+{
+	struct act *step = step_new(STEP_EVENT);
+
+	step->event.type = EVENT_EXIT;
+	step->event.flags = 1;
+	_exit(0);
+}
+
 struct model {
 	struct stream *stream;
 	struct frames *frames;
@@ -382,6 +441,14 @@ model_open(struct model *model, const struct paging_config *wanted)
 				  &number);
 		stream_space_add(model->stream, &(struct space){ .pid = i },
 				 &number);
+	}
+	if (shared_log->path[0]) {
+		const uint64_t bytes = STEPS_FILE_PAGES * PAGE;
+		const struct file disk = { shared_log->path, "", 1, bytes, 0 };
+		const struct file memory = { "/memfd:steps", "", 2, bytes, 0 };
+
+		stream_file_add(model->stream, &disk, &number);
+		stream_file_add(model->stream, &memory, &number);
 	}
 	assert_int_equal(frames_open(&model->frames, &frames), 0);
 	assert_int_equal(paging_open(&model->paging, &config, model->stream,
@@ -566,6 +633,11 @@ void
 steps_reset(void)
 {
 	munmap(at(0), 64 * GIB);
+	/* Memory of its own, without the pages of the test before. */
+	if (shared_log->path[0] &&
+	    (ftruncate(shared_log->file[1], 0) ||
+	     ftruncate(shared_log->file[1], STEPS_FILE_PAGES * PAGE)))
+		fail_msg("no memory for a file");
 	shared_log->n = 0;
 	shared_log->space = shared_log->spaces = 0;
 	warm_up();
@@ -584,4 +656,30 @@ steps_open(void)
 	if (huge_bytes_now() < 0)
 		return "/proc/self/smaps_rollup has no AnonHugePages";
 	return NULL;
+}
+
+/* Each page written alone: no large folios. */
+const char *
+steps_files(void)
+{
+	static char page[PAGE];
+	int fd;
+
+	snprintf(shared_log->path, sizeof(shared_log->path),
+		 "./kernel-steps-%d.tmp", (int)getpid());
+	fd = open(shared_log->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+		  0600);
+	if (fd < 0)
+		return "no file to map";
+	unlink(shared_log->path);
+	for (int i = 0; i < STEPS_FILE_PAGES; i++)
+		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
+			return "no room for a file to map";
+	shared_log->file[0] = fd;
+	shared_log->file[1] = memfd_create("steps", MFD_CLOEXEC);
+	return fsync(fd) || shared_log->file[1] < 0 ||
+			       ftruncate(shared_log->file[1],
+					 STEPS_FILE_PAGES * PAGE)
+		       ? "no files to map"
+		       : NULL;
 }

@@ -38,6 +38,19 @@ bool advise_at(uint64_t offset, uint64_t length, int advice);
 bool lock_at(uint64_t offset, uint64_t length, bool lock);
 bool move_at(uint64_t offset, uint64_t length, uint64_t to,
 	     uint64_t new_length);
+/* The same of a file of steps_files: 0 on disk, 1 in memory. */
+#define STEPS_FILE_PAGES 512
+bool file_at(uint64_t offset, uint64_t length, int rights, int flags,
+	     uint32_t file, uint64_t page);
+/* Files to map, in the working directory: why there are none, or NULL. */
+const char *steps_files(void);
+
+/* As fork, but both go on: the child's space in the child, 0 in the parent. */
+uint8_t fork_beside(void);
+/* Whose turn to note it is, from now on. */
+void steps_turn(uint8_t space);
+/* End this process; what it had is gone when its state is Z. */
+void exit_beside(void);
 /* A child does its part while the parent waits. */
 void fork_and(void (*child)(uint64_t seed), uint64_t seed);
 

@@ -8,7 +8,10 @@
 #include "analyzer/command-line.h"
 #include "analyzer/config-file.h"
 #include "analyzer/run.h"
+#include "models/analysis/curve-result.h"
 #include "models/machine.h"
+#include "models/paging/next-use.h"
+#include "models/paging/reclaim.h"
 #include "traces/exporter.h"
 #include "traces/generate.h"
 #include "traces/importer.h"
@@ -181,6 +184,74 @@ load_config(void)
 	return error;
 }
 
+#define RECLAIM_PAGES 1500u
+
+static int
+feed_policy(struct reclaim *reclaim, const uint32_t *page,
+	    struct next_use *next_use)
+{
+	static uint64_t next[RECLAIM_PAGES], time[RECLAIM_PAGES];
+	struct result *result = NULL;
+	int error = result_open(&result);
+
+	for (uint32_t i = 0; !error && i < RECLAIM_PAGES; i += 500) {
+		struct reclaim_batch batch = { .page = page + i,
+					       .next = next,
+					       .time = time,
+					       .n = 500,
+					       .position = i };
+
+		next_use_read(next_use, i, 500, next);
+		error = reclaim->ops->feed(reclaim, &batch);
+	}
+	if (!error)
+		error = reclaim_finish(reclaim, result);
+	result_close(result);
+	return error;
+}
+
+/* All replacement policies, with sizes, as their arrays grow */
+static int
+reclaim_policies(void)
+{
+	static const struct option_group groups[] = {
+		{ "reclaim", reclaim_rows, 0, "policies" },
+		{ NULL, NULL, 0, NULL },
+	};
+	static const struct option_tree tree = {
+		groups, sizeof(struct reclaim_config)
+	};
+	static uint32_t page[RECLAIM_PAGES], size[RECLAIM_PAGES];
+	const uint32_t *sizes = size;
+	struct next_use *next_use = NULL;
+	int error = next_use_open(&next_use, true);
+
+	for (uint32_t i = 0; i < RECLAIM_PAGES; i++) {
+		page[i] = i % 7 ? i : i / 2;
+		size[i] = 1 + i % 5;
+	}
+	if (!error)
+		error = next_use_add(next_use, page, RECLAIM_PAGES);
+	for (int i = 0; !error && reclaim_registry[i]; i++) {
+		struct reclaim_config config = { .policy = 0 };
+		struct reclaim *reclaim = NULL;
+
+		error = option_init(&tree, &config);
+		if (error)
+			break;
+		config.policy = i;
+		config.capacity = 1000;
+		config.size = reclaim_registry[i]->sized ? &sizes : NULL;
+		error = reclaim_open(&reclaim, &config);
+		if (!error)
+			error = feed_policy(reclaim, page, next_use);
+		reclaim_close(reclaim);
+		option_fini(&tree, &config);
+	}
+	next_use_close(next_use);
+	return error;
+}
+
 static int
 feed(struct source *source, struct model *model)
 {
@@ -302,6 +373,60 @@ enum {
 };
 #endif
 
+static int
+put_curve(struct model *model, struct result *result)
+{
+	const struct curve_result_config config = {
+		.unit = "page",
+		.shift = 12,
+		.need = { .thrash = { 1, 1000, 1000, 1 }, .processes = 3 },
+	};
+	struct simulation simulation[2] = {
+		{ .config = { .policy = reclaim_find("fifo"), .capacity = 9 } },
+		{ .config = { .policy = reclaim_find("opt"), .capacity = 9 } },
+	};
+	struct simulate simulate = { .simulation = simulation, .n = 2 };
+	struct curve_view view;
+	int error = curve_result_values(model, &config, result);
+
+	curve_view(model, &view);
+	simulate.string = view.string;
+	if (!error)
+		error = refstring_find_next(view.string);
+	if (!error)
+		error = simulate_run(&simulate);
+	return error;
+}
+
+static int
+curve_generated(void)
+{
+	const struct curve_config config = { .shift = 12,
+					     .working_sets = true,
+					     .keep = true };
+	struct run run = { .n_models = 1 };
+	struct model *model = NULL;
+	struct result *result = NULL;
+	int error = generate_open(&run.source, "mix,n=3000,pages=500");
+
+	if (error)
+		return error;
+	run.models = &model;
+	error = curve_open(&model, &config, run.source->stream);
+	if (!error)
+		error = run_feed(&run);
+	if (!error)
+		error = model->methods->finish(model, NULL);
+	if (!error)
+		error = result_open(&result);
+	if (!error)
+		error = put_curve(model, result);
+	result_close(result);
+	model_close(model);
+	source_close(run.source);
+	return error;
+}
+
 /* Run with the k-th allocation failing.  0: there was no k-th; 1: good; else
  * what was wrong is in text. */
 static int
@@ -361,7 +486,9 @@ fail_each(int (*scenario)(void), const char *name)
 	}
 SCENARIO(parse_options)
 SCENARIO(load_config)
+SCENARIO(reclaim_policies)
 SCENARIO(replay_generated)
+SCENARIO(curve_generated)
 SCENARIO(replay_stored)
 SCENARIO(store_generated)
 SCENARIO(export_generated)
@@ -408,7 +535,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_options_fails),
 		cmocka_unit_test(load_config_fails),
+		cmocka_unit_test(reclaim_policies_fails),
 		cmocka_unit_test(replay_generated_fails),
+		cmocka_unit_test(curve_generated_fails),
 		cmocka_unit_test(replay_stored_fails),
 		cmocka_unit_test(store_generated_fails),
 		cmocka_unit_test(export_generated_fails),

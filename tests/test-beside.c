@@ -268,11 +268,78 @@ predictors_equal_their_history(void **state)
 	}
 }
 
+/* The stack as a list, the latest first. */
+struct stack_twin {
+	uint64_t page[MISSES];
+	unsigned n;
+};
+
+static int
+place_of(const struct stack_twin *twin, uint64_t page)
+{
+	for (unsigned i = 0; i < twin->n; i++)
+		if (twin->page[i] == page)
+			return (int)i;
+	return -1;
+}
+
+static void
+take_out(struct stack_twin *twin, int at)
+{
+	if (at < 0)
+		return;
+	memmove(&twin->page[at], &twin->page[at + 1],
+		(--twin->n - (unsigned)at) * sizeof(twin->page[0]));
+}
+
+/* What leaves comes on top, wherever it was; what misses names its neighbours. */
+static void
+recency_equals_a_list(void **state)
+{
+	static struct stack_twin twin[2];
+	struct recency recency = { .n = 0 };
+	uint64_t random = 17, named = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 40000; i++) {
+		uint64_t x = next_random(&random), page = (x >> 8) % 90;
+		uint64_t wanted[RECENCY_NEIGHBOURS], want[2];
+		uint32_t space = (uint32_t)(x >> 40 & 1);
+		struct stack_twin *list = &twin[space];
+		int at = place_of(list, page);
+		unsigned n, m = 0;
+
+		if (x & 1) {
+			take_out(list, at);
+			memmove(&list->page[1], &list->page[0],
+				list->n++ * sizeof(list->page[0]));
+			list->page[0] = page;
+			assert_int_equal(recency_left(&recency, space * 7,
+						      page << 12),
+					 0);
+			continue;
+		}
+		if (at > 0)
+			want[m++] = list->page[at - 1];
+		if (at >= 0 && at + 1 < (int)list->n)
+			want[m++] = list->page[at + 1];
+		take_out(list, at);
+		n = recency_missed(&recency, space * 7, page << 12, wanted);
+		assert_int_equal(n, m);
+		for (unsigned k = 0; k < n; k++)
+			assert_int_equal(wanted[k], want[k] << 12);
+		named += n;
+	}
+	assert_true(named > 10000 && recency.n <= 180);
+	recency_fini(&recency);
+}
+
 static const struct beside_config besides[] = {
 	{ { 8, 3, 9 }, { PREFETCH_NONE, 1, 1 } },
 	{ { 0, 2, 9 }, { PREFETCH_SEQUENTIAL, 8, 1 } },
 	{ { 0, 2, 9 }, { PREFETCH_STRIDE, 16, 64 } },
 	{ { 4, 2, 9 }, { PREFETCH_DISTANCE, 16, 64 } },
+	{ { 0, 2, 9 }, { PREFETCH_RECENCY, 16, 1 } },
 };
 
 static void
@@ -310,7 +377,7 @@ data_goes_where_it_went(void **state)
 	};
 
 	(void)state;
-	for (unsigned k = 0; k < 12; k++) {
+	for (unsigned k = 0; k < 15; k++) {
 		struct core_config config = config_of(lru, k % 3);
 		static struct world base, odd, plain;
 		uint64_t random = 99 + k, used;
@@ -426,6 +493,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_equal_their_twin),
 		cmocka_unit_test(predictors_equal_their_history),
+		cmocka_unit_test(recency_equals_a_list),
 		cmocka_unit_test(data_goes_where_it_went),
 		cmocka_unit_test(sweeps_walk_as_the_closed_form),
 	};

@@ -9,7 +9,8 @@
  *	as there are levels down to its page
  *	pages and faults do not depend on the kind of the table, nor do TLBs where
  *	they do not look at frames
- *	the same at any number of threads
+ *	the same at any number of threads, and of the trace in a file, whose
+ *	batches are packed
  *
  * COMBINATIONS=n draws n sets instead (each 8 machines, run twice), and
  * COMBINATIONS_SEED=s from another seed.
@@ -18,12 +19,14 @@
 #include "models/machine.h"
 #include "models/memory/random.h"
 #include "tests/fork-source.h"
+#include "traces/pst.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 /* cmocka wants the above */
 #include <cmocka.h>
 
@@ -31,7 +34,7 @@
 #define GRANULE	 (KINDS - 1)
 #define SETS_MAX 40u
 #define BATCHES	 30u
-#define DRAWS	 12u
+#define DRAWS	 6u
 
 /* Assignments to options, NULL-ended. */
 struct sets {
@@ -88,6 +91,8 @@ static const char *const beside[] = {
 	"tlb.prefetch.kind=sequential",
 	"tlb.prefetch.kind=stride walker.cycles-per-access=2",
 	"tlb.prefetch.kind=distance tlb.range.entries=8",
+	"tlb.prefetch.kind=recency tlb.l1d.sector=1 tlb.l2.sector=1 "
+	"tlb.l1d.coalesce=1 tlb.l2.coalesce=1 tlb.l1i.coalesce=1",
 	NULL
 };
 static const char *const walk_caches[] = { "",
@@ -315,32 +320,69 @@ world_close(struct world *world)
 		option_fini(&machine_options, &world->config[i]);
 }
 
-/* All machines in one decode; their results. */
+/* Of all machines, fed in one decode. */
 static void
-run(const struct world *world, uint64_t seed, unsigned jobs,
-    struct result **result)
+finish(const struct world *world, struct run *run, struct result **result)
 {
-	struct model *model[KINDS];
-	struct source *source;
-	struct run run = { .models = model, .n_models = KINDS, .jobs = jobs };
+	if (run_feed(run)) {
+		for (unsigned i = 0; i < KINDS; i++)
+			say(&world->sets[i], stderr);
+		fail_msg("not run");
+	}
+	for (unsigned i = 0; i < KINDS; i++) {
+		struct model *model = run->models[i];
 
-	assert_int_equal(fork_source_open(&source, seed, BATCHES), 0);
+		assert_int_equal(result_open(&result[i]), 0);
+		assert_int_equal(model->methods->finish(model, result[i]), 0);
+		model_close(model);
+	}
+}
+
+static void
+open_all(const struct world *world, struct source *source, struct run *run)
+{
+	run->source = source;
+	run->n_models = KINDS;
 	for (unsigned i = 0; i < KINDS; i++)
-		assert_int_equal(machine_model.open(&model[i],
+		assert_int_equal(machine_model.open(&run->models[i],
 						    &world->config[i],
 						    source->stream),
 				 0);
-	run.source = source;
-	if (run_feed(&run)) {
-		say(world->sets, stderr);
-		fail_msg("seed %ju: not run", (uintmax_t)seed);
-	}
-	for (unsigned i = 0; i < KINDS; i++) {
-		assert_int_equal(result_open(&result[i]), 0);
-		assert_int_equal(model[i]->methods->finish(model[i], result[i]),
-				 0);
-		model_close(model[i]);
-	}
+}
+
+/* As the batches are made, on one thread; they go into the file too. */
+static void
+run_alone(const struct world *world, uint64_t seed, const char *path,
+	  struct result **result)
+{
+	const struct pst_writer_options options = { .effort = PST_FAST };
+	struct model *model[KINDS + 1];
+	struct source *source;
+	struct run run = { .models = model };
+
+	assert_int_equal(fork_source_open(&source, seed, BATCHES), 0);
+	open_all(world, source, &run);
+	assert_int_equal(pst_writer_open(&model[KINDS], path, &options,
+					 source->stream),
+			 0);
+	run.n_models++;
+	finish(world, &run, result);
+	assert_int_equal(model[KINDS]->methods->finish(model[KINDS], NULL), 0);
+	model_close(model[KINDS]);
+	source_close(source);
+}
+
+/* Out of the file, on two threads. */
+static void
+run_packed(const struct world *world, const char *path, struct result **result)
+{
+	struct model *model[KINDS];
+	struct source *source;
+	struct run run = { .models = model, .jobs = 2 };
+
+	assert_int_equal(pst_reader_open(&source, path, false), 0);
+	open_all(world, source, &run);
+	finish(world, &run, result);
 	source_close(source);
 }
 
@@ -545,7 +587,8 @@ same_text(const struct look *look, struct result *other)
 				b + i - i % 200);
 			break;
 		}
-	expect(look, !strcmp(a, b), "the same at any number of threads", 0, 0);
+	expect(look, !strcmp(a, b), "the same of packed batches on threads", 0,
+	       0);
 	free(a);
 	free(b);
 }
@@ -563,16 +606,20 @@ laws_hold_in_all_combinations(void **state)
 {
 	uint64_t draws = number_from("COMBINATIONS", DRAWS);
 	uint64_t first = number_from("COMBINATIONS_SEED", 1);
+	char path[] = "/tmp/pagescope-combinations-XXXXXX";
+	int file = mkstemp(path);
 
 	(void)state;
+	assert_true(file >= 0);
+	close(file);
 	for (uint64_t seed = first; seed < first + draws; seed++) {
-		struct result *alone[KINDS], *beside_others[KINDS];
+		struct result *alone[KINDS], *packed[KINDS];
 		uint64_t random = seed;
 		struct world world;
 
 		world_open(&world, &random);
-		run(&world, seed, 0, alone);
-		run(&world, seed, 2, beside_others);
+		run_alone(&world, seed, path, alone);
+		run_packed(&world, path, packed);
 		for (unsigned i = 0; i < KINDS; i++) {
 			const struct look look = { &world.sets[i], alone[i], i,
 						   seed };
@@ -581,14 +628,15 @@ laws_hold_in_all_combinations(void **state)
 			walks_add_up(&look);
 			if (i != GRANULE)
 				same_pages(&look, alone[0]);
-			same_text(&look, beside_others[i]);
+			same_text(&look, packed[i]);
 		}
 		for (unsigned i = 0; i < KINDS; i++) {
 			result_close(alone[i]);
-			result_close(beside_others[i]);
+			result_close(packed[i]);
 		}
 		world_close(&world);
 	}
+	unlink(path);
 }
 
 int

@@ -33,6 +33,7 @@ struct crowd {
 	struct site_set site;
 	struct batch batch;
 	uint64_t fed, missed;
+	bool told; /* positions of misses are those of what is fed */
 };
 
 static int
@@ -53,13 +54,21 @@ crowd_fault(void *context, uint32_t space, uint64_t address,
 static void
 crowd_missed(void *context, const struct core_misses *misses)
 {
-	((struct crowd *)context)->missed += misses->n;
+	struct crowd *crowd = context;
+
+	crowd->missed += misses->n;
+	for (unsigned i = 0; crowd->told && i < misses->n; i++) {
+		uint64_t at = misses->position[i] - crowd->fed;
+
+		assert_in_range(at, 0, crowd->batch.n - 1);
+		assert_int_equal(crowd->batch.address[at], misses->address[i]);
+	}
 }
 
 static void
-crowd_open(struct crowd *crowd, const struct cores_config *cores)
+crowd_open_with(struct crowd *crowd, const struct cores_config *cores,
+		struct core_config config)
 {
-	struct core_config config = config_of(lru, 0);
 	struct hierarchy_config caches = { .memory = { .latency = 100 } };
 	struct frames_config memory = { .size_bytes = 0 };
 	static const struct tables_config tables = { .own.radix.levels = 4 };
@@ -68,7 +77,7 @@ crowd_open(struct crowd *crowd, const struct cores_config *cores)
 	struct site load = { .pc = 1, .size = 8, .kind = SITE_LOAD };
 	struct site store = { .pc = 2, .size = 8, .kind = SITE_STORE };
 
-	*crowd = (struct crowd){ .fed = 0 };
+	*crowd = (struct crowd){ .told = true };
 	assert_int_equal(stream_open(&crowd->stream), 0);
 	assert_int_equal(stream_site_add(crowd->stream, &load,
 					 &crowd->site.load),
@@ -86,6 +95,12 @@ crowd_open(struct crowd *crowd, const struct cores_config *cores)
 	assert_int_equal(cores_init(&crowd->cores, cores, &config, &kernel,
 				    crowd->hierarchy),
 			 0);
+}
+
+static void
+crowd_open(struct crowd *crowd, const struct cores_config *cores)
+{
+	crowd_open_with(crowd, cores, config_of(lru, 0));
 }
 
 static void
@@ -315,10 +330,128 @@ results_are_sums(void **state)
 	crowd_close(&crowd);
 }
 
+static struct event *
+move_to(struct crowd *crowd, uint64_t core)
+{
+	struct event *event;
+
+	batch_reset(&crowd->batch);
+	batch_access(&crowd->batch, 0x5000, crowd->site.load);
+	event = batch_event(&crowd->batch, EVENT_SWITCH);
+	event->value = core;
+	return event;
+}
+
+/* Where threads run, by placement: as recorded, and counted once a core that they
+ * come to; or as they were placed, whatever is recorded. */
+static void
+placements_place(void **state)
+{
+	static struct crowd crowd;
+
+	(void)state;
+	for (int placement = CORES_RECORDED; placement <= CORES_SINGLE;
+	     placement++) {
+		const struct cores_config config = { CORES, placement };
+
+		crowd_open(&crowd, &config);
+		for (unsigned i = 0; i < 3; i++) {
+			(void)move_to(&crowd, 2);
+			crowd_feed(&crowd, 1, 0);
+		}
+		if (placement == CORES_RECORDED) {
+			/* a new thread is placed before it is known where it is */
+			assert_int_equal(crowd.cores.turn, 2);
+			assert_int_equal(crowd.cores.threads_on[0], 1);
+			assert_int_equal(crowd.cores.threads_on[2], 1);
+		} else {
+			assert_int_equal(crowd.cores.turn, 0);
+			assert_int_equal(crowd.cores.threads_on[0], 1);
+			assert_int_equal(crowd.cores.threads_on[2], 0);
+		}
+		(void)move_to(&crowd, 3);
+		crowd_feed(&crowd, 4, 0);
+		assert_int_equal(crowd.cores.turn,
+				 placement == CORES_RECORDED	  ? 3
+				 : placement == CORES_ROUND_ROBIN ? 1
+								  : 0);
+		crowd_close(&crowd);
+	}
+}
+
+/* A core's clock runs while the core does: its walks wait as those of a machine
+ * that has only its threads. */
+static void
+walks_wait_as_if_alone(void **state)
+{
+	const struct cores_config two = { 2, CORES_ROUND_ROBIN };
+	const struct cores_config one = { 1, CORES_RECORDED };
+	struct core_config config = config_of(lru, 0);
+	static struct crowd crowd, alone[2];
+	uint64_t random = 7;
+
+	(void)state;
+	config.queue = (struct walk_queue_config){ 1, 9, 3 };
+	crowd_open_with(&crowd, &two, config);
+	for (unsigned i = 0; i < 2; i++)
+		crowd_open_with(&alone[i], &one, config);
+	for (unsigned round = 0; round < 60; round++) {
+		struct crowd *other = &alone[round & 1];
+		uint64_t same = random;
+
+		fill(&crowd, &random, 900, 300);
+		fill(other, &same, 900, 300);
+		crowd_feed(&crowd, round & 1, round & 1);
+		crowd_feed(other, round & 1, round & 1);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		const struct walk_queue *a = &crowd.cores.core[i].queue;
+		const struct walk_queue *b = &alone[i].cores.core[0].queue;
+
+		assert_true(a->waited > 300 && a->stalls > 0);
+		assert_int_equal(a->waited, b->waited);
+		assert_int_equal(a->wait_cycles, b->wait_cycles);
+		assert_int_equal(a->held, b->held);
+		assert_int_equal(a->end, b->end);
+	}
+	crowd_close(&crowd);
+	for (unsigned i = 0; i < 2; i++)
+		crowd_close(&alone[i]);
+}
+
+/* Each core draws for itself. */
+static void
+drawn_victims_are_of_each_core(void **state)
+{
+	const struct cores_config two = { 2, CORES_ROUND_ROBIN };
+	struct core_config config = config_of(random_name, 0);
+	static struct crowd crowd;
+	uint64_t random = 7;
+
+	(void)state;
+	crowd_open_with(&crowd, &two, config);
+	for (unsigned round = 0; round < 60; round++) {
+		uint64_t same = random;
+
+		fill(&crowd, &random, 600, 300);
+		crowd_feed(&crowd, 0, 0);
+		fill(&crowd, &same, 600, 300);
+		crowd_feed(&crowd, 1, 0);
+	}
+	assert_int_equal(core_accesses(&crowd.cores.core[0]),
+			 core_accesses(&crowd.cores.core[1]));
+	assert_int_not_equal(crowd.cores.core[0].counts.l1_misses[0],
+			     crowd.cores.core[1].counts.l1_misses[0]);
+	crowd_close(&crowd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(placements_place),
+		cmocka_unit_test(walks_wait_as_if_alone),
+		cmocka_unit_test(drawn_victims_are_of_each_core),
 		cmocka_unit_test(cores_count_as_if_alone),
 		cmocka_unit_test(stale_pages_leave_all_cores),
 		cmocka_unit_test(threads_move_inside_a_batch),

@@ -143,7 +143,8 @@ amd_by_itself(void **state)
 	(void)state;
 	memcpy(leaves + 1, zen3, sizeof(zen3));
 	/* 64 fully associative entries of each side, 64 of the second level for
-	 * data alone */
+	 * data alone: the leaf as it was published of the same core (Firecracker's
+	 * cpuid -r on an m6a.metal: family 25, model 1) */
 	leaves[0] = (struct leaf){ 0x80000019,
 				   0,
 				   { 0xf040f040, 0xf0400000, 0, 0 } };
@@ -159,7 +160,8 @@ amd_by_itself(void **state)
 	assert_false(remarks(&detected, "empty"));
 }
 
-/* Leaf 2h of a Skylake client, as its maker prints it */
+/* Leaves 2h and 4h of a Skylake client: as people have published them, by cpuid -r, of
+ * families 6 models 5eh, 8eh and 9eh alike */
 static struct leaf skylake[] = {
 	{ 0, 0, { 0x16, INTEL } },
 	{ 1, 0, { 0x000506e3, 0, 1 << 17, 0 } },
@@ -196,6 +198,35 @@ intel_descriptors(void **state)
 	is(&detected, "cache.l2.size", "262144");
 	is(&detected, "cache.l2.ways", "4");
 	is(&detected, "cache.l3.size", "8388608");
+}
+
+/* Leaf 2h of a Xeon E5 v3, as published: no second level for 1G */
+static void
+intel_descriptors_of_haswell(void **state)
+{
+	static struct leaf leaves[] = {
+		{ 0, 0, { 0xd, INTEL } },
+		{ 1, 0, { 0x000306f2, 0x00010800, 0xfffa3203, 0x178bfbff } },
+		{ 2, 0, { 0x76036301, 0x00f0b5ff, 0, 0x00c10000 } },
+		{ 4, 0, { 0x00004121, 0x01c0003f, 0x3f, 0 } },
+		{ 4, 1, { 0x00004122, 0x01c0003f, 0x3f, 0 } },
+		LAST_LEAF,
+	};
+	struct detected detected;
+
+	(void)state;
+	look(leaves, NO_FILES, &detected);
+	assert_string_equal(detected.preset, "haswell");
+	is(&detected, "tlb.l1d.entries", "64");
+	is(&detected, "tlb.l1d-2m.entries", "32");
+	is(&detected, "tlb.l1d-1g.entries", "4");
+	is(&detected, "tlb.l2.entries", "1024");
+	is(&detected, "tlb.l2.ways", "8");
+	is(&detected, "tlb.l2.sizes", "4k+2m");
+	is(&detected, "tlb.l2-1g.entries", "0");
+	is(&detected, "tlb.l1i.entries", "64");
+	is(&detected, "tlb.l1i.ways", "8");
+	is(&detected, "cache.l1d.size", "32768");
 }
 
 static void
@@ -330,6 +361,7 @@ main(void)
 		cmocka_unit_test(amd_under_a_hypervisor),
 		cmocka_unit_test(amd_by_itself),
 		cmocka_unit_test(intel_descriptors),
+		cmocka_unit_test(intel_descriptors_of_haswell),
 		cmocka_unit_test(intel_parameters),
 		cmocka_unit_test(nothing_to_see),
 		cmocka_unit_test(files_of_the_kernel),

@@ -181,7 +181,8 @@ test_faults_one_by_one(void **state)
 	record_fault(bench, BASE + PAGE + 8);
 	use(bench, 0, BASE + PAGE, SITE_STORE);
 	record_fault(bench, BASE + PAGE + 8);
-	/* the kernel alone; the model alone; a fetch */
+	/* the kernel alone; the model alone; a fetch; a system call */
+	tell(bench, 0, event_of(EVENT_KERNEL_READ, BASE + 5, 100));
 	record_fault(bench, BASE + 2 * PAGE);
 	use(bench, 0, BASE + 3 * PAGE, SITE_STORE);
 	map(bench, BASE + MIB, PAGE, RIGHTS | MAP_FLAG_EXEC, UINT32_MAX);
@@ -190,6 +191,7 @@ test_faults_one_by_one(void **state)
 	assert_int_equal(value(bench, "fault.recorded.unpredicted"), 1);
 	assert_int_equal(value(bench, "fault.unrecorded"), 1);
 	assert_int_equal(value(bench, "fault.unrecorded.fetch"), 1);
+	assert_int_equal(value(bench, "io.copied.bytes"), 100);
 	finish(bench);
 	assert_string_equal(cell(bench, "faults.differ", 0, 0), "0x1000002000");
 	assert_string_equal(cell(bench, "faults.differ", 0, 2),
@@ -366,6 +368,82 @@ test_tmpfs_notices_no_writes(void **state)
 	bench_close(bench);
 }
 
+static uint64_t
+number(struct bench *bench, const char *table, size_t row, size_t column)
+{
+	json_t *one =
+		json_object_get(json_object_get(result_json(bench->result),
+						"tables"),
+				table);
+
+	one = json_array_get(json_object_get(one, "rows"), row);
+	one = json_array_get(one, column);
+	assert_true(json_is_integer(one));
+	return (uint64_t)json_integer_value(one);
+}
+
+static void
+fork_to(struct bench *bench, uint32_t parent, uint32_t child)
+{
+	struct event event = event_of(EVENT_FORK, 0, 0);
+
+	event.value = child;
+	tell(bench, parent, event);
+}
+
+/* Three processes; each share as it is done by hand. */
+static void
+test_who_shares_what(void **state)
+{
+	struct bench *bench = bench_open((struct paging_config){ 0 });
+	uint32_t file = add_file(bench, "/lib/x", 16 * PAGE);
+	struct event end = event_of(EVENT_EXIT, 0, 0);
+
+	(void)state;
+	map(bench, BASE, 12 * PAGE, RIGHTS, UINT32_MAX);
+	map(bench, BASE + 2 * MIB, 4 * MIB, RIGHTS | MAP_FLAG_SHARED,
+	    UINT32_MAX);
+	map(bench, BASE + 8 * MIB, 16 * PAGE, MAP_FLAG_READ, file);
+	for (uint64_t i = 0; i < 12; i++)
+		use(bench, 0, BASE + i * PAGE, i < 9 ? SITE_STORE : SITE_LOAD);
+	fork_to(bench, 0, 1);
+	fork_to(bench, 0, 2);
+	/* of nine shared pages one process copies three */
+	for (uint64_t i = 0; i < 3; i++)
+		use(bench, 1, BASE + i * PAGE, SITE_STORE);
+	for (uint32_t space = 0; space < 3; space++) {
+		use(bench, space, BASE + 8 * MIB, SITE_LOAD);
+		for (uint64_t i = 0; i < 4 * MIB; i += PAGE)
+			use(bench, space, BASE + 2 * MIB + i, SITE_STORE);
+	}
+	end.flags = 1;
+	tell(bench, 2, end);
+	tell(bench, 1, end);
+	finish(bench);
+	assert_int_equal(value(bench, "shared.entries"), 3 * 1024);
+	assert_int_equal(value(bench, "shared.pages"), 1024);
+	/* two tables of 2M for each but the first */
+	assert_int_equal(value(bench, "shared.tables.saveable"), 2 * 2 * PAGE);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(number(bench, "processes", i, 0), 100 + i);
+		assert_int_equal(number(bench, "processes", i, 1),
+				 (9 + 1024 + 16) * PAGE);
+		assert_int_equal(number(bench, "processes", i, 3),
+				 i == 1 ? 3 * PAGE : 0);
+	}
+	/* 1 has 3 alone and 6 with two others, 0 has 3 with one */
+	assert_int_equal(number(bench, "processes", 1, 2) / 100,
+			 (3 * PAGE + (6 + 1024 + 16) * PAGE / 3) / 100);
+	assert_int_equal(number(bench, "processes", 0, 2) / 100,
+			 (3 * PAGE / 2 + (6 + 1024 + 16) * PAGE / 3) / 100);
+	/* zero page, copy on write, page cache, shared memory */
+	assert_int_equal(number(bench, "savings", 0, 1), 3 * 3 * PAGE);
+	assert_int_equal(number(bench, "savings", 1, 1), (3 + 6 * 2) * PAGE);
+	assert_int_equal(number(bench, "savings", 2, 1), 2 * 16 * PAGE);
+	assert_int_equal(number(bench, "savings", 3, 1), 2 * 1024 * PAGE);
+	bench_close(bench);
+}
+
 int
 main(void)
 {
@@ -377,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_what_was_seen_of_the_page_cache),
 		cmocka_unit_test(test_last_folio_in_a_new_table),
 		cmocka_unit_test(test_tmpfs_notices_no_writes),
+		cmocka_unit_test(test_who_shares_what),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -353,7 +353,7 @@ test_writes(void **state)
 		expect(bench, "reclaim.writebacks", row[i].writes + (i > 0));
 		expect(bench, "reclaim.reads", 4);
 		expect(bench, "reclaim.stall_ns",
-		       i ? 4 * 80000 : 4 * 2000 + 6 * 4000);
+		       i ? 4 * 80000 : 4 * 15000 + 6 * 15000);
 		bench_close(bench);
 	}
 }

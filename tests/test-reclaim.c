@@ -94,34 +94,6 @@ test_next_use(UNUSED void **state)
 	next_use_close(next_use);
 }
 
-/* Long strings go through a file. */
-static void
-test_next_use_long(UNUSED void **state)
-{
-	enum {
-		RUN = 1 << 20,
-		RUNS = 20
-	};
-	uint32_t *page = malloc(RUN * sizeof(*page));
-	struct next_use *next_use;
-	uint64_t next;
-
-	assert_non_null(page);
-	for (uint32_t i = 0; i < RUN; i++)
-		page[i] = i;
-	assert_int_equal(next_use_open(&next_use, false), 0);
-	for (int i = 0; i < RUNS; i++)
-		assert_int_equal(next_use_add(next_use, page, RUN), 0);
-	for (uint64_t i = 0; i < RUN * (uint64_t)RUNS; i += 9973) {
-		assert_int_equal(next_use_read(next_use, i, 1, &next), 1);
-		assert_int_equal(next, i + RUN < RUN * (uint64_t)RUNS
-					       ? i + RUN
-					       : RECLAIM_NEVER);
-	}
-	next_use_close(next_use);
-	free(page);
-}
-
 enum {
 	TWIN_LENGTH = 4000
 };
@@ -317,7 +289,8 @@ test_inclusion(UNUSED void **state)
 }
 
 /* A cycle through one page more than there is memory: LRU, FIFO and clock miss
- * all; OPT misses, after the first round, one in c. */
+ * all; OPT misses, after the first round, one in c.  LIRS and CLOCK-Pro keep what
+ * may be hot, all but one page, and miss the others. */
 static void
 test_cycle(UNUSED void **state)
 {
@@ -335,6 +308,12 @@ test_cycle(UNUSED void **state)
 	assert_int_equal(reclaim_misses("clock", PAGES - 1, &string), string.n);
 	assert_int_equal(reclaim_misses("opt", PAGES - 1, &string),
 			 PAGES + (PAGES * (ROUNDS - 1)) / (PAGES - 1));
+	for (uint64_t c = 10; c < 100; c += 10) {
+		assert_int_equal(reclaim_misses("lirs", c, &string),
+				 PAGES + (ROUNDS - 1) * (PAGES - (c - 1)));
+		assert_int_equal(reclaim_misses("clockpro", c, &string),
+				 PAGES + (ROUNDS - 1) * (PAGES - (c - 1)));
+	}
 }
 
 static double
@@ -403,6 +382,103 @@ test_independent(UNUSED void **state)
 	free(page);
 }
 
+/* What is in, as the policy's callers can tell */
+struct inside {
+	uint64_t held, left; /* left: of the pages evicted by the last step */
+	uint32_t in[300];    /* sizes; 0: it is not in */
+};
+
+static void
+size_left(void *context, uint32_t page, bool dirty)
+{
+	struct inside *inside = context;
+
+	assert_false(dirty);
+	assert_true(inside->in[page] > 0);
+	inside->left += inside->in[page];
+	inside->in[page] = 0;
+}
+
+static void
+size_step(struct reclaim *reclaim, struct inside *inside,
+	  const struct reclaim_batch *batch, uint64_t size)
+{
+	uint32_t page = *batch->page, before = inside->in[page];
+	uint64_t misses = reclaim->counts.misses, came;
+
+	inside->left = 0;
+	assert_int_equal(reclaim->ops->feed(reclaim, batch), 0);
+	came = reclaim->used + inside->left - inside->held;
+	assert_int_equal(reclaim->counts.misses - misses, before == 0);
+	assert_true(came == 0 || !before);
+	assert_true(came == 0 || !size || came == size);
+	if (came)
+		inside->in[page] = (uint32_t)came;
+	inside->held = reclaim->used;
+	assert_true(inside->held <= reclaim->capacity);
+}
+
+/* Objects whose sizes change while they are out, and are dropped: what is held
+ * is what came in and did not leave. */
+static void
+test_sizes(UNUSED void **state)
+{
+	enum {
+		LENGTH = 5000,
+		OBJECTS = 300
+	};
+	int lirs = reclaim_find("lirs"); /* remembers the size it had */
+	static uint32_t page[LENGTH], size[OBJECTS];
+	static uint64_t next[LENGTH];
+	const uint32_t *sizes = size;
+	struct next_use *next_use;
+
+	reclaim_random(page, LENGTH, OBJECTS, 21);
+	assert_int_equal(next_use_open(&next_use, false), 0);
+	assert_int_equal(next_use_add(next_use, page, LENGTH), 0);
+	next_use_read(next_use, 0, LENGTH, next);
+	next_use_close(next_use);
+	for (size_t i = 0; reclaim_registry[i]; i++) {
+		struct reclaim_config config =
+			reclaim_config_of(reclaim_registry[i]->name, 1000);
+		struct inside inside = { .held = 0 };
+		uint64_t random = i, time = 1;
+		struct reclaim *reclaim;
+
+		config.size = &sizes;
+		if (!reclaim_registry[i]->sized) {
+			assert_int_equal(reclaim_open(&reclaim, &config),
+					 -EINVAL);
+			continue;
+		}
+		assert_int_equal(reclaim_open(&reclaim, &config), 0);
+		reclaim->evicted = size_left;
+		reclaim->context = &inside;
+		for (uint32_t at = 0; at < LENGTH; at++, time++) {
+			struct reclaim_batch batch = { .page = page + at,
+						       .next = next + at,
+						       .time = &time,
+						       .n = 1,
+						       .position = at };
+			uint32_t gone =
+				(uint32_t)random_below(&random, OBJECTS);
+
+			if (!inside.in[page[at]])
+				size[page[at]] =
+					1 + (uint32_t)random_below(&random, 40);
+			size_step(reclaim, &inside, &batch,
+				  config.policy == lirs ? 0 : size[page[at]]);
+			if (at % 5)
+				continue;
+			reclaim->ops->drop(reclaim, gone);
+			inside.held -= inside.in[gone];
+			inside.in[gone] = 0;
+			assert_int_equal(reclaim->used, inside.held);
+		}
+		reclaim_close(reclaim);
+	}
+}
+
 static void
 test_no_memory(UNUSED void **state)
 {
@@ -416,7 +492,13 @@ test_no_memory(UNUSED void **state)
 		assert_non_null(
 			strstr(reclaim_names, reclaim_registry[i]->name));
 	}
-	assert_int_equal(reclaim_find("mru?"), -1);
+	assert_int_equal(reclaim_find("lr"), -1);
+	assert_int_equal(reclaim_find("lruu"), -1);
+	assert_int_equal(reclaim_find(""), -1);
+	assert_int_equal(reclaim_find("-"), -1);
+	assert_int_equal(reclaim_find("S3-FIFO"), reclaim_find("s3fifo"));
+	assert_int_equal(reclaim_find("CLOCK-Pro"), reclaim_find("clockpro"));
+	assert_int_equal(reclaim_find("Belady"), reclaim_find("opt"));
 	reclaim_close(NULL);
 }
 
@@ -426,12 +508,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_next_use),
-		cmocka_unit_test(test_next_use_long),
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_laws),
 		cmocka_unit_test(test_inclusion),
 		cmocka_unit_test(test_cycle),
 		cmocka_unit_test(test_independent),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -97,14 +97,32 @@ waits_are_those_of_the_books(void **state)
 
 #define MOST 3000u
 
+struct plain_counts {
+	uint64_t waited, longest, sum, stalls, held, service, end;
+};
+
+static void
+plain_count(struct plain_counts *counts, uint64_t wait, uint64_t cycles,
+	    uint64_t now)
+{
+	counts->waited += wait > 0;
+	counts->longest = wait > counts->longest ? wait : counts->longest;
+	counts->sum += wait;
+	counts->service += cycles;
+	counts->end = now + cycles > counts->end ? now + cycles : counts->end;
+}
+
 /* What happens, cycle by cycle: the core makes one access a cycle unless it is
  * held; walks wait in a line; walkers count down. */
 static void
 plain_waits(unsigned walkers, unsigned depth, const uint64_t *at,
-	    const uint64_t *cycles, unsigned n, uint64_t *wait)
+	    const uint64_t *cycles, unsigned n, uint64_t *wait,
+	    struct plain_counts *counts)
 {
 	uint64_t busy[8] = { 0 }, came[MOST], accesses = 0;
-	unsigned entered = 0, begun = 0;
+	unsigned entered = 0, begun = 0, stalled = MOST;
+
+	*counts = (struct plain_counts){ 0 };
 
 	for (uint64_t now = 0; begun < n; now++) {
 		bool held = false;
@@ -115,13 +133,19 @@ plain_waits(unsigned walkers, unsigned depth, const uint64_t *at,
 			for (unsigned i = 0; i < walkers; i++)
 				while (!busy[i] && begun < entered) {
 					wait[begun] = now - came[begun];
+					plain_count(counts, wait[begun],
+						    cycles[begun], now);
 					busy[i] = cycles[begun++];
 				}
 			if (entered == n || at[entered] > accesses)
 				break;
 			held = depth && entered - begun >= depth;
-			if (held)
+			counts->held += held;
+			counts->stalls += held && stalled != entered;
+			if (held) {
+				stalled = entered;
 				break;
+			}
 			came[entered++] = now;
 		}
 		accesses += !held;
@@ -129,8 +153,58 @@ plain_waits(unsigned walkers, unsigned depth, const uint64_t *at,
 }
 
 static void
+counts_are(const struct walk_queue *queue, const struct plain_counts *counts)
+{
+	assert_int_equal(queue->waited, counts->waited);
+	assert_int_equal(queue->wait_max, counts->longest);
+	assert_int_equal(queue->wait_cycles, counts->sum);
+	assert_int_equal(queue->stalls, counts->stalls);
+	assert_int_equal(queue->held, counts->held);
+	assert_int_equal(queue->service_cycles, counts->service);
+	assert_int_equal(queue->end, counts->end);
+}
+
+static double
+value_of(struct result *result, const char *name)
+{
+	json_t *values = json_object_get(result_json(result), "values");
+
+	return json_number_value(
+		json_object_get(json_object_get(values, name), "value"));
+}
+
+/* Of two cores: what is told is the sum, of the longest wait the longer, and busy
+ * the share of all walkers' time. */
+static void
+sums_are_told(struct walk_queue *queue, const struct plain_counts *a,
+	      const struct walk_queue *other, const struct plain_counts *b)
+{
+	struct result *result;
+
+	walk_queue_add(queue, other);
+	assert_int_equal(result_open(&result), 0);
+	assert_int_equal(walk_queue_finish(queue, result), 0);
+	assert_int_equal(value_of(result, "walk.wait.count"),
+			 a->waited + b->waited);
+	assert_int_equal(value_of(result, "walk.wait.cycles"), a->sum + b->sum);
+	assert_int_equal(value_of(result, "walk.wait.max"),
+			 a->longest > b->longest ? a->longest : b->longest);
+	assert_int_equal(value_of(result, "walk.wait.stalls"),
+			 a->stalls + b->stalls);
+	assert_int_equal(value_of(result, "walk.wait.stall_cycles"),
+			 a->held + b->held);
+	assert_true(fabs(value_of(result, "walk.wait.busy") -
+			 100. * (double)(a->service + b->service) /
+				 ((double)(a->end + b->end) * queue->walkers)) <
+		    1e-9);
+	result_close(result);
+}
+
+static void
 waits_equal_their_twin(void **state)
 {
+	struct walk_queue before = { .walkers = 0 };
+	struct plain_counts counts_before = { 0 };
 	uint64_t random = 4711;
 
 	(void)state;
@@ -138,6 +212,7 @@ waits_equal_their_twin(void **state)
 		const struct walk_queue_config config = { 1 + k % 4, 1, k % 7 };
 		static uint64_t at[MOST], cycles[MOST], wait[MOST];
 		uint64_t now = 0;
+		struct plain_counts counts;
 		struct walk_queue queue;
 
 		for (unsigned i = 0; i < MOST; i++) {
@@ -146,7 +221,7 @@ waits_equal_their_twin(void **state)
 			cycles[i] = 1 + next_random(&random) % 60;
 		}
 		plain_waits((unsigned)config.walkers, (unsigned)config.depth,
-			    at, cycles, MOST, wait);
+			    at, cycles, MOST, wait, &counts);
 		assert_int_equal(walk_queue_init(&queue, &config), 0);
 		for (unsigned i = 0; i < MOST; i++) {
 			uint64_t got =
@@ -157,9 +232,15 @@ waits_equal_their_twin(void **state)
 					 (unsigned long)got,
 					 (unsigned long)wait[i]);
 		}
+		counts_are(&queue, &counts);
 		assert_true(config.depth || !queue.stalls);
-		walk_queue_fini(&queue);
+		if (k)
+			sums_are_told(&before, &counts_before, &queue, &counts);
+		walk_queue_fini(&before);
+		before = queue;
+		counts_before = counts;
 	}
+	walk_queue_fini(&before);
 }
 
 /* As many walkers as walks can overlap: none waits.  One more never waits more. */

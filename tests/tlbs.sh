@@ -84,6 +84,14 @@ is coalesce.json tlb.l2.misses 2000
 # one of two accesses ahead is there: the next page, from the second round on
 replay ahead.json "${sweep[@]}" --set tlb.prefetch.kind=sequential
 is ahead.json tlb.l2.misses 2003
+# what left the TLB when this page did comes next, in whatever order that is: the
+# second round of a cycle in a drawn order misses once, where nothing else helps
+for kind in stride/8000 recency/2001; do
+	replay chase.json generate:chase,n=8000,pages=2000 --set pages.zero-page=no \
+		--set pages.policy=4k --set tlb.l1d.entries=0 --set tlb.l2.ways=0 \
+		--set tlb.prefetch.kind=${kind%/*}
+	is chase.json tlb.l2.misses ${kind#*/}
+done
 replay range.json "${sweep[@]}" --set tlb.range.entries=64
 [ "$(get tlb.l2.misses range.json)" -le 2020 ] ||
 	complain "ranges leave $(get tlb.l2.misses range.json) misses"
@@ -100,7 +108,8 @@ replay four.json "${busy[@]}" --set walker.count=4
 [ "$(get walk.wait.count many.json)" -eq 0 ] || complain "16 walkers let walks wait"
 
 # Walks are explained as without; what is looked at around them is none
-for kind in tlb.l1d.coalesce=4 tlb.range.entries=4 tlb.prefetch.kind=sequential; do
+for kind in tlb.l1d.coalesce=4 tlb.range.entries=4 tlb.prefetch.kind=sequential \
+	tlb.prefetch.kind=recency; do
 	"$PAGESCOPE" replay --no-symbols "${sweep[@]}" --cpu textbook --set $kind \
 		--explain-walks 2 >explained 2>err || complain "explain, $kind: $(cat err)"
 	[ "$(grep -c '^  Walk [12]: load of' explained)" -eq 2 ] ||

@@ -5,8 +5,10 @@
  * that the kernel chooses.
  *
  *	validate-target SEED OPERATIONS [fork]
+ *	validate-target SEED PAGES merge     equal pages, until KSM has been round
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +133,37 @@ work(unsigned long operations)
 	}
 }
 
+static unsigned long
+rounds(void)
+{
+	char text[32] = "";
+	int fd = open("/sys/kernel/mm/ksm/full_scans", O_RDONLY);
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
+/* Four rounds, ten seconds at most */
+static int
+merge(size_t pages)
+{
+	unsigned *word = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+			      MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	unsigned long before = rounds();
+
+	if (word == MAP_FAILED ||
+	    madvise(word, pages * PAGE, MADV_MERGEABLE) != 0)
+		return 1;
+	for (size_t i = 0; i < pages; i++)
+		word[i * PAGE / sizeof(*word)] =
+			(unsigned)(1 + draw(1 + pages / 4));
+	for (int i = 0; i < 1000 && rounds() < before + 5; i++)
+		usleep(10000);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -141,6 +174,8 @@ main(int argc, char **argv)
 		return 2;
 	state = strtoull(argv[1], NULL, 10) * 0x9e3779b97f4a7c15ull + 1;
 	operations = strtoul(argv[2], NULL, 10);
+	if (argc > 3 && strcmp(argv[3], "merge") == 0)
+		return merge(operations);
 	work(operations);
 	if (argc > 3 && fork() == 0) {
 		work(operations);

@@ -62,7 +62,8 @@ fill(struct source *source, struct batch *batch)
 				tell_stepped(engine);
 				return error;
 			}
-			if (*engine->setup.stop && !engine->detaching)
+			if (!engine->detaching &&
+			    (*engine->setup.stop || engine->setup.accompanied))
 				return -EINTR;
 			if (engine->detaching && !engine->detached)
 				guard_wake(engine);

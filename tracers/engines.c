@@ -78,10 +78,11 @@ add(struct engine_choice *chosen, size_t *n, const struct engine_choice *one)
 }
 
 static int
-add_residency(struct engine_choice *chosen, size_t *n)
+add_beside(const char *name, struct engine_choice *chosen, size_t *n)
 {
-	const struct engine_choice one = { find("residency"), "residency" };
+	struct engine_choice one = { find(name), "" };
 
+	snprintf(one.name, sizeof(one.name), "%s", name);
 	for (size_t i = 0; i < *n; i++)
 		if (chosen[i].ops == one.ops)
 			return 0;
@@ -89,10 +90,11 @@ add_residency(struct engine_choice *chosen, size_t *n)
 }
 
 int
-engines_choose(const char *names, bool residency, bool running,
+engines_choose(const char *names, unsigned beside, bool running,
 	       struct engine_choice chosen[TRACERS_MAX], size_t *n)
 {
 	bool main = false;
+	int error = 0;
 
 	*n = 0;
 	for (; *names; names += strspn(names, ",")) {
@@ -116,5 +118,9 @@ engines_choose(const char *names, bool residency, bool running,
 	}
 	if (!*n)
 		return fail(EINVAL, "record: -e names no engine");
-	return residency ? add_residency(chosen, n) : 0;
+	if (beside & ENGINE_RESIDENCY)
+		error = add_beside("residency", chosen, n);
+	if (!error && beside & ENGINE_KERNEL)
+		error = add_beside("kernel", chosen, n);
+	return error;
 }

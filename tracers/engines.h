@@ -24,13 +24,18 @@ struct engine_choice {
 const struct tracer_ops *engines_auto(bool running, char *why,
 				      size_t why_bytes);
 
+enum engine_beside {
+	ENGINE_RESIDENCY = 1,
+	ENGINE_KERNEL = 2,
+};
+
 /*
  * The engines of a list like "auto,faults", the one for accesses first, and
- * residency among them if it is wanted.  auto is the fastest one for accesses
+ * those beside it that are wanted (enum engine_beside) among them.  auto is the fastest one for accesses
  * that can run here; if that is not the first choice, it is said why.
  * 0, or -EINVAL (said).
  */
-int engines_choose(const char *names, bool residency, bool running,
+int engines_choose(const char *names, unsigned beside, bool running,
 		   struct engine_choice chosen[TRACERS_MAX], size_t *n);
 
 #endif

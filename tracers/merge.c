@@ -52,7 +52,8 @@ let_go(struct merge *merge)
 	return error;
 }
 
-/* Fill the main engine's lane, or find that it has ended. */
+/* Fill the main engine's lane, or find that it has ended, or that it has nothing
+ * now: what it gives next ends later than what companions have. */
 static int
 fill_main(struct merge *merge)
 {
@@ -69,7 +70,7 @@ fill_main(struct merge *merge)
 		}
 		got = source_next(&lane->tracer->source, &lane->held);
 		if (got == -EINTR && !merge->stopped)
-			continue;
+			return 0;
 		if (got < 0 && got != -EINTR)
 			return got;
 		lane->full = got > 0;
@@ -152,13 +153,16 @@ merge_next(struct source *source, struct batch *batch)
 {
 	struct merge *merge = (struct merge *)source;
 	struct lane *lane;
-	int error = fill_main(merge);
 
-	if (!error)
-		error = fill_companions(merge);
-	if (error)
-		return error;
-	lane = earliest(merge);
+	do {
+		int error = fill_main(merge);
+
+		if (!error)
+			error = fill_companions(merge);
+		if (error)
+			return error;
+		lane = earliest(merge);
+	} while (!lane && !merge->lane[0].ended);
 	if (!lane)
 		return 0;
 	lane->full = false;

@@ -33,8 +33,15 @@ struct tracer_setup {
 	/* Beside a main engine: next returns 0 at once when there is nothing
 	 * now, and is called again until the main engine has ended. */
 	bool companion;
+	/* The main engine with companions: next returns -EINTR now and then
+	 * while it has nothing, for them to have their turn. */
+	bool accompanied;
 	uint64_t interval_ns; /* residency: between looks */
 	bool referenced;      /* residency: estimate what is in use */
+	/* kernel: between looks at counters and at contents, 0: none; at the
+	 * contents of all private memory, not only what may be merged */
+	uint64_t counters_ns, contents_ns;
+	bool contents_all;
 	/* Only if ops->samples: windows to record and between them, 0: all; or
 	 * accesses a second at most, 0: any */
 	uint64_t on_ns, off_ns, rate;

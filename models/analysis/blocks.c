@@ -48,14 +48,14 @@ halve(struct blocks *blocks)
 
 void
 blocks_add(struct blocks *blocks, const uint32_t *distance,
-	   const uint64_t *time, uint32_t n)
+	   const uint64_t *access, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct block *block;
 
-		while (unlikely(time[i] >> blocks->shift >= BLOCKS_MOST))
+		while (unlikely(access[i] >> blocks->shift >= BLOCKS_MOST))
 			halve(blocks);
-		block = &blocks->block[time[i] >> blocks->shift];
+		block = &blocks->block[access[i] >> blocks->shift];
 		block->references++;
 		if (distance[i] == REUSE_COLD)
 			block->cold++;

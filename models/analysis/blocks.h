@@ -25,9 +25,9 @@ struct blocks {
 /* 0, -ENOMEM (said). */
 int blocks_init(struct blocks *blocks);
 void blocks_fini(struct blocks *blocks);
-/* References with their distances (reuse.h) and times, which ascend. */
+/* References with their distances (reuse.h) and accesses before, which ascend. */
 void blocks_add(struct blocks *blocks, const uint32_t *distance,
-		const uint64_t *time, uint32_t n);
+		const uint64_t *access, uint32_t n);
 /* How many there are in a run of so many accesses; the last may be shorter. */
 unsigned blocks_number(const struct blocks *blocks, uint64_t accesses);
 

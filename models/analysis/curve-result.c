@@ -325,8 +325,8 @@ put_need(const struct curve_view *view, const struct all_sizes *all,
 		.knee = knee_find(all->misses, all->peak, view->accesses),
 		.late = late_share(view->blocks, view->accesses),
 	};
-	int error =
-		knee_band(&band, view->blocks, view->accesses, config->seed);
+	const struct knee_run run = { view->accesses, curve.cold, all->peak };
+	int error = knee_band(&band, view->blocks, &run, config->seed);
 
 	if (error)
 		return error;

@@ -85,7 +85,7 @@ group_pages(struct curve *curve, const struct reclaim_batch *batch)
 static int
 feed_working_set(struct curve *curve, const struct reclaim_batch *batch)
 {
-	struct working_set_run run = { batch->page, batch->time, batch->n,
+	struct working_set_run run = { batch->page, batch->access, batch->n,
 				       NULL };
 	int error = 0;
 
@@ -111,7 +111,7 @@ take_references(void *context, const struct reclaim_batch *batch)
 				   batch->write ? batch->write + at : NULL, n,
 				   distance);
 		if (!error)
-			blocks_add(&curve->blocks, distance, batch->time + at,
+			blocks_add(&curve->blocks, distance, batch->access + at,
 				   n);
 	}
 	if (!error)
@@ -137,6 +137,7 @@ flush_objects(struct curve *curve)
 	const struct reclaim_batch batch = { .page = curve->page,
 					     .write = curve->write,
 					     .time = curve->time,
+					     .access = curve->time,
 					     .n = curve->n };
 	int error = curve->n ? take_references(curve, &batch) : 0;
 

@@ -65,20 +65,16 @@ resample(struct block *all, const struct blocks *blocks, unsigned n,
 	}
 }
 
-/* Misses at the ends of bins, of as many references as there were */
-static unsigned
-misses_of(const struct block *all, double *misses)
+/* Misses at the ends of bins, but for the cold ones, times scale */
+static void
+misses_of(const struct block *all, double scale, double *misses)
 {
-	uint64_t left = all->references;
-	unsigned last = 0;
+	uint64_t left = all->references - all->cold;
 
 	for (unsigned bin = 0; bin < OCTAVES_BINS; bin++) {
 		left -= all->count[bin];
-		misses[bin] = (double)left;
-		if (all->count[bin])
-			last = bin;
+		misses[bin] = scale * (double)left;
 	}
-	return last;
 }
 
 static int
@@ -104,7 +100,7 @@ struct draws {
 };
 
 static void
-find_band(struct knee_band *band, struct draws *draws)
+find_band(struct knee_band *band, struct draws *draws, double cold)
 {
 	double value[REPLICATES], low, high;
 
@@ -112,6 +108,8 @@ find_band(struct knee_band *band, struct draws *draws)
 		for (unsigned i = 0; i < REPLICATES; i++)
 			value[i] = draws->misses[i][bin];
 		quantiles(value, REPLICATES, &band->low[bin], &band->high[bin]);
+		band->low[bin] += cold;
+		band->high[bin] += cold;
 	}
 	if (draws->knees < REPLICATES / 2)
 		return;
@@ -120,45 +118,47 @@ find_band(struct knee_band *band, struct draws *draws)
 	band->knee_high = (uint64_t)high;
 }
 
+/* The knee of these misses beside so many cold ones; 0: there is none */
+static uint64_t
+knee_of(const double *misses, double cold, uint32_t peak, double accesses)
+{
+	struct search search = { .most = FAULTING_MOST * accesses };
+
+	for (unsigned bin = 0; bin <= octaves_bin(peak); bin++)
+		search_add(&search, octaves_end(bin), misses[bin] + cold);
+	return search_end(&search);
+}
+
 int
 knee_band(struct knee_band *band, const struct blocks *blocks,
-	  uint64_t accesses, uint64_t seed)
+	  const struct knee_run *run, uint64_t seed)
 {
-	unsigned n = blocks_number(blocks, accesses);
+	unsigned n = blocks_number(blocks, run->accesses);
+	double accesses = (double)run->accesses, scale;
 	uint64_t random = seed;
 	struct draws *draws;
 	struct block all;
 
 	*band = (struct knee_band){ .known = n >= KNEE_BLOCKS_LEAST };
-	if (!band->known)
+	if (!band->known || !run->peak)
 		return 0;
 	/* The last is shorter: it is no equal among the others. */
-	n -= accesses & ((UINT64_C(1) << blocks->shift) - 1) ? 1 : 0;
+	n -= run->accesses & ((UINT64_C(1) << blocks->shift) - 1) ? 1 : 0;
+	scale = accesses / ((double)n * (double)(UINT64_C(1) << blocks->shift));
 	draws = calloc(1, sizeof(*draws));
 	if (!draws)
 		return fail(ENOMEM, "knee: no memory");
 	for (unsigned i = 0; i < REPLICATES; i++) {
-		double length =
-			(double)n * (double)(UINT64_C(1) << blocks->shift);
-		double scale = (double)accesses / length;
-		struct search search = { .most = FAULTING_MOST *
-						 (double)accesses };
-		unsigned last;
 		uint64_t knee;
 
 		resample(&all, blocks, n, &random);
-		last = misses_of(&all, draws->misses[i]);
-		for (unsigned bin = 0; bin < OCTAVES_BINS; bin++) {
-			draws->misses[i][bin] *= scale;
-			if (bin <= last)
-				search_add(&search, octaves_end(bin),
-					   draws->misses[i][bin]);
-		}
-		knee = search_end(&search);
+		misses_of(&all, scale, draws->misses[i]);
+		knee = knee_of(draws->misses[i], scale * (double)all.cold,
+			       run->peak, accesses);
 		if (knee)
 			draws->knee[draws->knees++] = (double)knee;
 	}
-	find_band(band, draws);
+	find_band(band, draws, (double)run->cold);
 	free(draws);
 	return 0;
 }

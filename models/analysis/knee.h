@@ -24,14 +24,20 @@ uint32_t knee_find(const uint64_t *misses, uint32_t peak, uint64_t accesses);
 
 struct knee_band {
 	bool known; /* else there are too few blocks */
-	/* Of misses at sizes that are ends of bins */
+	/* Of misses at sizes that are ends of bins; those that are cold are as
+	 * they were, the others as they may be */
 	double low[OCTAVES_BINS], high[OCTAVES_BINS];
 	/* Pages; 0 where less than half of the resamplings have a knee */
 	uint64_t knee_low, knee_high;
 };
 
+struct knee_run {
+	uint64_t accesses, cold;
+	uint32_t peak; /* pages at once, at most */
+};
+
 /* 0, -ENOMEM (said). */
 int knee_band(struct knee_band *band, const struct blocks *blocks,
-	      uint64_t accesses, uint64_t seed);
+	      const struct knee_run *run, uint64_t seed);
 
 #endif

@@ -33,6 +33,10 @@
 #define CLEAN	    UINT32_MAX /* as dirty[]: clean at all sizes */
 #define CHUNK	    1024u      /* references at a time */
 #define AHEAD	    16u
+#define FAR_AHEAD   32u
+#define NEAR_SLOTS  65536u /* what fits into the first caches */
+#define FLUSH_MOST  (UINT32_C(1) << 30)
+#define FLUSH	    (UINT32_C(1) << 22) /* references, before tallies may be full */
 #define COUNTS_BITS __attribute__((target("popcnt")))
 
 struct seen {
@@ -42,8 +46,21 @@ struct seen {
 
 /* Of one distance, or one size */
 struct tally {
-	uint64_t count;	 /* references with this distance */
-	int64_t written; /* write-backs more than at the size before */
+	uint32_t count;	 /* references with this distance */
+	int32_t written; /* write-backs more than at the size before */
+};
+
+/* The same of all references that were flushed */
+struct tallies {
+	uint64_t count;
+	int64_t written;
+};
+
+/* What a reference may meet */
+enum where {
+	NEAR,  /* all is in the first caches */
+	FAR,   /* it is not */
+	HOLES, /* and there are holes */
 };
 
 struct reuse {
@@ -61,7 +78,9 @@ struct reuse {
 	uint32_t *hole;	  /* owned: a heap of slots, the latest first */
 	uint32_t n_holes, room_holes;
 	struct tally *tally; /* owned: [room_tally] */
+	struct tallies *all; /* the same */
 	uint32_t room_tally;
+	uint64_t flushed; /* references that are in `all` */
 	uint64_t references, cold;
 	bool counts_bits; /* popcnt is at hand */
 };
@@ -132,7 +151,8 @@ reuse_open(struct reuse **out, bool writes)
 	reuse->writes = writes;
 	reuse->room_tally = PAGES_FIRST;
 	reuse->tally = calloc(PAGES_FIRST, sizeof(*reuse->tally));
-	if (!reuse->tally)
+	reuse->all = calloc(PAGES_FIRST, sizeof(*reuse->all));
+	if (!reuse->tally || !reuse->all)
 		error = no_memory();
 	else
 		error = open_slots(reuse, SLOTS_FIRST);
@@ -154,6 +174,7 @@ reuse_close(struct reuse *reuse)
 	free(reuse->tree[0]);
 	free(reuse->hole);
 	free(reuse->tally);
+	free(reuse->all);
 	free(reuse);
 }
 
@@ -183,6 +204,7 @@ make_tallies(struct reuse *reuse, uint32_t depth)
 {
 	uint32_t room = reuse->room_tally;
 	struct tally *tally;
+	struct tallies *all;
 
 	if (depth < room)
 		return 0;
@@ -194,6 +216,12 @@ make_tallies(struct reuse *reuse, uint32_t depth)
 	memset(tally + reuse->room_tally, 0,
 	       (room - reuse->room_tally) * sizeof(*tally));
 	reuse->tally = tally;
+	all = reallocarray(reuse->all, room, sizeof(*all));
+	if (!all)
+		return no_memory();
+	memset(all + reuse->room_tally, 0,
+	       (room - reuse->room_tally) * sizeof(*all));
+	reuse->all = all;
 	reuse->room_tally = room;
 	return 0;
 }
@@ -434,88 +462,139 @@ make_slots(struct reuse *reuse, uint32_t n)
 	return compact(reuse, slots);
 }
 
-/* The distances of n references, for which there are slots. */
+/* What the next references will need, where caches do not hold all of it */
 static ALWAYS_INLINE void
-take(struct reuse *reuse, const uint32_t *page, uint32_t n, uint32_t *distance)
+look_ahead(const struct reuse *reuse, const uint32_t *page, uint32_t left)
 {
+	uint32_t slot;
+
+	__builtin_prefetch(
+		&reuse->seen[page[FAR_AHEAD < left ? FAR_AHEAD : 0]]);
+	slot = reuse->seen[page[AHEAD < left ? AHEAD : 0]].slot;
+	__builtin_prefetch(&reuse->mark[slot / BLOCK_SLOTS * BLOCK_WORDS]);
+	__builtin_prefetch(&reuse->tree[0][slot / BLOCK_SLOTS & -FAN]);
+}
+
+/*
+ * The distances of n references, for which there are slots.  holes, far: what
+ * may be; constants.  Where there are no holes all is inline, so that a copy
+ * of the struct can live in registers.
+ */
+static ALWAYS_INLINE void
+take(struct reuse *reuse, const uint32_t *page, uint32_t n, uint32_t *distance,
+     enum where where)
+{
+	bool holes = where == HOLES;
+
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t *last = &reuse->seen[page[i]].slot, slot = *last;
 
-		__builtin_prefetch(
-			&reuse->seen[page[i + AHEAD < n ? i + AHEAD : i]]);
+		if (where != NEAR)
+			look_ahead(reuse, page + i, n - i);
 		*last = reuse->now;
-		if (likely(slot)) {
-			distance[i] = depth_of(reuse, slot);
-			if (likely(!reuse->n_holes))
-				unmark(reuse, slot);
-			else
-				fill_hole(reuse, slot);
-		} else {
-			distance[i] = REUSE_COLD;
-			if (unlikely(reuse->n_holes))
-				fill_hole(reuse, 0);
-		}
+		distance[i] = slot ? depth_of(reuse, slot) : REUSE_COLD;
+		if (holes && reuse->n_holes)
+			fill_hole(reuse, slot);
+		else if (slot)
+			unmark(reuse, slot);
 		mark_now(reuse);
 	}
+}
+
+static ALWAYS_INLINE void
+take_any(struct reuse *reuse, const uint32_t *page, uint32_t n,
+	 uint32_t *distance)
+{
+	struct reuse copy = *reuse;
+
+	if (reuse->n_holes) {
+		take(reuse, page, n, distance, HOLES);
+		return;
+	}
+	if (reuse->n_slots > NEAR_SLOTS)
+		take(&copy, page, n, distance, FAR);
+	else
+		take(&copy, page, n, distance, NEAR);
+	*reuse = copy;
 }
 
 COUNTS_BITS static void
 take_counting(struct reuse *reuse, const uint32_t *page, uint32_t n,
 	      uint32_t *distance)
 {
-	take(reuse, page, n, distance);
+	take_any(reuse, page, n, distance);
 }
 
 static void
 take_plainly(struct reuse *reuse, const uint32_t *page, uint32_t n,
 	     uint32_t *distance)
 {
-	take(reuse, page, n, distance);
+	take_any(reuse, page, n, distance);
 }
 
 /* Sizes from `dirty` to below `depth` wrote it back. */
-static void
-write_back(struct reuse *reuse, uint32_t dirty, uint32_t depth)
+static ALWAYS_INLINE void
+write_back(struct tally *tally, uint32_t dirty, uint32_t depth)
 {
 	if (dirty >= depth)
 		return;
-	reuse->tally[dirty].written++;
-	reuse->tally[depth].written--;
+	tally[dirty].written++;
+	tally[depth].written--;
 }
 
-/* Sizes below its distance had lost the page, and have it clean again. */
+/*
+ * Count distances; and sizes below its distance had lost the page, and have it
+ * clean again.
+ */
 static void
-follow_writes(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
-	      uint32_t n, const uint32_t *distance)
+count(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
+      uint32_t n, const uint32_t *distance)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t *dirty = &reuse->seen[page[i]].dirty;
-		uint32_t depth = distance[i];
+	struct tally *tally = reuse->tally;
+	struct seen *seen = reuse->seen;
+	uint32_t cold = 0;
 
-		if (depth != REUSE_COLD) {
-			write_back(reuse, *dirty, depth);
-			if (*dirty < depth)
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t depth = distance[i], *dirty = &seen[page[i]].dirty;
+
+		__builtin_prefetch(&tally[distance[i + AHEAD < n ? i + AHEAD
+								 : i]],
+				   1);
+		if (likely(depth != REUSE_COLD)) {
+			tally[depth].count++;
+			if (reuse->writes && *dirty < depth) {
+				write_back(tally, *dirty, depth);
 				*dirty = depth;
+			}
+		} else {
+			cold++;
 		}
 		if (write && write[i])
 			*dirty = 1;
 	}
+	reuse->references += n;
+	reuse->cold += cold;
 }
 
-static void
-count(struct reuse *reuse, const uint32_t *distance, uint32_t n)
+/* Seldom enough to cost nothing, and before the first could be full */
+static ALWAYS_INLINE uint64_t
+flush_after(const struct reuse *reuse)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		__builtin_prefetch(&reuse->tally[distance[i + AHEAD < n
-								  ? i + AHEAD
-								  : i]],
-				   1);
-		if (likely(distance[i] != REUSE_COLD))
-			reuse->tally[distance[i]].count++;
-		else
-			reuse->cold++;
+	uint64_t n = FLUSH + UINT64_C(8) * reuse->room_tally;
+
+	return n < FLUSH_MOST ? n : FLUSH_MOST;
+}
+
+/* 32 bits a tally are few, but 64 would need twice the cache. */
+static void
+flush_tallies(struct reuse *reuse)
+{
+	for (uint32_t i = 0; i < reuse->room_tally; i++) {
+		reuse->all[i].count += reuse->tally[i].count;
+		reuse->all[i].written += reuse->tally[i].written;
+		reuse->tally[i] = (struct tally){ 0, 0 };
 	}
-	reuse->references += n;
+	reuse->flushed = reuse->references;
 }
 
 static int
@@ -538,9 +617,9 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 		take_counting(reuse, page, n, distance);
 	else
 		take_plainly(reuse, page, n, distance);
-	count(reuse, distance, n);
-	if (reuse->writes)
-		follow_writes(reuse, page, write, n, distance);
+	count(reuse, page, write, n, distance);
+	if (unlikely(reuse->references - reuse->flushed > flush_after(reuse)))
+		flush_tallies(reuse);
 	return 0;
 }
 
@@ -570,7 +649,7 @@ reuse_drop(struct reuse *reuse, uint32_t page)
 		return 0;
 	if (reuse->writes) {
 		depth = depth_of(reuse, slot);
-		write_back(reuse, reuse->seen[page].dirty, depth);
+		write_back(reuse->tally, reuse->seen[page].dirty, depth);
 		reuse->seen[page].dirty = CLEAN;
 	}
 	reuse->seen[page].slot = 0;
@@ -618,13 +697,14 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 	uint64_t left = reuse->references;
 
 	for (uint32_t size = 0; size <= reuse->marks; size++) {
-		left -= reuse->tally[size].count;
+		left -= reuse->all[size].count + reuse->tally[size].count;
 		misses[size] = left;
 	}
 	if (!writebacks)
 		return;
 	for (uint32_t size = 0; size <= reuse->marks; size++)
-		writebacks[size] = (uint64_t)reuse->tally[size].written;
+		writebacks[size] = (uint64_t)(reuse->all[size].written +
+					      reuse->tally[size].written);
 	if (reuse->writes)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)

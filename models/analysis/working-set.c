@@ -252,7 +252,8 @@ working_set_end(struct working_set *set, uint64_t accesses)
 uint64_t
 working_set_time(const struct working_set *set, unsigned i)
 {
-	if (i >= OCTAVES_BINS || (i && octaves_end(i - 1) >= set->accesses))
+	if (!set->accesses || i >= OCTAVES_BINS ||
+	    (i && octaves_end(i - 1) >= set->accesses))
 		return 0;
 	return octaves_end(i);
 }

@@ -2,7 +2,7 @@
 /*
  * Three forms of a set:
  *
- * Rows, LRU and FIFO of up to 16 ways where the host has AVX-512: tags of 32
+ * Rows, LRU and FIFO of up to 16 ways where the host has AVX-512 or AVX2: tags of 32
  * bits, the newest first.  A use moves those before it by one, in few
  * instructions and with no branch that depends on where the line was.
  *
@@ -183,7 +183,8 @@ narrow_init(struct cache *cache)
 	memset(cache->tag, 0xff, tags * sizeof(*cache->tag));
 	for (size_t i = 0; i < cache->sets; i++)
 		cache->order[i] = ordered ? NEWEST_FIRST : 0;
-	cache->rows = ordered && vectors_at_hand();
+	cache->vectors = vectors_at_hand();
+	cache->rows = ordered && (cache->vectors || short_vectors_at_hand());
 	return 0;
 }
 
@@ -395,64 +396,104 @@ row_use(uint32_t *tags, uint32_t tag, unsigned ways, bool lru)
 	return found;
 }
 
-static NOINLINE VECTORS bool
-rows_use(struct cache *cache, struct place place, uint64_t *evicted)
+/* The same by AVX2: the row in two halves, moved within themselves, and the last of
+ * the first half goes to the second. */
+static ALWAYS_INLINE SHORT_VECTORS unsigned
+short_row_use(uint32_t *tags, uint32_t tag, unsigned ways, bool lru)
 {
-	uint32_t *tags = cache->tag + place.set * CACHE_NARROW_WAYS;
-	uint32_t last = tags[cache->ways - 1];
+	const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	const __m256i before = _mm256_setr_epi32(7, 0, 1, 2, 3, 4, 5, 6);
+	const __m256i new = _mm256_set1_epi32((int)tag);
+	__m256i *row = (__m256i *)(void *)tags;
+	__m256i low = _mm256_load_si256(row), moved_low, in;
+	__m256i high = _mm256_load_si256(row + 1), moved_high;
+	unsigned found = (unsigned)_mm256_movemask_ps(
+		_mm256_castsi256_ps(_mm256_cmpeq_epi32(low, new)));
+	unsigned way;
 
-	if (row_use(tags, place.tag, cache->ways,
-		    cache->replacement == CACHE_LRU))
-		return true;
-	*evicted = line_of(cache, place.set, last);
-	return false;
+	found |= (unsigned)_mm256_movemask_ps(
+			 _mm256_castsi256_ps(_mm256_cmpeq_epi32(high, new)))
+		 << 8;
+	if (!lru && found)
+		return found;
+	way = (unsigned)__builtin_ctz(found | 1u << (ways - 1));
+	in = _mm256_set1_epi32((int)way);
+	moved_low = _mm256_permutevar8x32_epi32(low, before);
+	moved_high = _mm256_permutevar8x32_epi32(high, before);
+	moved_high = _mm256_blend_epi32(moved_high, moved_low, 1);
+	moved_low = _mm256_blend_epi32(moved_low, new, 1);
+	low = _mm256_blendv_epi8(moved_low, low, _mm256_cmpgt_epi32(lanes, in));
+	high = _mm256_blendv_epi8(
+		moved_high, high,
+		_mm256_cmpgt_epi32(_mm256_add_epi32(lanes,
+						    _mm256_set1_epi32(8)),
+				   in));
+	_mm256_store_si256(row, low);
+	_mm256_store_si256(row + 1, high);
+	return found;
 }
 
-/* cache_run of rows. */
-static ALWAYS_INLINE VECTORS unsigned
-run_rows(struct cache *cache, const uint64_t *physical, uint16_t *list,
-	 unsigned n, bool lru, bool far)
-{
-	const unsigned shift = cache->line_shift, bits = cache->set_bits;
-	const unsigned ways = cache->ways;
-	const uint64_t mask = cache->set_mask;
-	uint64_t *const recent = cache->recent;
-	uint32_t *const tags = cache->tag;
-	unsigned missed = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned j = list[i];
-		uint64_t line = physical[j] >> shift, set = line & mask;
-
-		if (far) {
-			unsigned soon = i + RUN_AHEAD;
-			uint64_t next =
-				physical[list[soon < n ? soon : n - 1]] >>
-				shift;
-
-			__builtin_prefetch(&tags[(next & mask) *
-						 CACHE_NARROW_WAYS],
-					   1);
-		}
-		list[missed] = (uint16_t)j;
-		missed += !row_use(&tags[set * CACHE_NARROW_WAYS],
-				   (uint32_t)(line >> bits), ways, lru);
-		if (recent)
-			recent[set] = line;
+/* One use, and cache_run, of rows: by vectors of each length. */
+#define ROWS(target, use)                                                     \
+	static NOINLINE target bool use##_one(struct cache *cache,            \
+					      struct place place,             \
+					      uint64_t *evicted)              \
+	{                                                                     \
+		uint32_t *tags = cache->tag + place.set * CACHE_NARROW_WAYS;  \
+		uint32_t last = tags[cache->ways - 1];                        \
+                                                                              \
+		if (use(tags, place.tag, cache->ways,                         \
+			cache->replacement == CACHE_LRU))                     \
+			return true;                                          \
+		*evicted = line_of(cache, place.set, last);                   \
+		return false;                                                 \
+	}                                                                     \
+	static ALWAYS_INLINE target unsigned                                  \
+		use##_run(struct cache *cache, const uint64_t *physical,      \
+			  uint16_t *list, unsigned n, bool lru, bool far)     \
+	{                                                                     \
+		const unsigned shift = cache->line_shift;                     \
+		const unsigned bits = cache->set_bits, ways = cache->ways;    \
+		const uint64_t mask = cache->set_mask;                        \
+		uint64_t *const recent = cache->recent;                       \
+		uint32_t *const tags = cache->tag;                            \
+		unsigned missed = 0;                                          \
+                                                                              \
+		for (unsigned i = 0; i < n; i++) {                            \
+			unsigned j = list[i];                                 \
+			unsigned soon =                                       \
+				i + RUN_AHEAD < n ? i + RUN_AHEAD : n - 1;    \
+			uint64_t line = physical[j] >> shift;                 \
+			uint64_t set = line & mask;                           \
+			uint64_t next = physical[list[soon]] >> shift & mask; \
+                                                                              \
+			if (far)                                              \
+				__builtin_prefetch(&tags[next *               \
+							 CACHE_NARROW_WAYS],  \
+						   1);                        \
+			list[missed] = (uint16_t)j;                           \
+			missed += !use(&tags[set * CACHE_NARROW_WAYS],        \
+				       (uint32_t)(line >> bits), ways, lru);  \
+			if (recent)                                           \
+				recent[set] = line;                           \
+		}                                                             \
+		return missed;                                                \
+	}                                                                     \
+	static target unsigned use##_many(struct cache *cache,                \
+					  const uint64_t *physical,           \
+					  uint16_t *list, unsigned n)         \
+	{                                                                     \
+		if (cache->replacement != CACHE_LRU)                          \
+			return use##_run(cache, physical, list, n, false,     \
+					 true);                               \
+		return cache->sets < FAR_SETS                                 \
+			       ? use##_run(cache, physical, list, n, true,    \
+					   false)                             \
+			       : use##_run(cache, physical, list, n, true,    \
+					   true);                             \
 	}
-	return missed;
-}
-
-#define RUN_ROWS(name, lru, far)                                            \
-	static VECTORS unsigned run_rows_##name(struct cache *cache,        \
-						const uint64_t *physical,   \
-						uint16_t *list, unsigned n) \
-	{                                                                   \
-		return run_rows(cache, physical, list, n, lru, far);        \
-	}
-RUN_ROWS(fifo, false, true)
-RUN_ROWS(near, true, false)
-RUN_ROWS(far, true, true)
+ROWS(VECTORS, row_use)
+ROWS(SHORT_VECTORS, short_row_use)
 
 /* The ways behind a dropped one move up. */
 static void
@@ -470,7 +511,9 @@ narrow_use(struct cache *cache, struct place place, uint64_t *evicted)
 	unsigned mask, way, bit = 4 * (cache->ways - 1);
 
 	if (likely(cache->rows))
-		return rows_use(cache, place, evicted);
+		return cache->vectors
+			       ? row_use_one(cache, place, evicted)
+			       : short_row_use_one(cache, place, evicted);
 	if (unlikely(cache->replacement > CACHE_FIFO))
 		return narrow_use_placed(cache, place, evicted);
 	mask = match(tags, place.tag);
@@ -605,13 +648,10 @@ cache_run(struct cache *cache, const uint64_t *physical, uint16_t *list,
 	bool lru = cache->replacement == CACHE_LRU;
 	unsigned missed = 0;
 
-	if (cache->rows && cache->set_mask) {
-		if (!lru)
-			return run_rows_fifo(cache, physical, list, n);
-		return cache->sets < FAR_SETS
-			       ? run_rows_near(cache, physical, list, n)
-			       : run_rows_far(cache, physical, list, n);
-	}
+	if (cache->rows && cache->set_mask)
+		return cache->vectors
+			       ? row_use_many(cache, physical, list, n)
+			       : short_row_use_many(cache, physical, list, n);
 	if (cache->tag && cache->set_mask && cache->replacement <= CACHE_FIFO) {
 		if (!lru)
 			return narrow_run(cache, physical, list, n, false,

@@ -49,6 +49,7 @@ struct cache {
 	/* Narrow: at most 16 ways, tags of 32 bits (see cache.c) */
 	uint32_t *tag;	 /* owned: [sets * 16]; NULL: wide */
 	bool rows;	 /* order is that of the tags, see cache.c */
+	bool vectors;	 /* of 512 bits, else of 256 */
 	uint64_t *order; /* owned: what the policy knows of each set */
 	/* Wide: any number of ways */
 	uint64_t *line;	 /* owned: [sets * ways]; LRU, FIFO: newest first */

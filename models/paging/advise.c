@@ -176,6 +176,8 @@ static const struct {
 	{ MADV_SEQUENTIAL, VMA_RANDOM, VMA_SEQUENTIAL },
 	{ MADV_HUGEPAGE, VMA_NOHUGE, VMA_HUGE },
 	{ MADV_NOHUGEPAGE, VMA_HUGE, VMA_NOHUGE },
+	{ MADV_MERGEABLE, 0, VMA_MERGEABLE },
+	{ MADV_UNMERGEABLE, VMA_MERGEABLE, 0 },
 	{ MADV_DONTFORK, 0, VMA_DONTFORK },
 	{ MADV_DOFORK, VMA_DONTFORK, 0 },
 	{ MADV_WIPEONFORK, 0, VMA_WIPEONFORK },
@@ -187,9 +189,14 @@ follow_advice(struct paging *paging, struct address_space *space,
 	      const struct event *event)
 {
 	struct range range = range_of(event->address, event->length);
+	int error = 0;
 
 	if (range.start >= range.end)
 		return 0;
+	if (event->value == MADV_UNMERGEABLE)
+		error = ksm_unmerge(paging, space, range.start, range.end);
+	if (error)
+		return error;
 	for (size_t i = 0; i < ARRAY_SIZE(remembered); i++)
 		if ((uint64_t)remembered[i].advice == event->value)
 			return vma_change(&space->vmas, range.start, range.end,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The options of reclaim in a machine, and what its devices take. */
 #include "models/paging/driver-inside.h"
+#include "models/paging/swap-device.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 #define PAGE	  4096u
 
 static const char *const scopes[] = { "global", "process", "group", NULL };
-static const char *const devices[] = { "zram", "nvme", "disk",
-				       "far",  "none", NULL };
 
 const struct option_row driver_rows[] = {
 	{ .name = "policy",
@@ -38,16 +37,17 @@ const struct option_row driver_rows[] = {
 	  .type = OPTION_CHOICE,
 	  .offset = AT(device),
 	  .fallback = "zram",
-	  .choices = devices,
+	  .choices = swap_device_names,
 	  .help = "Where pages go: memory compressed (zram), a drive (nvme, "
-		  "disk), another machine's memory (far); none: no swap" },
+		  "disk), another machine's memory (far); none: no swap. "
+		  "Files are on nvme, or on the disk" },
 	{ .name = "read_ns",
 	  .type = OPTION_TIME,
 	  .offset = AT(read_ns),
 	  .fallback = "0",
 	  .max = 1e12,
 	  .unit = "ns",
-	  .help = "To read 4K from there; 0: as the device (zram 2 us, nvme 80 "
+	  .help = "To read 4K from there; 0: as the device (zram 15 us, nvme 80 "
 		  "us, disk 12.7 ms, far 5 us)" },
 	{ .name = "write_ns",
 	  .type = OPTION_TIME,
@@ -55,7 +55,7 @@ const struct option_row driver_rows[] = {
 	  .fallback = "0",
 	  .max = 1e12,
 	  .unit = "ns",
-	  .help = "To write 4K there; 0: as the device (zram 4 us, nvme 20 us, "
+	  .help = "To write 4K there; 0: as the device (zram 15 us, nvme 20 us, "
 		  "disk 12.7 ms, far 5 us)" },
 	{ .name = "swap-size",
 	  .type = OPTION_SIZE,
@@ -69,36 +69,30 @@ const struct option_row driver_rows[] = {
 	  .fallback = "no",
 	  .help = "Page tables count against memory.size, too, as in Linux's "
 		  "memory groups" },
+	{ .name = "files",
+	  .type = OPTION_BOOL,
+	  .offset = AT(files),
+	  .fallback = "yes",
+	  .help = "Pages of files count against memory.size and leave; no: "
+		  "they are others', as libraries that a memory group did not "
+		  "read itself" },
 	{ NULL },
-};
-
-/*
- * Per 4K page.  zram: measured on the tests' machine (lzo-rle, Zen 4), the
- * device alone.  nvme: a random read and a write into the drive's cache, as
- * makers of 2020's server drives say.  disk: 7,200 rpm, 8.5 ms to seek and half
- * a turn.  far: assumed, a page over RDMA as papers on far memory have it.
- */
-static const struct {
-	uint64_t read_ns, write_ns;
-	bool synchronous;
-} figures[] = {
-	[DEVICE_ZRAM] = { 2000, 4000, true },
-	[DEVICE_NVME] = { 80000, 20000, false },
-	[DEVICE_DISK] = { 12670000, 12670000, false },
-	[DEVICE_FAR] = { 5000, 5000, true },
-	[DEVICE_NONE] = { 0, 0, true },
 };
 
 void
 driver_device(struct driver *driver)
 {
 	const struct driver_config *config = &driver->config;
+	const struct swap_device *device = &swap_devices[config->device];
+	enum driver_device drive;
 
-	driver->read_ns = config->read_ns ? config->read_ns
-					  : figures[config->device].read_ns;
-	driver->write_ns = config->write_ns ? config->write_ns
-					    : figures[config->device].write_ns;
-	driver->synchronous = figures[config->device].synchronous;
+	driver->read_ns = config->read_ns ? config->read_ns : device->read_ns;
+	driver->write_ns =
+		config->write_ns ? config->write_ns : device->write_ns;
+	drive = config->device == DEVICE_DISK ? DEVICE_DISK : DEVICE_NVME;
+	driver->file_read_ns = swap_devices[drive].read_ns;
+	driver->file_write_ns = swap_devices[drive].write_ns;
+	driver->synchronous = device->synchronous;
 }
 
 bool

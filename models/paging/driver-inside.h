@@ -61,7 +61,8 @@ struct driver {
 	struct driver_with with;
 	int policy; /* in reclaim_registry */
 	const struct reclaim_ops *ops;
-	uint64_t read_ns, write_ns;
+	uint64_t read_ns, write_ns;	      /* swap */
+	uint64_t file_read_ns, file_write_ns; /* files are on a drive */
 	bool synchronous; /* writes are done by who needs room, and swap keeps
 			   * no copy of what comes back (SWP_SYNCHRONOUS_IO) */
 	uint64_t limit;	  /* pages of each memory */

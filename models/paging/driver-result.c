@@ -136,6 +136,7 @@ sum_counts(const struct driver *driver)
 
 		sum.references += one->references;
 		sum.misses += one->misses;
+		sum.refaults += one->refaults;
 		sum.evictions += one->evictions;
 	}
 	return sum;
@@ -144,25 +145,33 @@ sum_counts(const struct driver *driver)
 static int
 put_counts(const struct driver *driver, struct result *result)
 {
-	uint64_t reads = driver->reads + driver->file_reads;
 	struct reclaim_counts sum = sum_counts(driver);
-	uint64_t writes = driver->writes + driver->file_writes;
-	uint64_t write_ns = writes * driver->write_ns;
-	/* One waits in each major fault; what is read ahead goes on beside. */
-	uint64_t read_ns = paging_major(driver->with.paging) * driver->read_ns;
+	/* One waits in each major fault; what is read ahead of files goes on
+	 * beside, and so does writing to drives. */
+	uint64_t swap_ns = driver->reads * driver->read_ns;
+	uint64_t write_ns = driver->writes * driver->write_ns;
+	uint64_t file_ns = (paging_major(driver->with.paging) - driver->reads) *
+			   driver->file_read_ns;
+	uint64_t stall_ns =
+		swap_ns + file_ns + (driver->synchronous ? write_ns : 0);
 	const struct {
 		const char *name, *unit;
 		uint64_t value;
 	} row[] = {
 		{ "reclaim.references", "references", sum.references },
 		{ "reclaim.misses", "pages", sum.misses },
+		{ "reclaim.refaults", "pages", sum.refaults },
 		{ "reclaim.evictions", "pages", sum.evictions },
-		{ "reclaim.writebacks", "pages", writes },
+		{ "reclaim.writebacks", "pages",
+		  driver->writes + driver->file_writes },
 		{ "reclaim.writebacks.file", "pages", driver->file_writes },
-		{ "reclaim.reads", "pages", reads },
-		{ "reclaim.stall_ns", "ns",
-		  read_ns + (driver->synchronous ? write_ns : 0) },
-		{ "reclaim.device_ns", "ns", read_ns + write_ns },
+		{ "reclaim.reads", "pages",
+		  driver->reads + driver->file_reads },
+		{ "reclaim.stall_ns", "ns", stall_ns },
+		{ "reclaim.stall.files_ns", "ns", file_ns },
+		{ "reclaim.device_ns", "ns", swap_ns + write_ns },
+		{ "reclaim.files_ns", "ns",
+		  file_ns + driver->file_writes * driver->file_write_ns },
 		{ "reclaim.wired", "pages", sum_wired(driver) },
 		{ "reclaim.stuck", "pages", driver->stuck },
 	};

@@ -124,7 +124,9 @@ fault_anonymous(const struct fault *fault)
 	mapping.frame = paging->zero_frame;
 	error = page_map(paging, fault->space, fault->address, &mapping,
 			 PAGE_BORROWED);
-	return error ? error : FAULT_ZERO;
+	return error				? error
+	       : fault->vma->flags & VMA_KERNEL ? FAULT_FILE
+						: FAULT_ZERO;
 }
 
 /* Present, and the write is allowed but the entry is read-only. */

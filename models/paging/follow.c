@@ -5,6 +5,7 @@
 #include "analyzer/fail.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Flags of an event that stay with the mapping. */
 #define MAP_KEPT                                                         \
@@ -51,6 +52,8 @@ vma_of(struct paging *paging, const struct event *event, struct range range,
 	error = region_of(paging, event, &vma->region);
 	if (error)
 		return error;
+	if (!strncmp(paging->region[vma->region].name, "[v", 2))
+		vma->flags |= VMA_KERNEL;
 	if (event->flags & MAP_FLAG_FILE && event->file != UINT32_MAX) {
 		vma->offset = page_down(event->offset);
 		error = object_of_file(paging, event->file, &vma->object);

@@ -122,10 +122,11 @@ follow_end(struct paging *paging, struct address_space *space)
 	uint64_t tables = paging->table_bytes;
 	struct table_taken taken = paging->taken;
 	struct huge_state state;
-	int error;
+	int error = sharing_look(paging);
 
 	huge_look(paging, &state);
-	error = zap_space(paging, space);
+	if (!error)
+		error = zap_space(paging, space);
 
 	space_account(paging, space);
 	if (!paging_is_alive(paging)) {
@@ -144,6 +145,7 @@ follow_kernel(struct paging *paging, struct address_space *space,
 {
 	uint64_t end = event->address + event->length;
 
+	paging->copied_bytes += event->length;
 	for (uint64_t page = page_down(event->address); page < end;
 	     page += PAGE_BYTES) {
 		/* What is there needs nothing but, if written, the right. */
@@ -196,6 +198,8 @@ paging_event(struct paging *paging, const struct batch *batch,
 	if (event->type == EVENT_COUNTER)
 		return measured_event(paging, space, event);
 	measured_forget(paging);
+	if (event->type == EVENT_CONTENT)
+		return ksm_content(paging, space, event);
 	switch (event->type) {
 	case EVENT_MAP:
 	case EVENT_UNMAP:

@@ -10,6 +10,7 @@
 #define CHUNK_PAGES	 (1u << LOOKUP_CHUNK_SHIFT)
 #define DIRECTORY_SHIFT	 12u /* frames of one part of of_frame */
 #define DIRECTORY_FRAMES (1u << DIRECTORY_SHIFT)
+#define AHEAD		 12u /* accesses that are prefetched */
 #define SHORT_BYTES	 64u /* an access that is not wide is no longer */
 
 static int
@@ -30,8 +31,9 @@ lookup_init(struct lookup *lookup, const struct stream *stream, unsigned shift,
 		lookup->recent[i].region = UINT64_MAX;
 	lookup->page = calloc(LOOKUP_REFERENCES, sizeof(*lookup->page));
 	lookup->write = calloc(LOOKUP_REFERENCES, sizeof(*lookup->write));
+	lookup->access = calloc(LOOKUP_REFERENCES, sizeof(*lookup->access));
 	lookup->time = calloc(LOOKUP_REFERENCES, sizeof(*lookup->time));
-	if (lookup->page && lookup->write && lookup->time)
+	if (lookup->page && lookup->write && lookup->access && lookup->time)
 		return 0;
 	lookup_fini(lookup);
 	return no_memory();
@@ -71,6 +73,7 @@ lookup_fini(struct lookup *lookup)
 	free(lookup->of_frame);
 	free(lookup->page);
 	free(lookup->write);
+	free(lookup->access);
 	free(lookup->time);
 	*lookup = (struct lookup){ 0 };
 }
@@ -262,35 +265,36 @@ lookup_pages(const struct lookup *lookup, const struct batch *batch, uint32_t i)
 }
 
 static inline void
-append(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
+append(struct lookup *lookup, uint32_t number, bool write, uint64_t access)
 {
 	lookup->page[lookup->n] = number;
 	lookup->write[lookup->n] = write;
-	lookup->time[lookup->n] = time;
+	lookup->access[lookup->n] = access;
 	lookup->n++;
 	lookup->last_written = write;
 	lookup->last = number;
 }
 
 static NOINLINE void
-write_again(struct lookup *lookup, uint64_t time)
+write_again(struct lookup *lookup, uint64_t access)
 {
 	if (lookup->n)
 		lookup->write[lookup->n - 1] = true;
 	else if (lookup->notes)
 		lookup->late = true;
 	else
-		append(lookup, lookup->last, true, time);
+		append(lookup, lookup->last, true, access);
 	lookup->last_written = true;
 }
 
 void
-lookup_refer(struct lookup *lookup, uint32_t number, bool write, uint64_t time)
+lookup_refer(struct lookup *lookup, uint32_t number, bool write,
+	     uint64_t access)
 {
 	if (number != lookup->last)
-		append(lookup, number, write, time);
+		append(lookup, number, write, access);
 	else if (write && !lookup->last_written)
-		write_again(lookup, time);
+		write_again(lookup, access);
 }
 
 void
@@ -301,10 +305,11 @@ lookup_times(struct lookup *lookup, const struct lookup_span *span)
 	double each = span->n ? (double)ns / (double)span->n : 0;
 
 	for (uint32_t i = 0; i < lookup->n; i++)
-		lookup->time[i] = span->from_ns +
-				  (uint64_t)((double)(int64_t)(lookup->time[i] -
-							       span->position) *
-					     each);
+		lookup->time[i] =
+			span->from_ns +
+			(uint64_t)((double)(int64_t)(lookup->access[i] -
+						     span->position) *
+				   each);
 }
 
 static inline bool
@@ -314,17 +319,17 @@ is_known(uint32_t value, bool write)
 }
 
 static inline void
-refer_value(struct lookup *lookup, uint32_t value, bool write, uint64_t time)
+refer_value(struct lookup *lookup, uint32_t value, bool write, uint64_t access)
 {
 	value &= ~LOOKUP_WRITABLE;
 	if (value != LOOKUP_SILENT)
-		lookup_refer(lookup, value - LOOKUP_FIRST, write, time);
+		lookup_refer(lookup, value - LOOKUP_FIRST, write, access);
 }
 
 /* It may lie in more than one page: was all of it known? */
 static NOINLINE bool
 scan_long(struct lookup *lookup, const struct batch *batch, uint32_t i,
-	  bool write, uint64_t time)
+	  bool write, uint64_t access)
 {
 	struct lookup_pages pages = lookup_pages(lookup, batch, i);
 	uint32_t first = value_of(lookup, batch->space, pages.first), second;
@@ -335,11 +340,23 @@ scan_long(struct lookup *lookup, const struct batch *batch, uint32_t i,
 		second = value_of(lookup, batch->space, pages.last);
 		if (!is_known(second, write))
 			return false;
-		refer_value(lookup, first, write, time);
+		refer_value(lookup, first, write, access);
 		first = second;
 	}
-	refer_value(lookup, first, write, time);
+	refer_value(lookup, first, write, access);
 	return true;
+}
+
+/* Where the value of an access some ahead will be, if that is simple. */
+static inline void
+prefetch(const struct lookup *lookup, const struct batch *batch, uint32_t i)
+{
+	uint64_t page = batch->address[i] >> lookup->shift;
+	const struct lookup_recent *recent = &lookup->recent[recent_of(
+		page >> LOOKUP_CHUNK_SHIFT, batch->space)];
+
+	if (likely(recent->page))
+		__builtin_prefetch(&recent->page[page & (CHUNK_PAGES - 1)]);
 }
 
 /*
@@ -375,6 +392,7 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 			near = 0;
 			continue;
 		}
+		prefetch(lookup, batch, i + AHEAD < to ? i + AHEAD : i);
 		value = value_of(lookup, batch->space,
 				 address >> lookup->shift);
 		if (unlikely(!is_known(value, write)))

@@ -50,9 +50,10 @@ struct lookup {
 	 * is noted here (the owner clears it) or, unless `notes`, appended */
 	bool late, notes;
 	/* out: references, emptied by the owner (n = 0) */
-	uint32_t *page; /* owned [LOOKUP_REFERENCES] */
-	uint8_t *write; /* ... */
-	uint64_t *time; /* accesses before it; see lookup_times */
+	uint32_t *page;	  /* owned [LOOKUP_REFERENCES] */
+	uint8_t *write;	  /* ... */
+	uint64_t *access; /* how many were before it */
+	uint64_t *time;	  /* see lookup_times */
 	uint32_t n;
 };
 
@@ -79,7 +80,7 @@ uint32_t lookup_scan(struct lookup *lookup, const struct batch *batch,
 /* Append one reference; of a run of them to one page the first stands for all,
  * and says whether any wrote.  There must be room. */
 void lookup_refer(struct lookup *lookup, uint32_t number, bool write,
-		  uint64_t time);
+		  uint64_t access);
 
 /* From accesses to time: the times of what was appended become nanoseconds,
  * evenly from one moment to another for the n accesses from `position` on. */

@@ -25,7 +25,7 @@ struct holdings {
 struct figure {
 	const char *name, *counter;
 	const char *unit;
-	uint64_t (*predict)(const struct paging *paging,
+	uint64_t (*predict)(struct paging *paging,
 			    const struct address_space *space,
 			    const struct holdings *shape);
 	double tolerance; /* of the measured one, 0: exact */
@@ -37,7 +37,7 @@ struct figure {
 };
 
 static uint64_t
-minor(const struct paging *paging, const struct address_space *space,
+minor(struct paging *paging, const struct address_space *space,
       const struct holdings *shape)
 {
 	(void)paging;
@@ -46,7 +46,7 @@ minor(const struct paging *paging, const struct address_space *space,
 }
 
 static uint64_t
-major(const struct paging *paging, const struct address_space *space,
+major(struct paging *paging, const struct address_space *space,
       const struct holdings *shape)
 {
 	(void)paging;
@@ -55,7 +55,7 @@ major(const struct paging *paging, const struct address_space *space,
 }
 
 static uint64_t
-swapped(const struct paging *paging, const struct address_space *space,
+swapped(struct paging *paging, const struct address_space *space,
 	const struct holdings *shape)
 {
 	(void)paging;
@@ -64,7 +64,15 @@ swapped(const struct paging *paging, const struct address_space *space,
 }
 
 static uint64_t
-tables(const struct paging *paging, const struct address_space *space,
+merged(struct paging *paging, const struct address_space *space,
+       const struct holdings *shape)
+{
+	(void)shape;
+	return ksm_bytes(paging, space);
+}
+
+static uint64_t
+tables(struct paging *paging, const struct address_space *space,
        const struct holdings *shape)
 {
 	(void)shape;
@@ -72,7 +80,7 @@ tables(const struct paging *paging, const struct address_space *space,
 }
 
 static uint64_t
-resident(const struct paging *paging, const struct address_space *space,
+resident(struct paging *paging, const struct address_space *space,
 	 const struct holdings *shape)
 {
 	(void)paging;
@@ -81,7 +89,7 @@ resident(const struct paging *paging, const struct address_space *space,
 }
 
 #define SHAPE(field)                                             \
-	static uint64_t field(const struct paging *paging,       \
+	static uint64_t field(struct paging *paging,             \
 			      const struct address_space *space, \
 			      const struct holdings *shape)      \
 	{                                                        \
@@ -118,6 +126,8 @@ static const struct figure figures[] = {
 	  true, NULL },
 	{ "thp.bytes", "smaps.AnonHugePages", "bytes", huge, 0, false, true,
 	  NULL },
+	{ "ksm.bytes", "smaps.KSM", "bytes", merged, 0, false, false,
+	  "contents of pages were not recorded (record --contents), or ksm.run is no" },
 	{ "swap.bytes", "status.VmSwap", "bytes", swapped, 0.04, false, false,
 	  "nothing is swapped where memory is enough (reclaim.policy)" },
 };
@@ -327,6 +337,8 @@ compare(struct paging *paging, struct address_space *space,
 	int error = 0;
 
 	if (measured->shape_of != space->number)
+		error = ksm_catch_up(paging, event->time_ns);
+	if (!error && measured->shape_of != space->number)
 		error = shape_take(paging, space, &measured->shape);
 	if (error)
 		return error;
@@ -347,13 +359,20 @@ int
 measured_event(struct paging *paging, struct address_space *space,
 	       const struct event *event)
 {
+	const char *name;
 	int figure;
 
-	if (event->flags & COUNTER_SYSTEM || event->file == UINT32_MAX ||
+	if (event->file == UINT32_MAX ||
 	    event->file >= stream_files(paging->stream) ||
 	    !(event->flags & (COUNTER_START | COUNTER_END)))
 		return 0;
-	figure = figure_of(stream_file(paging->stream, event->file)->path);
+	name = stream_file(paging->stream, event->file)->path;
+	if (event->flags & COUNTER_SYSTEM) {
+		if (event->flags & COUNTER_START && !strncmp(name, "ksm.", 4))
+			ksm_counter(paging, name, event->value);
+		return 0;
+	}
+	figure = figure_of(name);
 	if (figure < 0)
 		return 0;
 	if (!measured_get(paging))

@@ -18,9 +18,11 @@
 #include "models/paging/hash.h"
 
 #define START_REFERENCES (UINT64_C(1) << 16)
-#define MEMORY_MAX	 (UINT64_C(1) << 26) /* bytes of a column */
-#define FAR		 UINT32_MAX	     /* its distance is in `far` */
 #define UNSEEN		 UINT64_MAX
+#ifndef MEMORY_MAX		       /* a test makes both small */
+#define MEMORY_MAX (UINT64_C(1) << 26) /* bytes of a column */
+#define FAR	   UINT32_MAX	       /* its distance is in `far` */
+#endif
 
 /* uint32_t[room] that moves from memory to a file */
 struct column {
@@ -207,13 +209,16 @@ int
 next_use_add(struct next_use *next_use, const uint32_t *page, uint32_t n)
 {
 	uint64_t first = next_use->n;
-	int error = column_grow(&next_use->distance, first + n);
+	int error;
 
+	if (!n)
+		return 0;
+	error = column_grow(&next_use->distance, first + n);
 	if (!error && next_use->keep_pages)
 		error = column_grow(&next_use->page, first + n);
 	if (error)
 		return error;
-	if (next_use->keep_pages && n)
+	if (next_use->keep_pages)
 		memcpy(next_use->page.word + first, page, n * sizeof(*page));
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t *last;

@@ -58,6 +58,19 @@ state_at(const struct page_group *group, unsigned bit)
 				 (group->whose[1] >> bit & 1) << 1);
 }
 
+uint64_t
+pageset_pages(const struct pageset *set)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < set->room; i++)
+		if (set->group[i].key)
+			pages += (uint64_t)__builtin_popcountll(
+				set->group[i].whose[0] |
+				set->group[i].whose[1]);
+	return pages;
+}
+
 enum page_state
 pageset_state(const struct pageset *set, uint64_t address)
 {

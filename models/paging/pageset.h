@@ -51,6 +51,8 @@ bool pageset_touched(const struct pageset *set, uint64_t address);
 struct page_group *pageset_group(const struct pageset *set, uint64_t address);
 /* Forget the groups that lie wholly in [start, end). */
 void pageset_forget(struct pageset *set, uint64_t start, uint64_t end);
+/* Present pages. */
+uint64_t pageset_pages(const struct pageset *set);
 /* Is there a group in the 2 MiB region with this address? */
 bool pageset_region(const struct pageset *set, uint64_t address);
 

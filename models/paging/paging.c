@@ -263,7 +263,9 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
+	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
+	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
 	hugetlb_fini(paging);
 	free(paging->huge.reservation);
@@ -464,7 +466,9 @@ paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 
 	paging->now = accesses;
 	error = promote_tick(paging, time_ns);
-	return error ? error : khugepaged_run(paging, time_ns);
+	if (!error)
+		error = khugepaged_run(paging, time_ns);
+	return error ? error : ksm_run(paging, time_ns);
 }
 
 static int
@@ -696,10 +700,13 @@ static int
 put_files(const struct paging *paging, struct result *result)
 {
 	uint64_t read = 0, ahead = 0, used = 0;
-	int error;
+	int error = paging->copied_bytes
+			    ? result_count(result, "io.copied.bytes",
+					   paging->copied_bytes, "bytes")
+			    : 0;
 
-	if (!paging->cache_known)
-		return 0;
+	if (error || !paging->cache_known)
+		return error;
 	for (size_t i = 0; i < paging->objects; i++) {
 		read += paging->object[i].cache.read_pages;
 		ahead += paging->object[i].cache.ahead_pages;
@@ -767,6 +774,12 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = put_regions(paging, result);
 	if (!error)
 		error = fault_log_finish(paging, result);
+	if (!error)
+		error = sharing_look(paging);
+	if (!error)
+		error = sharing_finish(paging, result);
+	if (!error)
+		error = ksm_finish(paging, accesses, result);
 	if (!error)
 		error = measured_finish(paging, result);
 	return error;

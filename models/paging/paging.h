@@ -16,6 +16,7 @@
 #include "analyzer/result.h"
 #include "models/memory/frames.h"
 #include "models/paging/huge.h"
+#include "models/paging/ksm.h"
 #include "models/tables/table.h"
 
 struct paging;
@@ -104,6 +105,7 @@ struct paging_config {
 	int swap;		     /* enum host_swap */
 	struct huge_config huge;
 	struct files_config files;
+	struct ksm_config ksm;
 };
 
 extern const struct option_row paging_rows[]; /* prefix "pages" */
@@ -300,6 +302,16 @@ void paging_hugetlb(const struct paging *paging, enum hugetlb_pool pool,
 uint64_t paging_resident_bytes(const struct paging *paging);
 /* Entries of tables that were written so far. */
 uint64_t paging_entries_written(const struct paging *paging);
+
+/* Merged frames, pages mapped to them beyond the first, pages that became the
+ * zero page; now.  merge_ns: from the first known content to the last merge. */
+struct ksm_counts {
+	uint64_t shared, sharing, zero, rounds, merge_ns;
+};
+void ksm_counts(struct paging *paging, struct ksm_counts *counts);
+/* By merging, at most: a row of what mechanisms save. */
+uint64_t ksm_saved_bytes(const struct paging *paging);
+uint64_t ksm_merged_bytes(const struct paging *paging); /* mapped, then */
 
 /*
  * accesses: the total of the run.  fault.minor (as perf counts it: without

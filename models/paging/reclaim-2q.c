@@ -96,8 +96,10 @@ twoq_open(struct reclaim **out, const struct reclaim_config *config)
 
 const struct reclaim_ops twoq_reclaim = {
 	.name = "2q",
+	.also = "twoq", /* as its options are: files' names begin with letters */
 	.help = "new pages pass a queue; those wanted again soon after it stay",
 	.fixed = true,
+	.sized = true,
 	.open = twoq_open,
 	.close = reclaim_lists_close,
 	.feed = twoq_feed,

@@ -158,6 +158,7 @@ const struct reclaim_ops arc_reclaim = {
 	.name = "arc",
 	.help = "pages seen once against pages seen more, by what was missed",
 	.fixed = true,
+	.sized = true,
 	.open = arc_open,
 	.close = reclaim_lists_close,
 	.feed = arc_feed,

@@ -178,6 +178,7 @@ clock_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops clock_reclaim = {
 	.name = "clock",
 	.help = "the first page at the hand not referenced since it came by",
+	.sized = true,
 	.open = clock_open,
 	.close = clock_close,
 	.feed = clock_feed,

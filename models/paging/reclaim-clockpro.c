@@ -230,7 +230,7 @@ clockpro_miss(struct clockpro *pro, uint32_t page)
 		pro->gone -= size_at(pro, at);
 		ring_remove(pro, at);
 	}
-	node->flags &= RECLAIM_FLAGS;
+	node->flags = 0;
 	if (!reclaim_fits(lists, page))
 		return;
 	while (reclaim_full(lists, page))
@@ -320,6 +320,7 @@ const struct reclaim_ops clockpro_reclaim = {
 	.name = "clockpro",
 	.help = "CLOCK-Pro: LIRS by reference bits and three hands",
 	.fixed = true,
+	.sized = true,
 	.open = clockpro_open,
 	.close = reclaim_lists_close,
 	.feed = clockpro_feed,

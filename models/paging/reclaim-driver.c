@@ -268,6 +268,11 @@ refer_page(struct driver *driver, uint32_t space, uint64_t at, bool write)
 	if (paging_is_zero(driver->with.paging, mapping.frame))
 		return lookup_set(&driver->lookup, space, at, LOOKUP_SILENT);
 	paging_place(driver->with.paging, space, at << PAGE_SHIFT, &place);
+	if (place.file && !driver->config.files)
+		return lookup_set(&driver->lookup, space, at,
+				  LOOKUP_SILENT |
+					  (mapping.writable ? LOOKUP_WRITABLE
+							    : 0));
 	error = page_of(driver, space, mapping.frame, &place, &number);
 	if (!error)
 		error = set_locked(driver, number, place.locked);

@@ -40,6 +40,7 @@ struct driver_config {
 	uint64_t read_ns, write_ns; /* of 4K; 0: the device's */
 	uint64_t swap_bytes;	    /* 0: endless */
 	bool tables;		    /* page tables count against the memory */
+	bool files;		    /* so do pages of files */
 	char *groups; /* owned, or NULL: "web=nginx,db=1234": process names
 		       * (of the program's file) or pids */
 	struct reclaim_config own; /* the policies': reclaim_rows */

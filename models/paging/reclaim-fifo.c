@@ -43,6 +43,7 @@ fifo_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops fifo_reclaim = {
 	.name = "fifo",
 	.help = "the page that came in first leaves",
+	.sized = true,
 	.open = fifo_open,
 	.close = reclaim_lists_close,
 	.feed = fifo_feed,

@@ -117,24 +117,25 @@ lfu_close(struct reclaim *reclaim)
 static int
 lfu_open(struct reclaim **out, const struct reclaim_config *config)
 {
-	int error = reclaim_lists_open((struct reclaim_lists **)out,
-				       sizeof(struct lfu), config);
 	struct lfu *lfu;
+	int error = reclaim_lists_open((struct reclaim_lists **)&lfu,
+				       sizeof(*lfu), config);
 
 	if (error)
 		return error;
-	lfu = (struct lfu *)*out;
 	lfu->newest = calloc(MOST + 1, sizeof(*lfu->newest));
 	if (!lfu->newest) {
-		reclaim_lists_close(*out);
+		reclaim_lists_close(&lfu->lists.reclaim);
 		return fail(ENOMEM, "reclaim: no memory for counts");
 	}
+	*out = &lfu->lists.reclaim;
 	return 0;
 }
 
 const struct reclaim_ops lfu_reclaim = {
 	.name = "lfu",
 	.help = "the page used least since it came in leaves",
+	.sized = true,
 	.open = lfu_open,
 	.close = lfu_close,
 	.feed = lfu_feed,

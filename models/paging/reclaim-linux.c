@@ -119,7 +119,7 @@ evict(struct linux_lru *lru, uint32_t page)
 	reclaim_unlink(&lru->lists, page);
 	reclaim_evict(&lru->lists, page);
 	node->word = lru->age++;
-	node->flags = (node->flags & RECLAIM_MISSED) | kept | SHADOW;
+	node->flags = kept | SHADOW;
 }
 
 /* shrink_inactive_list, folio_check_references: how many left */
@@ -130,7 +130,8 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 	uint64_t scanned = 0, reclaimed = 0, written = 0;
 	uint64_t all = lists->held[INACTIVE(type)];
 
-	for (n = n < all ? n : all; scanned < n; scanned++) {
+	for (n = n < all ? n : all;
+	     scanned < n && !reclaim_empty(lists, INACTIVE(type)); scanned++) {
 		uint32_t page = reclaim_oldest(lists, INACTIVE(type));
 		struct reclaim_node *node = reclaim_node(lists, page);
 		bool again = node->flags & REFERENCED;
@@ -296,7 +297,7 @@ linux_touch(struct reclaim_lists *lists, uint32_t page,
 		active = refault(lru, node, type);
 		kept = active ? node->flags & WORKINGSET : 0;
 	}
-	node->flags = kept | ACCESSED | (node->flags & RECLAIM_MISSED);
+	node->flags = kept | ACCESSED;
 	reclaim_enter(lists, page);
 	reclaim_push(lists, active ? ACTIVE(type) : INACTIVE(type), page);
 	return false;

@@ -316,13 +316,12 @@ lirs_close(struct reclaim *reclaim)
 static int
 lirs_open(struct reclaim **out, const struct reclaim_config *config)
 {
-	int error = reclaim_lists_open((struct reclaim_lists **)out,
-				       sizeof(struct lirs), config);
 	struct lirs *lirs;
+	int error = reclaim_lists_open((struct reclaim_lists **)&lirs,
+				       sizeof(*lirs), config);
 
 	if (error)
 		return error;
-	lirs = (struct lirs *)*out;
 	lirs->hir_most = reclaim_share(config, config->lirs_hir);
 	lirs->hir_most += !lirs->hir_most;
 	lirs->lir_most = config->capacity - lirs->hir_most;
@@ -335,6 +334,7 @@ lirs_open(struct reclaim **out, const struct reclaim_config *config)
 	}
 	for (uint32_t i = 0; i < ENDS; i++)
 		lirs->link[i] = (struct link){ i, i };
+	*out = &lirs->lists.reclaim;
 	return 0;
 }
 
@@ -342,6 +342,7 @@ const struct reclaim_ops lirs_reclaim = {
 	.name = "lirs",
 	.help = "pages of short re-reference distance stay, others pass by",
 	.fixed = true,
+	.sized = true,
 	.open = lirs_open,
 	.close = lirs_close,
 	.feed = lirs_feed,

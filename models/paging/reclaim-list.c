@@ -21,6 +21,7 @@ reclaim_lists_grow(struct reclaim_lists *lists, uint32_t page)
 {
 	uint64_t room = lists->room ? lists->room : START_PAGES;
 	struct reclaim_node *node;
+	uint8_t *missed;
 
 	while (room <= page)
 		room *= 2;
@@ -36,6 +37,11 @@ reclaim_lists_grow(struct reclaim_lists *lists, uint32_t page)
 		       (room - lists->room) * sizeof(*kept));
 		lists->kept = kept;
 	}
+	missed = realloc(lists->missed, room / 8);
+	if (!missed)
+		return no_memory(room);
+	memset(missed + lists->room / 8, 0, (room - lists->room) / 8);
+	lists->missed = missed;
 	node = reallocarray(lists->node, RECLAIM_LISTS + room, sizeof(*node));
 	if (!node)
 		return no_memory(room);
@@ -62,6 +68,7 @@ reclaim_lists_open(struct reclaim_lists **out, size_t bytes,
 	error = reclaim_lists_grow(lists, 0);
 	if (error) {
 		free(lists->kept);
+		free(lists->missed);
 		free(lists);
 		return error;
 	}
@@ -77,6 +84,7 @@ reclaim_lists_close(struct reclaim *reclaim)
 	struct reclaim_lists *lists = (struct reclaim_lists *)reclaim;
 
 	free(lists->kept);
+	free(lists->missed);
 	free(lists->node);
 	free(lists);
 }

@@ -19,10 +19,9 @@
 #define RECLAIM_LISTS 8u
 #define RECLAIM_NONE  0xff /* node.list: it is on none */
 #define RECLAIM_AHEAD 16u  /* references whose nodes are fetched early */
-/* node.flags; the others are the policy's */
-#define RECLAIM_DIRTY  1u
-#define RECLAIM_MISSED 128u /* once; for refaults */
-#define RECLAIM_FLAGS  (RECLAIM_DIRTY | RECLAIM_MISSED)
+#define RECLAIM_DIRTY 1u   /* node.flags; the others are the policy's */
+/* No bit of them: what was missed before is kept apart, so that policies may
+ * write flags as they like. */
 
 struct reclaim_node {
 	uint32_t next, prev; /* nodes */
@@ -37,7 +36,8 @@ struct reclaim_lists {
 	struct reclaim_node *node; /* owned [RECLAIM_LISTS + room] */
 	uint32_t room;		   /* pages: 0 or a power of two */
 	uint64_t held[RECLAIM_LISTS];
-	uint32_t *kept; /* owned [room]: sizes; NULL: 1 each */
+	uint32_t *kept;	 /* owned [room]: sizes; NULL: 1 each */
+	uint8_t *missed; /* owned [room / 8]: bits; for refaults */
 	const uint32_t *const *size;
 };
 
@@ -208,16 +208,18 @@ static ALWAYS_INLINE void
 reclaim_count(struct reclaim_lists *lists, uint32_t page, bool hit, bool writes)
 {
 	struct reclaim_counts *counts = &lists->reclaim.counts;
-	uint8_t *flags = &reclaim_node(lists, page)->flags;
 
 	counts->references++;
 	if (!hit) {
+		uint8_t *missed = &lists->missed[page / 8];
+		unsigned bit = 1u << page % 8;
+
 		counts->misses++;
-		counts->refaults += *flags / RECLAIM_MISSED;
-		*flags |= RECLAIM_MISSED;
+		counts->refaults += (*missed & bit) != 0;
+		*missed = (uint8_t)(*missed | bit);
 	}
 	if (writes)
-		*flags |= RECLAIM_DIRTY;
+		reclaim_node(lists, page)->flags |= RECLAIM_DIRTY;
 }
 
 static ALWAYS_INLINE int

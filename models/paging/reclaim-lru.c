@@ -45,6 +45,7 @@ lru_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops lru_reclaim = {
 	.name = "lru",
 	.help = "the page not referenced for longest leaves",
+	.sized = true,
 	.open = lru_open,
 	.close = reclaim_lists_close,
 	.feed = lru_feed,

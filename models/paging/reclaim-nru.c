@@ -100,6 +100,7 @@ nru_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops nru_reclaim = {
 	.name = "nru",
 	.help = "neither referenced lately nor written leaves first",
+	.sized = true,
 	.open = nru_open,
 	.close = reclaim_lists_close,
 	.feed = nru_feed,

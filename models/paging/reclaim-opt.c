@@ -280,16 +280,27 @@ opt_close(struct reclaim *reclaim)
 static int
 opt_open(struct reclaim **out, const struct reclaim_config *config)
 {
-	int error = reclaim_lists_open((struct reclaim_lists **)out,
-				       sizeof(struct opt), config);
+	struct opt *opt;
+	int error = reclaim_lists_open((struct reclaim_lists **)&opt,
+				       sizeof(*opt), config);
 
-	return error ? error : widen((struct opt *)*out, 0);
+	if (error)
+		return error;
+	error = widen(opt, 0);
+	if (error) {
+		opt_close(&opt->lists.reclaim);
+		return error;
+	}
+	*out = &opt->lists.reclaim;
+	return 0;
 }
 
 const struct reclaim_ops opt_reclaim = {
 	.name = "opt",
+	.also = "belady",
 	.help = "the page referenced again last leaves: the bound (Belady)",
 	.needs_next = true,
+	.sized = true,
 	.open = opt_open,
 	.close = opt_close,
 	.feed = opt_feed,

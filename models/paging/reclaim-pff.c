@@ -136,6 +136,7 @@ const struct reclaim_ops pff_reclaim = {
 	.name = "pff",
 	.help = "page fault frequency: rare faults take unused pages away",
 	.needs_time = true,
+	.sized = true,
 	.open = pff_open,
 	.close = pff_close,
 	.feed = pff_feed,

@@ -112,6 +112,7 @@ random_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops random_reclaim = {
 	.name = "random",
 	.help = "any page leaves",
+	.sized = true,
 	.open = random_open,
 	.close = random_close,
 	.feed = random_feed,

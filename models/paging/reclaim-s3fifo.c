@@ -151,6 +151,7 @@ const struct reclaim_ops s3fifo_reclaim = {
 	.name = "s3fifo",
 	.help = "a small queue, a main one, and memory of what left the first",
 	.fixed = true,
+	.sized = true,
 	.open = s3fifo_open,
 	.close = reclaim_lists_close,
 	.feed = s3fifo_feed,

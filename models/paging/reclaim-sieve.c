@@ -81,6 +81,7 @@ sieve_open(struct reclaim **out, const struct reclaim_config *config)
 const struct reclaim_ops sieve_reclaim = {
 	.name = "sieve",
 	.help = "as clock, but what survives keeps its place",
+	.sized = true,
 	.open = sieve_open,
 	.close = reclaim_lists_close,
 	.feed = sieve_feed,

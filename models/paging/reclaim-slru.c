@@ -132,6 +132,7 @@ const struct reclaim_ops slru_reclaim = {
 	.name = "slru",
 	.help = "LRU in segments: each hit takes a page one up",
 	.fixed = true,
+	.sized = true,
 	.open = slru_open,
 	.close = reclaim_lists_close,
 	.feed = slru_feed,

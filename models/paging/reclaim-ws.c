@@ -133,6 +133,7 @@ const struct reclaim_ops ws_reclaim = {
 	.name = "ws",
 	.help = "the working set: what was not referenced for a window leaves",
 	.needs_time = true,
+	.sized = true,
 	.open = ws_open,
 	.close = ws_close,
 	.feed = ws_feed,

@@ -2,8 +2,6 @@
 /* Policies by name, their options, and what all of them count. */
 #include "models/paging/reclaim.h"
 
-#include <string.h>
-
 #include "analyzer/fail.h"
 
 #define AT(field) offsetof(struct reclaim_config, field)
@@ -103,11 +101,39 @@ const struct option_row reclaim_rows[] = {
 	{ NULL },
 };
 
+/* The next character that counts, in lower case; 0 at the end */
+static char
+next_of(const char **name)
+{
+	while (**name == '-')
+		++*name;
+	if (!**name)
+		return 0;
+	return (char)(**name >= 'A' && **name <= 'Z' ? *(*name)++ + 'a' - 'A'
+						     : *(*name)++);
+}
+
+static bool
+is_named(const char *name, const char *wanted)
+{
+	char c;
+
+	if (!name)
+		return false;
+	do {
+		c = next_of(&name);
+		if (c != next_of(&wanted))
+			return false;
+	} while (c);
+	return true;
+}
+
 int
 reclaim_find(const char *name)
 {
 	for (int i = 0; reclaim_registry[i]; i++)
-		if (!strcmp(reclaim_registry[i]->name, name))
+		if (is_named(reclaim_registry[i]->name, name) ||
+		    is_named(reclaim_registry[i]->also, name))
 			return i;
 	return -1;
 }
@@ -121,6 +147,11 @@ reclaim_open(struct reclaim **out, const struct reclaim_config *config)
 		return fail(EINVAL,
 			    "reclaim.policy %s: no memory at all; give "
 			    "memory.size a page or more",
+			    ops->name);
+	if (config->size && !ops->sized)
+		return fail(EINVAL,
+			    "reclaim.policy %s: it is of pages, not of objects "
+			    "of sizes",
 			    ops->name);
 	return ops->open(out, config);
 }

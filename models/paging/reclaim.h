@@ -67,6 +67,8 @@ struct reclaim_batch {
 	 * where ops->needs_next is false */
 	const uint64_t *next;
 	const uint64_t *time; /* ns of each; NULL: nobody asks or knows */
+	/* Accesses of the trace before each, those left out too; NULL: unknown */
+	const uint64_t *access;
 	uint32_t n;
 	uint64_t position; /* of the first in the whole string */
 };
@@ -88,11 +90,13 @@ struct reclaim {
 
 struct reclaim_ops {
 	const char *name;
+	const char *also; /* another name of it; NULL: none */
 	const char *help;
 	/* needs_time: its options may ask for a window in time */
 	bool needs_next, needs_time;
 	/* its capacity may not change after open */
 	bool fixed;
+	bool sized; /* it takes objects of sizes, too */
 	/* 0 or -ENOMEM, -EINVAL (said) */
 	int (*open)(struct reclaim **out, const struct reclaim_config *config);
 	void (*close)(struct reclaim *reclaim);
@@ -107,7 +111,8 @@ struct reclaim_ops {
 
 extern const struct reclaim_ops *const reclaim_registry[];
 
-/* The policy's index in the registry; -1: there is none of that name. */
+/* The policy's index in the registry; -1: there is none of that name.  Case and
+ * dashes do not matter: papers write CLOCK-Pro, S3-FIFO. */
 int reclaim_find(const char *name);
 /* "fifo, lru, ..." for help and errors. */
 extern const char reclaim_names[];

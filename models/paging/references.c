@@ -40,6 +40,7 @@ flush(struct references *references)
 	const struct reclaim_batch batch = { .page = lookup->page,
 					     .write = lookup->write,
 					     .time = lookup->time,
+					     .access = lookup->access,
 					     .n = lookup->n,
 					     .position = references->fed };
 

@@ -12,10 +12,12 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
- *	swap.c     pages that are in swap  hugetlb.c  pools of MAP_HUGETLB
+ *	sharing.c  who shares what
  *	swap.c     pages that are in swap       evict.c    pages that must go
  *	measured.c what the kernel counted, beside what is predicted
+ *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
+ *	hugetlb.c  pools of MAP_HUGETLB
  *	coverage.c what of large pages is used  huge-result.c
  *	khugepaged.c making large pages of small ones  promote.c and huge-NAME.c
  *	space-memory.c what a space holds
@@ -75,13 +77,21 @@ struct object {
 	bool named;	   /* a file: it stays when nobody maps it */
 	bool file;	   /* all its pages are in the page cache */
 	bool disk;	   /* the first write to a page must be noticed */
-	uint8_t shift;	   /* of hugetlb's pages; 0: of 4K */
-	uint64_t reserved; /* pages of a pool: hugetlb.c */
 	struct file_cache cache; /* of a file */
+	uint8_t shift;		 /* of hugetlb's pages; 0: of 4K */
+	uint64_t reserved;	 /* pages of a pool: hugetlb.c */
 };
 
 struct measured;
+struct ksm;
+
+/* What the trace's host had; 0: not told */
+struct ksm_host {
+	bool known, run, zero, smart;
+	uint64_t scan_pages, sleep_ns, max_sharing;
+};
 struct fault_log;
+struct sharing;
 
 struct region {
 	char *name; /* owned */
@@ -190,6 +200,7 @@ struct paging {
 	uint64_t now; /* accesses so far */
 	uint64_t faults[FAULT_CLASSES];
 	uint64_t populated, protection;
+	uint64_t copied_bytes; /* by system calls, to and from the program */
 	uint64_t recorded_minor, recorded_major;
 	/* resident.c: 2M pages made; pages moved to their real frame, and not,
 	 * as another page of the model has it */
@@ -207,7 +218,11 @@ struct paging {
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct measured *measured; /* owned; NULL: nothing was */
-	struct fault_log *log;	   /* owned; NULL: nobody asks */
+	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct ksm_host ksm_host;
+	bool contents;		 /* of pages were told */
+	struct fault_log *log;	 /* owned; NULL: nobody asks */
+	struct sharing *sharing; /* owned; NULL: not looked at yet */
 };
 
 /* paging.c */
@@ -324,6 +339,12 @@ int fault_log_recorded(struct paging *paging, uint32_t space,
 		       const struct event *event);
 int fault_log_finish(const struct paging *paging, struct result *result);
 const char *paging_class_name(unsigned class);
+
+/* sharing.c */
+/* Look at who shares what, if more is mapped than before.  0, -ENOMEM (said). */
+int sharing_look(struct paging *paging);
+void sharing_close(struct sharing *sharing);
+int sharing_finish(const struct paging *paging, struct result *result);
 
 /* large.c */
 enum large_kind {
@@ -519,6 +540,24 @@ int follow_fork(struct paging *paging, struct address_space *parent,
 /* resident.c */
 int follow_resident(struct paging *paging, struct address_space *space,
 		    const struct event *event);
+
+/* ksm.c */
+/* A setting of the host's, as "ksm.run". */
+void ksm_counter(struct paging *paging, const char *name, uint64_t value);
+/* EVENT_CONTENT; scanning up to this time.  0, -ENOMEM (said). */
+int ksm_content(struct paging *paging, struct address_space *space,
+		const struct event *event);
+int ksm_run(struct paging *paging, uint64_t time_ns);
+/* The same, whatever is still to come. */
+int ksm_catch_up(struct paging *paging, uint64_t time_ns);
+/* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
+int ksm_unmerge(struct paging *paging, struct address_space *space,
+		uint64_t start, uint64_t end);
+/* Of a space now, in merged frames */
+uint64_t ksm_bytes(struct paging *paging, const struct address_space *space);
+int ksm_finish(const struct paging *paging, uint64_t accesses,
+	       struct result *result);
+void ksm_close(struct ksm *ksm);
 
 /* measured.c */
 int measured_event(struct paging *paging, struct address_space *space,

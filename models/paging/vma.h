@@ -20,8 +20,10 @@ enum vma_flag {
 	VMA_SEQUENTIAL = 1 << 22, /* MADV_SEQUENTIAL */
 	VMA_UNMAPPED = 1 << 23,	  /* not recorded: see fault.c */
 	VMA_DISK = 1 << 24,	  /* of a file that tracks its writes */
-	VMA_GIANT = 1 << 26,	  /* hugetlb of 1G */
 	VMA_ACCOUNT = 1 << 25,	  /* charged as memory that may be needed */
+	VMA_KERNEL = 1 << 26,	  /* the kernel's own pages: [vdso], [vvar] */
+	VMA_MERGEABLE = 1 << 27,  /* MADV_MERGEABLE */
+	VMA_GIANT = 1 << 28,	  /* hugetlb of 1G */
 };
 
 #define OBJECT_NONE UINT32_MAX

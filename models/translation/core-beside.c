@@ -37,6 +37,7 @@ core_beside_close(struct core_beside *beside)
 		return;
 	range_tlb_fini(&beside->range);
 	prefetch_fini(&beside->prefetch);
+	recency_fini(&beside->recency);
 	free(beside);
 }
 
@@ -136,13 +137,54 @@ fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
 			     .readonly = !mapping.writable });
 }
 
+/* The page that the last fill drove out of an array goes on its space's stack. */
 static void
-predict(struct core *core, const struct core_page *page, unsigned shift)
+note_left(struct core *core, const struct tlb *tlb)
 {
+	uint64_t tag = tlb->evicted, asid = tag & TLB_ASID_MASK;
+	unsigned shift = tlb->shift_of[tag >> TLB_SIZE_SHIFT & 3];
+	uint32_t space;
+
+	if (tag == TLB_FREE || asid == TLB_ASID_GLOBAL)
+		return;
+	space = core->asid_space[asid];
+	if (space != SPACE_NONE && recency_left(&core->beside->recency, space,
+						tag >> shift << shift) < 0)
+		core->error = fail(ENOMEM, "machine: no memory for recency");
+}
+
+/* A page of this size came into the last level, where it is in pieces or whole. */
+static unsigned
+predict_recency(struct core *core, const struct core_page *page, unsigned code,
+		uint64_t *wanted)
+{
+	const struct core_level *level = &core->l2[page->side];
+	unsigned n, shift;
+
+	if (!level->home[code])
+		level = &core->l1[page->side];
+	if (!level->home[code])
+		return 0;
+	shift = level->home[code]->shift_of[level->piece[code]];
+	n = core_asid(core, page->address) == TLB_ASID_GLOBAL
+		    ? 0
+		    : recency_missed(&core->beside->recency, core->space,
+				     page->address >> shift << shift, wanted);
+	note_left(core, level->home[code]);
+	return n;
+}
+
+/* A page of size code came in. */
+static void
+predict(struct core *core, const struct core_page *page, unsigned code)
+{
+	unsigned shift = TLB_GRANULE_SHIFT(core->walker.pwc.granule, code);
 	uint64_t wanted[PREFETCH_PAGES_MAX];
-	unsigned n =
-		prefetch_predict(&core->beside->prefetch, SITE_INDEX(page->ref),
-				 page->address, shift, wanted);
+	unsigned n = core->beside->prefetch.kind == PREFETCH_RECENCY
+			     ? predict_recency(core, page, code, wanted)
+			     : prefetch_predict(&core->beside->prefetch,
+						SITE_INDEX(page->ref),
+						page->address, shift, wanted);
 
 	for (unsigned i = 0; i < n; i++)
 		fetch_ahead(core, page, wanted[i]);
@@ -159,7 +201,7 @@ core_beside_walked(struct core *core, const struct core_page *page,
 			   (uint32_t)core_asid(core, page->address),
 			   page->address, mapping))
 		core->error = -ENOMEM;
-	predict(core, page, mapping->shift);
+	predict(core, page, TLB_SIZE_CODE(mapping->shift));
 }
 
 void
@@ -167,9 +209,7 @@ core_beside_used(struct core *core, const struct core_page *page,
 		 const struct beside_found *found)
 {
 	if (found->second)
-		predict(core, page,
-			TLB_GRANULE_SHIFT(core->walker.pwc.granule,
-					  found->code));
+		predict(core, page, found->code);
 }
 
 void

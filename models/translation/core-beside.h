@@ -11,6 +11,7 @@
 #include "models/tables/table.h"
 #include "models/translation/prefetch.h"
 #include "models/translation/range-tlb.h"
+#include "models/translation/recency.h"
 
 struct core;
 struct core_page;
@@ -23,6 +24,7 @@ struct beside_config {
 struct core_beside {
 	struct range_tlb range;
 	struct prefetch prefetch;
+	struct recency recency; /* of PREFETCH_RECENCY */
 };
 
 /* NULL in *out: there is nothing of this.  0 or -ENOMEM. */

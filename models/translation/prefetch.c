@@ -6,8 +6,8 @@
 
 #include "analyzer/fail.h"
 
-static const char *const kinds[] = { "none", "sequential", "stride", "distance",
-				     NULL };
+static const char *const kinds[] = { "none",	 "sequential", "stride",
+				     "distance", "recency",    NULL };
 
 const struct option_row prefetch_rows[] = {
 	{ .name = "kind",
@@ -17,7 +17,7 @@ const struct option_row prefetch_rows[] = {
 	  .choices = kinds,
 	  .help = "what second-level misses fetch ahead: the next page, as "
 		  "far on as the instruction's last two, what followed the "
-		  "last distance" },
+		  "last distance, what left the TLB when this page did" },
 	{ .name = "entries",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct prefetch_config, entries),
@@ -139,6 +139,7 @@ prefetch_predict(struct prefetch *prefetch, uint32_t site, uint64_t address,
 		return predict_stride(prefetch, site, page, wanted);
 	case PREFETCH_DISTANCE:
 		return predict_distance(prefetch, page, wanted);
+	case PREFETCH_RECENCY:
 	case PREFETCH_NONE:
 		break;
 	}

@@ -10,6 +10,8 @@
  *			apart, as far on
  *	distance	by the distance from the miss before: the two that came
  *			after this distance last
+ *	recency		those that left the second level before and after the one that
+ *			missed did (recency.h)
  *
  * Predictors have tables of one way.  Distances are in pages of 4K (of the granule),
  * the next page is that behind the one that missed, whatever its size.
@@ -29,6 +31,7 @@ enum prefetch_kind {
 	PREFETCH_SEQUENTIAL,
 	PREFETCH_STRIDE,
 	PREFETCH_DISTANCE,
+	PREFETCH_RECENCY, /* core-beside.c asks recency.h, not prefetch_predict */
 };
 
 /* Prefix "tlb.prefetch". */

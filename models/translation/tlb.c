@@ -598,6 +598,7 @@ fill_row(struct tlb *tlb, uint32_t set, uint64_t key)
 	uint32_t first = set * tlb->ways, last = first + tlb->ways - 1;
 	uint64_t old = tlb->column.tag[last];
 
+	tlb->evicted = old;
 	if (unlikely((old ^ key) >> TLB_SIZE_SHIFT & 3))
 		tlb_resize(tlb, old, key);
 	move_row(tlb, first, tlb->ways - 1);
@@ -642,7 +643,8 @@ tlb_fill_any(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 	if (tlb->rows)
 		return fill_row(tlb, set, key);
 	slot = make_room(tlb, set * tlb->ways);
-	tlb_resize(tlb, tlb->column.tag[slot], key);
+	tlb->evicted = tlb->column.tag[slot];
+	tlb_resize(tlb, tlb->evicted, key);
 	set_index(tlb, set, slot, key);
 	tlb->filled[slot] = now;
 	tlb->column.tag[slot] = key | TLB_ALWAYS;

@@ -169,6 +169,7 @@ struct tlb {
 	uint64_t *group_frame;		  /* [entries][pages] of sectors */
 	unsigned group_shift, page_shift; /* of all its pages; of one */
 	bool coalesces;
+	uint64_t evicted;     /* tag that the last tlb_fill drove out */
 	uint64_t bytes, peak; /* what the entries cover, and did at most */
 	const struct replacement_ops *replacement;
 	bool owns_columns; /* always ranked, if it can be */
@@ -364,12 +365,14 @@ tlb_cover_slot(struct tlb *tlb, uint32_t slot, unsigned code)
 static ALWAYS_INLINE uint32_t
 tlb_fill(struct tlb *tlb, uint64_t key, unsigned shift, uint64_t now)
 {
-	uint32_t set, slot;
+	uint32_t set, slot, way;
 
 	if (unlikely(!tlb->simple || tlb->rows))
 		return tlb_fill_any(tlb, key, shift, now);
 	set = tlb_set(tlb, key >> shift);
-	slot = tlb_put(tlb, set, tlb_oldest(tlb, set * tlb->ways), key);
+	way = tlb_oldest(tlb, set * tlb->ways);
+	tlb->evicted = tlb->column.tag[set * tlb->ways + way];
+	slot = tlb_put(tlb, set, way, key);
 	tlb->column.stamp[slot] = now;
 	tlb_cover_slot(tlb, slot, key >> TLB_SIZE_SHIFT & 3);
 	return slot;

@@ -6,6 +6,8 @@
  *	bench columns TRACE	decode, and an address and a site for each access
  *	bench replay TRACE [NAME=VALUE...]
  *	bench import FILE
+ *	bench curve TRACE	reuse distances of all accesses, fetches too
+ *	bench sets TRACE	the same with working sets
  *	bench peak TRACE	peak memory of a replay, MiB
  *
  * Runs it REPEAT (default 5) times and prints the median of M accesses/s, the
@@ -13,6 +15,7 @@
  */
 #include "analyzer/fail.h"
 #include "analyzer/run.h"
+#include "models/analysis/curve.h"
 #include "models/machine.h"
 #include "traces/open.h"
 
@@ -63,9 +66,14 @@ static int
 open_model(struct model **out, const char *what, char **sets,
 	   struct stream *stream)
 {
+	struct curve_config curve = { .shift = 12,
+				      .fetches = true,
+				      .working_sets = !strcmp(what, "sets") };
 	struct machine_config config;
 	int error;
 
+	if (!strcmp(what, "curve") || !strcmp(what, "sets"))
+		return curve_open(out, &curve, stream);
 	if (strcmp(what, "replay") != 0) {
 		nothing.methods = strcmp(what, "decode") != 0 ? &columns_methods
 							      : &packed_methods;
@@ -137,8 +145,9 @@ main(int argc, char **argv)
 	double speed[99];
 
 	if (argc < 3 || n < 1 || n > 99) {
-		fail(EINVAL, "usage: bench decode|columns|replay|import|peak "
-			     "FILE [NAME=VALUE...]");
+		fail(EINVAL,
+		     "usage: bench decode|columns|replay|import|curve|sets|peak "
+		     "FILE [NAME=VALUE...]");
 		return 2;
 	}
 	if (!strcmp(argv[1], "peak"))

@@ -400,11 +400,19 @@ bench_replay()
 		speed_row "$name: decode into accesses one by one" \
 			"$(speed columns "$work/$name.pst")" M/s '>=150'
 		replay_rows "$name" "$work/$name.pst" '>=100' '>=30'
+		speed_row "$name: reuse distances, all sizes at once" \
+			"$(speed curve "$work/$name.pst")" M/s '>=60'
+		speed_row "$name: the same with working sets" \
+			"$(speed sets "$work/$name.pst")" M/s -
 		measure_pace
 	done <"$work/sizes"
 	"$pagescope" import --from auto "$mix" -o "$work/mix.pst" 2>/dev/null
 	speed_row "hostile mix: decode" "$(speed decode "$work/mix.pst")" M/s -
 	replay_rows "hostile mix" "$work/mix.pst" '>=25' -
+	speed_row "hostile mix: reuse distances, all sizes at once" \
+		"$(speed curve "$work/mix.pst")" M/s '>=15'
+	speed_row "hostile mix: the same with working sets" \
+		"$(speed sets "$work/mix.pst")" M/s -
 	measure_pace
 	measure_pace
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What machines make of a source, as replay does it of a trace and run of a
+ * program while it runs: the same options, the same result.
+ */
+#ifndef ANALYZER_REPLAY_H
+#define ANALYZER_REPLAY_H
+
+#include "analyzer/base.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "analyzer/option.h"
+#include "analyzer/source.h"
+#include "analyzer/verb.h"
+
+struct replay_config {
+	char *input;
+	char *output;
+	char *cpu;
+	char *config;
+	char **machine;
+	char **set;
+	int64_t seed;
+	int64_t jobs;
+	uint64_t max_accesses, memory;
+	int64_t explain_walks;
+	bool recover, symbols;
+};
+
+/* Its rows; the first ones are of the trace. */
+#define REPLAY_TRACE_ROWS 2
+extern const struct option_row replay_rows[];
+
+struct replay;
+
+/* Machines for a source that is not finished yet, which stays the caller's;
+ * name: of what it is, for the result.  All: 0 or negative errno (said). */
+int replay_open(struct replay **out, const struct verb_call *call,
+		const struct replay_config *config, struct source *source,
+		const char *name);
+/* 1: a bound has ended it before the source. */
+int replay_feed(struct replay *replay);
+/* The result, into the file of the options or as a report. */
+int replay_finish(struct replay *replay, FILE *report);
+bool replay_is_partial(const struct replay *replay);
+/* NULL is allowed. */
+void replay_close(struct replay *replay);
+
+#endif
