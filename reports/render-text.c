@@ -135,6 +135,7 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_bound(&text);
 		text_parts(&text);
 		text_paging(&text);
+		text_huge(&text);
 		text_sharing(&text);
 		text_merging(&text);
 		text_validate(&text);
