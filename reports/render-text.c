@@ -134,6 +134,7 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_walks(&text);
 		text_parts(&text);
 		text_paging(&text);
+		text_huge(&text);
 		text_sharing(&text);
 		text_validate(&text);
 		text_reclaim(&text);

@@ -36,6 +36,7 @@ void text_explain(struct text *text);
 void text_parts(struct text *text);
 /* Faults, page tables, footprint. */
 void text_paging(struct text *text);
+void text_huge(struct text *text);
 void text_sharing(struct text *text);
 /* Predictions beside the kernel's own counts; nothing where there are none. */
 void text_validate(struct text *text);

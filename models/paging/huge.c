@@ -17,10 +17,6 @@
 static const char *const modes[] = { "always", "madvise", "never", "recorded",
 				     NULL };
 
-/* enum huge_defrag */
-static const char *const defrags[] = { "madvise",	"always", "defer",
-				       "defer+madvise", "never",  NULL };
-
 const struct option_row huge_rows[] = {
 	{ .name = "thp",
 	  .type = OPTION_CHOICE,
@@ -36,13 +32,6 @@ const struct option_row huge_rows[] = {
 	  .argument = "SIZE[=MODE],...",
 	  .help = "Sizes from 16k to 1m that are on, too; as pages.thp says, "
 		  "or always, madvise; 2m=never takes the largest away" },
-	{ .name = "defrag",
-	  .type = OPTION_CHOICE,
-	  .offset = offsetof(struct huge_config, defrag),
-	  .fallback = "madvise",
-	  .choices = defrags,
-	  .help = "Where a fault finds no free 2M: compact memory at once, "
-		  "later, or not" },
 	{ .name = "no-huge-zero",
 	  .type = OPTION_BOOL,
 	  .offset = offsetof(struct huge_config, no_zero),

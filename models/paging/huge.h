@@ -17,15 +17,6 @@ enum huge_mode {
 	HUGE_RECORDED, /* as the trace says of its host; else always */
 };
 
-/* What a fault does where no free run is: transparent_hugepage/defrag */
-enum huge_defrag {
-	DEFRAG_MADVISE, /* compact at once where MADV_HUGEPAGE asked for it */
-	DEFRAG_ALWAYS,	/* compact at once */
-	DEFRAG_DEFER,	/* leave it to kcompactd */
-	DEFRAG_DEFER_MADVISE, /* the first where asked for, else the third */
-	DEFRAG_NEVER,
-};
-
 /* sysfs khugepaged/, in pages of 4K */
 struct khugepaged_config {
 	uint64_t scan_pages; /* a round; 0: it does not run */
@@ -56,7 +47,6 @@ struct hugetlb_config {
 
 struct huge_config {
 	int thp;      /* enum huge_mode */
-	int defrag;   /* enum huge_defrag */
 	char *mthp;   /* owned: see huge_orders_parse; or NULL */
 	bool bloat;   /* look at every access: coverage.c */
 	bool no_zero; /* no huge zero page: use_zero_page is 0 */

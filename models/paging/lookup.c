@@ -352,8 +352,9 @@ static inline void
 prefetch(const struct lookup *lookup, const struct batch *batch, uint32_t i)
 {
 	uint64_t page = batch->address[i] >> lookup->shift;
-	const struct lookup_recent *recent = &lookup->recent[recent_of(
-		page >> LOOKUP_CHUNK_SHIFT, batch->space)];
+	const struct lookup_recent *recent =
+		&lookup->recent[recent_of(page >> LOOKUP_CHUNK_SHIFT,
+					  batch->space)];
 
 	if (likely(recent->page))
 		__builtin_prefetch(&recent->page[page & (CHUNK_PAGES - 1)]);
