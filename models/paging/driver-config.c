@@ -40,7 +40,9 @@ const struct option_row driver_rows[] = {
 	  .choices = swap_device_names,
 	  .help = "Where pages go: memory compressed (zram), a drive (nvme, "
 		  "disk), another machine's memory (far); none: no swap. "
-		  "Files are on nvme, or on the disk" },
+		  "Files are on nvme, or on the disk. Swap is read page by "
+		  "page, without read-ahead (vm.page-cluster=0), and by each "
+		  "process that fork left a page in swap to" },
 	{ .name = "read_ns",
 	  .type = OPTION_TIME,
 	  .offset = AT(read_ns),
