@@ -79,6 +79,27 @@ while read -r table; do
 	grep -qE "^\.BR?( .*)?[ \"]$table( |\"|\$)" "$dir/plain" ||
 		complain "pagescope-result(5) does not name the table $table"
 done <"$dir/tables"
+# So does every value of memory that is short, huge, merged or bounded.
+values()
+{
+	"$PAGESCOPE" replay generate:mix,n=99K,pages=1500 -o "$dir/r.json" "$@" ||
+		complain "values $*: fails"
+	"$PAGESCOPE" report --format csv "$dir/r.json" |
+		grep -oE '^(bound|hugetlb|khugepaged|ksm|oom|reclaim|swap|thp|validate)\.[a-z0-9._-]+'
+}
+{
+	values --memory 1M --set reclaim.swap-size=64K
+	values --memory 1M --set reclaim.policy=mglru
+	values --set pages.policy=thp --set khugepaged.sleep=1ms
+	values --set pages.policy=buckets --set bound.region=all
+	values --set ksm.rate=1 --set ksm.sleep=1us --set ksm.tick=0s --set ksm.scan-cost=0
+	values --set hugetlb.pages-2m=1 --set hugetlb.pages-1g=1
+} | sort -u >"$dir/values"
+[ "$(wc -l <"$dir/values")" -gt 70 ] || complain "few values: $(cat "$dir/values")"
+while read -r value; do
+	grep -qE "^\.BR?( .*)?[ \"]${value//./\\.}( |\"|\$)" "$dir/plain" ||
+		complain "pagescope-result(5) does not name the value $value"
+done <"$dir/values"
 for page in "$build"/pagescope*.5 "$build/pagescope.1"; do
 	[ -s "$page" ] || complain "$page: is empty"
 	troff_accepts "$page"
