@@ -103,6 +103,21 @@ driver_wanted(const struct driver_config *config)
 	return config->policy && strcmp(config->policy, "none") != 0;
 }
 
+/* GROUP=PROCESS, with commas between */
+static bool
+are_groups(const char *at)
+{
+	for (;;) {
+		size_t all = strcspn(at, ","), name = strcspn(at, "=");
+
+		if (!name || name >= GROUP_NAME_BYTES || name + 1 >= all)
+			return false;
+		if (!at[all])
+			return true;
+		at += all + 1;
+	}
+}
+
 int
 driver_config_wrong(const struct driver_config *config, uint64_t memory_bytes,
 		    const char **field, char *text, size_t bytes)
@@ -112,6 +127,11 @@ driver_config_wrong(const struct driver_config *config, uint64_t memory_bytes,
 	*field = "reclaim.groups";
 	if (config->groups && config->scope != SCOPE_GROUP)
 		return snprintf(text, bytes, "\"%s\" needs reclaim.scope=group",
+				config->groups);
+	if (config->groups && *config->groups && !are_groups(config->groups))
+		return snprintf(text, bytes,
+				"\"%s\" is not GROUP=PROCESS, with commas "
+				"between, as web=nginx,db=1234",
 				config->groups);
 	if (!driver_wanted(config))
 		return 0;

@@ -194,7 +194,7 @@ memory_of_group(struct driver *driver, const char *program, uint32_t pid,
 
 	while (*at) {
 		size_t all = strcspn(at, ","), name = strcspn(at, "=");
-		char group[64];
+		char group[GROUP_NAME_BYTES];
 
 		if (name < all && name < sizeof(group) &&
 		    is_in(at + name + 1, all - name - 1, program, pid)) {
