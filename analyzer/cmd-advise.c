@@ -248,7 +248,10 @@ advise_run(const struct verb_call *call)
 					    ? "advise: of which trace or "
 					      "result?"
 					    : "advise: of one at a time");
-	error = get_result(&result, call, topic, input ? input : call->argv[1]);
+	error = curve_check_device("advise", options);
+	if (!error)
+		error = get_result(&result, call, topic,
+				   input ? input : call->argv[1]);
 	if (error)
 		return error;
 	render_terminal(&setup);

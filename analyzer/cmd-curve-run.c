@@ -353,6 +353,19 @@ simulate(struct job *job, const struct curve_view *view)
 	return error;
 }
 
+int
+curve_check_device(const char *verb, const struct curve_options *options)
+{
+	if (!options->device ||
+	    strcmp(curve_devices[options->device], "none") ||
+	    options->read_ns > 0)
+		return 0;
+	return fail(EUSAGE,
+		    "%s: --device none: pages that cannot leave cost no time; "
+		    "name a device, or its --read-ns",
+		    verb);
+}
+
 void
 curve_costs(struct memory_need_config *config,
 	    const struct curve_options *options)

@@ -61,7 +61,9 @@ curve_run(const struct verb_call *call)
 	if (!input || call->argc > (options->input ? 0 : 1))
 		return fail(EUSAGE, input ? "curve: one trace at a time"
 					  : "curve: which trace?");
-	error = curve_measure(&result, call, options, input);
+	error = curve_check_device("curve", options);
+	if (!error)
+		error = curve_measure(&result, call, options, input);
 	if (error)
 		return error;
 	if (options->output) {

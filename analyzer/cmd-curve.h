@@ -75,7 +75,8 @@ extern const char *const curve_devices[];
 	  CURVE_AT(device),                                                   \
 	  "auto",                                                             \
 	  .choices = curve_devices,                                           \
-	  .help = "where pages go that have no room; auto: nvme" },           \
+	  .help = "where pages go that have no room; auto: nvme; "            \
+		  "none: what --read-ns and --write-ns say" },                \
 		{ "read-ns",                                                  \
 		  OPTION_REAL,                                                \
 		  CURVE_AT(read_ns),                                          \
@@ -136,6 +137,8 @@ int curve_measure(struct result **out, const struct verb_call *call,
 int curve_cost_options(struct result *result,
 		       const struct curve_options *options);
 
+/* A device that takes no time is none: -EUSAGE (said). */
+int curve_check_device(const char *verb, const struct curve_options *options);
 struct memory_need_config;
 /* What these options say. */
 void curve_costs(struct memory_need_config *config,

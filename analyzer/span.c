@@ -54,9 +54,9 @@ take_size(struct parser *parser, uint64_t *bytes)
 	if (*end != 'p' && !unit)
 		return fail(EUSAGE,
 			    "%s: \"%s\": %llu has no unit; %llup is pages, "
-			    "%lluK, %lluM, %lluG bytes",
+			    "%lluB, %lluK, %lluM, %lluG bytes",
 			    parser->name, parser->text, number, number, number,
-			    number, number);
+			    number, number, number);
 	*bytes = unit ? UINT64_C(1) << 10 * (unit - units) : parser->page_bytes;
 	end++;
 	if (unit && unit != units && *end == 'i' && end[1] == 'B')

@@ -2,7 +2,7 @@
 /*
  * Tables of the parts that a machine may have: how many entries a walk reads,
  * what the TLBs cover, what is counted of rare parts, cores, nodes of memory,
- * page colours.  Each only where it
+ * page colours, the worst case.  Each only where it
  * tells more than one line elsewhere does.
  */
 #include "reports/number.h"
@@ -298,6 +298,45 @@ put_colours(struct text *text)
 			 number_share(conflicts, misses).text);
 }
 
+/* What a region's translation takes at most */
+static void
+put_bound(struct text *text)
+{
+	double cycles, walks = view_or_zero(text->result, "bound.walks");
+	double lookups = view_or_zero(text->result, "bound.lookups");
+
+	if (!view_value(text->result, "bound.cycles", &cycles))
+		return;
+	text_heading(text, "Worst case of translation");
+	text_say(text,
+		 "Translation in bound.region takes %s at most where memory is "
+		 "locked, and %s where its pages may fault (%s). This run took "
+		 "%s.",
+		 number_of(cycles, "cycle").text,
+		 number_count(
+			 view_or_zero(text->result, "bound.cycles.unlocked"))
+			 .text,
+		 number_of(view_or_zero(text->result, "bound.faults"), "fault")
+			 .text,
+		 number_count(
+			 view_or_zero(text->result, "bound.observed.cycles"))
+			 .text);
+	text_say(text,
+		 "The TLBs are empty at its beginning, and a walk reads all of "
+		 "its entries from memory: %s. %s of the %s to %s walk, as the "
+		 "TLB %s.",
+		 number_of(view_or_zero(text->result, "bound.walk.cycles"),
+			   "cycle")
+			 .text,
+		 number_count(walks).text, number_of(lookups, "lookup").text,
+		 number_of(view_or_zero(text->result, "bound.pages"), "page")
+			 .text,
+		 walks < lookups
+			 ? "has room for all of these pages: each once, "
+			   "and again where its translation went away"
+			 : "may not have room for all of these pages");
+}
+
 void
 text_parts(struct text *text)
 {
@@ -308,4 +347,5 @@ text_parts(struct text *text)
 	say_remote(text, "numa.data.local", "numa.data.remote", "data");
 	say_remote(text, "numa.walk.local", "numa.walk.remote", "walks");
 	put_colours(text);
+	put_bound(text);
 }

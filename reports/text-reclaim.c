@@ -6,16 +6,10 @@
 
 #include <string.h>
 
-/* The value of an option of the machine; "": there is none. */
 static const char *
 option_of(const struct text *text, const char *name)
 {
-	const json_t *document =
-		result_json((struct result *)(uintptr_t)text->result);
-	const char *value = json_string_value(
-		json_object_get(json_object_get(document, "options"), name));
-
-	return value ? value : "";
+	return view_option(text->result, name);
 }
 
 static double
@@ -39,21 +33,27 @@ put_sentences(struct text *text)
 {
 	double majors = value(text, "fault.major");
 	double references = value(text, "reclaim.references");
+	bool often = majors > references / 10; /* "one in 1" tells nothing */
 	const char *scope = option_of(text, "reclaim.scope");
 	const char *whose = !strcmp(scope, "process") ? "each process"
 			    : !strcmp(scope, "group") ? "each group"
 						      : "all data";
 
-	text_say(
-		text,
-		"With %s for %s and reclaim.policy=%s, %s of %s (runs of "
-		"accesses to one page) wait for a page that is not in memory%s%s.",
-		number_bytes(strtod(option_of(text, "memory.size"), NULL)).text,
-		whose, option_of(text, "reclaim.policy"),
-		number_count(majors).text,
-		number_of(references, "reference").text,
-		majors > 0 ? ": one in " : "",
-		majors > 0 ? number_count(references / majors).text : "");
+	text_say(text,
+		 "With %s for %s and reclaim.policy=%s, %s of %s (runs of "
+		 "accesses to one page) wait for a page that is not in "
+		 "memory%s%s.",
+		 number_bytes(strtod(option_of(text, "memory.size"), NULL))
+			 .text,
+		 whose, option_of(text, "reclaim.policy"),
+		 number_count(majors).text,
+		 number_of(references, "reference").text,
+		 majors <= 0 ? ""
+		 : often     ? ": "
+			     : ": one in ",
+		 majors <= 0 ? ""
+		 : often     ? number_share(majors, references).text
+			     : number_count(references / majors).text);
 	if (value(text, "reclaim.stall_ns") > 0)
 		text_say(text,
 			 "That stalls the program for %s (%s of it for files). "

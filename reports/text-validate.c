@@ -111,6 +111,35 @@ put_reasons(struct text *text, const struct view_table *table)
 	}
 }
 
+/* Options of a what-if, where the kernel did something else */
+static void
+put_what_if(struct text *text)
+{
+	static const struct {
+		const char *name, *recorded;
+	} options[] = {
+		{ "reclaim.policy", "none" }, { "files.cache", "recorded" },
+		{ "files.read-ahead", "-1" }, { "ksm.rate", "0" },
+		{ "ksm.run", "recorded" },    { "pages.zero-page", "recorded" },
+	};
+	char names[128] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const char *value = view_option(text->result, options[i].name);
+
+		if (!*value || !strcmp(value, options[i].recorded))
+			continue;
+		if (*names)
+			strcat(names, ", ");
+		strcat(names, options[i].name);
+	}
+	if (*names)
+		text_say(text,
+			 "What differs may be what you ask for: the kernel did "
+			 "as recorded, the replay as %s would have it.",
+			 names);
+}
+
 void
 text_validate(struct text *text)
 {
@@ -126,5 +155,7 @@ text_validate(struct text *text)
 		text_say(text,
 			 "%.0f of %.0f figures are as the kernel counted.",
 			 passed, passed + differs);
+	if (differs > 0)
+		put_what_if(text);
 	put_reasons(text, &table);
 }

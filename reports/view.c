@@ -35,6 +35,16 @@ view_value(const struct result *result, const char *name, double *value)
 	return true;
 }
 
+const char *
+view_option(const struct result *result, const char *name)
+{
+	const char *value = json_string_value(
+		json_object_get(json_object_get(document(result), "options"),
+				name));
+
+	return value ? value : "";
+}
+
 double
 view_or_zero(const struct result *result, const char *name)
 {

@@ -14,6 +14,8 @@ bool view_value(const struct result *result, const char *name, double *value);
 double view_or_zero(const struct result *result, const char *name);
 /* The text of this value; "" where there is none. */
 const char *view_string(const struct result *result, const char *name);
+/* What this option was set to; "" where there is none. */
+const char *view_option(const struct result *result, const char *name);
 /* Why the value is null; NULL: it is not, or nobody put it. */
 const char *view_reason(const struct result *result, const char *name);
 /* Why the whole is partial, or NULL. */

@@ -77,6 +77,26 @@ if "$PAGESCOPE" record -e step -o "$work/t.pst" -- "$target" 5 20 2>/dev/null; t
 		complain "$(get fault.minor) faults, bound $(get bound.faults)"
 fi
 
+# Memory that locked pages alone fill: what it takes is told at the first try.
+programs=$(dirname "$PAGESCOPE")/tests/fault-programs
+if "$PAGESCOPE" record -e step -o "$work/l.pst" -- "$programs" locked 100 \
+	>/dev/null 2>&1; then
+	"$PAGESCOPE" replay "$work/l.pst" --memory 64K >"$work/out" 2>"$work/err" &&
+		complain "100 locked pages fit into 16"
+	grep -q ' 100 locked pages.*give memory.size=404K' "$work/err" ||
+		complain "locked: $(cat "$work/err")"
+	"$PAGESCOPE" replay "$work/l.pst" --memory 404K -o "$work/r.json" ||
+		complain "404K do not do"
+fi
+
+"$PAGESCOPE" replay generate:mix,n=1K,pages=40 --set bound.region=all >"$work/out"
+grep -q 'Translation in bound.region takes .* cycles at most' "$work/out" ||
+	complain "the report does not tell the bound"
+"$PAGESCOPE" replay generate:mix,n=1K --set bound.region=5000..6000 -o "$work/r.json"
+[ -z "$(get bound.cycles 2>"$work/err")" ] ||
+	complain "what never ran takes at most $(get bound.cycles) cycles"
+grep -q 'no access of the run' "$work/err" || complain "beyond: $(cat "$work/err")"
+
 "$PAGESCOPE" replay generate:mix,n=1K --set bound.region=7-3 >"$work/out" \
 	2>"$work/err" && complain "7-3 is a region"
 grep -q 'bound.region' "$work/err" || complain "7-3: $(cat "$work/err")"

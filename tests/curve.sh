@@ -205,14 +205,14 @@ curve generate:hotscan,n=4M,pages=8192,hot=0.1,hot-share=0.9999,seed=3
 "$PAGESCOPE" advise memory r.json >stored || complain "advise of a result fails"
 grep -q 'at most 10 %' stored || grep -q 'all of its' stored || complain "no need: $(cat stored)"
 before=0
-for device in none zram nvme disk; do
+for device in far zram nvme disk; do
 	"$PAGESCOPE" advise memory r.json --device $device -o again.json ||
 		complain "advise --device $device fails"
 	ten=$("$PAGESCOPE" report --get memory.slowdown.10.bytes again.json)
 	[ "$ten" -ge "$before" ] || complain "$device: $ten bytes are less than a faster device's"
 	before=$ten
 done
-[ "$before" -gt 3000000 ] || complain "a disk is as good as none: $before bytes"
+[ "$before" -gt 3000000 ] || complain "a disk is as good as far memory: $before bytes"
 advice 'the device (disk)' r.json --device disk
 advice 'A memory of' generate:sequential,n=1M,pages=1000,stride=4096,writes=1
 advice 'Any amount of memory will do' generate:sequential,n=4000,pages=4000,stride=4096,writes=1
@@ -252,6 +252,9 @@ refused 'one trace' curve a b
 refused 'for foreign traces' curve --set csv.column=1 $small
 refused 'unknown format "xyz"' curve --from xyz belady.csv
 refused 'reclaim.clock' curve --set reclaim.clock.x=1 $small
+refused 'cost no time' curve $small --device none
+refused 'cost no time' advise memory $small --device none
+refused '300B, 300K' curve $small --sizes 300
 refused 'about what' advise
 refused 'did you mean "memory"' advise memry $small
 refused 'of which trace' advise memory

@@ -98,9 +98,26 @@ done <"$dir/tables"
 for group in thp khugepaged swap reclaim oom ksm bound validate files shared; do
 	sed -nE "s/^($group\.[a-z0-9._-]+),.*/\1/p" "$dir/csv"
 done | sort -u >"$dir/values"
-[ "$(wc -l <"$dir/values")" -gt 40 ] || complain "hardly any value: $(cat "$dir/values")"
+# and of memory that is short, huge, merged or bounded
+values()
+{
+	"$PAGESCOPE" replay generate:mix,n=99K,pages=1500 -o "$dir/r.json" "$@" ||
+		complain "values $*: fails"
+	"$PAGESCOPE" report --format csv "$dir/r.json" |
+		grep -oE '^(bound|hugetlb|khugepaged|ksm|oom|reclaim|swap|thp|validate)\.[a-z0-9._-]+'
+}
+{
+	values --memory 1M --set reclaim.swap-size=64K
+	values --memory 1M --set reclaim.policy=mglru
+	values --set pages.policy=thp --set khugepaged.sleep=1ms
+	values --set pages.policy=buckets --set bound.region=all
+	values --set ksm.rate=1 --set ksm.sleep=1us --set ksm.tick=0s --set ksm.scan-cost=0
+	values --set hugetlb.pages-2m=1 --set hugetlb.pages-1g=1
+} >>"$dir/values"
+sort -u -o "$dir/values" "$dir/values"
+[ "$(wc -l <"$dir/values")" -gt 70 ] || complain "few values: $(cat "$dir/values")"
 while read -r value; do
-	grep -qE "^\.BR?( .*)?[ \"]$value( |\"|\$)" "$dir/plain" ||
+	grep -qE "^\.BR?( .*)?[ \"]${value//./\\.}( |\"|\$)" "$dir/plain" ||
 		complain "pagescope-result(5) does not name the value $value"
 done <"$dir/values"
 for page in "$build"/pagescope*.5 "$build/pagescope.1"; do

@@ -258,6 +258,10 @@ refused "numa.bind: 4 is no node; allowed: 0 to 3" numa.nodes=4 numa.bind=4
 refused "numa.node: 7 is no node; allowed: 0 to 3" numa.nodes=4 numa.node=7
 refused "numa.load: 0.5 is no number from 1 to 1000" numa.nodes=2 "numa.load=1 0.5"
 refused "numa.weights: \"0 0\" is 0 of every node; allowed" numa.nodes=2 "numa.weights=0 0"
+for groups in a =x a= ,, a=1, a=1,b; do
+	refused "reclaim.groups: \"$groups\" is not GROUP=PROCESS" memory.size=1M \
+		reclaim.policy=lru reclaim.scope=group "reclaim.groups=$groups"
+done
 refused "memory.size: 8192 bytes are less than a page for each of 3 nodes" numa.nodes=3 \
 	memory.size=8K
 refused "numa.tables: replicated and migrate are not for nested" table.kind=nested \

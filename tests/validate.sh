@@ -86,6 +86,9 @@ grep -q 'rss.anon.bytes.*pass' "$work/out" || complain "no rss.anon.bytes"
 "$PAGESCOPE" validate "$work/t.pst" --set pages.zero-page=no >"$work/out" &&
 	complain "without a zero page: status 0"
 grep -q 'DIFFERS' "$work/out" || complain "without a zero page nothing differs"
+"$PAGESCOPE" replay "$work/t.pst" --set pages.zero-page=no |
+	grep -q 'What differs may be what you ask for' ||
+	complain "a what-if differs without a word"
 "$PAGESCOPE" validate "$work/t.pst" --set pages.policy=2m -o "$work/r.json"
 [ "$("$PAGESCOPE" report --get validate.differs "$work/r.json")" = 0 ] ||
 	complain "what if all pages were of 2M is compared"

@@ -285,7 +285,10 @@ put_bounds(const struct bound *bound, bool large, struct result *result)
 int
 bound_finish(const struct bound *bound, bool large, struct result *result)
 {
-	return bound->machine.why ? result_absent(result, "bound.cycles",
-						  bound->machine.why)
-				  : put_bounds(bound, large, result);
+	const char *why = bound->machine.why;
+
+	if (!why && !bound->lookups)
+		why = "no access of the run is in bound.region";
+	return why ? result_absent(result, "bound.cycles", why)
+		   : put_bounds(bound, large, result);
 }

@@ -40,7 +40,9 @@ const struct option_row driver_rows[] = {
 	  .choices = swap_device_names,
 	  .help = "Where pages go: memory compressed (zram), a drive (nvme, "
 		  "disk), another machine's memory (far); none: no swap. "
-		  "Files are on nvme, or on the disk" },
+		  "Files are on nvme, or on the disk. Swap is read page by "
+		  "page, without read-ahead (vm.page-cluster=0), and by each "
+		  "process that fork left a page in swap to" },
 	{ .name = "read_ns",
 	  .type = OPTION_TIME,
 	  .offset = AT(read_ns),
@@ -101,6 +103,21 @@ driver_wanted(const struct driver_config *config)
 	return config->policy && strcmp(config->policy, "none") != 0;
 }
 
+/* GROUP=PROCESS, with commas between */
+static bool
+are_groups(const char *at)
+{
+	for (;;) {
+		size_t all = strcspn(at, ","), name = strcspn(at, "=");
+
+		if (!name || name >= GROUP_NAME_BYTES || name + 1 >= all)
+			return false;
+		if (!at[all])
+			return true;
+		at += all + 1;
+	}
+}
+
 int
 driver_config_wrong(const struct driver_config *config, uint64_t memory_bytes,
 		    const char **field, char *text, size_t bytes)
@@ -110,6 +127,11 @@ driver_config_wrong(const struct driver_config *config, uint64_t memory_bytes,
 	*field = "reclaim.groups";
 	if (config->groups && config->scope != SCOPE_GROUP)
 		return snprintf(text, bytes, "\"%s\" needs reclaim.scope=group",
+				config->groups);
+	if (config->groups && *config->groups && !are_groups(config->groups))
+		return snprintf(text, bytes,
+				"\"%s\" is not GROUP=PROCESS, with commas "
+				"between, as web=nginx,db=1234",
 				config->groups);
 	if (!driver_wanted(config))
 		return 0;

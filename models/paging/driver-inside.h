@@ -14,7 +14,8 @@
 #include "models/paging/lookup.h"
 #include "models/paging/reclaim-driver.h"
 
-#define PAGE_SHIFT 12
+#define GROUP_NAME_BYTES 64 /* of reclaim.groups, with the 0 */
+#define PAGE_SHIFT	 12
 
 enum page_flag {
 	DRIVER_IN = 1,	     /* the policy has it in memory */

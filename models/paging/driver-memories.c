@@ -194,7 +194,7 @@ memory_of_group(struct driver *driver, const char *program, uint32_t pid,
 
 	while (*at) {
 		size_t all = strcspn(at, ","), name = strcspn(at, "=");
-		char group[64];
+		char group[GROUP_NAME_BYTES];
 
 		if (name < all && name < sizeof(group) &&
 		    is_in(at + name + 1, all - name - 1, program, pid)) {
@@ -291,6 +291,38 @@ table_pages(const struct memory *memory)
 	return bytes >> PAGE_SHIFT;
 }
 
+/* Pages that are locked, and those that the same mlock comes to next: who is told
+ * of one page too many shall not have to try again for each. */
+static uint64_t
+locked_pages(const struct memory *memory)
+{
+	const struct driver *driver = memory->driver;
+	uint64_t locked = 0;
+
+	for (uint32_t i = 0; i < driver->spaces; i++)
+		if (driver->memory_of[i] &&
+		    driver->memory[driver->memory_of[i] - 1] == memory)
+			locked += paging_usage(driver->with.paging, i).locked;
+	return locked > memory->wired ? locked : memory->wired;
+}
+
+static int
+too_little(const struct memory *memory, uint64_t tables)
+{
+	uint64_t locked = locked_pages(memory);
+
+	return fail(EINVAL,
+		    "reclaim%s%s: %ju locked pages%s%ju%s are more than "
+		    "memory.size=%juK leaves room beside; give "
+		    "memory.size=%juK or more",
+		    *memory->name ? " of " : "", memory->name,
+		    (uintmax_t)locked, tables ? " and " : " (mlock; ",
+		    (uintmax_t)tables,
+		    tables ? " pages of tables" : " of tables)",
+		    (uintmax_t)memory->driver->limit * 4,
+		    (uintmax_t)(locked + tables + 1) * 4);
+}
+
 int
 memory_resize(struct memory *memory)
 {
@@ -299,17 +331,7 @@ memory_resize(struct memory *memory)
 	uint64_t fixed = memory->wired + tables;
 
 	if (fixed >= driver->limit)
-		return fail(
-			EINVAL,
-			"reclaim%s%s: %ju locked pages%s%ju%s are more than "
-			"memory.size=%juK leaves room beside; give "
-			"memory.size=%juK or more",
-			*memory->name ? " of " : "", memory->name,
-			(uintmax_t)memory->wired,
-			tables ? " and " : " (mlock; ", (uintmax_t)tables,
-			tables ? " pages of tables" : " of tables)",
-			(uintmax_t)driver->limit * 4,
-			(uintmax_t)(fixed + 1) * 4);
+		return too_little(memory, tables);
 	/* Beside it, then: driver_finish says so. */
 	if (!driver->ops->fixed)
 		memory->policy->capacity = driver->limit - fixed;

@@ -202,6 +202,11 @@ paging_usage(const struct paging *paging, uint32_t number)
 					page_down(UINT64_MAX)));
 	free(group);
 	usage.swapped = space->swapped.n;
+	for (size_t i = 0; i < space->vmas.n; i++)
+		if (space->vmas.vma[i].flags & VMA_LOCKED)
+			usage.locked += (space->vmas.vma[i].end -
+					 space->vmas.vma[i].start) >>
+					PAGE_SHIFT;
 	usage.tables = paging_table_bytes(paging, number) >> PAGE_SHIFT;
 	return usage;
 }

@@ -813,7 +813,8 @@ ksm_catch_up(struct paging *paging, uint64_t time_ns)
 	bool rate = paging->config.ksm.rate > 0 && !paging->contents;
 	int error = 0;
 
-	if (!ksm && rate && runs_at_all(paging)) {
+	/* Made up as it is, what the host did says nothing of it. */
+	if (!ksm && rate && paging->config.ksm.run != KSM_NO) {
 		error = ksm_get(paging, time_ns);
 		ksm = paging->ksm;
 	}

@@ -237,9 +237,10 @@ int paging_evict(struct paging *paging, const struct paging_place *place,
 /* Has the page at this address left, so that a fault would bring it back? */
 bool paging_is_away(const struct paging *paging, uint32_t space,
 		    uint64_t address);
-/* Of a space now, in pages: present; in swap; its tables. */
+/* Of a space now, in pages: present; in swap; its tables; in locked mappings,
+ * present or not. */
 struct paging_usage {
-	uint64_t resident, swapped, tables;
+	uint64_t resident, swapped, tables, locked;
 };
 struct paging_usage paging_usage(const struct paging *paging, uint32_t space);
 

@@ -280,7 +280,10 @@ split(struct granule *granule, uint64_t *entry, unsigned level,
 static int
 no_memory(uint64_t address)
 {
-	return fail(ENOMEM, "radix table: no memory for a table page at %#lx",
+	return fail(ENOMEM,
+		    "radix table: no memory for a table page at %#lx "
+		    "(memory.size too small? with reclaim.policy=linux "
+		    "pages leave when it is full)",
 		    (unsigned long)address);
 }
 
