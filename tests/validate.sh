@@ -8,6 +8,8 @@ target=$(dirname "$PAGESCOPE")/tests/validate-target
 work=$(mktemp -d "${TMPDIR:-/tmp}/pagescope-validate.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 failures=0
+# just linked, its pages may still be on their way to the disk
+sync -f "$target" 2>/dev/null
 
 skip()
 {
