@@ -136,8 +136,14 @@ call_entered(struct cache_engine *engine, struct cache_thread *thread)
 	thread_resume(thread, PTRACE_SYSCALL);
 }
 
-/* It could not write to a page whose right to be written we withhold, and that
- * no argument shows: once more, with all of it given back */
+#define CALLS_AGAIN 100u
+
+/*
+ * It could not write to a page whose right to be written we withhold, and that
+ * no argument shows: once more, with all of it given back.  And again if other
+ * threads' code made us withhold it meanwhile, or if a window ended before it
+ * was made again, but not for ever.
+ */
 static bool
 goes_again(struct cache_thread *thread)
 {
@@ -145,12 +151,12 @@ goes_again(struct cache_thread *thread)
 	struct user_regs_struct *r = &thread->registers;
 
 	if (thread->call.result != -EFAULT || !space || !space->n_protected) {
-		thread->call_again = false;
+		thread->call_again = 0;
 		return false;
 	}
-	if (thread->call_again)
+	if (thread->call_again == CALLS_AGAIN)
 		return false;
-	thread->call_again = true;
+	thread->call_again++;
 	protect_allow_all(thread);
 	r->rip -= 2;
 	r->rax = thread->call.number;

@@ -181,7 +181,8 @@ struct cache_thread {
 	bool joining;	  /* attached to, and not stopped yet */
 	bool ready;	  /* stopped, until the others are */
 	bool in_call;	  /* the entry stop of a call was seen */
-	bool call_again;  /* it could not write where we withheld the right */
+	/* how often it could not write where we withheld the right */
+	uint8_t call_again;
 	int signal;	  /* to deliver when it goes on */
 	bool stop_wanted; /* a SIGSTOP came while we made a call in it */
 	bool leaving;	  /* stopped because we asked for it, to be parked */
