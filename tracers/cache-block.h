@@ -19,24 +19,23 @@
 #define BLOCK_MAX	   320 /* so many at most */
 #define BLOCK_ACCESSES	   900
 #define BLOCK_SPECIALS	   64
-#define BLOCK_CODE_BYTES   (64 << 10) /* at most; places in it: 16 bits */
+#define BLOCK_CODE_BYTES   (64 << 10) /* at most */
 
 struct cache_place {
 	uint64_t pc;
-	uint16_t start; /* of its code, from the block's */
+	uint32_t start; /* of its code, from the block's */
 	/* Up to here nothing has happened that can't be undone by taking the
 	 * registers back from the area ... */
-	uint16_t body;
+	uint32_t body;
 	/* ... which must be done from here on: the substitute's, or rax and
 	 * rcx of an indirect branch. */
-	uint16_t saved;
-	uint16_t accesses, words, fixes;
-	uint8_t specials;
-	uint8_t length : 4;
-	uint8_t flow : 4;
+	uint32_t saved;
+	uint8_t length;
 	int8_t substitute; /* register, or -1 */
-	bool takes_rax : 1;
-	bool repeated : 1;
+	bool takes_rax;
+	bool repeated;
+	uint8_t flow;
+	uint16_t accesses, words, fixes, specials;
 };
 
 /* An instruction whose accesses are worked out when its record is expanded */

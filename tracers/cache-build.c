@@ -141,20 +141,20 @@ builder_place(struct builder *builder, unsigned k)
 	*place = (struct cache_place){
 		.start = builder_offset(builder),
 		.body = builder_offset(builder),
-		.saved = UINT16_MAX,
+		.saved = UINT32_MAX,
 		.substitute = -1,
 		.accesses = (uint16_t)builder->n_accesses,
 		.words = (uint16_t)builder->track.n_words,
 		.fixes = (uint16_t)builder->track.n_fixes,
-		.specials = (uint8_t)builder->n_specials,
+		.specials = (uint16_t)builder->n_specials,
 	};
 	if (k < builder->n) {
 		const struct instruction *touched = &builder->run[k].touched;
 
 		place->pc = touched->pc;
-		place->length = touched->length & 15u;
+		place->length = touched->length;
 		place->repeated = touched->repeated;
-		place->flow = builder->run[k].flow & 15u;
+		place->flow = builder->run[k].flow;
 		place->takes_rax = place->flow == FLOW_RETURN ||
 				   place->flow == FLOW_JUMP_BY ||
 				   place->flow == FLOW_CALL_BY;
@@ -408,7 +408,7 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->code = builder->start;
 	block->arena = builder->arena;
 	block->offset = (uint32_t)(builder->start - arena->address);
-	block->bytes = (uint32_t)(emit_here(&builder->emit) - builder->start);
+	block->bytes = builder_offset(builder);
 	block->flags_dead = builder->flags_dead;
 	block->checked = builder->checked;
 	block->return_at = builder->return_at;

@@ -68,10 +68,10 @@ void leave_rest(struct builder *builder);
 
 /* Note the state in which instruction k begins. */
 void builder_place(struct builder *builder, unsigned k);
-static inline uint16_t
+static inline uint32_t
 builder_offset(const struct builder *builder)
 {
-	return (uint16_t)(emit_here(&builder->emit) - builder->start);
+	return (uint32_t)(emit_here(&builder->emit) - builder->start);
 }
 
 #endif

@@ -27,8 +27,9 @@
 /* An exit of a block to the block at `target`: a jump that goes to its stub until it is linked. */
 struct cache_link {
 	uint64_t target;
-	uint32_t stub; /* in the arena */
-	uint32_t at;   /* the jump's distance, there too */
+	uint64_t stub;
+	uint8_t *field; /* the jump's distance, in the tracer's view */
+	uint64_t field_address;
 	uint32_t next; /* of those with the same target */
 	uint16_t arena;
 };

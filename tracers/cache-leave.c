@@ -30,8 +30,9 @@ exit_to(struct builder *builder, uint64_t target, uint8_t *field)
 
 	*link = (struct cache_link){
 		.target = target,
-		.at = (uint32_t)(field -
-				 builder->code->arena[builder->arena].memory),
+		.field = field,
+		.field_address = builder->emit.address +
+				 (uint64_t)(field - builder->emit.start),
 		.arena = (uint16_t)builder->arena,
 	};
 }

@@ -82,23 +82,12 @@ emitter_of(struct cache_arena *arena, struct emitter *emit)
 	};
 }
 
-static uint64_t
-stub_of(const struct cache_code *code, const struct cache_link *link)
-{
-	return code->arena[link->arena].address + link->stub;
-}
-
 static void
-set_distance(const struct cache_code *code, const struct cache_link *link,
-	     uint64_t to)
+set_distance(const struct cache_link *link, uint64_t to)
 {
-	const struct cache_arena *arena = &code->arena[link->arena];
-	uint64_t from = arena->address + link->at + 4;
-	int32_t distance = (int32_t)(int64_t)(to - from);
-	unsigned within = link->at & 7;
-	uint64_t *word =
-		(uint64_t *)(void *)(arena->memory + link->at - within);
-	uint64_t new;
+	int32_t distance = (int32_t)(int64_t)(to - (link->field_address + 4));
+	unsigned within = (uintptr_t)link->field & 7;
+	uint64_t *word = (uint64_t *)(void *)(link->field - within), new;
 
 	/* A running thread sees the old or the new; nobody else writes */
 	memcpy(&new, word, sizeof(new));
@@ -133,7 +122,7 @@ link_to(struct cache_code *code, const struct cache_link *link,
 	if (link->arena != block->arena)
 		to = trampoline(&code->arena[link->arena], to);
 	if (to)
-		set_distance(code, link, to);
+		set_distance(link, to);
 }
 
 /*
@@ -175,7 +164,7 @@ link_add(struct cache_code *code, const struct cache_link *from)
 	code->n_links++;
 	*link = *from;
 	stub_begin(code, &code->arena[from->arena], &emit);
-	link->stub = (uint32_t)(emit.at - code->arena[from->arena].memory);
+	link->stub = emit_here(&emit);
 	emit_bytes(&emit, "\x65\xc7\x04\x25", 4);
 	emit_word32(&emit, GS_LINK);
 	emit_word32(&emit, number);
@@ -183,7 +172,7 @@ link_add(struct cache_code *code, const struct cache_link *from)
 	emit.at += 4;
 	emit_relative(&emit, emit.at - 4,
 		      arena_stub(&code->arena[link->arena], cache_stub_link));
-	set_distance(code, link, stub_of(code, link));
+	set_distance(link, link->stub);
 	return number;
 }
 
@@ -230,7 +219,7 @@ link_at(const struct cache_code *code, uint64_t rip)
 	memcpy(&number, arena->memory + (rip - arena->address) + NUMBER_AT,
 	       sizeof(number));
 	link = link_of(code, number);
-	return link && stub_of(code, link) == rip ? link : NULL;
+	return link && link->stub == rip ? link : NULL;
 }
 
 const struct cache_link *
@@ -481,8 +470,7 @@ forget(struct cache_code *code, struct cache_block *block)
 	if (block->native || !target)
 		return;
 	for (uint32_t i = target->links; i; i = code->link[i].next)
-		set_distance(code, &code->link[i],
-			     stub_of(code, &code->link[i]));
+		set_distance(&code->link[i], code->link[i].stub);
 	entry = level2_place(code, block->pc);
 	if (entry[0] == block->pc)
 		__atomic_store_n(&entry[0], GONE, __ATOMIC_RELEASE);

@@ -7,7 +7,6 @@
 #include "analyzer/base.h"
 #include "tracers/cache-decode.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* Of a row: what follows the opcode, and how large operands are */
@@ -817,10 +816,7 @@ quick_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 
 	if (n_bytes < INSTRUCTION_BYTES)
 		return -EINVAL;
-	/* All but operands, of which n_operands count */
-	memset(to, 0, offsetof(struct instruction, operand));
-	memset((char *)to + sizeof(to->touched), 0,
-	       sizeof(*to) - sizeof(to->touched));
+	memset(to, 0, sizeof(*to));
 	to->touched.pc = pc;
 	if (is_endbr64(bytes)) {
 		text.at = 4;
