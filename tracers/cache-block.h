@@ -62,9 +62,6 @@ struct cache_block {
 	bool flags_dead;
 	uint64_t checked; /* address of the checked entry, 0: none */
 	bool listed;	  /* indirect branches find it */
-	/* The push of a return, from the block's code on: at it rax is the pc
-	 * where control goes, and its own value is in the area; 0: none */
-	uint32_t return_at;
 	uint32_t first_link, n_links;
 	const struct cache_place *place; /* n_places + 1 */
 	const struct cache_access *access;

@@ -323,8 +323,7 @@ begin(struct builder *builder)
 		emit_word64(&builder->emit, 0);
 	builder->flags_dead = cache_flags_dead(builder->run, builder->n);
 	builder->checked = 0;
-	builder->return_at = 0;
-	if (cache_code_expects(code, builder->pc)) {
+	if (cache_code_returns(code, builder->pc)) {
 		builder->checked = emit_here(&builder->emit);
 		link_compare(code, &builder->emit, arena, builder->pc,
 			     builder->flags_dead);
@@ -411,7 +410,6 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->bytes = builder_offset(builder);
 	block->flags_dead = builder->flags_dead;
 	block->checked = builder->checked;
-	block->return_at = builder->return_at;
 	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
 		code->outcome[i].block = block;
 	arena->used += (size_t)(builder->emit.at - builder->emit.start);

@@ -26,7 +26,6 @@ struct builder {
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
 	uint64_t checked;
-	uint32_t return_at; /* 0: none */
 	bool flags_dead;
 	uint64_t pc;
 	struct cache_instruction run[BLOCK_MAX];

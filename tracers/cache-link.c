@@ -12,18 +12,6 @@
  * entry, which compares rax with the block's pc.  Where flags may be in use
  * that is `lea` of the difference and `jrcxz`.  It stands in front of blocks of
  * which it was known that indirect branches come there, else anywhere.
- *
- * A return is predicted by the processor if it is one, and lands behind a call.
- * So calls and returns of the program are made as such:
- *
- *	call	1f			pop	%rax
- *	(landing: is rax R?		movzwl	%ax, %ecx
- *	 on at R)			push	%gs:returns(, %rcx, 8)
- * 1:	pop	%gs:returns + 8 * R	ret
- *	push	R
- *
- * where the last call that returns to R, or to a pc of the same low bits, has
- * noted its landing (per thread).  The landing puts R back where it was.
  */
 #include "analyzer/base.h"
 #include "tracers/cache-code.h"
@@ -57,18 +45,6 @@ static const uint8_t *
 miss_label(const struct cache_code *code)
 {
 	return code->pext ? cache_stub_miss : cache_stub_miss16;
-}
-
-static const uint8_t *
-return_label(const struct cache_code *code)
-{
-	return code->pext ? cache_stub_return : cache_stub_return16;
-}
-
-uint64_t
-link_return_miss(const struct cache_code *code)
-{
-	return stub_address(code, return_label(code));
 }
 
 static void
@@ -190,7 +166,7 @@ link_resolve(struct cache_code *code, uint32_t number)
 	if (target->block && !target->block->native)
 		link_to(code, link, target->block);
 	else if (!target->block)
-		ahead_expect(code, link->target, EXPECT_LINK);
+		ahead_expect(code, link->target, false);
 }
 
 void
@@ -248,22 +224,6 @@ link_compare(const struct cache_code *code, struct emitter *emit,
 	}
 	emit->at += 4;
 	emit_relative(emit, emit->at - 4, miss);
-	emit_load(emit, RCX, GS_RCX);
-	emit_load(emit, RAX, GS_RAX);
-}
-
-void
-link_compare_return(const struct cache_code *code, struct emitter *emit,
-		    const struct cache_arena *arena, uint64_t pc)
-{
-	emit_bytes(emit, "\x48\xb9", 2); /* movabs -pc, %rcx */
-	emit_word64(emit, -pc);
-	emit_bytes(emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
-	emit_bytes(emit, "\xe3\x05\xe9", 3);	 /* jrcxz over a jmp */
-	emit->at += 4;
-	emit_relative(emit, emit->at - 4,
-		      arena_stub(arena, return_label(code)));
-	emit_bytes(emit, "\x48\x89\x44\x24\xf8", 5); /* mov %rax, -8(%rsp) */
 	emit_load(emit, RCX, GS_RCX);
 	emit_load(emit, RAX, GS_RAX);
 }
