@@ -134,7 +134,8 @@ static const struct figure figures[] = {
 	{ "thp.bytes", "smaps.AnonHugePages", "bytes", huge, 0, false, true,
 	  NULL },
 	{ "ksm.bytes", "smaps.KSM", "bytes", merged, 0, false, false,
-	  "contents of pages were not recorded (record --contents), or ksm.run is no",
+	  "contents of pages were not recorded (record --contents), or too late "
+	  "or too seldom for ksmd's rounds, or ksm.run is no",
 	  true },
 	{ "swap.bytes", "status.VmSwap", "bytes", swapped, 0.04, false, false,
 	  "nothing is swapped where memory is enough (reclaim.policy)" },
@@ -399,6 +400,20 @@ merges_alone(const struct paging *paging)
 	return paging->ksm && !paging->ksm_host.run;
 }
 
+/* The host merged pages of this space, and here nothing told of it. */
+static bool
+merged_unseen(const struct measured *measured, uint32_t space)
+{
+	for (size_t i = 0; i < measured->n; i++) {
+		const struct compared *row = &measured->row[i];
+
+		if (row->space == space && row->measured && !row->predicted &&
+		    figures[row->figure].predict == merged)
+			return true;
+	}
+	return false;
+}
+
 /* Why not to compare; NULL: do */
 static const char *
 reason(const struct paging *paging, const struct compared *row)
@@ -408,6 +423,8 @@ reason(const struct paging *paging, const struct compared *row)
 
 	if (figure->missing && !row->predicted && row->measured)
 		return figure->missing;
+	if (figure->merges && merged_unseen(paging->measured, row->space))
+		return "the host merged pages, and which is not known here";
 	if (figure->merges && merges_alone(paging))
 		return "ksm.run asks for what the host did not do";
 	if (row->disturbed)
