@@ -543,7 +543,7 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = frames_finish(machine->frames, result);
 	if (machine->numa && machine->numa->copies)
-		numa_copies_written(machine->numa,
+		numa_copies_written(machine->numa->copies,
 				    paging_entries_written(machine->paging));
 	if (!error)
 		error = numa_finish(machine->numa,
@@ -672,16 +672,16 @@ open_parts(struct machine *machine, const struct machine_config *config)
 					    .invalidate = machine_invalidate };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
-		granule > 12 ? &granule_table : table_find(config->table_kind);
+		table_find_of(config->table_kind, granule);
 	struct table_with with = { .config = &machine->tables,
 				   .kinds = &machine->tables.own };
 	int error;
 
 	machine->tables = config->tables;
 	machine->nested = !strcmp(ops->name, "nested");
-	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
 	machine->tables.granule = core.granule = granule;
+	tables_resolve(&machine->tables);
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
@@ -698,6 +698,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (machine->numa && machine->nested)
+		numa_nest(machine->numa);
 	if (!error)
 		error = attributes_open(&machine->attributes,
 					config->hierarchy.memory.attributes);

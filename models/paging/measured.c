@@ -429,8 +429,9 @@ reason(const struct paging *paging, const struct compared *row)
 		return "ksm.run asks for what the host did not do";
 	if (row->disturbed)
 		return "the recorder's own are in it, and how many is not known";
-	if (figure->sizes && (policy == PAGES_2M || policy == PAGES_1G ||
-			      paging->config.granule != GRANULE_4K))
+	if (figure->sizes &&
+	    (policy == PAGES_2M || policy == PAGES_1G ||
+	     policy == PAGES_BLOCK || paging->config.granule != GRANULE_4K))
 		return "pages.policy and pages.granule ask for what the host did not do";
 	return NULL;
 }

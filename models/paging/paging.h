@@ -22,7 +22,7 @@
 struct paging;
 
 /*
- * 2M and 1G are what-ifs of page size alone: the first touch maps the whole
+ * 2M, 1G and blocks are what-ifs of page size alone: the first touch maps the whole
  * aligned region, whatever mappings share it, writable, at one fault of the
  * touched mapping's class; no zero page, no fault-around.  Fork shares it and
  * the first write after copies it whole, except where the first touch was in
@@ -41,6 +41,7 @@ enum pages_policy {
 	PAGES_RESERVATION,
 	PAGES_UTILISATION,
 	PAGES_BUCKETS,
+	PAGES_BLOCK, /* of the granule: 2M, 32M, 512M */
 };
 
 /*
