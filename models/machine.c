@@ -304,10 +304,16 @@ machine_swapped(void *context, uint64_t frame, uint64_t slot)
 }
 
 static void
-machine_returned(void *context, uint64_t slot, uint64_t frame, bool last)
+machine_returned(void *context, uint64_t slot, uint64_t frame, bool kept)
 {
 	driver_returned(((struct machine *)context)->reclaim, slot, frame,
-			last);
+			kept);
+}
+
+static void
+machine_ahead(void *context, uint64_t frame)
+{
+	driver_ahead(((struct machine *)context)->reclaim, frame);
 }
 
 static void
@@ -625,6 +631,7 @@ prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
 	listener->swapped = machine_swapped;
 	listener->returned = machine_returned;
 	listener->forgotten = machine_forgotten;
+	listener->ahead = machine_ahead;
 }
 
 static int
@@ -668,6 +675,7 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
+	struct paging_config paging = config->paging;
 	struct paging_listener listener = { .context = machine,
 					    .invalidate = machine_invalidate };
 	unsigned granule = paging_granule(&config->paging);
@@ -693,8 +701,10 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
-	if (driver_wanted(&config->reclaim))
+	if (driver_wanted(&config->reclaim)) {
 		prepare_reclaim(&listener, &frames);
+		paging.swap_kind = driver_swap(&config->reclaim);
+	}
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
@@ -719,9 +729,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	if (!error)
 		error = looks_open(&machine->looks);
 	if (!error)
-		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames, ops,
-				    &with, &listener);
+		error = paging_open(&machine->paging, &paging, machine->stream,
+				    machine->frames, ops, &with, &listener);
 	if (!error)
 		error = open_reclaim(machine, config);
 	return error ? error : open_cores(machine, config, &core, ops, &with);

@@ -69,6 +69,15 @@ const struct option_row paging_rows[] = {
 	  .choices = host_swaps,
 	  .help = "There is swap for MADV_PAGEOUT; recorded: as on the "
 		  "trace's host" },
+	{ .name = "page-cluster",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, page_cluster),
+	  .fallback = "-1",
+	  .min = -1,
+	  .max = 5,
+	  .help = "Of swap 2^N pages at most are read at once, as "
+		  "vm.page-cluster (0: one by one; zram's that nobody shares "
+		  "always are); -1: as on the trace's host, else 3" },
 	{ 0 },
 };
 
@@ -97,8 +106,8 @@ const struct option_row files_rows[] = {
 
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon",	  "zero",  "zero-cow", "cow",  "reuse", "file",
-	"shared", "stack", "unmapped", "swap", "read",
+	"anon",	  "zero",  "zero-cow", "cow",	     "reuse", "file",
+	"shared", "stack", "unmapped", "swap-cache", "swap",  "read",
 };
 
 static const struct timeline_series table_series[] = {
@@ -146,7 +155,7 @@ timelines_open(struct paging *paging)
 }
 
 /* What the trace says of its host; NULL: nothing. */
-static const char *
+const char *
 recorded_host(const struct stream *stream, const char *name)
 {
 	const json_t *host = json_object_get(stream_about(stream), "host");
@@ -161,15 +170,6 @@ recorded_zero_page(const struct stream *stream)
 	const char *text = recorded_host(stream, "zero page");
 
 	return !text || strncmp(text, "no", 2);
-}
-
-/* "24105 MiB, swap 0 MiB" */
-static bool
-recorded_swap(const struct stream *stream)
-{
-	const char *text = recorded_host(stream, "memory");
-
-	return !text || !strstr(text, ", swap 0 MiB");
 }
 
 int
@@ -197,9 +197,7 @@ paging_open(struct paging **out, const struct paging_config *config,
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
 	paging->cache_known = config->files.cache == FILES_COLD;
-	paging->swap_space = config->swap == SWAP_RECORDED
-				     ? recorded_swap(stream)
-				     : config->swap == SWAP_YES;
+	swap_open(paging);
 	paging->frames = frames;
 	paging->table_ops = table_ops;
 	if (tables)
@@ -261,7 +259,7 @@ paging_close(struct paging *paging)
 		free(paging->region[i].name);
 	free(paging->region);
 	hash_fini(&paging->owners);
-	hash_fini(&paging->swap.owners);
+	swap_fini(&paging->swap);
 	hash_fini(&paging->file_object);
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
@@ -447,6 +445,12 @@ bool
 paging_is_zero(const struct paging *paging, uint64_t frame)
 {
 	return frame == paging->zero_frame;
+}
+
+uint64_t
+paging_swap_faults(const struct paging *paging)
+{
+	return paging->faults[FAULT_SWAP];
 }
 
 uint64_t
@@ -668,13 +672,11 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	   "faults:faults",
-		"anon:faults",	   "zero:faults",
-		"zero-cow:faults", "cow:faults",
-		"reuse:faults",	   "file:faults",
-		"shared:faults",   "stack:faults",
-		"unmapped:faults", "swap:faults",
-		"read:faults",	   NULL,
+		"mapping:",	"faults:faults",   "anon:faults",
+		"zero:faults",	"zero-cow:faults", "cow:faults",
+		"reuse:faults", "file:faults",	   "shared:faults",
+		"stack:faults", "unmapped:faults", "swap-cache:faults",
+		"swap:faults",	"read:faults",	   NULL,
 	};
 	int error =
 		result_table(result, "faults.mappings",
@@ -688,31 +690,12 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuuuu",
+					   "suuuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8], n[9], n[10]);
+					   n[7], n[8], n[9], n[10], n[11]);
 	}
 	return error;
-}
-
-static int
-put_swap(const struct paging *paging, struct result *result)
-{
-	int error;
-
-	if (!paging->swap.outs)
-		return 0;
-	error = result_count(result, "swap.out", paging->swap.outs, "pages");
-	if (!error)
-		error = result_count(result, "swap.in", paging->swap.ins,
-				     "pages");
-	if (!error)
-		error = result_count(result, "swap.bytes",
-				     paging->swap.pages << PAGE_SHIFT, "bytes");
-	return error ? error
-		     : result_count(result, "swap.bytes.peak",
-				    paging->swap.peak << PAGE_SHIFT, "bytes");
 }
 
 /* What was read of files, and the page cache */
@@ -783,7 +766,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_resident(paging, result);
 	if (!error)
-		error = put_swap(paging, result);
+		error = swap_finish(paging, result);
 	if (!error)
 		error = put_files(paging, result);
 	if (!error)
