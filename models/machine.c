@@ -43,8 +43,8 @@ struct machine {
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
 	uint64_t accesses;
+	uint64_t time_ns; /* at the end of the batch before; 0: unknown */
 	bool nested;	/* the caches see addresses of a host, not of frames */
-	bool watched;	/* the kernel part sees all accesses */
 	bool walks;	/* and all walks */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -118,6 +118,15 @@ machine_memory_type(void *context, uint64_t address)
 
 	return (int)attributes_of(machine->attributes, address, region,
 				  paging_region_name(machine->paging, region));
+}
+
+/* Accesses that went through a core without columns. */
+static int
+machine_touched(void *context, uint32_t space, const uint64_t *address,
+		uint32_t n)
+{
+	return paging_watch(((struct machine *)context)->paging, space, address,
+			    n);
 }
 
 /* Add walks to what is mapped there. */
@@ -375,11 +384,45 @@ feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
 			   machine->accesses + from);
 }
 
+/*
+ * What the kernel does by the clock it does among the accesses of a batch, which
+ * are taken to be spread evenly over its time: so that it is the same however
+ * the run is cut into batches.  The next such place from `from` on, and the time
+ * of it; the batch's end if there is none.
+ */
+static uint32_t
+next_due(const struct machine *machine, const struct batch *batch,
+	 uint32_t from, uint64_t *due_ns)
+{
+	uint64_t begin = machine->time_ns, end = batch->time_ns;
+	uint64_t due = paging_next(machine->paging);
+	double part;
+	uint32_t at;
+
+	if (!begin || end <= begin || due >= end || due <= *due_ns) {
+		*due_ns = end;
+		return batch->n;
+	}
+	part = due > begin ? (double)(due - begin) / (double)(end - begin) : 0;
+	at = (uint32_t)(part * batch->n);
+	*due_ns = due;
+	return at > from ? at : from;
+}
+
+static int
+pass_time(struct machine *machine, uint64_t time_ns, uint32_t position)
+{
+	machine->span_end = 0;
+	return paging_time(machine->paging, time_ns,
+			   machine->accesses + position);
+}
+
 static int
 machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
-	uint32_t from = 0, event = 0;
+	uint32_t from = 0, event = 0, due = 0;
+	uint64_t due_ns = 0;
 	struct core_pass pass;
 	struct table *table = paging_table(machine->paging, batch->space);
 	int error;
@@ -388,9 +431,6 @@ machine_feed(struct model *model, const struct batch *batch)
 		return -ENOMEM;
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
-	if (!error)
-		error = paging_time(machine->paging, batch->time_ns,
-				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -400,10 +440,13 @@ machine_feed(struct model *model, const struct batch *batch)
 	run_core(machine);
 	if (!error)
 		error = feed_events(machine, &pass, &event, 0);
+	due = next_due(machine, batch, 0, &due_ns);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
+
+		to = to < due ? to : due;
 
 		if (machine->bound)
 			error = bound_accesses(machine->bound, machine->stream,
@@ -413,15 +456,20 @@ machine_feed(struct model *model, const struct batch *batch)
 						       machine->accesses });
 		if (!error)
 			error = feed_accesses(machine, &pass, from, to);
-		if (!error && machine->watched)
-			error = paging_watch(machine->paging, batch->space,
-					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
+		if (!error && from == due && from < batch->n) {
+			error = pass_time(machine, due_ns, from);
+			due = next_due(machine, batch, from, &due_ns);
+		}
 	}
 	if (!error)
 		error = feed_events(machine, &pass, &event, batch->n);
+	if (!error)
+		error = pass_time(machine, batch->time_ns, batch->n);
+	if (batch->time_ns)
+		machine->time_ns = batch->time_ns;
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
@@ -600,7 +648,7 @@ machine_close(struct model *model)
 	free(machine);
 }
 
-/* Its kernel part wants to see all accesses. */
+/* The bound wants to see all accesses. */
 static const struct model_methods watching_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
@@ -658,10 +706,15 @@ open_cores(struct machine *machine, const struct machine_config *config,
 	   const struct core_config *core, const struct table_ops *ops,
 	   const struct table_with *with)
 {
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct core_kernel kernel = { machine, machine_fault, machine_missed,
+				      machine_touched };
 	struct cores *cores = &machine->cores;
-	int error = cores_init(cores, &config->cores, core, &kernel,
-			       machine->hierarchy);
+	struct core_config wanted = *core;
+	int error;
+
+	wanted.watch = paging_wants_watch(machine->paging);
+	error = cores_init(cores, &config->cores, &wanted, &kernel,
+			   machine->hierarchy);
 
 	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
 		error = ops->aside_open(&cores->core[i].walker.aside, with,
@@ -803,9 +856,8 @@ machine_open(struct model **out, const void *config,
 		machine_close(&machine->model);
 		return error;
 	}
-	machine->watched = paging_wants_watch(machine->paging);
 	machine->walks = paging_wants_walks(machine->paging);
-	if (machine->watched || machine->bound)
+	if (machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;

@@ -706,6 +706,73 @@ frames_colours(const struct frames *frames)
 	return frames->colour;
 }
 
+bool
+frames_compactable(const struct frames *frames)
+{
+	return frames->bank[0].pool->ops->compact != NULL;
+}
+
+/* Where who runs now gets data from. */
+static struct bank *
+bank_here(const struct frames *frames)
+{
+	return &frames->bank[frames->numa ? frames->numa->node : 0];
+}
+
+struct moving {
+	struct frames_compaction *of;
+	const struct bank *bank;
+};
+
+static bool
+may_move(void *context, uint64_t page)
+{
+	const struct moving *moving = context;
+	const struct bank *bank = moving->bank;
+
+	if (page / 64 < bank->table_words &&
+	    bank->table[page / 64] >> page % 64 & 1)
+		return false;
+	return moving->of->may(moving->of->context, bank->base + (page << 12));
+}
+
+static int
+move(void *context, uint64_t from, uint64_t to)
+{
+	const struct moving *moving = context;
+	uint64_t base = moving->bank->base;
+
+	return moving->of->move(moving->of->context, base + (from << 12),
+				base + (to << 12));
+}
+
+int
+frames_compact(struct frames *frames, unsigned shift,
+	       struct frames_compaction *compaction)
+{
+	const struct bank *bank = bank_here(frames);
+	struct moving moving = { compaction, bank };
+	const struct pool_mover mover = { &moving, may_move, move };
+	struct pool_work work = { 0 };
+	int made = bank->pool->ops->compact(bank->pool, shift, &mover, &work);
+
+	compaction->looked += work.looked;
+	compaction->moved += work.moved;
+	return made;
+}
+
+void
+frames_fragmentation(const struct frames *frames, unsigned shift,
+		     uint64_t *pages, int64_t *index)
+{
+	const struct pool *pool = bank_here(frames)->pool;
+	uint64_t blocks[POOL_ORDERS];
+
+	pool->ops->blocks(pool, blocks);
+	*pages = buddyinfo_pages(blocks);
+	*index = buddyinfo_fragmentation(blocks, shift - 12);
+}
+
 /* Free blocks when most was in use. */
 static const uint64_t *
 blocks_at_peak(const struct bank *bank, uint64_t *now)

@@ -122,6 +122,25 @@ struct numa_copies *frames_copies(const struct frames *frames);
  * host's too. */
 void frames_move_tables(struct frames *frames);
 
+/* Does memory have free lists that compaction can be of? */
+bool frames_compactable(const struct frames *frames);
+
+/* As struct pool_mover, by address; what was done is added up. */
+struct frames_compaction {
+	void *context;
+	bool (*may)(void *context, uint64_t address);
+	int (*move)(void *context, uint64_t from, uint64_t to);
+	uint64_t looked, moved;
+};
+/* Move pages until a run of 2^shift bytes is free: 1; 0: none can be made so,
+ * -ENOMEM (said).  On the node that who runs now gets memory from. */
+int frames_compact(struct frames *frames, unsigned shift,
+		   struct frames_compaction *compaction);
+/* Free pages there, and the kernel's fragmentation index of such a run, in
+ * thousandths (buddyinfo.h). */
+void frames_fragmentation(const struct frames *frames, unsigned shift,
+			  uint64_t *pages, int64_t *index);
+
 /* Is the page at this address one of a table, or was it, and is not data? */
 bool frames_is_table(const struct frames *frames, uint64_t address);
 

@@ -380,7 +380,7 @@ measured_event(struct paging *paging, struct address_space *space,
 	if (event->flags & COUNTER_SYSTEM) {
 		if (event->flags & COUNTER_START && !strncmp(name, "ksm.", 4))
 			ksm_counter(paging, name, event->value);
-		return 0;
+		return host_counters_event(paging, name, event);
 	}
 	figure = figure_of(name);
 	if (figure < 0)

@@ -266,11 +266,14 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
+	host_counters_close(paging->host_counters);
 	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
+	compact_fini(paging);
 	hugetlb_fini(paging);
+	hash_fini(&paging->kernel_frame);
 	free(paging->huge.reservation);
 	free(paging);
 }
@@ -490,7 +493,19 @@ paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 	error = promote_tick(paging, time_ns);
 	if (!error)
 		error = khugepaged_run(paging, time_ns);
+	if (paging->huge.watching)
+		coverage_note(paging);
 	return error ? error : ksm_run(paging, time_ns);
+}
+
+uint64_t
+paging_next(const struct paging *paging)
+{
+	/* khugepaged's, or that of a policy: there is never both */
+	uint64_t huge = paging->huge.next_ns, ksm = ksm_next(paging);
+
+	huge = huge ? huge : UINT64_MAX;
+	return huge < ksm ? huge : ksm;
 }
 
 static int
@@ -785,5 +800,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = ksm_finish(paging, accesses, result);
 	if (!error)
 		error = measured_finish(paging, result);
+	if (!error)
+		error = host_counters_finish(paging, result);
 	return error;
 }

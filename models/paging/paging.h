@@ -308,6 +308,9 @@ uint64_t paging_minor(const struct paging *paging, bool populated);
  */
 int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
 
+/* When there is next something to do by the clock; UINT64_MAX: never. */
+uint64_t paging_next(const struct paging *paging);
+
 /* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
  * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */
 struct paging_memory {

@@ -320,6 +320,8 @@ fault(struct core *core, const struct core_page *page,
 			walker_flat_cost(&core->walker,
 					 walker_steps(references, n)) -
 			core->walker.overhead;
+	if (core_tell(core, page->position))
+		return -ENOMEM;
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
 				  page->position, mapping);
