@@ -118,6 +118,26 @@ check_result(const struct merging *merging, size_t i, struct result *result,
 	return -EINVAL;
 }
 
+/* Whose trace it is; with several they stand in the table. */
+static void
+keep_trace(struct merging *merging, struct result *result)
+{
+	json_t *from = json_object_get(result_json(result), "provenance");
+	json_t *to =
+		json_object_get(result_json(merging->result), "provenance");
+	char several[32];
+
+	if (json_object_get(to, "trace"))
+		return;
+	snprintf(several, sizeof(several), "%zu traces",
+		 merging->plan->n_traces);
+	if (merging->plan->n_traces > 1)
+		json_object_set_new(to, "trace",
+				    json_pack("{s:s}", "name", several));
+	else
+		json_object_set(to, "trace", json_object_get(from, "trace"));
+}
+
 static int
 keep_partial(struct merging *merging, struct result *result)
 {
@@ -189,6 +209,7 @@ merge_result(struct merging *merging, size_t i, const char *path)
 	add_figures(merging, row,
 		    json_object_get(result_json(result), "values"));
 	add_row(merging, row);
+	keep_trace(merging, result);
 	error = keep_partial(merging, result);
 	result_close(result);
 	return error;

@@ -23,8 +23,9 @@ struct chart {
 	bool line[SWEEP_AXES_MOST]; /* axes whose values are lines */
 	bool held[SWEEP_AXES_MOST]; /* axes of which only the first is shown */
 	size_t n_lines;
-	bool repeated, logarithmic;
-	double least, most; /* of the figure */
+	bool repeated;
+	double least, most; /* of the figure, in its unit */
+	struct plot_unit unit;
 };
 
 struct spot {
@@ -167,6 +168,13 @@ find_spots(struct chart *chart)
 		chart->least = fmin(chart->least, value);
 		chart->most = fmax(chart->most, value);
 	}
+	chart->unit = (struct plot_unit){
+		view_column_unit(&chart->sweep.table, (size_t)chart->figure), 1
+	};
+	if (!strcmp(chart->unit.name, "bytes"))
+		chart->unit = plot_unit_of(chart->most);
+	chart->least /= chart->unit.bytes;
+	chart->most /= chart->unit.bytes;
 	return spots;
 }
 
@@ -203,11 +211,14 @@ chart_open(struct chart *chart, const struct result *result, char *why,
 }
 
 static void
-put_spot(const struct spot *spot, FILE *file)
+put_spot(const struct spot *spot, const struct chart *chart, FILE *file)
 {
+	double unit = chart->unit.bytes;
+
 	if (spot->n)
-		fprintf(file, " %.9g %.9g %.9g", spot->sum / (double)spot->n,
-			spot->least, spot->most);
+		fprintf(file, " %.9g %.9g %.9g",
+			spot->sum / (double)spot->n / unit, spot->least / unit,
+			spot->most / unit);
 	else
 		fputs(" NaN NaN NaN", file);
 }
@@ -238,7 +249,7 @@ sweep_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 			plot_label(file, text);
 		}
 		for (size_t line = 0; line < chart.n_lines; line++) {
-			put_spot(&spots[line * n + i], file);
+			put_spot(&spots[line * n + i], &chart, file);
 			rows += spots[line * n + i].n > 0;
 		}
 		putc('\n', file);
@@ -302,8 +313,7 @@ draw_labels(const struct chart *chart, FILE *script)
 	const struct sweep_axis_view *axis = &chart->sweep.axis[chart->x];
 	const char *name =
 		view_column_name(&chart->sweep.table, (size_t)chart->figure);
-	const char *unit =
-		view_column_unit(&chart->sweep.table, (size_t)chart->figure);
+	const char *unit = chart->unit.name;
 	char text[512], value[128];
 	size_t used;
 
@@ -340,51 +350,49 @@ draw_labels(const struct chart *chart, FILE *script)
 static void
 draw_y(const struct chart *chart, FILE *script)
 {
-	const char *unit =
-		view_column_unit(&chart->sweep.table, (size_t)chart->figure);
 	double least = chart->least / 1.5, most = chart->most * 1.5;
 
 	if (chart->least > 0 && chart->most > 50 * chart->least) {
 		fprintf(script, "set logscale y 10\nset yrange [%.9g:%.9g]\n",
 			least, most);
-		if (!strcmp(unit, "bytes"))
-			plot_byte_tics(script, "y", least, most, 8);
-		else
-			plot_power_tics(script, "y", least, most);
+		plot_power_tics(script, "y", least, most);
 		return;
 	}
 	most = chart->most > 0 ? chart->most * 1.08 : 1;
 	fprintf(script, "set yrange [%.9g:%.9g]\n",
 		chart->least < 0 ? chart->least * 1.08 : 0.0, most);
-	if (chart->least >= 0 && chart->most >= 10)
+	if (chart->least >= 0 && chart->most >= 10 && chart->unit.bytes == 1)
 		plot_tics(script, "y", most);
 }
 
 static void
 draw_lines(const struct chart *chart, FILE *script)
 {
+	const char *before = "";
 	char name[256];
 
 	draw_x(chart, script);
 	fputs("plot ", script);
+	/* below the lines, as they blot out what is in their middle */
+	for (size_t i = 0; chart->repeated && i < chart->n_lines; i++) {
+		fprintf(script,
+			"%sdata using 1:%zu:%zu:%zu with yerrorbars pointtype "
+			"-1 pointsize 0 notitle",
+			before, 3 * i + 2, 3 * i + 3, 3 * i + 4);
+		before = ", \\\n\t";
+	}
 	for (size_t i = 0; i < chart->n_lines; i++) {
 		fprintf(script,
 			"%sdata using 1:%zu with linespoints linewidth 2 "
 			"pointtype %zu pointsize 0.8 dashtype %s linecolor "
 			"rgb '%s' ",
-			i ? ", \\\n\t" : "", 3 * i + 2, i % 4 * 2 + 5,
-			plot_dashes(i), plot_colour(i));
+			before, 3 * i + 2, i % 4 * 2 + 5, plot_dashes(i),
+			plot_colour(i));
 		line_name(chart, i, name, sizeof(name));
 		fputs(*name ? "title " : "notitle", script);
 		if (*name)
 			plot_quote(script, name);
-		if (chart->repeated)
-			fprintf(script,
-				", \\\n\t'' using 1:%zu:%zu:%zu with "
-				"yerrorbars pointtype 0 linewidth 1.5 "
-				"linecolor rgb '%s' notitle",
-				3 * i + 2, 3 * i + 3, 3 * i + 4,
-				plot_colour(i));
+		before = ", \\\n\t";
 	}
 	putc('\n', script);
 }
@@ -402,7 +410,7 @@ draw_bars(const struct chart *chart, FILE *script)
 		"set xtics scale 0\n"
 		"set xrange [-0.6:%.1f]\n"
 		"plot ",
-		chart->repeated ? "errorbars linewidth 1.5" : "clustered",
+		chart->repeated ? "errorbars" : "clustered",
 		(double)axis->n - 0.4);
 	for (size_t i = 0; i < chart->n_lines; i++) {
 		fprintf(script, "%sdata using %zu", i ? ", \\\n\t" : "",
@@ -428,6 +436,9 @@ sweep_draw(const struct result *result, FILE *script)
 	if (!chart_open(&chart, result, why, sizeof(why)))
 		return;
 	free(find_spots(&chart)); /* for the range */
+	if (chart.repeated)
+		fputs("set errorbars linecolor rgb '#333333' linewidth 1.2\n",
+		      script);
 	draw_labels(&chart, script);
 	draw_y(&chart, script);
 	if (chart.sweep.axis[chart.x].number)
