@@ -19,6 +19,7 @@
 #include "analyzer/stream.h"
 #include "tracers/counters.h"
 #include "tracers/engines.h"
+#include "tracers/heap-preload.h"
 #include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
@@ -204,6 +205,8 @@ find_command(struct recording *recording)
 		recording->exec_error = -error;
 		return error;
 	}
+	if (recording->config->heap)
+		error = heap_preload();
 	for (size_t i = 0; i < recording->n_tracers && !error; i++) {
 		struct tracer *tracer = recording->tracer[i];
 

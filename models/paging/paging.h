@@ -138,6 +138,10 @@ struct paging_listener {
 	void (*returned)(void *context, uint64_t slot, uint64_t frame,
 			 bool last);
 	void (*forgotten)(void *context, uint64_t slot);
+	/* A fault was counted for this page of 4K, at `accesses` of the run;
+	 * NULL: nobody asks. */
+	void (*faulted)(void *context, uint32_t space, uint64_t page,
+			uint64_t accesses, bool major);
 };
 
 /*
