@@ -20,6 +20,7 @@ struct replay_config {
 	char *input;
 	char *output;
 	char *cpu;
+	char *by;
 	char *config;
 	char **machine;
 	char **set;

@@ -15,6 +15,7 @@
 #include "analyzer/fail.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/machine-who.h"
 #include "models/memory/attributes.h"
 #include "models/memory/numa-copies.h"
 #include "models/memory/numa-hints.h"
@@ -42,6 +43,7 @@ struct machine {
 	struct tables_config tables;
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
+	struct machine_who *who; /* likewise */
 	uint64_t accesses;
 	uint64_t time_ns; /* at the end of the batch before; 0: unknown */
 	bool nested;	/* the caches see addresses of a host, not of frames */
@@ -69,6 +71,11 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
+	if (unlikely(machine->who != NULL))
+		return machine_who_fault(machine->who,
+					 &(struct access){ space, address, kind,
+							   position },
+					 mapping);
 	return paging_fault(machine->paging, space, address, kind, position,
 			    mapping);
 }
@@ -247,6 +254,17 @@ tell_bound(struct machine *machine, const struct core_misses *misses)
 }
 
 static void
+machine_faulted(void *context, uint32_t space, uint64_t page, uint64_t accesses,
+		bool major)
+{
+	struct machine *machine = context;
+
+	if (machine->who &&
+	    machine_who_faulted(machine->who, space, page, accesses, major))
+		machine->no_memory = true;
+}
+
+static void
 machine_missed(void *context, const struct core_misses *misses)
 {
 	struct machine *machine = context;
@@ -254,6 +272,9 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	if (unlikely(machine->explain != NULL))
 		explain_missed(machine->explain, misses);
+	if (unlikely(machine->who != NULL) &&
+	    machine_who_missed(machine->who, misses))
+		machine->no_memory = true;
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
@@ -357,7 +378,10 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 
 		if (machine->numa && next->type == EVENT_SWITCH)
 			numa_switch(machine->numa, batch->thread, next->value);
-		error = looks_event(machine->looks, batch->space, next);
+		if (machine->who)
+			error = machine_who_event(machine->who, batch, next);
+		if (!error)
+			error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
 		if (!error && machine->reclaim)
@@ -370,12 +394,14 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 			run_core(machine);
 		}
 	}
+	if (machine->who)
+		machine_who_followed(machine->who);
 	return error;
 }
 
 static int
-feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
-	      uint32_t to)
+feed_cores(struct machine *machine, struct core_pass *pass, uint32_t from,
+	   uint32_t to)
 {
 	if (likely(!machine->reclaim))
 		return cores_feed(&machine->cores, pass, to);
@@ -418,6 +444,20 @@ pass_time(struct machine *machine, uint64_t time_ns, uint32_t position)
 }
 
 static int
+feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
+	      uint32_t to)
+{
+	struct machine_who *who = machine->who;
+	int error = who ? machine_who_feed(who, pass->batch, from, to,
+					   machine->accesses + from)
+			: 0;
+
+	if (!error)
+		error = feed_cores(machine, pass, from, to);
+	return error || !who ? error : machine_who_settle(who);
+}
+
+static int
 machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
@@ -429,6 +469,8 @@ machine_feed(struct model *model, const struct batch *batch)
 
 	if (!table)
 		return -ENOMEM;
+	if (machine->who)
+		machine_who_begin(machine->who, batch, machine->accesses);
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
 	if (machine->explain)
@@ -613,6 +655,9 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_coverage(machine, result);
 	if (!error)
 		error = finish_mappings(machine, result);
+	if (!error && machine->who)
+		error = machine_who_finish(machine->who, machine->accesses,
+					   result);
 	if (!error && machine->bound)
 		error = finish_bound(machine, result);
 	if (!error)
@@ -639,6 +684,7 @@ machine_close(struct model *model)
 	bound_close(machine->bound);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
+	machine_who_close(machine->who);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -730,7 +776,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct core_config core = config->core;
 	struct paging_config paging = config->paging;
 	struct paging_listener listener = { .context = machine,
-					    .invalidate = machine_invalidate };
+					    .invalidate = machine_invalidate,
+					    .faulted = machine_faulted };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
 		table_find_of(config->table_kind, granule);
@@ -867,6 +914,20 @@ int
 machine_explain(struct model *model, uint64_t n)
 {
 	return explain_open(&machine_of(model)->explain, n);
+}
+
+int
+machine_who(struct model *model, const struct who_setup *setup)
+{
+	struct machine *machine = machine_of(model);
+	const struct machine_who_of of = { machine->stream, machine->paging,
+					   machine->frames, machine->numa };
+	int error = machine_who_open(&machine->who, setup, &of);
+
+	if (!error && machine_who_wants_columns(machine->who) &&
+	    model->methods->packed)
+		model->methods = &watching_methods;
+	return error;
 }
 
 const struct model_ops machine_model = {

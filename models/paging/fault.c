@@ -296,6 +296,12 @@ fault_count(const struct fault *fault, enum fault_class class,
 		fault->space->major++;
 	fault->space->fetched += fault->fetch;
 	count_fault(paging, fault->vma, predicted.class);
+	if (unlikely(paging->listener.faulted != NULL))
+		paging->listener.faulted(paging->listener.context,
+					 predicted.space, predicted.address,
+					 paging->now,
+					 predicted.class >=
+						 FAULT_MINOR_CLASSES);
 	return fault_log_predicted(paging, &predicted);
 }
 

@@ -149,6 +149,10 @@ struct paging_listener {
 			 bool kept);
 	void (*forgotten)(void *context, uint64_t slot);
 	void (*ahead)(void *context, uint64_t frame);
+	/* A fault was counted for this page of 4K, at `accesses` of the run;
+	 * NULL: nobody asks. */
+	void (*faulted)(void *context, uint32_t space, uint64_t page,
+			uint64_t accesses, bool major);
 };
 
 /*
