@@ -81,9 +81,11 @@ struct replay {
 	const char *input;
 	struct machine_list machines;
 	struct source *source;
-	bool live;	      /* the source is a program's, and its owner's */
-	struct model **model; /* [machines.n], the code map, the samples */
-	size_t n_models;      /* opened so far */
+	bool live;     /* the source is a program's */
+	bool borrowed; /* it is its owner's */
+	struct model *
+		*model;	 /* [machines.n], the code map, the samples; more */
+	size_t n_models; /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -301,7 +303,7 @@ open_models(struct replay *replay)
 	size_t n = replay->machines.n;
 	int error = 0;
 
-	replay->model = calloc(n + 2, sizeof(*replay->model));
+	replay->model = calloc(n + 3, sizeof(*replay->model));
 	if (!replay->model)
 		return fail(ENOMEM, "replay: no memory");
 	for (; !error && replay->n_models < n + 2; replay->n_models++) {
@@ -323,7 +325,7 @@ prepare(struct replay *replay)
 {
 	int error = configure(replay);
 
-	if (!error && !replay->live)
+	if (!error && !replay->borrowed)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
@@ -337,7 +339,7 @@ fini(struct replay *replay)
 	for (size_t i = 0; i < replay->n_models; i++)
 		model_close(replay->model[i]);
 	free(replay->model);
-	if (!replay->live)
+	if (!replay->borrowed)
 		source_close(replay->source);
 	result_close(replay->result);
 	machine_list_fini(&replay->machines);
@@ -357,7 +359,8 @@ replay_open(struct replay **out, const struct verb_call *call,
 	replay->config = config;
 	replay->input = name;
 	replay->source = source;
-	replay->live = true;
+	replay->live = !config->stored;
+	replay->borrowed = true;
 	error = prepare(replay);
 	if (error)
 		replay_close(replay);
@@ -366,10 +369,25 @@ replay_open(struct replay **out, const struct verb_call *call,
 	return error;
 }
 
+void
+replay_add(struct replay *replay, struct model *model)
+{
+	replay->model[replay->n_models++] = model;
+}
+
 int
 replay_feed(struct replay *replay)
 {
 	return feed_models(replay);
+}
+
+int
+replay_document(struct replay *replay, struct result **out)
+{
+	int error = finish_result(replay);
+
+	*out = replay->result;
+	return error;
 }
 
 int

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/analysis/chunks.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
 #include "models/memory/attributes.h"
@@ -42,6 +43,7 @@ struct machine {
 	struct tables_config tables;
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
+	struct chunks *chunks;	 /* the same */
 	uint64_t accesses;
 	bool nested;	/* the caches see addresses of a host, not of frames */
 	bool watched;	/* the kernel part sees all accesses */
@@ -64,13 +66,20 @@ static int
 machine_fault(void *context, uint32_t space, uint64_t address,
 	      enum site_kind kind, uint64_t position, struct mapping *mapping)
 {
+	const struct chunk_place place = { .address = address,
+					   .position = position,
+					   .space = space };
 	struct machine *machine = context;
+	int error;
 
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
-	return paging_fault(machine->paging, space, address, kind, position,
-			    mapping);
+	error = paging_fault(machine->paging, space, address, kind, position,
+			     mapping);
+	if (!error && machine->chunks)
+		error = chunks_faulted(machine->chunks, &place, mapping->shift);
+	return error;
 }
 
 static int
@@ -237,6 +246,41 @@ tell_bound(struct machine *machine, const struct core_misses *misses)
 			     misses->cycles[i]);
 }
 
+/* The i-th miss, for the list by 2 MiB */
+static struct chunk_place
+place_of(struct machine *machine, const struct core_misses *misses, unsigned i)
+{
+	struct chunk_place place = { .address = misses->address[i],
+				     .position = misses->position[i],
+				     .space = misses->space };
+
+	place.region = region_at(machine, place.space, place.address);
+	place.start = machine->span_start;
+	place.end = machine->span_end;
+	return place;
+}
+
+static NOINLINE void
+tell_chunks(struct machine *machine, const struct core_misses *misses)
+{
+	struct chunk_place place;
+	int error = 0;
+
+	for (unsigned i = 0; i < misses->n && !error; i++) {
+		if (!misses->walked[i])
+			continue;
+		place = place_of(machine, misses, i);
+		error = chunks_walked(machine->chunks, &place,
+				      misses->cycles[i]);
+	}
+	for (unsigned i = 0; i < misses->n_first && !error; i++) {
+		place = place_of(machine, misses, misses->first[i]);
+		error = chunks_touched(machine->chunks, &place);
+	}
+	if (error)
+		machine->no_memory = true;
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
@@ -249,6 +293,8 @@ machine_missed(void *context, const struct core_misses *misses)
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
 		tell_bound(machine, misses);
+	if (unlikely(machine->chunks != NULL))
+		tell_chunks(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
 	for (unsigned i = 0; machine->walks && i < misses->n; i++)
@@ -527,6 +573,25 @@ finish_bound(const struct machine *machine, struct result *result)
 	return bound_finish(machine->bound, large, result);
 }
 
+static const char *
+name_of_region(void *context, uint32_t region)
+{
+	return paging_region_name(context, region);
+}
+
+static int
+finish_chunks(const struct machine *machine, struct result *result)
+{
+	const struct chunk_names names = {
+		.context = machine->paging,
+		.region = name_of_region,
+		.stream = machine->stream,
+		.large = paging_sizes_vary(machine->paging),
+	};
+
+	return chunks_finish(machine->chunks, &names, result);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
@@ -561,6 +626,8 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_mappings(machine, result);
 	if (!error && machine->bound)
 		error = finish_bound(machine, result);
+	if (!error && machine->chunks)
+		error = finish_chunks(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
 	if (!error && machine->explain)
@@ -585,6 +652,7 @@ machine_close(struct model *model)
 	bound_close(machine->bound);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
+	chunks_close(machine->chunks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -775,6 +843,7 @@ static int
 machine_open(struct model **out, const void *config,
 	     const struct stream *stream)
 {
+	const struct machine_config *of = config;
 	struct machine *machine;
 	int error = machine_check(config);
 
@@ -786,6 +855,8 @@ machine_open(struct model **out, const void *config,
 	machine->model.methods = &machine_methods;
 	machine->stream = stream;
 	error = open_parts(machine, config);
+	if (!error && of->timing.regions)
+		error = chunks_open(&machine->chunks);
 	if (!error)
 		error = open_bound(machine, config);
 	if (error) {
