@@ -89,9 +89,11 @@ struct replay {
 	unsigned by;		  /* enum who_by */
 	struct who_files **files; /* owned, each too: [machines.n] */
 	struct source *source;
-	bool live;	      /* the source is a program's, and its owner's */
-	struct model **model; /* [machines.n], the code map, the samples */
-	size_t n_models;      /* opened so far */
+	bool live;     /* the source is a program's */
+	bool borrowed; /* it is its owner's */
+	struct model *
+		*model;	 /* [machines.n], the code map, the samples; more */
+	size_t n_models; /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -381,7 +383,7 @@ open_models(struct replay *replay)
 	size_t n = replay->machines.n;
 	int error = 0;
 
-	replay->model = calloc(n + 2, sizeof(*replay->model));
+	replay->model = calloc(n + 3, sizeof(*replay->model));
 	replay->files = calloc(n + 1, sizeof(*replay->files));
 	if (!replay->model || !replay->files)
 		return fail(ENOMEM, "replay: no memory");
@@ -410,7 +412,7 @@ prepare(struct replay *replay)
 			     "--no-symbols");
 	if (!error)
 		error = replay_machines(&replay->machines, replay->config);
-	if (!error && !replay->live)
+	if (!error && !replay->borrowed)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
@@ -427,7 +429,7 @@ fini(struct replay *replay)
 		who_files_close(replay->files[i]);
 	free(replay->files);
 	free(replay->model);
-	if (!replay->live)
+	if (!replay->borrowed)
 		source_close(replay->source);
 	result_close(replay->result);
 	machine_list_fini(&replay->machines);
@@ -447,7 +449,8 @@ replay_open(struct replay **out, const struct verb_call *call,
 	replay->config = config;
 	replay->input = name;
 	replay->source = source;
-	replay->live = true;
+	replay->live = !config->stored;
+	replay->borrowed = true;
 	error = prepare(replay);
 	if (error)
 		replay_close(replay);
@@ -456,10 +459,25 @@ replay_open(struct replay **out, const struct verb_call *call,
 	return error;
 }
 
+void
+replay_add(struct replay *replay, struct model *model)
+{
+	replay->model[replay->n_models++] = model;
+}
+
 int
 replay_feed(struct replay *replay)
 {
 	return feed_models(replay);
+}
+
+int
+replay_document(struct replay *replay, struct result **out)
+{
+	int error = finish_result(replay);
+
+	*out = replay->result;
+	return error;
 }
 
 int

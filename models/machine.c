@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/analysis/chunks.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
 #include "models/machine-who.h"
@@ -44,6 +45,7 @@ struct machine {
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
 	struct machine_who *who; /* likewise */
+	struct chunks *chunks;	 /* likewise */
 	uint64_t accesses;
 	uint64_t time_ns; /* at the end of the batch before; 0: unknown */
 	bool nested;	/* the caches see addresses of a host, not of frames */
@@ -66,18 +68,26 @@ static int
 machine_fault(void *context, uint32_t space, uint64_t address,
 	      enum site_kind kind, uint64_t position, struct mapping *mapping)
 {
+	const struct chunk_place place = { .address = address,
+					   .position = position,
+					   .space = space };
 	struct machine *machine = context;
+	int error;
 
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
 	if (unlikely(machine->who != NULL))
-		return machine_who_fault(machine->who,
-					 &(struct access){ space, address, kind,
-							   position },
-					 mapping);
-	return paging_fault(machine->paging, space, address, kind, position,
-			    mapping);
+		error = machine_who_fault(machine->who,
+					  &(struct access){ space, address,
+							    kind, position },
+					  mapping);
+	else
+		error = paging_fault(machine->paging, space, address, kind,
+				     position, mapping);
+	if (!error && machine->chunks)
+		error = chunks_faulted(machine->chunks, &place, mapping->shift);
+	return error;
 }
 
 static int
@@ -253,6 +263,41 @@ tell_bound(struct machine *machine, const struct core_misses *misses)
 			     misses->cycles[i]);
 }
 
+/* The i-th miss, for the list by 2 MiB */
+static struct chunk_place
+place_of(struct machine *machine, const struct core_misses *misses, unsigned i)
+{
+	struct chunk_place place = { .address = misses->address[i],
+				     .position = misses->position[i],
+				     .space = misses->space };
+
+	place.region = region_at(machine, place.space, place.address);
+	place.start = machine->span_start;
+	place.end = machine->span_end;
+	return place;
+}
+
+static NOINLINE void
+tell_chunks(struct machine *machine, const struct core_misses *misses)
+{
+	struct chunk_place place;
+	int error = 0;
+
+	for (unsigned i = 0; i < misses->n && !error; i++) {
+		if (!misses->walked[i])
+			continue;
+		place = place_of(machine, misses, i);
+		error = chunks_walked(machine->chunks, &place,
+				      misses->cycles[i]);
+	}
+	for (unsigned i = 0; i < misses->n_first && !error; i++) {
+		place = place_of(machine, misses, misses->first[i]);
+		error = chunks_touched(machine->chunks, &place);
+	}
+	if (error)
+		machine->no_memory = true;
+}
+
 static void
 machine_faulted(void *context, uint32_t space, uint64_t page, uint64_t accesses,
 		bool major)
@@ -279,6 +324,8 @@ machine_missed(void *context, const struct core_misses *misses)
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
 		tell_bound(machine, misses);
+	if (unlikely(machine->chunks != NULL))
+		tell_chunks(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
 	for (unsigned i = 0; machine->walks && i < misses->n; i++)
@@ -623,6 +670,25 @@ finish_bound(const struct machine *machine, struct result *result)
 	return bound_finish(machine->bound, large, result);
 }
 
+static const char *
+name_of_region(void *context, uint32_t region)
+{
+	return paging_region_name(context, region);
+}
+
+static int
+finish_chunks(const struct machine *machine, struct result *result)
+{
+	const struct chunk_names names = {
+		.context = machine->paging,
+		.region = name_of_region,
+		.stream = machine->stream,
+		.large = paging_sizes_vary(machine->paging),
+	};
+
+	return chunks_finish(machine->chunks, &names, result);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
@@ -660,6 +726,8 @@ machine_finish(struct model *model, struct result *result)
 					   result);
 	if (!error && machine->bound)
 		error = finish_bound(machine, result);
+	if (!error && machine->chunks)
+		error = finish_chunks(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
 	if (!error && machine->explain)
@@ -685,6 +753,7 @@ machine_close(struct model *model)
 	looks_close(machine->looks);
 	explain_close(machine->explain);
 	machine_who_close(machine->who);
+	chunks_close(machine->chunks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -886,6 +955,7 @@ static int
 machine_open(struct model **out, const void *config,
 	     const struct stream *stream)
 {
+	const struct machine_config *of = config;
 	struct machine *machine;
 	int error = machine_check(config);
 
@@ -897,6 +967,8 @@ machine_open(struct model **out, const void *config,
 	machine->model.methods = &machine_methods;
 	machine->stream = stream;
 	error = open_parts(machine, config);
+	if (!error && of->timing.regions)
+		error = chunks_open(&machine->chunks);
 	if (!error)
 		error = open_bound(machine, config);
 	if (error) {
