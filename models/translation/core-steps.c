@@ -409,6 +409,17 @@ take_watched(struct sight sight, const uint32_t *number, const uint32_t *end,
 	return take_steps(&sight, number, end, taken);
 }
 
+typedef const uint32_t *take_fn(struct sight sight, const uint32_t *number,
+				const uint32_t *end, struct taken *taken);
+
+static take_fn *
+choose_take(const struct core *core)
+{
+	return !large_held(core) ? take_small
+	       : core->known	 ? take_watched
+				 : take_large;
+}
+
 /* Whole steps up to number `end` of the batch. */
 static int
 feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
@@ -417,11 +428,7 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 	const uint32_t *number = batch->step + pass->step;
 	const uint32_t *last = batch->step + end;
 	struct sight sight = sight_of(core);
-	const uint32_t *(*take)(struct sight, const uint32_t *,
-				const uint32_t *, struct taken *) =
-		!large_held(core) ? take_small
-		: core->known	  ? take_watched
-				  : take_large;
+	take_fn *take = choose_take(core);
 	struct taken taken = { .root = batch->root + pass->root,
 			       .now = core->now };
 	uint64_t position = core->position;
@@ -439,6 +446,12 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 			break;
 		taken.now = core->now;
 		taken.root += sight.step[*number++].n_slots;
+		/* A large page that came in must be known for one: the first
+		 * 4K of it look like a page of their own. */
+		if (unlikely(core->known != NULL)) {
+			take = choose_take(core);
+			sight.large = take != take_small;
+		}
 	}
 	pass->step = end;
 	pass->root = (uint32_t)(taken.root - batch->root);

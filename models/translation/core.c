@@ -277,20 +277,21 @@ static void
 forget_known(struct core *core, uint64_t asid, uint64_t address,
 	     uint64_t length)
 {
-	uint64_t end = address + length;
+	uint64_t at = address & PAGE_MASK, last = address + length - 1;
 
-	if (!core->known)
+	if (!core->known || !length)
 		return;
 	if (length > KNOWN_FEW * PAGE_BYTES) {
 		memset(core->known, 0xff, KNOWN_BYTES);
 		return;
 	}
-	for (uint64_t at = address & PAGE_MASK; at < end; at += PAGE_BYTES) {
+	for (uint64_t left = (last - at) / PAGE_BYTES + 1; left; left--) {
 		uint64_t key = at | asid;
 
 		core->known[core_hint_hash(key)] = UINT64_MAX;
 		core->known[core_hint_hash(key) + (1u << CORE_HINT_BITS)] =
 			UINT64_MAX;
+		at += PAGE_BYTES;
 	}
 }
 
@@ -305,6 +306,26 @@ core_tell_one(struct core *core, uint64_t address, uint32_t ref)
 	*known = key;
 	return core->kernel.touched(core->kernel.context, core->space, &address,
 				    1);
+}
+
+/* All pages of an access, as lookup_pages goes through them. */
+static int
+tell_pages(struct core *core, uint64_t address, uint32_t ref)
+{
+	uint64_t bytes = core->sites.bytes[SITE_INDEX(ref)];
+	uint64_t last = address + (bytes ? bytes - 1 : 0);
+	int error = core_tell_one(core, address, ref);
+
+	if (likely((address & ~PAGE_MASK) + bytes <= PAGE_BYTES ||
+		   SITE_KIND(ref) == SITE_FETCH))
+		return error;
+	if (last < address)
+		last = UINT64_MAX;
+	while (!error && (address | ~PAGE_MASK) < last) {
+		address = (address | ~PAGE_MASK) + 1;
+		error = core_tell_one(core, address, ref);
+	}
+	return error;
 }
 
 void
@@ -331,8 +352,7 @@ core_tell(struct core *core, uint64_t position)
 	       telling->at < position - telling->position) {
 		uint32_t i = telling->at++;
 
-		error = core_tell_one(core, telling->address[i],
-				      telling->site[i]);
+		error = tell_pages(core, telling->address[i], telling->site[i]);
 	}
 	return error;
 }
