@@ -122,11 +122,11 @@ machine_memory_type(void *context, uint64_t address)
 
 /* Accesses that went through a core without columns. */
 static int
-machine_touched(void *context, uint32_t space, const uint64_t *address,
-		uint32_t n)
+machine_touched(void *context, uint32_t space, uint64_t address,
+		uint64_t position)
 {
 	return paging_watch(((struct machine *)context)->paging, space, address,
-			    n);
+			    position);
 }
 
 /* Add walks to what is mapped there. */
@@ -298,6 +298,12 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 	cores_invalidate(&machine->cores, space, address, length);
 	if (unlikely(machine->reclaim))
 		driver_invalidate(machine->reclaim, space, address, length);
+}
+
+static void
+machine_again(void *context)
+{
+	cores_forget(&((struct machine *)context)->cores);
 }
 
 static void
@@ -722,7 +728,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
 	struct paging_listener listener = { .context = machine,
-					    .invalidate = machine_invalidate };
+					    .invalidate = machine_invalidate,
+					    .again = machine_again };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
 		granule > 12 ? &granule_table : table_find(config->table_kind);

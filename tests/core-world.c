@@ -130,13 +130,14 @@ world_missed(void *context, const struct core_misses *misses)
 }
 
 static int
-world_touched(void *context, uint32_t space, const uint64_t *address,
-	      uint32_t n)
+world_touched(void *context, uint32_t space, uint64_t address,
+	      uint64_t position)
 {
 	struct world *world = context;
 
-	for (uint32_t i = 0; i < n; i++)
-		world->watcher->touched(world, space, address[i]);
+	assert_true(position + 8192 > world->core.position &&
+		    position < world->core.position + 8192);
+	world->watcher->touched(world, space, address);
 	return 0;
 }
 

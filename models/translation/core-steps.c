@@ -15,7 +15,7 @@ struct sight {
 	struct core_step *step;
 	const uint64_t *tag, *cover, *unit;
 	uint64_t *stamp;
-	const uint16_t *hint; /* of data */
+	const uint16_t *hint;  /* of data */
 	const uint64_t *known; /* the same */
 	const struct core_group *rest;
 	uint64_t asid;
@@ -49,8 +49,8 @@ look(const struct sight *sight, uint64_t address, const uint16_t *hint,
 
 	*wrong |= differs(sight, key, slot, must);
 	if (sight->watched)
-		*wrong |= (sight->known[(hint - sight->hint) + at] ^ key) &
-			  there;
+		*wrong |=
+			(sight->known[(hint - sight->hint) + at] ^ key) & there;
 	return slot;
 }
 
@@ -285,7 +285,9 @@ open_group(struct core *core, const struct sight *sight,
 		sight->stamp[opened->slot[k]] = core->now + opening->at;
 	}
 	opened->unit[k] = sight->unit[opened->slot[k]];
-	return core->known ? core_tell_one(core, address, opening->ref) : 0;
+	return core->known ? core_tell_one(core, address, opening->ref,
+					   core->position + opening->at)
+			   : 0;
 }
 
 /* All groups' first accesses were fed: the step's others are hits. */
