@@ -20,6 +20,7 @@
 #include "tracers/counters.h"
 #include "tracers/ends.h"
 #include "tracers/engines.h"
+#include "tracers/heap-preload.h"
 #include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
@@ -210,6 +211,8 @@ find_command(struct recording *recording)
 		recording->exec_error = -error;
 		return error;
 	}
+	if (recording->config->heap)
+		error = heap_preload();
 	for (size_t i = 0; i < recording->n_tracers && !error; i++) {
 		struct tracer *tracer = recording->tracer[i];
 

@@ -400,28 +400,60 @@ take_giga(struct buddy *buddy, uint64_t *page)
 	return -ENOMEM;
 }
 
+/* An aligned run of n chunks that are free. */
+static int
+take_run(struct buddy *buddy, size_t n, uint64_t *page)
+{
+	for (size_t chunk = 0; chunk + n <= buddy->chunks; chunk += n) {
+		enum pool_type type;
+		size_t k = 0;
+
+		while (k < n &&
+		       is_free(buddy, (uint32_t)((chunk + k) * CHUNK_PAGES),
+			       CHUNK_ORDER, &type))
+			k++;
+		if (k < n)
+			continue;
+		take_chunks(buddy, chunk, n);
+		*page = (uint64_t)chunk * CHUNK_PAGES;
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+/* More than a chunk. */
+static int
+take_large(struct buddy *buddy, unsigned shift, uint64_t *page)
+{
+	return shift == 30 ? take_giga(buddy, page)
+			   : take_run(buddy,
+				      (size_t)1 << (shift - 12 - CHUNK_ORDER),
+				      page);
+}
+
 static int
 buddy_take(struct pool *pool, unsigned shift, enum pool_type type,
 	   uint64_t *page)
 {
 	struct buddy *buddy = buddy_of(pool);
 	size_t giga = buddy->chunks / GIGA_CHUNKS * GIGA_CHUNKS;
+	bool large = shift > 12 + CHUNK_ORDER;
 	uint32_t first = 0;
 	int error;
 
 	do {
 		size_t wanted = buddy->chunks * 2;
 
-		error = shift == 30 ? take_giga(buddy, page)
-				    : buddy_take_order(buddy, shift - 12, type,
-						       &first);
+		error = large ? take_large(buddy, shift, page)
+			      : buddy_take_order(buddy, shift - 12, type,
+						 &first);
 		if (!error)
 			break;
-		if (shift == 30 && wanted < giga + 2 * GIGA_CHUNKS)
+		if (large && wanted < giga + 2 * GIGA_CHUNKS)
 			wanted = giga + 2 * GIGA_CHUNKS;
 		error = grow_free(buddy, wanted);
 	} while (!error);
-	if (!error && shift != 30)
+	if (!error && !large)
 		*page = first;
 	return error;
 }

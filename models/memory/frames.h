@@ -20,6 +20,7 @@
 
 struct frames;
 struct numa;
+struct numa_copies;
 struct numa_wish;
 
 enum frames_order {
@@ -65,7 +66,7 @@ void frames_close(struct frames *frames);
 void frames_run(struct frames *frames, uint32_t space);
 
 /*
- * A free, aligned run of 2^shift bytes (12 .. 21, 30): its physical address in
+ * A free, aligned run of 2^shift bytes (12 .. 30): its physical address in
  * *address.  Frame 0 is never given, so an address of 0 can mean "none".
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */
@@ -113,7 +114,12 @@ struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */
 int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
 		   uint64_t *address);
-/* Where tables move to who walks them: do what numa_copies_wish wants. */
+/* This is the memory of a guest, and that of its host; NULL: no longer. */
+void frames_stand_on(struct frames *guest, struct frames *host);
+/* Copies of its tables; NULL: there are none, nor do they move. */
+struct numa_copies *frames_copies(const struct frames *frames);
+/* Where tables move to who walks them: do what numa_copies_wish wants, and for a
+ * host's too. */
 void frames_move_tables(struct frames *frames);
 
 /* Does memory have free lists that compaction can be of? */

@@ -42,7 +42,7 @@ struct pool_work {
 
 struct pool_ops {
 	/*
-	 * A free, aligned run of 2^shift bytes (12 .. 21, 30): its first page.
+	 * A free, aligned run of 2^shift bytes (12 .. 30): its first page.
 	 * 0 or -ENOMEM (unsaid): full or too fragmented.
 	 */
 	int (*take)(struct pool *pool, unsigned shift, enum pool_type type,

@@ -4,7 +4,7 @@
  *
  *	no mapping here     -> the stack above grows, or nowhere (see below)
  *	rights forbid it    -> a signal: counted, nothing mapped
- *	page in swap        -> it comes back: major
+ *	page in swap        -> it comes back: major, unless it is in memory, too
  *	page not present    -> anonymous: a new frame, or the zero page if read
  *	                       private file: read: the cached page and its
  *	                       neighbours; write: a copy, at once
@@ -177,7 +177,9 @@ fault_write(const struct fault *fault, enum page_state state,
 		return fault_own(fault, old->frame == paging->zero_frame
 						? FAULT_ZERO_COW
 						: FAULT_COW);
-	if (owner_alone(paging, PAGE_SHIFT, old->frame)) {
+	/* What swap still has, too, and nobody else wants: do_wp_page. */
+	if (owner_alone(paging, PAGE_SHIFT, old->frame) ||
+	    swap_take_over(paging, old->frame)) {
 		int error = page_map(paging, fault->space, fault->address,
 				     &mapping, PAGE_OWNED);
 
@@ -190,21 +192,12 @@ fault_write(const struct fault *fault, enum page_state state,
 }
 
 static int
-fault_swapped(const struct fault *fault)
-{
-	int error = swap_in(fault->paging, fault->space, fault->vma,
-			    fault->address);
-
-	return error ? error : FAULT_SWAP;
-}
-
-static int
 fault_absent(const struct fault *fault)
 {
 	int class;
 
 	if (swap_has(fault->space, fault->address))
-		return fault_swapped(fault);
+		return swap_fault(fault);
 	class = large_fault(fault->paging, fault->space, fault->vma,
 			    fault->address, fault->write);
 
@@ -303,6 +296,12 @@ fault_count(const struct fault *fault, enum fault_class class,
 		fault->space->major++;
 	fault->space->fetched += fault->fetch;
 	count_fault(paging, fault->vma, predicted.class);
+	if (unlikely(paging->listener.faulted != NULL))
+		paging->listener.faulted(paging->listener.context,
+					 predicted.space, predicted.address,
+					 paging->now,
+					 predicted.class >=
+						 FAULT_MINOR_CLASSES);
 	return fault_log_predicted(paging, &predicted);
 }
 

@@ -15,6 +15,7 @@
  *	compact.c  where memory is too fragmented for large pages
  *	sharing.c  who shares what          libraries.c  by segments of ELF
  *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	swap-cache.c  and in memory as well, or read ahead
  *	measured.c what the kernel counted, beside what is predicted
  *	measured-host.c  the same of the whole host
  *	ksm.c      merging pages of the same content
@@ -68,6 +69,7 @@ struct address_space {
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
 	uint64_t minor, major, populated, fetched; /* faults; by fetches */
 	uint64_t recorded;	  /* minor ones of the kernel */
+	uint32_t program;	  /* file that it runs, plus 1; 0: not told */
 	struct table_taken taken; /* ... to paging->taken */
 };
 
@@ -75,11 +77,14 @@ struct address_space {
 struct object {
 	struct hash frame; /* page number -> frame */
 	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
-	uint64_t pages;	   /* length of a file; 0: unknown */
-	bool named;	   /* a file: it stays when nobody maps it */
-	uint32_t number;   /* of the stream's files, then */
-	bool file;	   /* all its pages are in the page cache */
-	bool disk;	   /* the first write to a page must be noticed */
+	/* Of shared memory: came in by a read, and no fault told of a write: it
+	 * is zeros still, unless it was written without a fault */
+	struct hash unwritten;
+	uint64_t pages;		 /* length of a file; 0: unknown */
+	bool named;		 /* a file: it stays when nobody maps it */
+	uint32_t number;	 /* of the stream's files, then */
+	bool file;		 /* all its pages are in the page cache */
+	bool disk;		 /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
 	uint8_t shift;		 /* of hugetlb's pages; 0: of 4K */
 	uint64_t reserved;	 /* pages of a pool: hugetlb.c */
@@ -191,10 +196,21 @@ struct hugetlb {
 	struct pool_of pool[HUGETLB_POOLS]; /* pages 0: no limit */
 };
 
-/* Slots ever given (none twice), pages there now and at most, moves. */
 struct swap {
-	struct hash owners; /* see swap.c */
-	uint64_t slots, pages, peak, ins, outs;
+	struct hash owners;		    /* see swap.c */
+	struct hash cached, slot_of, ahead; /* see swap-cache.c */
+	uint64_t *used; /* owned [used_room]: bits of slots with a page */
+	size_t used_room;
+	/* Slots ever given (none twice), pages there now and at most, moves;
+	 * read ahead, and of these wanted. */
+	uint64_t slots, pages, peak, ins, outs, aheads, ahead_hits;
+	/* The device: read by the processor (zram); a disk that turns; log2 of
+	 * the most pages that are read at once */
+	bool synchronous, turns;
+	unsigned cluster;
+	/* read-ahead by slots: hits since the last one, its place, its pages */
+	unsigned hits, last;
+	uint64_t before;
 };
 
 struct paging {
@@ -268,6 +284,8 @@ void count_fault(struct paging *paging, const struct vma *vma,
 /* Does any space have pages? */
 bool paging_is_alive(const struct paging *paging);
 int paging_no_memory(const struct paging *paging);
+/* What the trace says of its host; NULL: nothing. */
+const char *recorded_host(const struct stream *stream, const char *name);
 
 /* owner.c: an anonymous frame has one owner unless fork shared it. */
 /* address: virtual, or a place in a file. */
@@ -583,22 +601,71 @@ int huge_finish(const struct paging *paging, uint64_t accesses,
  */
 int swap_out(struct paging *paging, struct address_space *space,
 	     uint64_t address);
+/* A new slot, of one entry.  0, -ENOMEM (said). */
+int swap_take(struct paging *paging, uint64_t *slot);
+void swap_free(struct paging *paging, uint64_t slot);
+/* One that stands for a file's place: not of the swap device. */
+int swap_file_slot(struct paging *paging, uint64_t *slot);
+bool swap_in_use(const struct paging *paging, uint64_t slot);
+/* How many entries of tables lead there. */
+uint64_t swap_entries(const struct paging *paging, uint64_t slot);
 /* Is the page at the address in swap? */
 bool swap_has(const struct address_space *space, uint64_t address);
-/* The one at the first address of a page comes back.  0, -ENOMEM (said). */
-int swap_in(struct paging *paging, struct address_space *space,
-	    const struct vma *vma, uint64_t address);
+/* ... and in which slot? */
+bool swap_slot(const struct address_space *space, uint64_t address,
+	       uint64_t *slot);
+/* do_swap_page, for one that is: the class, -ENOMEM (said). */
+int swap_fault(const struct fault *fault);
 /* How many of the range are there; -ENOMEM (said). */
 int64_t swap_count(const struct paging *paging,
 		   const struct address_space *space, struct range range);
 /* Those of the range are gone, without coming back. */
 int swap_drop(struct paging *paging, struct address_space *space,
 	      struct range range);
-int swap_fork(struct paging *paging, const struct address_space *parent,
+int swap_fork(struct paging *paging, struct address_space *parent,
 	      struct address_space *child, const struct vma *vma);
 /* Their tables are there already. */
 int swap_move(struct paging *paging, struct address_space *space,
 	      struct range range, uint64_t delta);
+
+/* swap-result.c */
+void swap_open(struct paging *paging);
+void swap_fini(struct swap *swap);
+int swap_finish(const struct paging *paging, struct result *result);
+
+/* swap-cache.c */
+/* The frame of what is in memory, too; slot may be NULL. */
+bool swap_cached(const struct paging *paging, uint64_t slot, uint64_t *frame);
+bool swap_cached_slot(const struct paging *paging, uint64_t frame,
+		      uint64_t *slot);
+/* It is in memory alone, or in swap alone; the cache's ownership of the frame is
+ * the caller's. */
+void swap_uncache(struct paging *paging, uint64_t slot, uint64_t frame);
+/* An owner of the frame, or an entry, has gone: nobody may want it any more. */
+void swap_settle(struct paging *paging, uint64_t frame);
+/* Who maps it would have it alone: nobody but the cache is in the way, and goes. */
+bool swap_take_over(struct paging *paging, uint64_t frame);
+/* Nobody maps it, and it leaves memory. */
+bool swap_leave_cache(struct paging *paging, uint64_t frame);
+/* Read into the cache; with what is to be read ahead.  0, -ENOMEM (said). */
+int swap_read(struct paging *paging, uint64_t slot, uint64_t address,
+	      uint64_t *frame);
+int swap_read_cluster(struct paging *paging, uint64_t slot);
+int swap_read_fault(const struct fault *fault, uint64_t slot, uint64_t *frame);
+/* It was found in the cache; vma NULL: not by an entry. */
+void swap_hit(struct paging *paging, struct vma *vma, uint64_t address,
+	      uint64_t slot);
+/* MADV_WILLNEED.  0, -ENOMEM (said). */
+int swap_want(struct paging *paging, const struct address_space *space,
+	      struct range range);
+
+/* evict.c */
+/* MADV_PAGEOUT of what a mapping of a file or shared memory has at the address, if
+ * nobody else maps it: 1 to swap, 2 out of the page cache; 0: not, though what was
+ * written to a file is unmapped, and shared memory that nobody wrote to is gone;
+ * -ENOMEM (said). */
+int evict_mapped(struct paging *paging, const struct address_space *space,
+		 uint64_t address);
 
 /* fork.c */
 int follow_fork(struct paging *paging, struct address_space *parent,
