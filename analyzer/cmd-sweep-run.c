@@ -5,8 +5,9 @@
  * and each of them then puts what it counted into a document of its own.
  *
  * A machine that fails stands still while the others of its group go on; its
- * point keeps what it said.  A group that takes more memory than there is room
- * for is given up, and run again as two.
+ * point keeps what it said.  Where it is memory that it had not (the machine's
+ * own, or ours) it gets a second try, alone.  A group that takes more memory
+ * than there is room for is given up, and run again as two.
  */
 #include "analyzer/cmd-common.h"
 #include "analyzer/cmd-sweep.h"
@@ -81,7 +82,7 @@ guard_feed(struct model *model, const struct batch *batch)
 	fail_listen(NULL, 0);
 	if (!guard->error && guard->reason[0])
 		note("%s", guard->reason);
-	return guard->error == -ENOMEM ? -ENOMEM : 0;
+	return 0;
 }
 
 static void
@@ -142,8 +143,6 @@ guard_open(void *context, size_t i)
 				   &guard->list.machine[0].config,
 				   group->source->stream);
 	fail_listen(NULL, 0);
-	if (error == -ENOMEM)
-		return fail(ENOMEM, "%s", guard->reason);
 	guard->error = error;
 	if (!error && !guard->machine->methods->packed)
 		guard->model.methods = &guard_methods;
@@ -332,6 +331,12 @@ fill(struct group *group, const struct guard *guard, struct result *result)
 	return error;
 }
 
+static bool
+gets_second_try(const struct group *group, const struct guard *guard)
+{
+	return guard->error == -ENOMEM && group->n > 1;
+}
+
 /* For tasks_run: what one machine counted, onto the disk */
 static int
 finish_one(void *context, size_t i)
@@ -343,6 +348,8 @@ finish_one(void *context, size_t i)
 	char path[PATH_MAX];
 	int error;
 
+	if (gets_second_try(group, guard))
+		return 0;
 	if (guard->error)
 		return save_failure(group->plan, guard);
 	error = sweep_result_path(path, sizeof(path), group->plan, hash,
@@ -377,14 +384,17 @@ group_finish(struct group *group)
 	return tasks_run(&tasks);
 }
 
-static size_t
-group_failed(const struct group *group)
+static void
+group_count(const struct group *group, struct sweep_done *done)
 {
-	size_t failed = 0;
+	for (size_t i = 0; i < group->n; i++) {
+		const struct guard *guard = &group->guard[i];
 
-	for (size_t i = 0; i < group->n; i++)
-		failed += group->guard[i].error != 0;
-	return failed;
+		if (gets_second_try(group, guard))
+			continue;
+		done->run++;
+		done->failed += guard->error != 0;
+	}
 }
 
 /* Is there such a file, with its end? */
@@ -506,12 +516,26 @@ run_group(struct running *running, const size_t *points, size_t *n)
 		error = 0;
 	} else if (!error) {
 		error = group_finish(&group);
-		running->done->run += group.n;
-		running->done->failed += group_failed(&group);
+		group_count(&group, running->done);
 		running->fed += group.accesses * group.n;
 		choose_most(running, group.accesses);
 	}
 	group_close(&group);
+	return error;
+}
+
+/* Those of the group that are to be tried alone */
+static int
+second_tries(struct running *running, const size_t *points, size_t n)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && n > 1 && i < n; i++) {
+		size_t one = 1;
+
+		if (!sweep_point_there(running->plan, points[i]))
+			error = run_group(running, points + i, &one);
+	}
 	return error;
 }
 
@@ -536,6 +560,8 @@ sweep_points_run(struct sweep_done *done, const struct sweep_plan *plan,
 		size_t some = group_size(plan, points + at, running.most);
 
 		error = run_group(&running, points + at, &some);
+		if (!error)
+			error = second_tries(&running, points + at, some);
 		at += some;
 	}
 	progress_fini(&running.progress);
