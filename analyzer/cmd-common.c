@@ -11,8 +11,8 @@
 json_t *
 common_command(const struct verb_call *call)
 {
-	static const char *const without[] = { "-o", "--output", "-j",
-					       "--jobs" };
+	static const char *const without[] = { "-o", "--output", "-j", "--jobs",
+					       "--segments" };
 	json_t *words = json_array();
 
 	for (int i = 0; i < call->full_argc; i++) {

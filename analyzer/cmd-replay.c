@@ -11,6 +11,7 @@
 #include "reports/code-map.h"
 #include "reports/renderer.h"
 #include "reports/symbols.h"
+#include "reports/who-files.h"
 #include "traces/open.h"
 
 #include <stdio.h>
@@ -61,6 +62,11 @@ const struct option_row replay_rows[] = {
 	  .help = "tell the first walks step by step, in the report and the "
 		  "table walks.explained",
 	  .argument = "N" },
+	{ "by", OPTION_STRING, offsetof(struct replay_config, by), "",
+	  .help = "tell who misses, walks and faults, by words joined by "
+		  "commas: function, line, object, mapping, thread, node, path "
+		  "(call paths), page (the hottest), time, or all",
+	  .argument = "WORD[,WORD...]" },
 	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
 	  "yes", .help = "name functions and lines (ELF, DWARF)" },
 	{ NULL },
@@ -80,10 +86,14 @@ struct replay {
 	const struct replay_config *config;
 	const char *input;
 	struct machine_list machines;
+	unsigned by;		  /* enum who_by */
+	struct who_files **files; /* owned, each too: [machines.n] */
 	struct source *source;
-	bool live;	      /* the source is a program's, and its owner's */
-	struct model **model; /* [machines.n], the code map, the samples */
-	size_t n_models;      /* opened so far */
+	bool live;     /* the source is a program's */
+	bool borrowed; /* it is its owner's */
+	struct model *
+		*model;	 /* [machines.n], the code map, the samples; more */
+	size_t n_models; /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -313,6 +323,46 @@ replay_machines(struct machine_list *list, const struct replay_config *config)
 	return error;
 }
 
+/* The words of --by as bits. */
+static int
+parse_by(const char *by, unsigned *bits)
+{
+	for (const char *at = by; at && *at; at += *at == ',') {
+		size_t n = strcspn(at, ","), i = 0;
+
+		while (who_names[i] && (strlen(who_names[i]) != n ||
+					strncmp(who_names[i], at, n) != 0))
+			i++;
+		if (who_names[i])
+			*bits |= 1u << i;
+		else if (n == 3 && !strncmp(at, "all", n))
+			*bits = ~0u;
+		else
+			return fail(
+				EUSAGE,
+				"--by: \"%.*s\" is none of function, line, "
+				"object, mapping, thread, node, path, page, "
+				"time, all",
+				(int)n, at);
+		at += n;
+	}
+	return 0;
+}
+
+static int
+open_who(struct replay *replay, size_t i)
+{
+	struct who_setup setup = {
+		.by = replay->by,
+		.symbols.find = who_files_find,
+		.branch = who_files_branch,
+	};
+	int error = who_files_open(&replay->files[i], replay->source->stream);
+
+	setup.symbols.context = replay->files[i];
+	return error ? error : machine_who(replay->model[i], &setup);
+}
+
 static int
 open_machine(struct replay *replay, size_t i)
 {
@@ -321,8 +371,9 @@ open_machine(struct replay *replay, size_t i)
 				       &replay->machines.machine[i].config,
 				       replay->source->stream);
 
-	return !error && walks ? machine_explain(replay->model[i], walks)
-			       : error;
+	if (!error && walks)
+		error = machine_explain(replay->model[i], walks);
+	return !error && replay->by ? open_who(replay, i) : error;
 }
 
 static int
@@ -332,8 +383,9 @@ open_models(struct replay *replay)
 	size_t n = replay->machines.n;
 	int error = 0;
 
-	replay->model = calloc(n + 2, sizeof(*replay->model));
-	if (!replay->model)
+	replay->model = calloc(n + 3, sizeof(*replay->model));
+	replay->files = calloc(n + 1, sizeof(*replay->files));
+	if (!replay->model || !replay->files)
 		return fail(ENOMEM, "replay: no memory");
 	for (; !error && replay->n_models < n + 2; replay->n_models++) {
 		size_t i = replay->n_models;
@@ -352,9 +404,15 @@ open_models(struct replay *replay)
 static int
 prepare(struct replay *replay)
 {
-	int error = replay_machines(&replay->machines, replay->config);
+	int error = parse_by(replay->config->by, &replay->by);
 
-	if (!error && !replay->live)
+	if (!error && replay->by && !replay->config->symbols)
+		error = fail(EUSAGE,
+			     "replay: --by names what it finds: without "
+			     "--no-symbols");
+	if (!error)
+		error = replay_machines(&replay->machines, replay->config);
+	if (!error && !replay->borrowed)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
@@ -367,8 +425,11 @@ fini(struct replay *replay)
 {
 	for (size_t i = 0; i < replay->n_models; i++)
 		model_close(replay->model[i]);
+	for (size_t i = 0; replay->files && i < replay->machines.n; i++)
+		who_files_close(replay->files[i]);
+	free(replay->files);
 	free(replay->model);
-	if (!replay->live)
+	if (!replay->borrowed)
 		source_close(replay->source);
 	result_close(replay->result);
 	machine_list_fini(&replay->machines);
@@ -388,7 +449,8 @@ replay_open(struct replay **out, const struct verb_call *call,
 	replay->config = config;
 	replay->input = name;
 	replay->source = source;
-	replay->live = true;
+	replay->live = !config->stored;
+	replay->borrowed = true;
 	error = prepare(replay);
 	if (error)
 		replay_close(replay);
@@ -397,10 +459,25 @@ replay_open(struct replay **out, const struct verb_call *call,
 	return error;
 }
 
+void
+replay_add(struct replay *replay, struct model *model)
+{
+	replay->model[replay->n_models++] = model;
+}
+
 int
 replay_feed(struct replay *replay)
 {
 	return feed_models(replay);
+}
+
+int
+replay_document(struct replay *replay, struct result **out)
+{
+	int error = finish_result(replay);
+
+	*out = replay->result;
+	return error;
 }
 
 int

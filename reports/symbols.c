@@ -10,6 +10,7 @@
 #include "reports/code-map.h"
 #include "reports/elf-file.h"
 #include "reports/view.h"
+#include "reports/who-tables.h"
 
 #include <libiberty/demangle.h>
 #include <math.h>
@@ -85,11 +86,6 @@ base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-struct named {
-	char function[512], line[300];
-	const char *file;
-};
-
 /* C++ and Rust names as they were written; others stay. */
 static void
 demangle(char *name, size_t name_bytes)
@@ -104,7 +100,7 @@ demangle(char *name, size_t name_bytes)
 /* Returns the file's number, or UINT32_MAX. */
 static uint32_t
 look_up(struct symbols *symbols, uint16_t image, uint64_t pc,
-	struct named *named)
+	struct symbols_named *named)
 {
 	const struct elf_file *elf;
 	struct code_place place;
@@ -184,9 +180,9 @@ known_grow(struct symbols *symbols)
 }
 
 /* What cannot be kept is looked up again. */
-static void
-name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
-	struct named *named)
+void
+symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
+	     struct symbols_named *named)
 {
 	struct known one = { .pc = pc, .image = image }, *known = NULL;
 
@@ -213,6 +209,21 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 		free(one.line);
 		free(one.function);
 	}
+}
+
+bool
+symbols_object(struct symbols *symbols, uint32_t file, uint64_t offset,
+	       char *name, size_t bytes)
+{
+	const struct elf_file *elf =
+		file < symbols->n_files ? file_of(symbols, file) : NULL;
+	struct elf_object object;
+
+	if (!elf || elf_file_object(elf, offset, &object) <= 0)
+		return false;
+	snprintf(name, bytes, "%s", object.name);
+	demangle(name, bytes);
+	return true;
 }
 
 static int
@@ -377,7 +388,7 @@ name_sites(struct symbols *symbols, const struct naming *naming,
 	int misses = view_column(sites, naming->misses);
 	int walks = view_column(sites, "walks");
 	int cycles = view_column(sites, naming->cycles);
-	struct named named;
+	struct symbols_named named;
 
 	for (size_t i = 0; i < sites->n_rows; i++) {
 		json_t *row = json_array_get(sites->rows, i);
@@ -389,8 +400,8 @@ name_sites(struct symbols *symbols, const struct naming *naming,
 			.cycles = view_address(sites, i, cycles),
 		};
 
-		name_pc(symbols, (uint16_t)view_address(sites, i, image),
-			view_address(sites, i, pc), &named);
+		symbols_name(symbols, (uint16_t)view_address(sites, i, image),
+			     view_address(sites, i, pc), &named);
 		counts.file = named.file;
 		if (json_array_append_new(row, result_string(named.function)) ||
 		    json_array_append_new(row, result_string(named.file)) ||
@@ -527,6 +538,8 @@ symbols_resolve(struct symbols *symbols, struct result *result)
 		error = -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(namings) && !error; i++)
 		error = resolve(symbols, &namings[i]);
+	if (!error)
+		error = who_tables(symbols, symbols->stream, result);
 	if (!error)
 		error = put_missing(symbols);
 	json_decref(symbols->missing);
