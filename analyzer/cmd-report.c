@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct report_config {
-	char *get, *format, *table, *machine;
+	char *get, *format, *table, *machine, *weight;
 	int64_t top;
 };
 
@@ -21,13 +21,18 @@ static const struct option_row report_rows[] = {
 	  .help = "Print only this value or option, bare, for scripts",
 	  .argument = "NAME" },
 	{ "format", OPTION_STRING, offsetof(struct report_config, format),
-	  .fallback = "text", .help = "How to print: text, json or csv",
+	  .fallback = "text",
+	  .help = "How to print: text, json, csv, html, folded or perfetto",
 	  .argument = "FORMAT" },
 	{ "table", OPTION_STRING, offsetof(struct report_config, table),
 	  .help = "Print only this table, whole", .argument = "NAME" },
 	{ "machine", OPTION_STRING, offsetof(struct report_config, machine),
 	  .help = "Of a result of several machines only this one", .key = 'm',
 	  .argument = "NAME" },
+	{ "weight", OPTION_STRING, offsetof(struct report_config, weight),
+	  .help = "Of folded stacks: what counts, a column of the table "
+		  "who.stacks (walk_cycles)",
+	  .argument = "COLUMN" },
 	{ "top", OPTION_INT, offsetof(struct report_config, top),
 	  .fallback = "10", .min = 0, .max = 1e9,
 	  .help = "Rows of each ranking in the report, 0: all" },
@@ -152,6 +157,8 @@ report_print(const char *path, struct result *result,
 
 	if (!renderer)
 		return STATUS_USAGE;
+	if (config->weight && *config->weight)
+		setup.weight = config->weight;
 	if (result_machines(result))
 		status = report_merged(&merged, result, config);
 	if (status)

@@ -31,6 +31,10 @@ const struct option_row recording_rows[] = {
 	  .help = "leave out the accesses of this first time" },
 	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
 	  .help = "record child processes too" },
+	{ "heap", OPTION_BOOL, offsetof(struct record_config, heap),
+	  .help = "tell the trace of each malloc and free, for replay --by "
+		  "object (a library is loaded before the command's allocator; "
+		  "not into static programs)" },
 	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
 	  "0", .unit = "bytes",
 	  .help = "engine cache: translated code that is kept before all of it "

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "analyzer/option.h"
+#include "analyzer/result.h"
 #include "analyzer/source.h"
 #include "analyzer/verb.h"
 
@@ -19,6 +20,7 @@ struct replay_config {
 	char *input;
 	char *output;
 	char *cpu;
+	char *by;
 	char *config;
 	char **machine;
 	char **set;
@@ -33,6 +35,29 @@ struct replay_config {
 /* Its rows; the first ones are of the trace. */
 #define REPLAY_TRACE_ROWS 2
 extern const struct option_row replay_rows[];
+
+struct machine_list;
+struct machine_choice;
+struct model;
+struct symbols;
+
+/* The machines that these options name; see machine_list_init. */
+int replay_machines(struct machine_list *list,
+		    const struct replay_config *config);
+
+/* What one machine made of a source, all of it fed */
+struct replay_parts {
+	const struct machine_choice *choice;
+	struct model *machine, *samples;
+	struct symbols *symbols; /* NULL: without names of functions */
+	struct source *source;
+	const char *input; /* its name */
+};
+
+/* The result of that machine, replayed alone by this command line, to which
+ * the reference is taken.  0 or a negative errno (said). */
+int replay_fill(struct result *result, const struct replay_parts *parts,
+		json_t *command);
 
 struct replay;
 

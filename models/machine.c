@@ -16,6 +16,7 @@
 #include "models/analysis/chunks.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
+#include "models/machine-who.h"
 #include "models/memory/attributes.h"
 #include "models/memory/numa-copies.h"
 #include "models/memory/numa-hints.h"
@@ -43,10 +44,11 @@ struct machine {
 	struct tables_config tables;
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
-	struct chunks *chunks;	 /* the same */
+	struct machine_who *who; /* likewise */
+	struct chunks *chunks;	 /* likewise */
 	uint64_t accesses;
+	uint64_t time_ns; /* at the end of the batch before; 0: unknown */
 	bool nested;	/* the caches see addresses of a host, not of frames */
-	bool watched;	/* the kernel part sees all accesses */
 	bool walks;	/* and all walks */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -75,8 +77,14 @@ machine_fault(void *context, uint32_t space, uint64_t address,
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
-	error = paging_fault(machine->paging, space, address, kind, position,
-			     mapping);
+	if (unlikely(machine->who != NULL))
+		error = machine_who_fault(machine->who,
+					  &(struct access){ space, address,
+							    kind, position },
+					  mapping);
+	else
+		error = paging_fault(machine->paging, space, address, kind,
+				     position, mapping);
 	if (!error && machine->chunks)
 		error = chunks_faulted(machine->chunks, &place, mapping->shift);
 	return error;
@@ -127,6 +135,15 @@ machine_memory_type(void *context, uint64_t address)
 
 	return (int)attributes_of(machine->attributes, address, region,
 				  paging_region_name(machine->paging, region));
+}
+
+/* Accesses that went through a core without columns. */
+static int
+machine_touched(void *context, uint32_t space, const uint64_t *address,
+		uint32_t n)
+{
+	return paging_watch(((struct machine *)context)->paging, space, address,
+			    n);
 }
 
 /* Add walks to what is mapped there. */
@@ -282,6 +299,17 @@ tell_chunks(struct machine *machine, const struct core_misses *misses)
 }
 
 static void
+machine_faulted(void *context, uint32_t space, uint64_t page, uint64_t accesses,
+		bool major)
+{
+	struct machine *machine = context;
+
+	if (machine->who &&
+	    machine_who_faulted(machine->who, space, page, accesses, major))
+		machine->no_memory = true;
+}
+
+static void
 machine_missed(void *context, const struct core_misses *misses)
 {
 	struct machine *machine = context;
@@ -289,6 +317,9 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	if (unlikely(machine->explain != NULL))
 		explain_missed(machine->explain, misses);
+	if (unlikely(machine->who != NULL) &&
+	    machine_who_missed(machine->who, misses))
+		machine->no_memory = true;
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
@@ -350,10 +381,16 @@ machine_swapped(void *context, uint64_t frame, uint64_t slot)
 }
 
 static void
-machine_returned(void *context, uint64_t slot, uint64_t frame, bool last)
+machine_returned(void *context, uint64_t slot, uint64_t frame, bool kept)
 {
 	driver_returned(((struct machine *)context)->reclaim, slot, frame,
-			last);
+			kept);
+}
+
+static void
+machine_ahead(void *context, uint64_t frame)
+{
+	driver_ahead(((struct machine *)context)->reclaim, frame);
 }
 
 static void
@@ -388,7 +425,10 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 
 		if (machine->numa && next->type == EVENT_SWITCH)
 			numa_switch(machine->numa, batch->thread, next->value);
-		error = looks_event(machine->looks, batch->space, next);
+		if (machine->who)
+			error = machine_who_event(machine->who, batch, next);
+		if (!error)
+			error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
 		if (!error && machine->reclaim)
@@ -401,12 +441,14 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 			run_core(machine);
 		}
 	}
+	if (machine->who)
+		machine_who_followed(machine->who);
 	return error;
 }
 
 static int
-feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
-	      uint32_t to)
+feed_cores(struct machine *machine, struct core_pass *pass, uint32_t from,
+	   uint32_t to)
 {
 	if (likely(!machine->reclaim))
 		return cores_feed(&machine->cores, pass, to);
@@ -415,22 +457,69 @@ feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
 			   machine->accesses + from);
 }
 
+/*
+ * What the kernel does by the clock it does among the accesses of a batch, which
+ * are taken to be spread evenly over its time: so that it is the same however
+ * the run is cut into batches.  The next such place from `from` on, and the time
+ * of it; the batch's end if there is none.
+ */
+static uint32_t
+next_due(const struct machine *machine, const struct batch *batch,
+	 uint32_t from, uint64_t *due_ns)
+{
+	uint64_t begin = machine->time_ns, end = batch->time_ns;
+	uint64_t due = paging_next(machine->paging);
+	double part;
+	uint32_t at;
+
+	if (!begin || end <= begin || due >= end || due <= *due_ns) {
+		*due_ns = end;
+		return batch->n;
+	}
+	part = due > begin ? (double)(due - begin) / (double)(end - begin) : 0;
+	at = (uint32_t)(part * batch->n);
+	*due_ns = due;
+	return at > from ? at : from;
+}
+
+static int
+pass_time(struct machine *machine, uint64_t time_ns, uint32_t position)
+{
+	machine->span_end = 0;
+	return paging_time(machine->paging, time_ns,
+			   machine->accesses + position);
+}
+
+static int
+feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
+	      uint32_t to)
+{
+	struct machine_who *who = machine->who;
+	int error = who ? machine_who_feed(who, pass->batch, from, to,
+					   machine->accesses + from)
+			: 0;
+
+	if (!error)
+		error = feed_cores(machine, pass, from, to);
+	return error || !who ? error : machine_who_settle(who);
+}
+
 static int
 machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
-	uint32_t from = 0, event = 0;
+	uint32_t from = 0, event = 0, due = 0;
+	uint64_t due_ns = 0;
 	struct core_pass pass;
 	struct table *table = paging_table(machine->paging, batch->space);
 	int error;
 
 	if (!table)
 		return -ENOMEM;
+	if (machine->who)
+		machine_who_begin(machine->who, batch, machine->accesses);
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
-	if (!error)
-		error = paging_time(machine->paging, batch->time_ns,
-				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -440,10 +529,13 @@ machine_feed(struct model *model, const struct batch *batch)
 	run_core(machine);
 	if (!error)
 		error = feed_events(machine, &pass, &event, 0);
+	due = next_due(machine, batch, 0, &due_ns);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
+
+		to = to < due ? to : due;
 
 		if (machine->bound)
 			error = bound_accesses(machine->bound, machine->stream,
@@ -453,15 +545,20 @@ machine_feed(struct model *model, const struct batch *batch)
 						       machine->accesses });
 		if (!error)
 			error = feed_accesses(machine, &pass, from, to);
-		if (!error && machine->watched)
-			error = paging_watch(machine->paging, batch->space,
-					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
+		if (!error && from == due && from < batch->n) {
+			error = pass_time(machine, due_ns, from);
+			due = next_due(machine, batch, from, &due_ns);
+		}
 	}
 	if (!error)
 		error = feed_events(machine, &pass, &event, batch->n);
+	if (!error)
+		error = pass_time(machine, batch->time_ns, batch->n);
+	if (batch->time_ns)
+		machine->time_ns = batch->time_ns;
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
@@ -608,7 +705,7 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = frames_finish(machine->frames, result);
 	if (machine->numa && machine->numa->copies)
-		numa_copies_written(machine->numa,
+		numa_copies_written(machine->numa->copies,
 				    paging_entries_written(machine->paging));
 	if (!error)
 		error = numa_finish(machine->numa,
@@ -624,6 +721,9 @@ machine_finish(struct model *model, struct result *result)
 		error = finish_coverage(machine, result);
 	if (!error)
 		error = finish_mappings(machine, result);
+	if (!error && machine->who)
+		error = machine_who_finish(machine->who, machine->accesses,
+					   result);
 	if (!error && machine->bound)
 		error = finish_bound(machine, result);
 	if (!error && machine->chunks)
@@ -652,6 +752,7 @@ machine_close(struct model *model)
 	bound_close(machine->bound);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
+	machine_who_close(machine->who);
 	chunks_close(machine->chunks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
@@ -662,7 +763,7 @@ machine_close(struct model *model)
 	free(machine);
 }
 
-/* Its kernel part wants to see all accesses. */
+/* The bound wants to see all accesses. */
 static const struct model_methods watching_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
@@ -693,6 +794,7 @@ prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
 	listener->swapped = machine_swapped;
 	listener->returned = machine_returned;
 	listener->forgotten = machine_forgotten;
+	listener->ahead = machine_ahead;
 }
 
 static int
@@ -719,10 +821,15 @@ open_cores(struct machine *machine, const struct machine_config *config,
 	   const struct core_config *core, const struct table_ops *ops,
 	   const struct table_with *with)
 {
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct core_kernel kernel = { machine, machine_fault, machine_missed,
+				      machine_touched };
 	struct cores *cores = &machine->cores;
-	int error = cores_init(cores, &config->cores, core, &kernel,
-			       machine->hierarchy);
+	struct core_config wanted = *core;
+	int error;
+
+	wanted.watch = paging_wants_watch(machine->paging);
+	error = cores_init(cores, &config->cores, &wanted, &kernel,
+			   machine->hierarchy);
 
 	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
 		error = ops->aside_open(&cores->core[i].walker.aside, with,
@@ -736,20 +843,22 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
+	struct paging_config paging = config->paging;
 	struct paging_listener listener = { .context = machine,
-					    .invalidate = machine_invalidate };
+					    .invalidate = machine_invalidate,
+					    .faulted = machine_faulted };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
-		granule > 12 ? &granule_table : table_find(config->table_kind);
+		table_find_of(config->table_kind, granule);
 	struct table_with with = { .config = &machine->tables,
 				   .kinds = &machine->tables.own };
 	int error;
 
 	machine->tables = config->tables;
 	machine->nested = !strcmp(ops->name, "nested");
-	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
 	machine->tables.granule = core.granule = granule;
+	tables_resolve(&machine->tables);
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
@@ -761,11 +870,15 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
-	if (driver_wanted(&config->reclaim))
+	if (driver_wanted(&config->reclaim)) {
 		prepare_reclaim(&listener, &frames);
+		paging.swap_kind = driver_swap(&config->reclaim);
+	}
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (machine->numa && machine->nested)
+		numa_nest(machine->numa);
 	if (!error)
 		error = attributes_open(&machine->attributes,
 					config->hierarchy.memory.attributes);
@@ -785,9 +898,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	if (!error)
 		error = looks_open(&machine->looks);
 	if (!error)
-		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames, ops,
-				    &with, &listener);
+		error = paging_open(&machine->paging, &paging, machine->stream,
+				    machine->frames, ops, &with, &listener);
 	if (!error)
 		error = open_reclaim(machine, config);
 	return error ? error : open_cores(machine, config, &core, ops, &with);
@@ -863,9 +975,8 @@ machine_open(struct model **out, const void *config,
 		machine_close(&machine->model);
 		return error;
 	}
-	machine->watched = paging_wants_watch(machine->paging);
 	machine->walks = paging_wants_walks(machine->paging);
-	if (machine->watched || machine->bound)
+	if (machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;
@@ -875,6 +986,20 @@ int
 machine_explain(struct model *model, uint64_t n)
 {
 	return explain_open(&machine_of(model)->explain, n);
+}
+
+int
+machine_who(struct model *model, const struct who_setup *setup)
+{
+	struct machine *machine = machine_of(model);
+	const struct machine_who_of of = { machine->stream, machine->paging,
+					   machine->frames, machine->numa };
+	int error = machine_who_open(&machine->who, setup, &of);
+
+	if (!error && machine_who_wants_columns(machine->who) &&
+	    model->methods->packed)
+		model->methods = &watching_methods;
+	return error;
 }
 
 const struct model_ops machine_model = {

@@ -13,6 +13,7 @@
 #include "analyzer/option.h"
 #include "models/analysis/bound.h"
 #include "models/analysis/timing.h"
+#include "models/analysis/who.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
 #include "models/memory/numa.h"
@@ -43,6 +44,9 @@ extern const struct model_ops machine_model;
 /* Of an open machine that was not fed yet: explain its first n walks, in the
  * table walks.explained.  0 or -ENOMEM (said). */
 int machine_explain(struct model *model, uint64_t n);
+
+/* The same: tell who misses, walks and faults (who.h). */
+int machine_who(struct model *model, const struct who_setup *setup);
 
 /* The machine of the defaults alone, as results and --cpu name it */
 #define MACHINE_DEFAULT "default"

@@ -10,6 +10,7 @@
 #include "reports/code-map.h"
 #include "reports/elf-file.h"
 #include "reports/view.h"
+#include "reports/who-tables.h"
 
 #include <libiberty/demangle.h>
 #include <math.h>
@@ -74,11 +75,6 @@ base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-struct named {
-	char function[512], line[300];
-	const char *file;
-};
-
 /* C++ and Rust names as they were written; others stay. */
 static void
 demangle(char *name, size_t name_bytes)
@@ -90,9 +86,9 @@ demangle(char *name, size_t name_bytes)
 	free(plain);
 }
 
-static void
-name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
-	struct named *named)
+void
+symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
+	     struct symbols_named *named)
 {
 	const struct elf_file *elf;
 	struct code_place place;
@@ -130,6 +126,21 @@ name_pc(struct symbols *symbols, uint16_t image, uint64_t pc,
 		snprintf(named->function, sizeof(named->function), "%s+%#llx",
 			 base_name(path), (unsigned long long)begin);
 	}
+}
+
+bool
+symbols_object(struct symbols *symbols, uint32_t file, uint64_t offset,
+	       char *name, size_t bytes)
+{
+	const struct elf_file *elf =
+		file < symbols->n_files ? file_of(symbols, file) : NULL;
+	struct elf_object object;
+
+	if (!elf || elf_file_object(elf, offset, &object) <= 0)
+		return false;
+	snprintf(name, bytes, "%s", object.name);
+	demangle(name, bytes);
+	return true;
 }
 
 static int
@@ -294,7 +305,7 @@ name_sites(struct symbols *symbols, const struct naming *naming,
 	int misses = view_column(sites, naming->misses);
 	int walks = view_column(sites, "walks");
 	int cycles = view_column(sites, naming->cycles);
-	struct named named;
+	struct symbols_named named;
 
 	for (size_t i = 0; i < sites->n_rows; i++) {
 		json_t *row = json_array_get(sites->rows, i);
@@ -306,8 +317,8 @@ name_sites(struct symbols *symbols, const struct naming *naming,
 			.cycles = view_address(sites, i, cycles),
 		};
 
-		name_pc(symbols, (uint16_t)view_address(sites, i, image),
-			view_address(sites, i, pc), &named);
+		symbols_name(symbols, (uint16_t)view_address(sites, i, image),
+			     view_address(sites, i, pc), &named);
 		counts.file = named.file;
 		if (json_array_append_new(row, result_string(named.function)) ||
 		    json_array_append_new(row, result_string(named.file)) ||
@@ -439,6 +450,8 @@ symbols_resolve(struct symbols *symbols, struct result *result)
 		error = -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(namings) && !error; i++)
 		error = resolve(symbols, &namings[i]);
+	if (!error)
+		error = who_tables(symbols, symbols->stream, result);
 	if (!error)
 		error = put_missing(symbols);
 	json_decref(symbols->missing);
