@@ -410,18 +410,3 @@ cache_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 		return 0;
 	return cache_decode_whole(to, pc, bytes, n_bytes, &whole);
 }
-
-bool
-cache_flags_dead(const struct cache_instruction *code, unsigned n)
-{
-	uint32_t set = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (code[i].tested & ~set)
-			return false;
-		set |= code[i].set;
-		if (set == STATUS_FLAGS)
-			return true;
-	}
-	return false;
-}

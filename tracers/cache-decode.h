@@ -86,8 +86,4 @@ int cache_decode_whole(struct cache_instruction *to, uint64_t pc,
 int quick_decode(struct cache_instruction *to, uint64_t pc,
 		 const uint8_t *bytes, size_t n_bytes);
 
-/* Does this run of instructions overwrite all status flags before it reads
- * any? */
-bool cache_flags_dead(const struct cache_instruction *code, unsigned n);
-
 #endif
