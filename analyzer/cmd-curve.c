@@ -29,6 +29,42 @@ static const struct option_row curve_rows[] = {
 	  .help = "fetches of code are references, too" },
 	{ "working-set", OPTION_BOOL, CURVE_AT(working_set), "yes",
 	  .help = "measure working sets, too" },
+	{ "method", OPTION_CHOICE, CURVE_AT(method), "exact",
+	  .choices = curve_methods,
+	  .help = "count LRU's distances, or estimate its curve from a sample "
+		  "of the pages: shards by their distances, aet by times",
+	  .key = 'm' },
+	{ "sample", OPTION_STRING, CURVE_AT(sample),
+	  .help = "how many of the pages are in the sample; without it 1%",
+	  .argument = "SHARE%" },
+	{ "sample-size", OPTION_SIZE, CURVE_AT(sample_size), "0", .min = 0,
+	  .max = 1 << 30, .unit = "pages",
+	  .help = "of the sample at most, whose share goes down when more come; "
+		  "0: the share stays",
+	  .argument = "N" },
+	{ "by", OPTION_CHOICE, CURVE_AT(by), "nothing", .choices = curve_bys,
+	  .help = "LRU's curve also of each thread, process, mapping or "
+		  "function",
+	  .key = 'b' },
+	{ "alone", OPTION_BOOL, CURVE_AT(alone),
+	  .help = "with --by: as if each had a memory of its own, not a share "
+		  "in one" },
+	{ "top", OPTION_INT, CURVE_AT(top), "8", .min = 1, .max = 1000,
+	  .help = "with --by: so many, the others together", .argument = "N" },
+	{ "associativity", OPTION_BOOL, CURVE_AT(associativity),
+	  .help = "misses of TLBs of all sets and ways, too (of caches, with "
+		  "--unit line)",
+	  .key = 'a' },
+	{ "sets", OPTION_INT, CURVE_AT(sets), "0", .min = 0, .max = 1 << 20,
+	  .help = "with --associativity: powers of two up to so many; 0: 1024, "
+		  "of lines 8192",
+	  .argument = "N" },
+	{ "ways", OPTION_INT, CURVE_AT(ways), "16", .min = 1, .max = 64,
+	  .help = "with --associativity: up to so many", .argument = "N" },
+	{ "mpi", OPTION_BOOL, CURVE_AT(mpi),
+	  .help = "measure pieces of the trace on the ranks of an MPI job: "
+		  "mpirun -n 8 pagescope curve --mpi TRACE; needs a build with "
+		  "configure --with-mpi" },
 	{ "set", OPTION_LIST, CURVE_AT(set),
 	  .help = "an option of a policy (reclaim.clock.loaded=no) or of the "
 		  "foreign format (csv.column=2), may be repeated",
@@ -54,7 +90,7 @@ curve_run(const struct verb_call *call)
 	const struct curve_options *options = call->config;
 	const char *input = options->input ? options->input : call->argv[0];
 	struct render_setup setup = { .top = 0 };
-	struct result *result;
+	struct result *result = NULL;
 	bool partial;
 	int error;
 
@@ -64,7 +100,7 @@ curve_run(const struct verb_call *call)
 	error = curve_check_device("curve", options);
 	if (!error)
 		error = curve_measure(&result, call, options, input);
-	if (error)
+	if (error || !result)
 		return error;
 	if (options->output) {
 		error = result_write(result, options->output);

@@ -18,7 +18,9 @@
 #include "analyzer/source.h"
 #include "analyzer/stream.h"
 #include "tracers/counters.h"
+#include "tracers/ends.h"
 #include "tracers/engines.h"
+#include "tracers/heap-preload.h"
 #include "tracers/launch.h"
 #include "tracers/merge.h"
 #include "tracers/roster.h"
@@ -36,6 +38,7 @@ struct recording {
 	struct roster *roster;
 	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
 	size_t n_tracers;
+	bool counts; /* the main engine tells what the kernel counts */
 	char **argv; /* of what is run: the command, or what runs it */
 	struct launch launch;
 	bool launched;
@@ -132,6 +135,8 @@ open_tracer(struct recording *recording, const struct engine_choice *choice,
 				    choice->name);
 	if (!error && beside)
 		recording->n_tracers++;
+	else if (!error)
+		recording->counts = ops && ops->counts;
 	return error;
 }
 
@@ -186,6 +191,8 @@ attach(struct recording *recording, pid_t pid)
 		if (tracer->tracing->attach)
 			error = tracer->tracing->attach(tracer, pid);
 	}
+	if (!recording->counts)
+		ends_attach(recording->source, pid, recording->launched);
 	return error;
 }
 
@@ -204,6 +211,8 @@ find_command(struct recording *recording)
 		recording->exec_error = -error;
 		return error;
 	}
+	if (recording->config->heap)
+		error = heap_preload();
 	for (size_t i = 0; i < recording->n_tracers && !error; i++) {
 		struct tracer *tracer = recording->tracer[i];
 
@@ -313,6 +322,8 @@ recording_describe(struct recording *recording)
 		command_of((pid_t)recording->config->pid, command);
 	json_object_set_new(about, "command", command);
 	json_object_set_new(about, "pagescope", json_string(PACKAGE_VERSION));
+	if (recording->config->heap)
+		json_object_set_new(about, "heap", json_true());
 	json_object_set_new(about, "kinds",
 			    json_string(
 				    record_kinds[recording->config->kinds]));
@@ -404,6 +415,8 @@ open_source(struct recording *recording)
 		setup.start_ns =
 			recording->start_ns + recording->config->start_after_ns;
 	error = merge_open(&recording->source, &setup, recording->stream);
+	if (!error && !recording->counts)
+		error = ends_open(&recording->source, recording->source);
 	return error || recording->config->pid ? error
 					       : find_command(recording);
 }

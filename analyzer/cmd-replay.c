@@ -11,6 +11,7 @@
 #include "reports/code-map.h"
 #include "reports/renderer.h"
 #include "reports/symbols.h"
+#include "reports/who-files.h"
 #include "traces/open.h"
 
 #include <stdio.h>
@@ -61,6 +62,11 @@ const struct option_row replay_rows[] = {
 	  .help = "tell the first walks step by step, in the report and the "
 		  "table walks.explained",
 	  .argument = "N" },
+	{ "by", OPTION_STRING, offsetof(struct replay_config, by), "",
+	  .help = "tell who misses, walks and faults, by words joined by "
+		  "commas: function, line, object, mapping, thread, node, path "
+		  "(call paths), page (the hottest), time, or all",
+	  .argument = "WORD[,WORD...]" },
 	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
 	  "yes", .help = "name functions and lines (ELF, DWARF)" },
 	{ NULL },
@@ -80,10 +86,14 @@ struct replay {
 	const struct replay_config *config;
 	const char *input;
 	struct machine_list machines;
+	unsigned by;		  /* enum who_by */
+	struct who_files **files; /* owned, each too: [machines.n] */
 	struct source *source;
-	bool live;	      /* the source is a program's, and its owner's */
-	struct model **model; /* [machines.n], the code map, the samples */
-	size_t n_models;      /* opened so far */
+	bool live;     /* the source is a program's */
+	bool borrowed; /* it is its owner's */
+	struct model *
+		*model;	 /* [machines.n], the code map, the samples; more */
+	size_t n_models; /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -171,30 +181,63 @@ finish_machine(struct replay *replay, size_t i, struct symbols *symbols)
 	return error;
 }
 
+int
+replay_fill(struct result *result, const struct replay_parts *parts,
+	    json_t *command)
+{
+	int error = parts->machine ? finish_model(parts->machine, result) : 0;
+
+	if (!error)
+		error = finish_model(parts->samples, result);
+	if (!error && parts->symbols)
+		error = symbols_resolve(parts->symbols, result);
+	if (error) {
+		json_decref(command);
+		return error;
+	}
+	error = result_provenance(result, "command", command);
+	if (!error)
+		error = put_machine(parts->choice, result);
+	return error ? error
+		     : common_trace(result, parts->source, parts->input);
+}
+
+/* Several: what is of all of them, then each */
 static int
-finish_machines(struct replay *replay, struct symbols *symbols)
+finish_several(struct replay *replay, struct symbols *symbols)
 {
 	struct model *samples = replay->model[replay->machines.n + 1];
-	bool alone = replay->machines.n == 1;
-	int error = 0;
+	int error = finish_model(samples, replay->result);
 
-	if (alone)
-		error = finish_model(replay->model[0], replay->result);
-	if (!error)
-		error = finish_model(samples, replay->result);
 	if (!error && symbols)
 		error = symbols_resolve(symbols, replay->result);
 	if (!error)
 		error = result_provenance(replay->result, "command",
 					  common_command(replay->call));
-	if (!error && alone)
-		error = put_machine(replay->machines.machine, replay->result);
 	if (!error)
 		error = common_trace(replay->result, replay->source,
 				     replay->input);
-	for (size_t i = 0; !error && !alone && i < replay->machines.n; i++)
+	for (size_t i = 0; !error && i < replay->machines.n; i++)
 		error = finish_machine(replay, i, symbols);
 	return error;
+}
+
+static int
+finish_machines(struct replay *replay, struct symbols *symbols)
+{
+	const struct replay_parts parts = {
+		.choice = replay->machines.machine,
+		.machine = replay->model[0],
+		.samples = replay->model[replay->machines.n + 1],
+		.symbols = symbols,
+		.source = replay->source,
+		.input = replay->input,
+	};
+
+	if (replay->machines.n > 1)
+		return finish_several(replay, symbols);
+	return replay_fill(replay->result, &parts,
+			   common_command(replay->call));
 }
 
 static int
@@ -257,10 +300,9 @@ all_sets(const struct replay_config *config, char *memory, size_t bytes)
 	return sets;
 }
 
-static int
-configure(struct replay *replay)
+int
+replay_machines(struct machine_list *list, const struct replay_config *config)
 {
-	const struct replay_config *config = replay->config;
 	struct machine_common common = { config->cpu, config->config, NULL };
 	char memory[64], **sets = all_sets(config, memory, sizeof(memory));
 	int error;
@@ -268,11 +310,10 @@ configure(struct replay *replay)
 	if (!sets)
 		return fail(ENOMEM, "replay: no memory");
 	common.sets = sets;
-	error = machine_list_init(&replay->machines, config->machine, &common);
+	error = machine_list_init(list, config->machine, &common);
 	free(sets);
-	for (size_t i = 0; !error && i < replay->machines.n; i++) {
-		struct machine_config *machine =
-			&replay->machines.machine[i].config;
+	for (size_t i = 0; !error && i < list->n; i++) {
+		struct machine_config *machine = &list->machine[i].config;
 
 		if (config->seed)
 			machine->seed = config->seed;
@@ -280,6 +321,46 @@ configure(struct replay *replay)
 			error = reclaim_by_default(machine);
 	}
 	return error;
+}
+
+/* The words of --by as bits. */
+static int
+parse_by(const char *by, unsigned *bits)
+{
+	for (const char *at = by; at && *at; at += *at == ',') {
+		size_t n = strcspn(at, ","), i = 0;
+
+		while (who_names[i] && (strlen(who_names[i]) != n ||
+					strncmp(who_names[i], at, n) != 0))
+			i++;
+		if (who_names[i])
+			*bits |= 1u << i;
+		else if (n == 3 && !strncmp(at, "all", n))
+			*bits = ~0u;
+		else
+			return fail(
+				EUSAGE,
+				"--by: \"%.*s\" is none of function, line, "
+				"object, mapping, thread, node, path, page, "
+				"time, all",
+				(int)n, at);
+		at += n;
+	}
+	return 0;
+}
+
+static int
+open_who(struct replay *replay, size_t i)
+{
+	struct who_setup setup = {
+		.by = replay->by,
+		.symbols.find = who_files_find,
+		.branch = who_files_branch,
+	};
+	int error = who_files_open(&replay->files[i], replay->source->stream);
+
+	setup.symbols.context = replay->files[i];
+	return error ? error : machine_who(replay->model[i], &setup);
 }
 
 static int
@@ -290,8 +371,9 @@ open_machine(struct replay *replay, size_t i)
 				       &replay->machines.machine[i].config,
 				       replay->source->stream);
 
-	return !error && walks ? machine_explain(replay->model[i], walks)
-			       : error;
+	if (!error && walks)
+		error = machine_explain(replay->model[i], walks);
+	return !error && replay->by ? open_who(replay, i) : error;
 }
 
 static int
@@ -301,8 +383,9 @@ open_models(struct replay *replay)
 	size_t n = replay->machines.n;
 	int error = 0;
 
-	replay->model = calloc(n + 2, sizeof(*replay->model));
-	if (!replay->model)
+	replay->model = calloc(n + 3, sizeof(*replay->model));
+	replay->files = calloc(n + 1, sizeof(*replay->files));
+	if (!replay->model || !replay->files)
 		return fail(ENOMEM, "replay: no memory");
 	for (; !error && replay->n_models < n + 2; replay->n_models++) {
 		size_t i = replay->n_models;
@@ -321,9 +404,15 @@ open_models(struct replay *replay)
 static int
 prepare(struct replay *replay)
 {
-	int error = configure(replay);
+	int error = parse_by(replay->config->by, &replay->by);
 
-	if (!error && !replay->live)
+	if (!error && replay->by && !replay->config->symbols)
+		error = fail(EUSAGE,
+			     "replay: --by names what it finds: without "
+			     "--no-symbols");
+	if (!error)
+		error = replay_machines(&replay->machines, replay->config);
+	if (!error && !replay->borrowed)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
@@ -336,8 +425,11 @@ fini(struct replay *replay)
 {
 	for (size_t i = 0; i < replay->n_models; i++)
 		model_close(replay->model[i]);
+	for (size_t i = 0; replay->files && i < replay->machines.n; i++)
+		who_files_close(replay->files[i]);
+	free(replay->files);
 	free(replay->model);
-	if (!replay->live)
+	if (!replay->borrowed)
 		source_close(replay->source);
 	result_close(replay->result);
 	machine_list_fini(&replay->machines);
@@ -357,7 +449,8 @@ replay_open(struct replay **out, const struct verb_call *call,
 	replay->config = config;
 	replay->input = name;
 	replay->source = source;
-	replay->live = true;
+	replay->live = !config->stored;
+	replay->borrowed = true;
 	error = prepare(replay);
 	if (error)
 		replay_close(replay);
@@ -366,10 +459,25 @@ replay_open(struct replay **out, const struct verb_call *call,
 	return error;
 }
 
+void
+replay_add(struct replay *replay, struct model *model)
+{
+	replay->model[replay->n_models++] = model;
+}
+
 int
 replay_feed(struct replay *replay)
 {
 	return feed_models(replay);
+}
+
+int
+replay_document(struct replay *replay, struct result **out)
+{
+	int error = finish_result(replay);
+
+	*out = replay->result;
+	return error;
 }
 
 int
@@ -447,6 +555,21 @@ const struct verb_ops replay_verb = {
 		"found and what that took, faults and what comes after them. "
 		"The machine `textbook' is small enough to follow by "
 		"hand.\n\n"
+		"--by tells who misses the TLBs, walks and faults, and on what: "
+		"by function and line (symbols and DWARF), data object (an ELF "
+		"symbol, an allocation's call site if record --heap told of "
+		"allocations, a stack, a mapping), mapping, thread, and node "
+		"(which ran, which has the page). Each miss is counted once for "
+		"all that is asked for, so that every table adds up to the "
+		"totals: what is not told apart is its last row, \"(the rest)\". "
+		"path says who called whom, from the return addresses that calls "
+		"store and returns load (traces of all kinds of accesses; code "
+		"that is no file, a JIT's, has no calls), and counts for each "
+		"function what it called, too. page are the hottest pages, time "
+		"is the run in 256 intervals and the first 10,000 faults. "
+		"pagescope-report(1) prints the tables, folded stacks for flame "
+		"graphs, and a trace for Perfetto. object, path and node take "
+		"time: a replay with them may be several times slower.\n\n"
 		"--memory SIZE says how much memory there is for data. When "
 		"it is full a page has to leave, and who touches that again "
 		"waits for a device (--set reclaim.device=nvme): the report "
@@ -469,6 +592,11 @@ const struct verb_ops replay_verb = {
 		    "# the first walks, step by step\n"
 		    "pagescope replay trace.pst --cpu textbook "
 		    "--explain-walks 3\n"
+		    "# who misses, and on which data\n"
+		    "pagescope replay trace.pst --by function,line,object\n"
+		    "# a flame graph's stacks\n"
+		    "pagescope replay trace.pst --by path,function -o - | "
+		    "pagescope report --format folded\n"
 		    "# in 3 MiB of memory, with swap on a drive\n"
 		    "pagescope replay trace.pst --memory 3M "
 		    "--set reclaim.device=nvme\n"

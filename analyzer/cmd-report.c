@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct report_config {
-	char *get, *format, *table, *machine;
+	char *get, *format, *table, *machine, *weight;
 	int64_t top;
 };
 
@@ -21,13 +21,18 @@ static const struct option_row report_rows[] = {
 	  .help = "Print only this value or option, bare, for scripts",
 	  .argument = "NAME" },
 	{ "format", OPTION_STRING, offsetof(struct report_config, format),
-	  .fallback = "text", .help = "How to print: text, json or csv",
+	  .fallback = "text",
+	  .help = "How to print: text, json, csv, html, folded or perfetto",
 	  .argument = "FORMAT" },
 	{ "table", OPTION_STRING, offsetof(struct report_config, table),
 	  .help = "Print only this table, whole", .argument = "NAME" },
 	{ "machine", OPTION_STRING, offsetof(struct report_config, machine),
 	  .help = "Of a result of several machines only this one", .key = 'm',
 	  .argument = "NAME" },
+	{ "weight", OPTION_STRING, offsetof(struct report_config, weight),
+	  .help = "Of folded stacks: what counts, a column of the table "
+		  "who.stacks (walk_cycles)",
+	  .argument = "COLUMN" },
 	{ "top", OPTION_INT, offsetof(struct report_config, top),
 	  .fallback = "10", .min = 0, .max = 1e9,
 	  .help = "Rows of each ranking in the report, 0: all" },
@@ -120,9 +125,16 @@ static int
 report_merged(struct result **out, const struct result *result,
 	      const struct report_config *config)
 {
+	const json_t *document =
+		result_json((struct result *)(uintptr_t)result);
 	struct machines machines;
-	int error = machines_open(&machines, result);
+	int error;
 
+	/* A table of all of them together */
+	if (config->table &&
+	    json_object_get(json_object_get(document, "tables"), config->table))
+		return 0;
+	error = machines_open(&machines, result);
 	if (error)
 		return error;
 	if (config->table && *config->table)
@@ -145,6 +157,8 @@ report_print(const char *path, struct result *result,
 
 	if (!renderer)
 		return STATUS_USAGE;
+	if (config->weight && *config->weight)
+		setup.weight = config->weight;
 	if (result_machines(result))
 		status = report_merged(&merged, result, config);
 	if (status)
@@ -190,7 +204,9 @@ report_of(const char *path, struct result **result,
 		return error;
 	if (!config->get || !*config->get)
 		return report_print(path, *result, config);
-	if (!result_machines(*result))
+	if (!result_machines(*result) ||
+	    json_object_get(json_object_get(result_json(*result), "values"),
+			    config->get))
 		return print_bare(path, *result, config->get);
 	machines_list(*result, names, sizeof(names));
 	return fail(EUSAGE,
@@ -237,7 +253,13 @@ const struct verb_ops report_verb = {
 		"follow. --get NAME prints one bare value for scripts: status "
 		"125 when there is no such name, 3 (and the reason on stderr) "
 		"when this run could not give the value. --format csv prints "
-		"all values, or with --table NAME one table. A result of "
+		"all values, or with --table NAME one table. --format html is "
+		"one page with sentences, figures and tables that needs no "
+		"network; folded are stacks for flame graphs, of what --weight "
+		"names, from the table who.stacks (pagescope-replay(1), --by); "
+		"perfetto is a trace for ui.perfetto.dev: counters over time, and "
+		"the first faults by thread (replay --by time; without it time "
+		"is counted in accesses). A result of "
 		"several machines (replay --machine) is compared: what differs "
 		"in words, a column for each machine, the distance from the "
 		"first, the options in which they differ; CSV has a column for "
@@ -249,6 +271,8 @@ const struct verb_ops report_verb = {
 	.examples = "pagescope report result.json\n"
 		    "pagescope report --get walk.count result.json\n"
 		    "pagescope report --format csv --table sites result.json\n"
+		    "# a page for a browser\n"
+		    "pagescope report --format html result.json > result.html\n"
 		    "# of several machines\n"
 		    "pagescope report machines.json\n"
 		    "pagescope report --machine zen4 --get walk.count "

@@ -31,6 +31,10 @@ const struct option_row recording_rows[] = {
 	  .help = "leave out the accesses of this first time" },
 	{ "follow", OPTION_BOOL, offsetof(struct record_config, follow), "yes",
 	  .help = "record child processes too" },
+	{ "heap", OPTION_BOOL, offsetof(struct record_config, heap),
+	  .help = "tell the trace of each malloc and free, for replay --by "
+		  "object (a library is loaded before the command's allocator; "
+		  "not into static programs)" },
 	{ "code-cache", OPTION_SIZE, offsetof(struct record_config, code_bytes),
 	  "0", .unit = "bytes",
 	  .help = "engine cache: translated code that is kept before all of it "
@@ -139,6 +143,13 @@ const char record_details[] =
 	"as that of the last x87 instruction; restartable sequences of a "
 	"process attached to (-p) are not aborted when the thread leaves its "
 	"processor.\n\n"
+	"--heap loads libpagescope-heap.so into the command before its own "
+	"allocator (LD_PRELOAD; not into static and set-user-ID programs, and "
+	"allocators that a program has within itself are not seen). Each "
+	"malloc, calloc, realloc, free and operator new then makes some stores "
+	"more, 13 or so, to a page of its own (pagescope-trace(5)), which are in "
+	"the trace as all others are: replay --by object names the data by where "
+	"it was allocated, and shows the library's part.\n\n"
 	"An engine that is none of the list is taken as the name of a "
 	"performance event, as libpfm4 knows them (perf::PAGE-FAULTS, "
 	"DTLB_LOAD_MISSES:...): each time it is counted, or each Nth "
@@ -155,5 +166,7 @@ const char record_examples[] =
 	"# every page fault of the kernel too (not tested)\n"
 	"pagescope record -e auto,faults -o gzip.pst -- gzip -9 "
 	"-k -f FILE\n"
+	"# where its data was allocated\n"
+	"pagescope record --heap -o gzip.pst -- gzip -9 -k -f FILE\n"
 	"# how often this program accesses memory\n"
 	"pagescope record --count --kinds data -- gzip -k -f FILE\n";

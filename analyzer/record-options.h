@@ -17,7 +17,7 @@ struct record_config {
 	uint64_t duration_ns, start_after_ns, residency_ns;
 	uint64_t counters_ns, contents_ns;
 	int64_t pid, jobs;
-	bool follow, count, referenced, contents_all, verbose;
+	bool follow, count, referenced, contents_all, verbose, heap;
 };
 
 /* The choices of --kinds, NULL at the end; kinds is an index of them. */

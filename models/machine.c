@@ -7,70 +7,37 @@
  *	      \                  \-> fault -> paging -> table, frames
  *	       \-> events ------------------> paging -> invalidate -> all cores
  */
-#include "models/machine.h"
+#include "models/machine-inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/fail.h"
-#include "models/analysis/heatmap.h"
-#include "models/analysis/looks.h"
-#include "models/memory/attributes.h"
-#include "models/memory/numa-copies.h"
-#include "models/memory/numa-hints.h"
-#include "models/translation/explain.h"
-
-struct region_count {
-	uint64_t walks, cycles;
-};
-
-struct machine {
-	struct model model;
-	const struct stream *stream;   /* borrowed */
-	struct numa *numa;	       /* NULL: one node */
-	struct attributes *attributes; /* NULL: all memory is cached */
-	struct frames *frames;
-	struct hierarchy *hierarchy;
-	struct paging *paging;
-	struct driver *reclaim;	  /* NULL: memory does not fill */
-	struct core_pass *pass;	  /* of the batch that is being fed */
-	struct numa_hints *hints; /* NULL: pages stay */
-	uint32_t thread;	  /* of the batch */
-	struct heatmap *heatmap;
-	struct bound *bound; /* NULL: nobody asked */
-	struct looks *looks;
-	struct tables_config tables;
-	struct cores cores;
-	struct explain *explain; /* NULL: nobody asked */
-	uint64_t accesses;
-	bool nested;	/* the caches see addresses of a host, not of frames */
-	bool watched;	/* the kernel part sees all accesses */
-	bool walks;	/* and all walks */
-	bool no_memory; /* a counter could not grow: said, ends the run */
-	/* What is mapped where the last walk went; empty after a change. */
-	uint64_t span_start, span_end;
-	uint32_t span_space, span_region;
-	struct region_count *region; /* owned: by paging_region's number */
-	uint32_t max_regions;
-};
-
-static struct machine *
-machine_of(struct model *model)
-{
-	return (struct machine *)model;
-}
 
 static int
 machine_fault(void *context, uint32_t space, uint64_t address,
 	      enum site_kind kind, uint64_t position, struct mapping *mapping)
 {
+	const struct chunk_place place = { .address = address,
+					   .position = position,
+					   .space = space };
 	struct machine *machine = context;
+	int error;
 
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
-	return paging_fault(machine->paging, space, address, kind, position,
-			    mapping);
+	if (unlikely(machine->who != NULL))
+		error = machine_who_fault(machine->who,
+					  &(struct access){ space, address,
+							    kind, position },
+					  mapping);
+	else
+		error = paging_fault(machine->paging, space, address, kind,
+				     position, mapping);
+	if (!error && machine->chunks)
+		error = chunks_faulted(machine->chunks, &place, mapping->shift);
+	return error;
 }
 
 static int
@@ -118,6 +85,15 @@ machine_memory_type(void *context, uint64_t address)
 
 	return (int)attributes_of(machine->attributes, address, region,
 				  paging_region_name(machine->paging, region));
+}
+
+/* Accesses that went through a core without columns. */
+static int
+machine_touched(void *context, uint32_t space, uint64_t address,
+		uint64_t position)
+{
+	return paging_watch(((struct machine *)context)->paging, space, address,
+			    position);
 }
 
 /* Add walks to what is mapped there. */
@@ -237,6 +213,52 @@ tell_bound(struct machine *machine, const struct core_misses *misses)
 			     misses->cycles[i]);
 }
 
+/* The i-th miss, for the list by 2 MiB */
+static struct chunk_place
+place_of(struct machine *machine, const struct core_misses *misses, unsigned i)
+{
+	struct chunk_place place = { .address = misses->address[i],
+				     .position = misses->position[i],
+				     .space = misses->space };
+
+	place.region = region_at(machine, place.space, place.address);
+	place.start = machine->span_start;
+	place.end = machine->span_end;
+	return place;
+}
+
+static NOINLINE void
+tell_chunks(struct machine *machine, const struct core_misses *misses)
+{
+	struct chunk_place place;
+	int error = 0;
+
+	for (unsigned i = 0; i < misses->n && !error; i++) {
+		if (!misses->walked[i])
+			continue;
+		place = place_of(machine, misses, i);
+		error = chunks_walked(machine->chunks, &place,
+				      misses->cycles[i]);
+	}
+	for (unsigned i = 0; i < misses->n_first && !error; i++) {
+		place = place_of(machine, misses, misses->first[i]);
+		error = chunks_touched(machine->chunks, &place);
+	}
+	if (error)
+		machine->no_memory = true;
+}
+
+static void
+machine_faulted(void *context, uint32_t space, uint64_t page, uint64_t accesses,
+		bool major)
+{
+	struct machine *machine = context;
+
+	if (machine->who &&
+	    machine_who_faulted(machine->who, space, page, accesses, major))
+		machine->no_memory = true;
+}
+
 static void
 machine_missed(void *context, const struct core_misses *misses)
 {
@@ -245,10 +267,15 @@ machine_missed(void *context, const struct core_misses *misses)
 
 	if (unlikely(machine->explain != NULL))
 		explain_missed(machine->explain, misses);
+	if (unlikely(machine->who != NULL) &&
+	    machine_who_missed(machine->who, misses))
+		machine->no_memory = true;
 	heatmap_add(machine->heatmap, space, misses->n, misses->address,
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
 		tell_bound(machine, misses);
+	if (unlikely(machine->chunks != NULL))
+		tell_chunks(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
 	for (unsigned i = 0; machine->walks && i < misses->n; i++)
@@ -289,6 +316,12 @@ machine_invalidate(void *context, uint32_t space, uint64_t address,
 	cores_invalidate(&machine->cores, space, address, length);
 	if (unlikely(machine->reclaim))
 		driver_invalidate(machine->reclaim, space, address, length);
+}
+
+static void
+machine_again(void *context)
+{
+	cores_forget(&((struct machine *)context)->cores);
 }
 
 static void
@@ -348,7 +381,10 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 
 		if (machine->numa && next->type == EVENT_SWITCH)
 			numa_switch(machine->numa, batch->thread, next->value);
-		error = looks_event(machine->looks, batch->space, next);
+		if (machine->who)
+			error = machine_who_event(machine->who, batch, next);
+		if (!error)
+			error = looks_event(machine->looks, batch->space, next);
 		if (!error)
 			error = paging_event(machine->paging, batch, next, run);
 		if (!error && machine->reclaim)
@@ -361,12 +397,14 @@ feed_events(struct machine *machine, struct core_pass *pass, uint32_t *event,
 			run_core(machine);
 		}
 	}
+	if (machine->who)
+		machine_who_followed(machine->who);
 	return error;
 }
 
 static int
-feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
-	      uint32_t to)
+feed_cores(struct machine *machine, struct core_pass *pass, uint32_t from,
+	   uint32_t to)
 {
 	if (likely(!machine->reclaim))
 		return cores_feed(&machine->cores, pass, to);
@@ -375,22 +413,69 @@ feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
 			   machine->accesses + from);
 }
 
+/*
+ * What the kernel does by the clock it does among the accesses of a batch, which
+ * are taken to be spread evenly over its time: so that it is the same however
+ * the run is cut into batches.  The next such place from `from` on, and the time
+ * of it; the batch's end if there is none.
+ */
+static uint32_t
+next_due(const struct machine *machine, const struct batch *batch,
+	 uint32_t from, uint64_t *due_ns)
+{
+	uint64_t begin = machine->time_ns, end = batch->time_ns;
+	uint64_t due = paging_next(machine->paging);
+	double part;
+	uint32_t at;
+
+	if (!begin || end <= begin || due >= end || due <= *due_ns) {
+		*due_ns = end;
+		return batch->n;
+	}
+	part = due > begin ? (double)(due - begin) / (double)(end - begin) : 0;
+	at = (uint32_t)(part * batch->n);
+	*due_ns = due;
+	return at > from ? at : from;
+}
+
+static int
+pass_time(struct machine *machine, uint64_t time_ns, uint32_t position)
+{
+	machine->span_end = 0;
+	return paging_time(machine->paging, time_ns,
+			   machine->accesses + position);
+}
+
+static int
+feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
+	      uint32_t to)
+{
+	struct machine_who *who = machine->who;
+	int error = who ? machine_who_feed(who, pass->batch, from, to,
+					   machine->accesses + from)
+			: 0;
+
+	if (!error)
+		error = feed_cores(machine, pass, from, to);
+	return error || !who ? error : machine_who_settle(who);
+}
+
 static int
 machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
-	uint32_t from = 0, event = 0;
+	uint32_t from = 0, event = 0, due = 0;
+	uint64_t due_ns = 0;
 	struct core_pass pass;
 	struct table *table = paging_table(machine->paging, batch->space);
 	int error;
 
 	if (!table)
 		return -ENOMEM;
+	if (machine->who)
+		machine_who_begin(machine->who, batch, machine->accesses);
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
-	if (!error)
-		error = paging_time(machine->paging, batch->time_ns,
-				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -400,10 +485,13 @@ machine_feed(struct model *model, const struct batch *batch)
 	run_core(machine);
 	if (!error)
 		error = feed_events(machine, &pass, &event, 0);
+	due = next_due(machine, batch, 0, &due_ns);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
+
+		to = to < due ? to : due;
 
 		if (machine->bound)
 			error = bound_accesses(machine->bound, machine->stream,
@@ -413,168 +501,22 @@ machine_feed(struct model *model, const struct batch *batch)
 						       machine->accesses });
 		if (!error)
 			error = feed_accesses(machine, &pass, from, to);
-		if (!error && machine->watched)
-			error = paging_watch(machine->paging, batch->space,
-					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
+		if (!error && from == due && from < batch->n) {
+			error = pass_time(machine, due_ns, from);
+			due = next_due(machine, batch, from, &due_ns);
+		}
 	}
 	if (!error)
 		error = feed_events(machine, &pass, &event, batch->n);
+	if (!error)
+		error = pass_time(machine, batch->time_ns, batch->n);
+	if (batch->time_ns)
+		machine->time_ns = batch->time_ns;
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
-}
-
-struct ranked {
-	struct region_count count;
-	const char *name;
-};
-
-static int
-rank(const void *left, const void *right)
-{
-	const struct ranked *a = left, *b = right;
-
-	if (a->count.cycles != b->count.cycles)
-		return a->count.cycles < b->count.cycles ? 1 : -1;
-	if (a->count.walks != b->count.walks)
-		return a->count.walks < b->count.walks ? 1 : -1;
-	return strcmp(a->name, b->name);
-}
-
-static int
-finish_mappings(const struct machine *machine, struct result *result)
-{
-	static const char *const columns[] = { "mapping:", "walks:walks",
-					       "walk_cycles:cycles", NULL };
-	uint32_t regions = paging_regions(machine->paging), n = 0;
-	struct ranked *ranked;
-	int error = result_table(
-		result, "mappings",
-		"page walks by what is mapped there, by their cycles", columns);
-
-	if (error)
-		return error;
-	ranked = calloc((size_t)regions + 1, sizeof(*ranked));
-	if (!ranked)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < regions && i < machine->max_regions; i++)
-		if (machine->region[i].walks)
-			ranked[n++] = (struct ranked){
-				machine->region[i],
-				paging_region_name(machine->paging, i)
-			};
-	qsort(ranked, n, sizeof(*ranked), rank);
-	for (uint32_t i = 0; !error && i < n; i++)
-		error = result_row(result, "mappings", "suu", ranked[i].name,
-				   ranked[i].count.walks,
-				   ranked[i].count.cycles);
-	free(ranked);
-	return error;
-}
-
-/* Whole numbers of a row of tlb.sizes: all but its name, or the walks alone. */
-static double
-answers(const json_t *row, size_t first)
-{
-	double sum = 0;
-
-	for (size_t i = first; i < json_array_size(row); i++)
-		sum += json_number_value(json_array_get(row, i));
-	return sum;
-}
-
-/* Shares of 2M and above in all accesses and in all walks. */
-static int
-finish_coverage(const struct machine *machine, struct result *result)
-{
-	static const char *const names[] = { "thp.coverage.accesses",
-					     "thp.coverage.walks" };
-	const json_t *tables = json_object_get(result_json(result), "tables");
-	const json_t *rows =
-		json_object_get(json_object_get(tables, "tlb.sizes"), "rows");
-	int error = 0;
-
-	if (!paging_sizes_vary(machine->paging))
-		return 0;
-	for (size_t what = 0; what < ARRAY_SIZE(names) && !error; what++) {
-		double all = 0, large = 0;
-
-		for (size_t i = 0; i < json_array_size(rows); i++) {
-			const json_t *row = json_array_get(rows, i);
-			double n = answers(row, what ? 5 : 1);
-
-			all += n;
-			large += i > 0 ? n : 0;
-		}
-		error = all > 0 ? result_real(result, names[what], large / all,
-					      "")
-				: result_absent(result, names[what],
-						"there were none");
-	}
-	return error;
-}
-
-static bool
-is_table(const void *context, uint64_t physical)
-{
-	return frames_is_table(context, physical);
-}
-
-static int
-finish_bound(const struct machine *machine, struct result *result)
-{
-	uint64_t large = 0;
-
-	for (uint32_t i = 0; i < machine->cores.n; i++)
-		for (unsigned k = 1; k < TLB_SIZES; k++)
-			large += machine->cores.core[i].counts.walks[k];
-	return bound_finish(machine->bound, large, result);
-}
-
-static int
-machine_finish(struct model *model, struct result *result)
-{
-	struct machine *machine = machine_of(model);
-	int error = cores_finish(&machine->cores, machine->stream, result);
-
-	if (!error)
-		error = hierarchy_finish(machine->hierarchy,
-					 frames_colours(machine->frames),
-					 result);
-	if (!error && !machine->nested)
-		error = hierarchy_finish_tables(machine->hierarchy, is_table,
-						machine->frames, result);
-	if (!error)
-		error = frames_finish(machine->frames, result);
-	if (machine->numa && machine->numa->copies)
-		numa_copies_written(machine->numa,
-				    paging_entries_written(machine->paging));
-	if (!error)
-		error = numa_finish(machine->numa,
-				    machine->cores.core[0].data_cached, result);
-	if (!error && machine->hints)
-		error = numa_hints_finish(machine->hints, result);
-	if (!error)
-		error = paging_finish(machine->paging, machine->accesses,
-				      result);
-	if (!error && machine->reclaim)
-		error = driver_finish(machine->reclaim, result);
-	if (!error)
-		error = finish_coverage(machine, result);
-	if (!error)
-		error = finish_mappings(machine, result);
-	if (!error && machine->bound)
-		error = finish_bound(machine, result);
-	if (!error)
-		error = looks_finish(machine->looks, result);
-	if (!error && machine->explain)
-		error = explain_finish(machine->explain, machine->stream,
-				       result);
-	return error ? error
-		     : heatmap_finish(machine->heatmap, machine->accesses,
-				      result);
 }
 
 static void
@@ -591,6 +533,8 @@ machine_close(struct model *model)
 	bound_close(machine->bound);
 	looks_close(machine->looks);
 	explain_close(machine->explain);
+	machine_who_close(machine->who);
+	chunks_close(machine->chunks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -600,7 +544,7 @@ machine_close(struct model *model)
 	free(machine);
 }
 
-/* Its kernel part wants to see all accesses. */
+/* The bound wants to see all accesses. */
 static const struct model_methods watching_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
@@ -658,10 +602,15 @@ open_cores(struct machine *machine, const struct machine_config *config,
 	   const struct core_config *core, const struct table_ops *ops,
 	   const struct table_with *with)
 {
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct core_kernel kernel = { machine, machine_fault, machine_missed,
+				      machine_touched };
 	struct cores *cores = &machine->cores;
-	int error = cores_init(cores, &config->cores, core, &kernel,
-			       machine->hierarchy);
+	struct core_config wanted = *core;
+	int error;
+
+	wanted.watch = paging_wants_watch(machine->paging);
+	error = cores_init(cores, &config->cores, &wanted, &kernel,
+			   machine->hierarchy);
 
 	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
 		error = ops->aside_open(&cores->core[i].walker.aside, with,
@@ -677,19 +626,21 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct core_config core = config->core;
 	struct paging_config paging = config->paging;
 	struct paging_listener listener = { .context = machine,
-					    .invalidate = machine_invalidate };
+					    .invalidate = machine_invalidate,
+					    .again = machine_again,
+					    .faulted = machine_faulted };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
-		granule > 12 ? &granule_table : table_find(config->table_kind);
+		table_find_of(config->table_kind, granule);
 	struct table_with with = { .config = &machine->tables,
 				   .kinds = &machine->tables.own };
 	int error;
 
 	machine->tables = config->tables;
 	machine->nested = !strcmp(ops->name, "nested");
-	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
 	machine->tables.granule = core.granule = granule;
+	tables_resolve(&machine->tables);
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
@@ -708,6 +659,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (machine->numa && machine->nested)
+		numa_nest(machine->numa);
 	if (!error)
 		error = attributes_open(&machine->attributes,
 					config->hierarchy.memory.attributes);
@@ -784,6 +737,7 @@ static int
 machine_open(struct model **out, const void *config,
 	     const struct stream *stream)
 {
+	const struct machine_config *of = config;
 	struct machine *machine;
 	int error = machine_check(config);
 
@@ -795,15 +749,16 @@ machine_open(struct model **out, const void *config,
 	machine->model.methods = &machine_methods;
 	machine->stream = stream;
 	error = open_parts(machine, config);
+	if (!error && of->timing.regions)
+		error = chunks_open(&machine->chunks);
 	if (!error)
 		error = open_bound(machine, config);
 	if (error) {
 		machine_close(&machine->model);
 		return error;
 	}
-	machine->watched = paging_wants_watch(machine->paging);
 	machine->walks = paging_wants_walks(machine->paging);
-	if (machine->watched || machine->bound)
+	if (machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;
@@ -813,6 +768,20 @@ int
 machine_explain(struct model *model, uint64_t n)
 {
 	return explain_open(&machine_of(model)->explain, n);
+}
+
+int
+machine_who(struct model *model, const struct who_setup *setup)
+{
+	struct machine *machine = machine_of(model);
+	const struct machine_who_of of = { machine->stream, machine->paging,
+					   machine->frames, machine->numa };
+	int error = machine_who_open(&machine->who, setup, &of);
+
+	if (!error && machine_who_wants_columns(machine->who) &&
+	    model->methods->packed)
+		model->methods = &watching_methods;
+	return error;
 }
 
 const struct model_ops machine_model = {

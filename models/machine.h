@@ -12,6 +12,8 @@
 #include "analyzer/model.h"
 #include "analyzer/option.h"
 #include "models/analysis/bound.h"
+#include "models/analysis/timing.h"
+#include "models/analysis/who.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
 #include "models/memory/numa.h"
@@ -33,6 +35,7 @@ struct machine_config {
 	struct driver_config reclaim;
 	struct numa_config numa;
 	struct bound_config bound;
+	struct timing_config timing;
 };
 
 extern const struct option_tree machine_options;
@@ -41,6 +44,9 @@ extern const struct model_ops machine_model;
 /* Of an open machine that was not fed yet: explain its first n walks, in the
  * table walks.explained.  0 or -ENOMEM (said). */
 int machine_explain(struct model *model, uint64_t n);
+
+/* The same: tell who misses, walks and faults (who.h). */
+int machine_who(struct model *model, const struct who_setup *setup);
 
 /* The machine of the defaults alone, as results and --cpu name it */
 #define MACHINE_DEFAULT "default"

@@ -28,10 +28,14 @@ struct image {
 	Dwarf *dwarf;
 };
 
-struct elf_file {
-	struct image part[2];
+struct symbols_list {
 	struct symbol *symbol; /* owned, sorted by start */
 	size_t n, room;
+};
+
+struct elf_file {
+	struct image part[2];
+	struct symbols_list function, object;
 	uint64_t *begin; /* owned, sorted: where functions begin */
 	size_t n_begins;
 };
@@ -73,19 +77,19 @@ build_id_of(Elf *elf, char *text, size_t bytes)
 }
 
 static int
-symbol_add(struct elf_file *file, const struct symbol *symbol)
+symbol_add(struct symbols_list *list, const struct symbol *symbol)
 {
-	if (file->n == file->room) {
-		size_t room = file->room ? 2 * file->room : 1024;
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 1024;
 		struct symbol *wider =
-			reallocarray(file->symbol, room, sizeof(*wider));
+			reallocarray(list->symbol, room, sizeof(*wider));
 
 		if (!wider)
 			return -ENOMEM;
-		file->symbol = wider;
-		file->room = room;
+		list->symbol = wider;
+		list->room = room;
 	}
-	file->symbol[file->n++] = *symbol;
+	list->symbol[list->n++] = *symbol;
 	return 0;
 }
 
@@ -102,12 +106,14 @@ section_read(struct elf_file *file, Elf *elf, Elf_Scn *section,
 		struct symbol symbol;
 		GElf_Sym entry;
 		unsigned type;
+		bool object;
 
 		if (!gelf_getsym(data, (int)i, &entry))
 			continue;
 		type = GELF_ST_TYPE(entry.st_info);
 		symbol.name = elf_strptr(elf, header->sh_link, entry.st_name);
-		if ((type != STT_FUNC && type != STT_GNU_IFUNC) ||
+		object = type == STT_OBJECT && entry.st_size;
+		if ((type != STT_FUNC && type != STT_GNU_IFUNC && !object) ||
 		    entry.st_shndx == SHN_UNDEF || !symbol.name ||
 		    !*symbol.name)
 			continue;
@@ -118,7 +124,8 @@ section_read(struct elf_file *file, Elf *elf, Elf_Scn *section,
 		symbol.rank =
 			GELF_ST_BIND(entry.st_info) == STB_GLOBAL ? 0 : 16;
 		symbol.rank += (unsigned)strspn(symbol.name, "_");
-		error = symbol_add(file, &symbol);
+		error = symbol_add(object ? &file->object : &file->function,
+				   &symbol);
 	}
 	return error;
 }
@@ -152,6 +159,14 @@ symbol_order(const void *left, const void *right)
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
 	return strcmp(a->name, b->name);
+}
+
+static void
+symbols_sort(struct symbols_list *list)
+{
+	if (list->n)
+		qsort(list->symbol, list->n, sizeof(*list->symbol),
+		      symbol_order);
 }
 
 #define HEADER_BYTES 12 /* version, three encodings, two words */
@@ -280,9 +295,8 @@ elf_file_open(struct elf_file **out, const char *path, const char *build_id,
 		elf_file_close(file);
 		return error;
 	}
-	if (file->n)
-		qsort(file->symbol, file->n, sizeof(*file->symbol),
-		      symbol_order);
+	symbols_sort(&file->function);
+	symbols_sort(&file->object);
 	*out = file;
 	return 0;
 }
@@ -294,7 +308,8 @@ elf_file_close(struct elf_file *file)
 		return;
 	for (size_t i = 0; i < 2; i++)
 		image_close(&file->part[i]);
-	free(file->symbol);
+	free(file->function.symbol);
+	free(file->object.symbol);
 	free(file->begin);
 	free(file);
 }
@@ -323,48 +338,143 @@ address_of(const struct elf_file *file, uint64_t offset, uint64_t *address)
 
 /* Symbols of assembly often have no size: they reach to the next one. */
 static bool
-covers(const struct elf_file *file, size_t i, uint64_t address)
+covers(const struct symbols_list *list, size_t i, uint64_t address)
 {
-	const struct symbol *symbol = &file->symbol[i];
+	const struct symbol *symbol = &list->symbol[i];
 
 	if (symbol->end > symbol->start)
 		return address < symbol->end;
-	for (size_t j = i + 1; j < file->n; j++)
-		if (file->symbol[j].start > symbol->start)
-			return address < file->symbol[j].start;
+	for (size_t j = i + 1; j < list->n; j++)
+		if (list->symbol[j].start > symbol->start)
+			return address < list->symbol[j].start;
 	return false;
+}
+
+/* How many of them start at or below the address. */
+static size_t
+symbols_below(const struct symbols_list *list, uint64_t address)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->symbol[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The best one that covers the address, or NULL. */
+static const struct symbol *
+symbol_at(const struct symbols_list *list, uint64_t address)
+{
+	size_t low = symbols_below(list, address), first;
+
+	/* a few back: nested symbols, and the best of equal ones is first */
+	for (size_t i = low, tries = 0; i-- > 0 && tries < 64; tries++) {
+		if (!covers(list, i, address))
+			continue;
+		for (first = i; first > 0 && list->symbol[first - 1].start ==
+						     list->symbol[i].start;)
+			first--;
+		return &list->symbol[covers(list, first, address) ? first : i];
+	}
+	return NULL;
 }
 
 bool
 elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
 		  size_t bytes)
 {
-	size_t low = 0, high = file->n, first;
+	const struct symbol *symbol;
 	uint64_t address;
 
 	if (!address_of(file, offset, &address))
 		return false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	symbol = symbol_at(&file->function, address);
+	if (symbol)
+		snprintf(text, bytes, "%s", symbol->name);
+	return symbol;
+}
 
-		if (file->symbol[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* a few back: nested symbols, and the best of equal ones is first */
-	for (size_t i = low, tries = 0; i-- > 0 && tries < 64; tries++) {
-		if (!covers(file, i, address))
+/* Of data, which goes on in memory beyond the file in its last segment. */
+static bool
+data_address(const struct elf_file *file, uint64_t offset, uint64_t *address)
+{
+	Elf *elf = file->part[0].elf;
+	size_t n;
+
+	if (address_of(file, offset, address))
+		return true;
+	if (elf_getphdrnum(elf, &n))
+		return false;
+	for (size_t i = n; i-- > 0;) {
+		GElf_Phdr header;
+
+		if (!gelf_getphdr(elf, (int)i, &header) ||
+		    header.p_type != PT_LOAD || !(header.p_flags & PF_W) ||
+		    offset < header.p_offset ||
+		    offset >= header.p_offset + header.p_memsz)
 			continue;
-		for (first = i; first > 0 && file->symbol[first - 1].start ==
-						     file->symbol[i].start;)
-			first--;
-		if (covers(file, first, address))
-			i = first;
-		snprintf(text, bytes, "%s", file->symbol[i].name);
+		*address = header.p_vaddr + (offset - header.p_offset);
 		return true;
 	}
 	return false;
+}
+
+int
+elf_file_object(const struct elf_file *file, uint64_t offset,
+		struct elf_object *object)
+{
+	const struct symbols_list *list = &file->object;
+	const struct symbol *symbol;
+	uint64_t address, low = 0, high = UINT64_MAX;
+	size_t below;
+
+	*object = (struct elf_object){ .name = "" };
+	if (!data_address(file, offset, &address))
+		return -1;
+	symbol = symbol_at(list, address);
+	if (symbol) {
+		low = symbol->start;
+		high = symbol->end;
+		object->name = symbol->name;
+	} else {
+		below = symbols_below(list, address);
+		if (below && list->symbol[below - 1].end <= address)
+			low = list->symbol[below - 1].end;
+		if (below < list->n)
+			high = list->symbol[below].start;
+	}
+	object->start = address - low < offset ? offset - (address - low) : 0;
+	object->end = high - address < UINT64_MAX - offset
+			      ? offset + (high - address)
+			      : UINT64_MAX;
+	return symbol ? 1 : 0;
+}
+
+enum elf_branch
+elf_file_branch(const struct elf_file *file, uint64_t offset)
+{
+	size_t size, i = 0;
+	const char *raw = elf_rawfile(file->part[0].elf, &size);
+	const unsigned char *code;
+
+	if (!raw || offset >= size || size - offset < 16)
+		return ELF_NO_BRANCH;
+	code = (const unsigned char *)raw + offset;
+	/* prefixes: bnd, notrack, data16, rep, REX */
+	while (i < 8 &&
+	       (code[i] == 0xf2 || code[i] == 0xf3 || code[i] == 0x3e ||
+		code[i] == 0x66 || (code[i] & 0xf0) == 0x40))
+		i++;
+	if (code[i] == 0xe8 ||
+	    (code[i] == 0xff && (code[i + 1] & 0x38) == 0x10))
+		return ELF_CALL;
+	return code[i] == 0xc3 || code[i] == 0xc2 ? ELF_RETURN : ELF_NO_BRANCH;
 }
 
 bool

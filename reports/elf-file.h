@@ -25,6 +25,27 @@ void elf_file_close(struct elf_file *file);
 bool elf_file_function(const struct elf_file *file, uint64_t offset, char *text,
 		       size_t bytes);
 /*
+ * Data: the symbol whose bytes are there, [start, end) as offsets in the file,
+ * which go on beyond it in what the last writable segment has more in memory.
+ * 1; 0: no symbol has it, and [start, end) is where that is so; -1: the file
+ * has no such place.  The name is the file's.
+ */
+struct elf_object {
+	uint64_t start, end;
+	const char *name;
+};
+int elf_file_object(const struct elf_file *file, uint64_t offset,
+		    struct elf_object *object);
+
+/* The instruction at this offset. */
+enum elf_branch {
+	ELF_NO_BRANCH,
+	ELF_CALL,
+	ELF_RETURN
+};
+enum elf_branch elf_file_branch(const struct elf_file *file, uint64_t offset);
+
+/*
  * Where the function at this offset begins, by its unwind table: what even a
  * stripped file has.  False: it has none for this place.
  */

@@ -13,7 +13,9 @@
 struct render_setup {
 	const char *table; /* only this table, which exists; NULL: all */
 	size_t top;	   /* rows of a ranking; 0: all */
-	unsigned width;	   /* columns of the terminal */
+	const char
+		*weight; /* folded: this column counts; NULL: the usual one */
+	unsigned width;	 /* columns of the terminal */
 	bool coloured;
 };
 

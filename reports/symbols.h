@@ -30,8 +30,21 @@ void symbols_close(struct symbols *symbols);
  * symbol the function is "FILE+0xOFFSET", with the offset at which it begins
  * if the unwind table tells, else that of the pc; files that are gone or have changed
  * since (build-id) are said in the value `symbols.missing`.
- * Without `sites`: nothing.  0 or -ENOMEM (said).
+ * Without `sites`: nothing.  What was counted for who.h is named, too
+ * (who-tables.h).  0 or -ENOMEM (said).
  */
 int symbols_resolve(struct symbols *symbols, struct result *result);
+
+/* What is at a pc of an image, while a result is resolved: C++ demangled; file:
+ * "" where no mapping is known; line: "" where there is none. */
+struct symbols_named {
+	char function[512], line[300];
+	const char *file; /* borrowed */
+};
+void symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
+		  struct symbols_named *named);
+/* The data symbol at this offset of a file; false: there is none. */
+bool symbols_object(struct symbols *symbols, uint32_t file, uint64_t offset,
+		    char *name, size_t bytes);
 
 #endif

@@ -192,8 +192,53 @@ put_what_if(struct text *text)
 			 names);
 }
 
-void
-text_validate(struct text *text)
+/* Counters of the host that something is predicted of. */
+static void
+put_host(struct text *text)
+{
+	struct view_table table;
+	struct grid *grid;
+	bool any = false;
+
+	if (!view_table(text->result, "kernel.counters", &table))
+		return;
+	grid = grid_open("<>><");
+	grid_add(grid, "counter");
+	grid_add(grid, "predicted");
+	grid_add(grid, "measured");
+	grid_add(grid, "");
+	for (size_t i = 0; i < table.n_rows; i++) {
+		int predicted = view_column(&table, "predicted");
+		double value = view_number(&table, i, predicted);
+		double measured =
+			view_number(&table, i, view_column(&table, "measured"));
+
+		if (json_is_null(view_cell(&table, i, predicted)) ||
+		    (value == 0 && measured == 0))
+			continue;
+		any = true;
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "counter")));
+		grid_add(grid, number_count(value).text);
+		grid_add(grid, number_count(measured).text);
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "figure")));
+	}
+	if (!any) {
+		grid_close(grid);
+		return;
+	}
+	text_heading(text, "The kernel's counters, while this was recorded");
+	text_grid(text, grid);
+	text_say(text,
+		 "rusage is of all processes of the command, from before their "
+		 "exec on; the others are of the whole host or memory group, "
+		 "where others count, too.  All are in the table "
+		 "kernel.counters.");
+}
+
+static void
+put_processes(struct text *text)
 {
 	struct view_table table;
 	double passed = view_or_zero(text->result, "validate.passed");
@@ -210,4 +255,11 @@ text_validate(struct text *text)
 	if (differs > 0)
 		put_what_if(text);
 	put_reasons(text, &table);
+}
+
+void
+text_validate(struct text *text)
+{
+	put_processes(text);
+	put_host(text);
 }

@@ -26,6 +26,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/cache-stub.h"
+#include "tracers/wide.h"
 
 #define TABLE_AT  ((uint64_t)ARENAS_MAX * ARENA_BYTES)
 #define LEVEL2_AT (TABLE_AT + TABLE_BYTES)
@@ -33,8 +34,13 @@
 #define LEVEL2_BYTES (((UINT64_C(2) << LEVEL2_BITS) + 8 * LEVEL2_SLACK) * 32)
 #define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
 #define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
-#define WINDOW_FIRST UINT64_C(0x100000000000)
-#define WINDOW_STEP  UINT64_C(0x010000000000)
+/*
+ * Where the kernel puts nothing by itself, below what it hands out downwards,
+ * and where the sanitizers (address, thread, memory) take a mapping for the
+ * program's: elsewhere they map their shadow over what is there, or end.
+ */
+#define WINDOW_FIRST UINT64_C(0x7e9000000000)
+#define WINDOW_STEP  UINT64_C(0x010000000000) /* downwards */
 #define WINDOW_TRIES 64
 #define NAME_BELOW   1024 /* the red zone and some more */
 
@@ -122,6 +128,21 @@ space_owns(const struct cache_engine *engine, pid_t pid, uint64_t address)
 	return false;
 }
 
+bool
+space_overlaps(const struct cache_space *space, uint64_t start, uint64_t bytes)
+{
+	const struct cache_code *code = space->code;
+
+	if (start < space->window + MEMORY_BYTES &&
+	    start + bytes > space->window)
+		return true;
+	for (unsigned i = 0; code && i < code->n_arenas; i++)
+		if (start < code->arena[i].address + ARENA_BYTES &&
+		    start + bytes > code->arena[i].address)
+			return true;
+	return false;
+}
+
 static int
 map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 {
@@ -136,7 +157,7 @@ map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 		error = call(space, thread, &what, &result);
 		if (error != -EEXIST)
 			break;
-		what.argument[0] += WINDOW_STEP;
+		what.argument[0] -= WINDOW_STEP;
 	}
 	if (error)
 		return error;
@@ -570,6 +591,10 @@ map_area(struct cache_space *space, struct cache_thread *thread, int area,
 		error = call_map(space, thread, SYS_madvise,
 				 (uint64_t[6]){ at + GS_TABLE, TABLE_BYTES,
 						MADV_DONTFORK });
+	if (!error)
+		error = call_map(space, thread, SYS_mprotect,
+				 (uint64_t[6]){ at + GS_RETURNS, RETURN_BYTES,
+						rights });
 	for (unsigned i = 0; i < BUFFERS && !error; i++) {
 		uint64_t buffer = at + GS_BUFFERS +
 				  i * (uint64_t)(BUFFER_BYTES + GUARD_BYTES);
@@ -579,6 +604,26 @@ map_area(struct cache_space *space, struct cache_thread *thread, int area,
 						rights });
 	}
 	return error;
+}
+
+static void
+forget_returns(struct cache_space *space, int area)
+{
+	uint8_t *at = space->view + area_offset(area) + GS_RETURNS;
+	uint64_t miss = link_return_miss(space->code);
+	uint64_t *entry = (uint64_t *)(void *)at;
+
+	wide_touch(at, RETURN_BYTES);
+	for (size_t i = 0; i < RETURNS; i++)
+		entry[i] = miss;
+}
+
+void
+space_forget_returns(struct cache_space *space)
+{
+	for (int i = 0; i < AREAS_MAX; i++)
+		if (space->area_used[i])
+			forget_returns(space, i);
 }
 
 int
@@ -603,6 +648,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->view = space->view + area_offset(area);
 	calls_set(thread->view, space->n_protected > 0);
 	set_tables(space, area);
+	forget_returns(space, area);
 	records_begin(thread);
 	return 0;
 }

@@ -80,6 +80,7 @@ static const char *const vmstat_words[] = {
 	"pgpgout", "pgsteal_",	  "pgscan_",	"thp_",	    "numa_",
 	"swap_",   "workingset_", "ksm_",	"cow_ksm",  "pgact",
 	"pgdeact", "pgrefill",	  "pglazyfree", "oom_kill", "zswp",
+	"compact_",
 };
 
 /* A value's name begins so, and is of these words alone, if any. */

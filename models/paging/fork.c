@@ -180,7 +180,7 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
-		if (paging->huge.watched &&
+		if (paging->huge.watching &&
 		    coverage_touch(paging, space, page) < 0)
 			return -ENOMEM;
 	}
@@ -252,6 +252,10 @@ paging_event(struct paging *paging, const struct batch *batch,
 	default:
 		return 0;
 	}
+	if (!error)
+		error = promote_settle(paging);
+	if (paging->huge.watching)
+		coverage_note(paging);
 	space_account(paging, space);
 	return error;
 }

@@ -380,7 +380,7 @@ measured_event(struct paging *paging, struct address_space *space,
 	if (event->flags & COUNTER_SYSTEM) {
 		if (event->flags & COUNTER_START && !strncmp(name, "ksm.", 4))
 			ksm_counter(paging, name, event->value);
-		return 0;
+		return host_counters_event(paging, name, event);
 	}
 	figure = figure_of(name);
 	if (figure < 0)
@@ -429,8 +429,9 @@ reason(const struct paging *paging, const struct compared *row)
 		return "ksm.run asks for what the host did not do";
 	if (row->disturbed)
 		return "the recorder's own are in it, and how many is not known";
-	if (figure->sizes && (policy == PAGES_2M || policy == PAGES_1G ||
-			      paging->config.granule != GRANULE_4K))
+	if (figure->sizes &&
+	    (policy == PAGES_2M || policy == PAGES_1G ||
+	     policy == PAGES_BLOCK || paging->config.granule != GRANULE_4K))
 		return "pages.policy and pages.granule ask for what the host did not do";
 	return NULL;
 }

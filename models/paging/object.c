@@ -86,6 +86,7 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 	paging->object[*object] = (struct object){
 		.pages = page_up(about->size_bytes) >> PAGE_SHIFT,
 		.named = true,
+		.number = file,
 		.file = !is_memory(about->path),
 		.disk = !is_memory(about->path),
 		.cache.config = {

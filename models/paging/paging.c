@@ -10,7 +10,8 @@
 
 static const char *const policies[] = { "recorded",    "4k",	  "2m",
 					"1g",	       "thp",	  "reservation",
-					"utilisation", "buckets", NULL };
+					"utilisation", "buckets", "block",
+					NULL };
 
 /* enum pages_granule */
 static const char *const granules[] = { "4k", "16k", "64k", NULL };
@@ -27,15 +28,17 @@ const struct option_row paging_rows[] = {
 	  .offset = offsetof(struct paging_config, policy),
 	  .fallback = "recorded",
 	  .choices = policies,
-	  .help = "Which page sizes the kernel chooses" },
+	  .help = "Which page sizes the kernel chooses; block: all of the "
+		  "size that an entry above the last level maps, 2M, 32M or "
+		  "512M by pages.granule" },
 	{ .name = "granule",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct paging_config, granule),
 	  .fallback = "4k",
 	  .choices = granules,
 	  .help = "Least page, and page of the radix table (AArch64); of 16k "
-		  "and 64k, sizes 4k, 2m and 1g of tlb.* are the least, the "
-		  "block and the large block" },
+		  "and 64k, sizes 4k, 2m and 1g of tlb.* are the least, 2M "
+		  "(contiguous entries) and the block of 32M or 512M" },
 	{ .name = "fault-around",
 	  .type = OPTION_SIZE,
 	  .offset = offsetof(struct paging_config, fault_around_bytes),
@@ -182,6 +185,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 	if (!paging)
 		return fail(ENOMEM, "pages: out of memory");
 	paging->config = *config;
+	if (config->policy == PAGES_BLOCK && config->granule == GRANULE_4K)
+		paging->config.policy = PAGES_2M;
 	/* As mm/memory.c: rounded down to a power of two, at least a page. */
 	if (around < PAGE_BYTES)
 		around = PAGE_BYTES;
@@ -261,13 +266,29 @@ paging_close(struct paging *paging)
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
+	host_counters_close(paging->host_counters);
 	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
+	compact_fini(paging);
 	hugetlb_fini(paging);
+	hash_fini(&paging->kernel_frame);
 	free(paging->huge.reservation);
 	free(paging);
+}
+
+/* log2 of what all pages are in granules over 4K, which are what-ifs. */
+static unsigned
+granule_pages(const struct paging_config *config)
+{
+	unsigned granule = paging_granule(config);
+
+	if (granule > PAGE_SHIFT && config->policy == PAGES_2M)
+		return LARGE_SHIFT;
+	if (granule > PAGE_SHIFT && config->policy == PAGES_BLOCK)
+		return granule + granule - 3;
+	return granule;
 }
 
 static int
@@ -285,7 +306,7 @@ space_open(struct paging *paging, uint32_t number, struct address_space **out)
 		return error;
 	}
 	space->number = number;
-	space->granule = paging_granule(&paging->config);
+	space->granule = granule_pages(&paging->config);
 	space->nowhere = (struct vma){ .end = UINT64_MAX,
 				       .object = OBJECT_NONE,
 				       .flags = MAP_RIGHTS | VMA_UNMAPPED,
@@ -472,7 +493,19 @@ paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 	error = promote_tick(paging, time_ns);
 	if (!error)
 		error = khugepaged_run(paging, time_ns);
+	if (paging->huge.watching)
+		coverage_note(paging);
 	return error ? error : ksm_run(paging, time_ns);
+}
+
+uint64_t
+paging_next(const struct paging *paging)
+{
+	/* khugepaged's, or that of a policy: there is never both */
+	uint64_t huge = paging->huge.next_ns, ksm = ksm_next(paging);
+
+	huge = huge ? huge : UINT64_MAX;
+	return huge < ksm ? huge : ksm;
 }
 
 static int
@@ -577,7 +610,9 @@ static int
 put_table_pages(const struct paging *paging, struct result *result,
 		uint64_t tables, bool ended)
 {
-	uint64_t pages = tables >> paging_granule(&paging->config);
+	uint64_t pages =
+		tables >> (has_root(paging) ? paging_granule(&paging->config)
+					    : PAGE_SHIFT);
 
 	if (ended)
 		pages += tables > 0 && has_root(paging);
@@ -765,5 +800,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = ksm_finish(paging, accesses, result);
 	if (!error)
 		error = measured_finish(paging, result);
+	if (!error)
+		error = host_counters_finish(paging, result);
 	return error;
 }

@@ -22,7 +22,7 @@
 struct paging;
 
 /*
- * 2M and 1G are what-ifs of page size alone: the first touch maps the whole
+ * 2M, 1G and blocks are what-ifs of page size alone: the first touch maps the whole
  * aligned region, whatever mappings share it, writable, at one fault of the
  * touched mapping's class; no zero page, no fault-around.  Fork shares it and
  * the first write after copies it whole, except where the first touch was in
@@ -41,6 +41,7 @@ enum pages_policy {
 	PAGES_RESERVATION,
 	PAGES_UTILISATION,
 	PAGES_BUCKETS,
+	PAGES_BLOCK, /* of the granule: 2M, 32M, 512M */
 };
 
 /*
@@ -147,7 +148,14 @@ struct paging_listener {
 	void (*returned)(void *context, uint64_t slot, uint64_t frame,
 			 bool kept);
 	void (*forgotten)(void *context, uint64_t slot);
+	/* Pages that paging_watch was told of are to be told once more when they
+	 * are accessed; NULL: nobody watches */
+	void (*again)(void *context);
 	void (*ahead)(void *context, uint64_t frame);
+	/* A fault was counted for this page of 4K, at `accesses` of the run;
+	 * NULL: nobody asks. */
+	void (*faulted)(void *context, uint32_t space, uint64_t page,
+			uint64_t accesses, bool major);
 };
 
 /*
@@ -192,10 +200,11 @@ void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 bool paging_sizes_vary(const struct paging *paging);
 /* Does the policy want all accesses? */
 bool paging_wants_watch(const struct paging *paging);
-/* These accesses were made in this space, after their faults: so that what of
- * large pages is used is known.  0, -ENOMEM (said). */
-int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
-		 uint32_t n);
+/* The page at this address was accessed in this space, after its fault, by access
+ * number `accesses`: at least the first time since it came; then it is known
+ * what of large pages is used.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, uint64_t address,
+		 uint64_t accesses);
 
 /* Does the policy want all walks?  Then: a page of the address was walked for
  * so often.  0, -ENOMEM (said). */
@@ -306,6 +315,9 @@ uint64_t paging_minor(const struct paging *paging, bool populated);
  * clock is done.  0, -ENOMEM (said).
  */
 int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* When there is next something to do by the clock; UINT64_MAX: never. */
+uint64_t paging_next(const struct paging *paging);
 
 /* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
  * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */

@@ -12,10 +12,12 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
- *	sharing.c  who shares what
+ *	compact.c  where memory is too fragmented for large pages
+ *	sharing.c  who shares what          libraries.c  by segments of ELF
  *	swap.c     pages that are in swap       evict.c    pages that must go
  *	swap-cache.c  and in memory as well, or read ahead
  *	measured.c what the kernel counted, beside what is predicted
+ *	measured-host.c  the same of the whole host
  *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
  *	hugetlb.c  pools of MAP_HUGETLB
@@ -80,6 +82,7 @@ struct object {
 	struct hash unwritten;
 	uint64_t pages;		 /* length of a file; 0: unknown */
 	bool named;		 /* a file: it stays when nobody maps it */
+	uint32_t number;	 /* of the stream's files, then */
 	bool file;		 /* all its pages are in the page cache */
 	bool disk;		 /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
@@ -88,6 +91,7 @@ struct object {
 };
 
 struct measured;
+struct host_counters;
 struct ksm;
 
 /* What the trace's host had; 0: not told */
@@ -111,8 +115,6 @@ struct reservation {
 	bool live;
 };
 
-#define COVERAGE_FILTER 1024
-
 /* Series of thp.time. */
 enum huge_line {
 	HUGE_LINE_LARGE,
@@ -128,9 +130,36 @@ struct huge_state {
 	uint64_t deposited_bytes;
 };
 
+/* Who compacts memory. */
+enum compact_for {
+	COMPACT_FAULT,
+	COMPACT_ADVICE, /* MADV_COLLAPSE, the huge zero page */
+	COMPACT_KHUGEPAGED,
+	COMPACT_POLICY, /* of huge-policy.h */
+	COMPACT_KCOMPACTD,
+	COMPACT_WHO,
+};
+
+struct compact_count {
+	uint64_t tries, made, skipped, looked, moved, ns, longest_ns;
+};
+
+/* compact.c */
+struct compact {
+	struct hash where;    /* frame -> space and page of who maps it alone */
+	unsigned woken_shift; /* what kcompactd is to make free; 0: nothing */
+	/* after failures for runs of failed_shift on: tries that were put off */
+	unsigned defer_shift, failed_shift;
+	uint64_t considered;
+	uint64_t wakes;
+	struct compact_count count[COMPACT_WHO];
+};
+
 /* huge.c, khugepaged.c, coverage.c, huge-result.c */
 struct huge {
 	struct huge_orders orders; /* that mappings may have */
+	int defrag;		   /* enum huge_defrag */
+	struct compact compact;
 	/* counts: large pages that faults brought in, by order; those that
 	 * found no free run; copies of the huge zero page within the first */
 	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
@@ -152,9 +181,8 @@ struct huge {
 	struct reservation *reservation; /* owned */
 	size_t reservations, reservation_room, reservation_first;
 	uint64_t reserved_bytes, reserved_peak, reservations_broken, promoted;
-	bool watched;
-	uint32_t filtered; /* space that the filter is of */
-	uint64_t filter[COVERAGE_FILTER];
+	bool ripe;		/* some space has regions that are wanted */
+	bool watching, watched; /* it is asked for; it was told */
 };
 
 struct pool_of {
@@ -210,7 +238,8 @@ struct paging {
 	size_t regions, region_room;
 	struct hash file_region;	 /* file of the stream -> region */
 	uint64_t zero_frame, zero_large; /* 0: not taken yet */
-	uint32_t families;		 /* of anonymous pages, so far */
+	struct hash kernel_frame; /* region << 32 | page of it -> frame */
+	uint32_t families;	  /* of anonymous pages, so far */
 
 	/* counts */
 	uint64_t now; /* accesses so far */
@@ -233,8 +262,9 @@ struct paging {
 	struct table_taken taken, last_taken;
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
-	struct measured *measured; /* owned; NULL: nothing was */
-	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct measured *measured;	     /* owned; NULL: nothing was */
+	struct host_counters *host_counters; /* the same */
+	struct ksm *ksm;		     /* owned; NULL: nothing merges */
 	struct ksm_host ksm_host;
 	bool contents;		 /* of pages were told */
 	struct fault_log *log;	 /* owned; NULL: nobody asks */
@@ -332,6 +362,18 @@ int page_table_add(struct paging *paging, struct address_space *space,
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
 
+/* compact.c */
+/* A frame for a large page of that mapping, as owner_take; memory may be
+ * compacted for it.  0 or -ENOMEM. */
+int compact_take(struct paging *paging, const struct vma *vma,
+		 enum compact_for who, unsigned shift, uint64_t address,
+		 uint64_t *frame);
+/* There was none.  1: there may be one now; 0: no; -ENOMEM (said). */
+int compact_for(struct paging *paging, const struct vma *vma,
+		enum compact_for who, unsigned shift);
+void compact_fini(struct paging *paging);
+int compact_finish(const struct paging *paging, struct result *result);
+
 /* huge.c */
 int huge_open(struct paging *paging);
 /* Bits of the orders that faults may bring in there. */
@@ -368,6 +410,23 @@ int sharing_pss_anon(struct paging *paging, const struct address_space *space,
 		     uint64_t *bytes);
 int sharing_finish(const struct paging *paging, struct result *result);
 
+/* libraries.c: a page that a process maps */
+struct shared_page {
+	const struct vma *vma; /* or NULL */
+	uint64_t address, bytes;
+	uint64_t times; /* it is mapped in all */
+	uint32_t space;
+	bool first, own; /* no process had it before; it is anonymous */
+};
+struct libraries;
+/* 0 or -ENOMEM (unsaid); *out is to be closed in any case. */
+int libraries_open(struct libraries **out, const struct paging *paging);
+void libraries_close(struct libraries *libraries);
+void libraries_add(struct libraries *libraries, const struct paging *paging,
+		   const struct shared_page *page);
+int libraries_finish(const struct libraries *libraries,
+		     const struct paging *paging, struct result *result);
+
 /* large.c */
 enum large_kind {
 	LARGE_WHAT_IF, /* pages.policy 2m, 1g; pages.granule 16k, 64k */
@@ -394,7 +453,7 @@ int large_fault(struct paging *paging, struct address_space *space,
 /* One comes in at [start, start + 2M) for the 4K pages there, if any: 1, or 0
  * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
-		   struct vma *vma, uint64_t start);
+		   struct vma *vma, uint64_t start, enum compact_for who);
 /* The 4K pages of [start, start + 2M), which lie in the run at the frame and are
  * nobody else's, are one from here on.  0, -ENOMEM (said). */
 int large_promote(struct paging *paging, struct address_space *space,
@@ -482,6 +541,8 @@ int coverage_drop(struct paging *paging, struct address_space *space,
 int coverage_move(struct paging *paging, struct address_space *space,
 		  struct range range, uint64_t delta);
 
+/* How much is untouched now. */
+void coverage_note(struct paging *paging);
 /* Pages touched before count as touched again. */
 void coverage_again(struct paging *paging);
 
@@ -494,6 +555,8 @@ int promote_frame(struct paging *paging, struct address_space *space,
 int promote_came(struct paging *paging, struct address_space *space,
 		 struct vma *vma, uint64_t address);
 int promote_tick(struct paging *paging, uint64_t time_ns);
+/* What came last may have made regions ripe. */
+int promote_settle(struct paging *paging);
 /* Anonymous pages in the 2M. */
 unsigned promote_present(const struct address_space *space, uint64_t start);
 
@@ -626,6 +689,8 @@ void ksm_counter(struct paging *paging, const char *name, uint64_t value);
 int ksm_content(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int ksm_run(struct paging *paging, uint64_t time_ns);
+/* When it wakes next; UINT64_MAX: never. */
+uint64_t ksm_next(const struct paging *paging);
 /* The same, whatever is still to come. */
 int ksm_catch_up(struct paging *paging, uint64_t time_ns);
 /* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
@@ -647,6 +712,12 @@ int measured_event(struct paging *paging, struct address_space *space,
 void measured_forget(struct paging *paging);
 int measured_finish(const struct paging *paging, struct result *result);
 void measured_close(struct measured *measured);
+
+/* measured-host.c: a COUNTER_SYSTEM at one of the ends */
+int host_counters_event(struct paging *paging, const char *name,
+			const struct event *event);
+int host_counters_finish(const struct paging *paging, struct result *result);
+void host_counters_close(struct host_counters *counters);
 
 static inline uint64_t
 page_down(uint64_t address)
