@@ -97,6 +97,7 @@ struct ksm;
 /* What the trace's host had; 0: not told */
 struct ksm_host {
 	bool known, run, zero, smart;
+	bool advised; /* advisor_mode: scan_pages changed as it ran */
 	uint64_t scan_pages, sleep_ns, max_sharing;
 };
 struct fault_log;
