@@ -523,7 +523,8 @@ walks_add_up(const struct look *look)
 		      get(look, "numa.walk.remote"), 0);
 	if (!radix)
 		return;
-	/* each size ends a level above the one before */
+	/* each size ends a level above the one before; of granules the second is
+	 * of contiguous entries of the last */
 	most = levels_of(look) * walks;
 	for (unsigned code = 0; code < 3; code++) {
 		json_t *tables = json_object_get(result_json(result), "tables");
@@ -532,7 +533,8 @@ walks_add_up(const struct look *look)
 					"rows");
 		json_t *row = json_array_get(rows, code);
 
-		most -= code * json_number_value(json_array_get(row, 5));
+		most -= (look->kind == GRANULE ? code / 2 : code) *
+			json_number_value(json_array_get(row, 5));
 	}
 	expect(look,
 	       says(look->sets, "pwc.kind=none") ? references == most

@@ -607,6 +607,10 @@ int huge_finish(const struct paging *paging, uint64_t accesses,
  */
 int swap_out(struct paging *paging, struct address_space *space,
 	     uint64_t address);
+/* The same by MADV_PAGEOUT: where writing takes time the page has a slot and stays
+ * in memory until there is need of its frame. */
+int swap_page_out(struct paging *paging, struct address_space *space,
+		  uint64_t address);
 /* A new slot, of one entry.  0, -ENOMEM (said). */
 int swap_take(struct paging *paging, uint64_t *slot);
 void swap_free(struct paging *paging, uint64_t slot);
@@ -644,6 +648,9 @@ int swap_finish(const struct paging *paging, struct result *result);
 bool swap_cached(const struct paging *paging, uint64_t slot, uint64_t *frame);
 bool swap_cached_slot(const struct paging *paging, uint64_t frame,
 		      uint64_t *slot);
+/* A frame that is in the slot, too, and is the cache's from here on.  0, -ENOMEM
+ * (said). */
+int swap_cache(struct paging *paging, uint64_t slot, uint64_t frame);
 /* It is in memory alone, or in swap alone; the cache's ownership of the frame is
  * the caller's. */
 void swap_uncache(struct paging *paging, uint64_t slot, uint64_t frame);
