@@ -1,20 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pagescope advise TOPIC TRACE|R.json: a verdict.  A topic is how to measure a
- * trace, how to ask a result once more with other options, and how to say it.
+ * pagescope advise [TOPIC...] TRACE|R.json: verdicts.
+ *
+ *	trace -> cmd-verdicts.c -> document with the table `verdicts` -> text
+ *	result -> judged again -> the same
+ *
+ * `advise memory` alone has a measurement of its own (cmd-curve-run.c), which
+ * takes all of its options.
  */
 #include "analyzer/cmd-common.h"
-#include "analyzer/cmd-curve.h"
+#include "analyzer/cmd-verdicts.h"
 #include "analyzer/fail.h"
 #include "models/analysis/memory-need.h"
 #include "models/analysis/octaves.h"
+#include "models/machine.h"
 #include "reports/advice.h"
+#include "reports/verdict.h"
 #include "reports/view.h"
+#include "traces/importer.h"
+#include "traces/open.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TOPICS_MAX 16
+
+struct advise_options {
+	struct curve_options curve;
+	char *cpu, *config, *ranges;
+	uint64_t runtime_ns;
+	bool data;
+};
+
+#define ADVISE_AT(field) offsetof(struct advise_options, field)
 
 static const struct option_row advise_rows[] = {
 	{ "input", OPTION_STRING, CURVE_AT(input),
@@ -25,8 +45,26 @@ static const struct option_row advise_rows[] = {
 		  "of the verdict",
 	  .key = 'o', .argument = "FILE" },
 	{ "set", OPTION_LIST, CURVE_AT(set),
-	  .help = "an option of the foreign format, may be repeated",
-	  .argument = "NAME=VALUE" },
+	  .help = "an option of the machine, or of the foreign format; may be "
+		  "repeated",
+	  .key = 's', .argument = "NAME=VALUE" },
+	{ "cpu", OPTION_STRING, ADVISE_AT(cpu),
+	  .help = "the machine: a preset (config list names them)", .key = 'c',
+	  .argument = "PRESET" },
+	{ "config", OPTION_STRING, ADVISE_AT(config),
+	  .help = "a machine's file, laid over the preset: that of pagescope "
+		  "calibrate",
+	  .argument = "FILE" },
+	{ "runtime", OPTION_TIME, ADVISE_AT(runtime_ns), "0",
+	  .help = "how long the program runs when nobody records it, with 4K "
+		  "pages: narrows the intervals; 0: not known" },
+	{ "ranges", OPTION_STRING, ADVISE_AT(ranges),
+	  .help = "write the ranges to advise huge pages for, and not for, "
+		  "here; - for standard output",
+	  .argument = "FILE" },
+	{ "data-caches", OPTION_BOOL, ADVISE_AT(data), "yes",
+	  .help = "caches carry the program's data beside page tables, which "
+		  "takes longer and tells more" },
 	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",
 	  .help = "fetches of code are references, too" },
 	CURVE_TRACE_ROWS,
@@ -40,19 +78,7 @@ static const struct option_group advise_groups[] = {
 };
 
 static const struct option_tree advise_options = {
-	advise_groups, sizeof(struct curve_options)
-};
-
-struct topic {
-	const char *name;
-	/* Of a trace */
-	int (*measure)(struct result **out, const struct verb_call *call,
-		       const struct curve_options *options, const char *input);
-	/* Of a result that was read: NULL in *out: as it is.  0, -EINVAL (said) */
-	int (*again)(struct result **out, const struct result *result,
-		     const struct curve_options *options);
-	int (*say)(const struct result *result,
-		   const struct render_setup *setup, FILE *file);
+	advise_groups, sizeof(struct advise_options)
 };
 
 /* The points of the table memory.curve; owned by the caller */
@@ -172,28 +198,6 @@ memory_again(struct result **out, const struct result *result,
 	return 0;
 }
 
-static const struct topic topics[] = {
-	{ "memory", curve_measure, memory_again, advice_memory },
-};
-
-static const struct topic *
-find_topic(const char *name)
-{
-	const char *names[ARRAY_SIZE(topics)];
-	const char *near;
-
-	for (size_t i = 0; i < ARRAY_SIZE(topics); i++) {
-		names[i] = topics[i].name;
-		if (!strcmp(name, topics[i].name))
-			return &topics[i];
-	}
-	near = option_nearest(name, names, ARRAY_SIZE(topics));
-	fail(EUSAGE, "advise: no topic \"%s\"%s%s%s", name,
-	     near ? "; did you mean \"" : "; there is ",
-	     near ? near : topics[0].name, near ? "\"?" : "");
-	return NULL;
-}
-
 /* Does it begin like a result document? */
 static bool
 is_result(const char *path)
@@ -206,19 +210,21 @@ is_result(const char *path)
 	return first == '{';
 }
 
+/* --- memory alone --------------------------------------------------------- */
+
 static int
-get_result(struct result **out, const struct verb_call *call,
-	   const struct topic *topic, const char *input)
+get_memory(struct result **out, const struct verb_call *call, const char *input)
 {
+	const struct advise_options *options = call->config;
 	struct result *again;
 	int error;
 
 	if (!is_result(input))
-		return topic->measure(out, call, call->config, input);
+		return curve_measure(out, call, &options->curve, input);
 	error = result_read(out, input);
 	if (error)
 		return error;
-	error = topic->again(&again, *out, call->config);
+	error = memory_again(&again, *out, &options->curve);
 	if (error || again) {
 		result_close(*out);
 		*out = again;
@@ -226,53 +232,244 @@ get_result(struct result **out, const struct verb_call *call,
 	return error;
 }
 
+/* --- verdicts ------------------------------------------------------------- */
+
+struct advise {
+	const struct verb_call *call;
+	const struct advise_options *options;
+	const struct topic_ops *topic[TOPICS_MAX];
+	size_t n;
+	const char *input;
+	char **machine, **format; /* owned, not their strings: --set of each */
+};
+
+/* --set of the machine, and of the foreign format */
 static int
-advise_run(const struct verb_call *call)
+split_sets(struct advise *advise)
 {
-	const struct curve_options *options = call->config;
-	const char *input = options->input;
+	char **set = advise->options->curve.set;
+	size_t n = 0, machine = 0, format = 0;
+
+	while (set && set[n])
+		n++;
+	advise->machine = calloc(n + 1, sizeof(char *));
+	advise->format = calloc(n + 1, sizeof(char *));
+	if (!advise->machine || !advise->format)
+		return fail(ENOMEM, "advise: no memory");
+	for (size_t i = 0; i < n; i++) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(set[i], "="),
+			 set[i]);
+		if (option_find(&machine_options, name, NULL) ||
+		    !advise->options->curve.from)
+			advise->machine[machine++] = set[i];
+		else
+			advise->format[format++] = set[i];
+	}
+	return 0;
+}
+
+static int
+open_source(const struct advise *advise, struct source **out)
+{
+	const char *const paths[] = { advise->input, NULL };
+	const struct importer_request request = {
+		.format = advise->options->curve.from,
+		.paths = paths,
+		.assign = (const char *const *)advise->format,
+	};
+
+	return request.format ? importer_open(out, &request)
+			      : source_open(out, advise->input,
+					    advise->options->curve.recover);
+}
+
+static int
+write_result(const struct advise *advise, struct result *result)
+{
+	const struct advise_options *options = advise->options;
+	const char *output = options->curve.output;
 	struct render_setup setup = { 0 };
-	const struct topic *topic;
+	int error = 0;
+
+	render_terminal(&setup);
+	if (options->ranges && *options->ranges)
+		error = verdict_ranges(result, options->ranges);
+	if (error)
+		return error;
+	return output ? result_write(result, output)
+		      : verdicts_print(result, &setup, stdout);
+}
+
+static int
+finish(const struct advise *advise, struct result *result)
+{
+	int error = write_result(advise, result);
+
+	if (error)
+		return error;
+	return view_partial(result) ? STATUS_PARTIAL : STATUS_OK;
+}
+
+static int
+measure_all(struct advise *advise, struct source *source)
+{
+	const struct advise_options *options = advise->options;
+	struct verdicts_request request = {
+		.call = advise->call,
+		.topic = advise->topic,
+		.n = advise->n,
+		.curve = &options->curve,
+		.plain = "pages.policy=4k",
+		.name = advise->input,
+		.data = options->data,
+		.runtime_ns = options->runtime_ns,
+		.replay = {
+			.cpu = options->cpu,
+			.config = options->config,
+			.set = advise->machine,
+			.jobs = options->curve.jobs,
+			.max_accesses = options->curve.max_accesses,
+			.stored = true,
+		},
+	};
+	struct verdicts *verdicts = NULL;
 	struct result *result;
-	bool partial;
+	int error = verdicts_open(&verdicts, &request, source);
+
+	if (!error)
+		error = verdicts_feed(verdicts);
+	if (error >= 0)
+		error = verdicts_finish(verdicts, &result);
+	if (!error)
+		error = finish(advise, result);
+	verdicts_close(verdicts);
+	return error;
+}
+
+static int
+judge_again(struct advise *advise)
+{
+	struct result *result;
+	int error = result_read(&result, advise->input);
+
+	if (error)
+		return error;
+	if (verdicts_runtime(result, advise->options->runtime_ns))
+		error = fail(ENOMEM, "advise: no memory");
+	if (!error)
+		error = verdicts_judge(result, advise->topic, advise->n);
+	if (!error)
+		error = finish(advise, result);
+	result_close(result);
+	return error;
+}
+
+static int
+advise_verdicts(struct advise *advise)
+{
+	struct source *source = NULL;
 	int error;
 
-	if (!call->argc)
-		return fail(EUSAGE, "advise: about what? there is %s",
-			    topics[0].name);
-	topic = find_topic(call->argv[0]);
-	if (!topic)
-		return -EUSAGE;
-	if (call->argc - !options->input != 1)
-		return fail(EUSAGE, call->argc == 1
-					    ? "advise: of which trace or "
-					      "result?"
-					    : "advise: of one at a time");
-	error = curve_check_device("advise", options);
+	if (is_result(advise->input))
+		return judge_again(advise);
+	error = split_sets(advise);
 	if (!error)
-		error = get_result(&result, call, topic,
-				   input ? input : call->argv[1]);
+		error = open_source(advise, &source);
+	if (!error)
+		error = measure_all(advise, source);
+	source_close(source);
+	free(advise->machine);
+	free(advise->format);
+	return error;
+}
+
+static int
+advise_memory(const struct advise *advise)
+{
+	const char *output = advise->options->curve.output;
+	struct render_setup setup = { 0 };
+	struct result *result;
+	bool partial;
+	int error = get_memory(&result, advise->call, advise->input);
+
 	if (error)
 		return error;
 	render_terminal(&setup);
-	error = options->output ? result_write(result, options->output)
-				: topic->say(result, &setup, stdout);
-	partial =
-		!json_is_null(json_object_get(result_json(result), "partial"));
+	error = output ? result_write(result, output)
+		       : advice_memory(result, &setup, stdout);
+	partial = view_partial(result) != NULL;
 	result_close(result);
 	if (error)
 		return error;
 	return partial ? STATUS_PARTIAL : STATUS_OK;
 }
 
+/* All words but the last, which is the input unless --input names it, are
+ * topics; none: all topics. */
+static int
+parse(struct advise *advise)
+{
+	const struct verb_call *call = advise->call;
+	const char *input = advise->options->curve.input;
+	int words = call->argc - !input;
+
+	if (!input && !call->argc)
+		return fail(EUSAGE, "advise: of which trace or result?");
+	advise->input = input ? input : call->argv[words];
+	for (int i = 0; i < words; i++) {
+		if (advise->n == TOPICS_MAX)
+			return fail(EUSAGE, "advise: too many topics");
+		advise->topic[advise->n] = verdicts_topic(call->argv[i]);
+		if (!advise->topic[advise->n++])
+			return -EUSAGE;
+	}
+	for (size_t i = 0; !words && topic_registry[i]; i++)
+		advise->topic[advise->n++] = topic_registry[i];
+	if (!input && !words)
+		for (size_t i = 0; topic_registry[i]; i++)
+			if (!strcmp(topic_registry[i]->name, advise->input))
+				return fail(EUSAGE, "advise: of which trace or "
+						    "result?");
+	return 0;
+}
+
+static int
+advise_run(const struct verb_call *call)
+{
+	struct advise advise = { .call = call, .options = call->config };
+	int error = parse(&advise);
+
+	if (!error)
+		error = curve_check_device("advise", &advise.options->curve);
+	if (error)
+		return error;
+	if (advise.n == 1 && !strcmp(advise.topic[0]->name, "memory"))
+		return advise_memory(&advise);
+	return advise_verdicts(&advise);
+}
+
 const struct verb_ops advise_verb = {
 	.name = "advise",
-	.help = "a verdict: how much memory a program needs",
-	.arguments = "[OPTION...] memory TRACE|RESULT",
+	.help = "verdicts: huge pages, memory, placement, colours, TLB and "
+		"table",
+	.arguments = "[OPTION...] [TOPIC...] TRACE|RESULT",
 	.details =
-		"Answers one question about a trace, or about a result that "
-		"holds what it takes, with the reason, with how sure that is, "
-		"and with \"no answer\" where there is none.\n\n"
+		"Answers questions about a trace, all of them or those of the "
+		"topics named, with yes, no, or \"can't tell\", the reason in "
+		"figures, and how much longer or shorter the program would run: "
+		"likely, and between what bounds. All machines that this takes "
+		"are fed from one decoding. A result that was written with -o "
+		"is judged again, as with another --runtime.\n\n"
+		"huge-pages: the program with 4K pages, with the kernel's huge "
+		"pages for all of its memory, and with files and code in 2M, "
+		"too. Says by mapping what is saved (walks, faults), what of "
+		"the larger pages is never touched (bloat), and which ranges "
+		"to advise; --ranges writes these as lines of process, "
+		"address, length, advice (hugepage: madvise MADV_HUGEPAGE; "
+		"nohugepage: MADV_NOHUGEPAGE), offset in the mapping's first "
+		"range, mapping. Less than a quarter touched is nohugepage.\n\n"
 		"memory: how much memory the program needs to run at most 10 % "
 		"and 1 % longer than with all of its pages in memory, below "
 		"which size it thrashes (runs more than twice as long), the "
@@ -280,8 +477,29 @@ const struct verb_ops advise_verb = {
 		"well. A result of pagescope curve has the answer; other "
 		"devices and times are worked out from its curve, at the sizes "
 		"that it holds. pagescope-curve(1) says what is measured, and "
-		"what the intervals mean.",
-	.examples = "pagescope advise memory trace.pst\n"
+		"what the intervals mean.\n\n"
+		"numa: what it costs where the page tables, or the data, "
+		"are on another node than the thread.\n\n"
+		"colour: whether pages that get frames by colour would miss "
+		"the caches less than with frames at random.\n\n"
+		"tlb: whether twice the second-level TLB, or hashed or "
+		"flattened page tables, would save time, where walks go.\n\n"
+		"The runtime is instructions at 0.25 to 1 cycle each, plus "
+		"faults, plus the part of cache misses and walks that the "
+		"program waits for. That part follows from --runtime; without "
+		"it, it is anything between what loads wait that depend on "
+		"each other and what loads wait that do not (time.overlap-low "
+		"and -high, which pagescope calibrate measures), so that the "
+		"interval is wide. Hardware prefetching is not modelled: "
+		"without --runtime a program that streams seems to wait "
+		"longer. There is no claim where the trace is of a part of a "
+		"run whose whole time is given, or where the program mostly "
+		"waits for something else.",
+	.examples = "pagescope advise trace.pst\n"
+		    "pagescope advise huge-pages trace.pst --runtime 2s "
+		    "--ranges ranges.txt -o advice.json\n"
+		    "pagescope advise advice.json --runtime 3s\n"
+		    "pagescope advise memory trace.pst\n"
 		    "# with another device, from the curve of a result\n"
 		    "pagescope curve trace.pst -o curve.json\n"
 		    "pagescope advise memory curve.json --device disk\n"

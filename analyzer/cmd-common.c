@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyzer/cmd-common.h"
+#include "analyzer/fail.h"
 #include "traces/pst.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 json_t *
 common_command(const struct verb_call *call)
 {
-	static const char *const without[] = { "-o", "--output", "-j",
-					       "--jobs" };
+	static const char *const without[] = { "-o", "--output", "-j", "--jobs",
+					       "--segments" };
 	json_t *words = json_array();
 
 	for (int i = 0; i < call->full_argc; i++) {
@@ -64,6 +67,27 @@ common_trace(struct result *result, struct source *source, const char *name)
 			result_partial(result, "the trace is incomplete");
 	}
 	return result_provenance(result, "trace", trace);
+}
+
+int
+common_directories(const char *path)
+{
+	char *part = strdup(path);
+	int error = part ? 0 : fail(ENOMEM, "%s: no memory", path);
+
+	for (char *at = part; !error && at; at = strchr(at + 1, '/')) {
+		char *end = strchr(at + 1, '/');
+
+		if (end)
+			*end = '\0';
+		if (*part && mkdir(part, 0777) && errno != EEXIST)
+			error = fail_errno(errno, "%s", part);
+		if (!end)
+			break;
+		*end = '/';
+	}
+	free(part);
+	return error;
 }
 
 unsigned

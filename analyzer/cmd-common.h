@@ -17,6 +17,9 @@ int common_trace(struct result *result, struct source *source,
 /* Threads beside the decoding one: --jobs, or for -1 the other processors. */
 unsigned common_jobs(int64_t jobs);
 
+/* Make each directory of the path that is not there yet.  0, -errno (said). */
+int common_directories(const char *path);
+
 /* For option_each: echo a row of the effective options into a result. */
 int common_option(void *result, const char *name, const struct option_row *row,
 		  const void *start);

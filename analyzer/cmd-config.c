@@ -3,7 +3,7 @@
  * pagescope config list|show|detect: the presets, what a machine's options come
  * to, and what this host is, as files that --config takes back.
  */
-#include "analyzer/detect.h"
+#include "analyzer/cmd-config.h"
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
 #include "models/machine.h"
@@ -44,6 +44,7 @@ static const struct option_tree config_options = {
 struct printer {
 	char path[256];			 /* of the open groups, with dots */
 	const struct detected *detected; /* or NULL: config show */
+	FILE *file;
 };
 
 static unsigned
@@ -57,10 +58,10 @@ depth_of(const char *path)
 }
 
 static void
-indent(unsigned depth)
+indent(const struct printer *printer, unsigned depth)
 {
 	while (depth--)
-		putchar('\t');
+		putc('\t', printer->file);
 }
 
 /* Is `group` the path or does it lie within? */
@@ -83,30 +84,30 @@ move_to(struct printer *printer, const char *group)
 		char *dot = strrchr(path, '.');
 
 		*(dot ? dot : path) = '\0';
-		indent(depth_of(path));
-		puts("};");
+		indent(printer, depth_of(path));
+		fputs("};\n", printer->file);
 	}
 	while (strcmp(path, group) != 0) {
 		const char *name = group + strlen(path) + (path[0] != '\0');
 		int length = (int)strcspn(name, ".");
 
-		indent(depth_of(path));
-		printf("%.*s = {\n", length, name);
+		indent(printer, depth_of(path));
+		fprintf(printer->file, "%.*s = {\n", length, name);
 		snprintf(path, sizeof(printer->path), "%.*s",
 			 (int)(name - group) + length, group);
 	}
 }
 
 static void
-print_quoted(const char *text)
+print_quoted(const char *text, FILE *file)
 {
-	putchar('"');
+	putc('"', file);
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+			putc('\\', file);
+		putc(*text, file);
 	}
-	putchar('"');
+	putc('"', file);
 }
 
 /* Beside a value: what it means, or where it comes from. */
@@ -118,16 +119,20 @@ print_remark(const struct printer *printer, const char *name,
 
 	for (size_t i = 0; detected && i < detected->n; i++)
 		if (!strcmp(detected->figure[i].option, name)) {
-			printf("; // [D] %s\n", detected->figure[i].source);
+			const char *source = detected->figure[i].source;
+
+			fprintf(printer->file, "; // [%c] %s\n",
+				!strncmp(source, "measured", 8) ? 'M' : 'D',
+				source);
 			return;
 		}
 	if (detected)
-		printf("; // [A] %s%s\n",
-		       detected->preset ? "as preset " : "as the default",
-		       detected->preset ? detected->preset : "");
+		fprintf(printer->file, "; // [A] %s%s\n",
+			detected->preset ? "as preset " : "as the default",
+			detected->preset ? detected->preset : "");
 	else
-		printf("; // %s%s%s\n", row->help, row->unit ? ", " : "",
-		       row->unit ? row->unit : "");
+		fprintf(printer->file, "; // %s%s%s\n", row->help,
+			row->unit ? ", " : "", row->unit ? row->unit : "");
 }
 
 static int
@@ -142,13 +147,13 @@ print_row(void *context, const char *dotted_name, const struct option_row *row,
 		 dot ? (int)(dot - dotted_name) : 0, dotted_name);
 	option_print(row, struct_start, value, sizeof(value));
 	move_to(printer, group);
-	indent(depth_of(group));
-	printf("%s = ", dot ? dot + 1 : dotted_name);
+	indent(printer, depth_of(group));
+	fprintf(printer->file, "%s = ", dot ? dot + 1 : dotted_name);
 	if (row->type == OPTION_STRING || row->type == OPTION_CHOICE ||
 	    row->type == OPTION_TIME)
-		print_quoted(value);
+		print_quoted(value, printer->file);
 	else
-		fputs(value, stdout);
+		fputs(value, printer->file);
 	print_remark(printer, dotted_name, row);
 	return 0;
 }
@@ -156,7 +161,7 @@ print_row(void *context, const char *dotted_name, const struct option_row *row,
 static int
 config_show(const struct config_config *config, const char *preset)
 {
-	struct printer printer = { .detected = NULL };
+	struct printer printer = { .file = stdout };
 	struct machine_config *machine = calloc(1, sizeof(*machine));
 	int error;
 
@@ -205,35 +210,34 @@ config_list(void)
 	return error;
 }
 
-/* Lay what was detected over the preset of that core. */
-static int
-apply_detected(struct machine_config *machine, struct detected *detected)
+int
+config_apply(struct machine_config *machine, struct detected *detected)
 {
 	int error = machine_configure(machine, detected->preset, NULL, NULL);
 
-	detect_add(detected, detected->identity, "machine", "about", "%s", "");
-	if (!error)
-		error = option_set(&machine_options, machine, "detect",
-				   "machine.about", detected->name);
-	for (size_t i = 0; !error && i + 1 < detected->n; i++)
+	detect_add(detected, detected->identity, "machine", "about", "%s",
+		   detected->name);
+	for (size_t i = 0; !error && i < detected->n; i++)
 		error = option_set(&machine_options, machine, "detect",
 				   detected->figure[i].option,
 				   detected->figure[i].value);
 	return error ? error : machine_check(machine);
 }
 
-static void
-print_detected(const struct machine_config *machine,
-	       const struct detected *detected)
+void
+config_write(const struct machine_config *machine,
+	     const struct detected *detected, FILE *file)
 {
-	struct printer printer = { .detected = detected };
+	struct printer printer = { .detected = detected, .file = file };
 
-	printf("# %s (%s), as it shows itself here.\n", detected->name,
-	       detected->identity);
-	puts("# Origins: [D] detected, and where; [A] assumed.");
+	fprintf(file, "# %s (%s), as it shows itself here.\n", detected->name,
+		detected->identity);
+	fputs("# Origins: [D] detected, and where; [M] measured here; [A] "
+	      "assumed.\n",
+	      file);
 	for (size_t i = 0; i < detected->n_remarks; i++)
-		printf("# Not seen: %s.\n", detected->remark[i]);
-	putchar('\n');
+		fprintf(file, "# Not seen: %s.\n", detected->remark[i]);
+	putc('\n', file);
 	option_each(&machine_options, machine, print_row, &printer);
 	move_to(&printer, "");
 }
@@ -251,9 +255,9 @@ config_detect(void)
 	detect(&host, &detected);
 	error = option_init(&machine_options, machine);
 	if (!error)
-		error = apply_detected(machine, &detected);
+		error = config_apply(machine, &detected);
 	if (!error)
-		print_detected(machine, &detected);
+		config_write(machine, &detected, stdout);
 	option_fini(&machine_options, machine);
 	free(machine);
 	return error;

@@ -4,11 +4,10 @@
  * other policies over the references that were kept, each size for itself.
  */
 #include "analyzer/cmd-common.h"
+#include "analyzer/cmd-curve-job.h"
 #include "analyzer/cmd-curve.h"
 #include "analyzer/fail.h"
-#include "analyzer/progress.h"
 #include "analyzer/run.h"
-#include "analyzer/span.h"
 #include "models/analysis/curve-result.h"
 #include "models/analysis/memory-need.h"
 #include "models/analysis/simulate.h"
@@ -21,32 +20,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NVME	      1 /* in swap_devices: the default */
-#define POLICIES_MOST 64
-#define POINTS	      32 /* sizes of policies that are simulated, if none are named */
+#define NVME   1  /* in swap_devices: the default */
+#define POINTS 32 /* sizes of policies that are simulated, if none are named */
 
 const char *const curve_units[] = { "page", "2m", "line", "object", NULL };
+const char *const curve_methods[] = { "exact", "shards", "aet", NULL };
+const char *const curve_bys[] = { "nothing", "thread",	 "process",
+				  "mapping", "function", NULL };
 const char *const curve_devices[] = { "auto", "zram", "nvme", "disk",
 				      "far",  "none", NULL };
 
 static const unsigned unit_shift[] = { 12, 21, 6, 0 };
 
-struct job {
-	const struct verb_call *call;
-	const struct curve_options *options;
-	const char *input;
-	int policy[POLICIES_MOST]; /* in the registry */
-	size_t n_policies;
-	bool one_pass_only; /* LRU alone, of pages */
-	struct reclaim_config reclaim;
-	struct span sizes;
-	struct source *source;
-	struct model *model;
-	struct simulate simulate;
-	struct result *result;
-	struct progress progress;
-	bool stopped;
-};
+unsigned
+curve_shift(const struct curve_options *options)
+{
+	return unit_shift[options->unit];
+}
+
+bool
+curve_is_sampled(const struct curve_options *options)
+{
+	return options->method != CURVE_EXACT;
+}
 
 static const struct option_group policy_groups[] = {
 	{ "reclaim", reclaim_rows, 0, NULL },
@@ -60,10 +56,10 @@ static const struct option_tree policy_options = {
 static int
 unknown_policy(const char *name)
 {
-	const char *names[POLICIES_MOST], *near;
+	const char *names[CURVE_POLICIES_MOST], *near;
 	size_t n = 0;
 
-	for (; n < POLICIES_MOST && reclaim_registry[n]; n++)
+	for (; n < CURVE_POLICIES_MOST && reclaim_registry[n]; n++)
 		names[n] = reclaim_registry[n]->name;
 	near = option_nearest(name, names, n);
 	if (near)
@@ -75,19 +71,20 @@ unknown_policy(const char *name)
 }
 
 static int
-add_policy(struct job *job, int policy)
+add_policy(struct curve_job *job, int policy)
 {
 	for (size_t i = 0; i < job->n_policies; i++)
 		if (job->policy[i] == policy)
 			return 0;
-	if (job->n_policies == POLICIES_MOST)
-		return fail(EUSAGE, "--policy: more than %d", POLICIES_MOST);
+	if (job->n_policies == CURVE_POLICIES_MOST)
+		return fail(EUSAGE, "--policy: more than %d",
+			    CURVE_POLICIES_MOST);
 	job->policy[job->n_policies++] = policy;
 	return 0;
 }
 
 static int
-parse_policies(struct job *job)
+parse_policies(struct curve_job *job)
 {
 	const char *list = job->options->policy ? job->options->policy : "lru";
 	int error = 0, policy;
@@ -121,13 +118,13 @@ is_lru(int policy)
 
 /* Is this policy counted by the one pass? */
 static bool
-one_pass(const struct job *job, int policy)
+one_pass(const struct curve_job *job, int policy)
 {
 	return job->options->unit != CURVE_OBJECT && is_lru(policy);
 }
 
 static int
-parse_sizes(struct job *job)
+parse_sizes(struct curve_job *job)
 {
 	const struct curve_options *options = job->options;
 	uint64_t unit = UINT64_C(1) << unit_shift[options->unit];
@@ -145,25 +142,25 @@ parse_sizes(struct job *job)
 
 /* --set reclaim.x=y is the policies', all else the importer's. */
 static int
-parse_settings(struct job *job, const char **rest)
+parse_settings(struct curve_job *job, const char **rest)
 {
-	int error = option_init(&policy_options, &job->reclaim);
+	int error = option_init(&policy_options, job->reclaim);
 	size_t n = 0;
 
 	for (char **set = job->options->set; !error && set && *set; set++) {
 		if (!strncmp(*set, "reclaim.", 8))
-			error = option_assign(&policy_options, &job->reclaim,
+			error = option_assign(&policy_options, job->reclaim,
 					      "--set", *set);
 		else
 			rest[n++] = *set;
 	}
 	rest[n] = NULL;
-	job->reclaim.seed = (uint64_t)job->options->seed;
+	job->reclaim->seed = (uint64_t)job->options->seed;
 	return error == -EINVAL ? -EUSAGE : error;
 }
 
 static int
-open_source(struct job *job, const char *const *settings)
+open_source(struct curve_job *job, const char *const *settings)
 {
 	const char *const paths[] = { job->input, NULL };
 	struct importer_request request = {
@@ -190,7 +187,7 @@ open_source(struct job *job, const char *const *settings)
 }
 
 static int
-open_input(struct job *job)
+open_input(struct curve_job *job)
 {
 	size_t n = 0;
 	const char **settings;
@@ -208,11 +205,24 @@ open_input(struct job *job)
 	return error;
 }
 
+/* Pieces side by side: one for each thread, but all in one for a single one */
+static unsigned
+segments_of(const struct curve_options *options)
+{
+	unsigned jobs = common_jobs(options->jobs);
+
+	if (options->segments >= 0)
+		return (unsigned)options->segments;
+	return jobs ? jobs + 1 : 0;
+}
+
 static int
-open_model(struct job *job)
+open_model(struct curve_job *job)
 {
 	const struct curve_options *options = job->options;
 	struct curve_config config = {
+		.jobs = common_jobs(options->jobs),
+		.segments = segments_of(options),
 		.shift = unit_shift[options->unit],
 		.objects = options->unit == CURVE_OBJECT,
 		.fetches = options->fetches,
@@ -230,13 +240,15 @@ open_model(struct job *job)
 		config.keep_times |= ops->needs_time;
 	}
 	job->one_pass_only = !config.keep;
+	if (curve_is_sampled(options))
+		return curve_sample_open(job);
 	return curve_open(&job->model, &config, job->source->stream);
 }
 
 static void
 feed_tick(struct run *run)
 {
-	struct job *job = run->tick_context;
+	struct curve_job *job = run->tick_context;
 	uint64_t done = 0, all = 0;
 
 	if (run->source->methods->progress)
@@ -245,13 +257,15 @@ feed_tick(struct run *run)
 }
 
 static int
-feed(struct job *job)
+feed(struct curve_job *job)
 {
+	struct model *all[] = { job->model, job->shapes, job->by,
+				job->code_map };
+	struct model *models[ARRAY_SIZE(all)];
 	struct run run = {
 		.source = job->source,
-		.models = &job->model,
-		.n_models = 1,
-		.jobs = common_jobs(job->options->jobs) ? 1 : 0,
+		.models = models,
+		.jobs = common_jobs(job->options->jobs),
 		.stop = job->call->stop,
 		.max_accesses = job->options->max_accesses,
 		.tick = feed_tick,
@@ -259,18 +273,23 @@ feed(struct job *job)
 	};
 	int error;
 
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i])
+			models[run.n_models++] = all[i];
 	progress_init(&job->progress, "curve");
 	error = run_feed(&run);
 	progress_fini(&job->progress);
 	job->stopped = job->call->stop && *job->call->stop;
-	return error ? error : job->model->methods->finish(job->model, NULL);
+	if (!error && job->model->methods->finish)
+		error = job->model->methods->finish(job->model, NULL);
+	return error;
 }
 
 /* Sizes, evenly on a scale of factors, from one page to all */
 static int
-spread_sizes(struct job *job, uint64_t most)
+spread_sizes(struct curve_job *job, uint64_t most)
 {
-	uint64_t unit = UINT64_C(1) << unit_shift[job->options->unit];
+	uint64_t unit = UINT64_C(1) << curve_shift(job->options);
 	size_t n = job->sizes.points ? job->sizes.points : POINTS;
 	uint64_t *bytes = calloc(n, sizeof(*bytes));
 	size_t kept = 0;
@@ -290,7 +309,7 @@ spread_sizes(struct job *job, uint64_t most)
 }
 
 static int
-choose_sizes(struct job *job, const struct curve_view *view)
+choose_sizes(struct curve_job *job, const struct curve_view *view)
 {
 	bool all_bins = job->one_pass_only && !job->sizes.points;
 	uint64_t most = job->options->unit == CURVE_OBJECT
@@ -305,18 +324,18 @@ choose_sizes(struct job *job, const struct curve_view *view)
 static void
 simulate_tick(void *context, size_t done)
 {
-	struct job *job = context;
+	struct curve_job *job = context;
 
-	progress_update(&job->progress, done, job->simulate.n, 0);
+	progress_update(&job->progress, done, job->simulate->n, 0);
 }
 
 /* All policies but the one that is known, at all sizes */
 static int
-simulate(struct job *job, const struct curve_view *view)
+simulate(struct curve_job *job, const struct curve_view *view)
 {
-	struct simulate *simulate = &job->simulate;
+	struct simulate *simulate = job->simulate;
 	size_t n = job->n_policies * job->sizes.n;
-	unsigned shift = unit_shift[job->options->unit];
+	unsigned shift = curve_shift(job->options);
 	bool next = false;
 	int error = 0;
 
@@ -331,7 +350,7 @@ simulate(struct job *job, const struct curve_view *view)
 			struct simulation *one =
 				&simulate->simulation[simulate->n++];
 
-			one->config = job->reclaim;
+			one->config = *job->reclaim;
 			one->config.policy = job->policy[i];
 			one->config.capacity = job->sizes.bytes[k] >> shift;
 		}
@@ -401,14 +420,14 @@ curve_cost_options(struct result *result, const struct curve_options *options)
 }
 
 static int
-put_curves(struct job *job)
+put_curves(struct curve_job *job)
 {
 	const struct curve_result_rows rows = {
 		.bytes = job->sizes.bytes,
 		.n = job->sizes.n,
-		.shift = unit_shift[job->options->unit],
+		.shift = curve_shift(job->options),
 	};
-	const struct simulation *next = job->simulate.simulation;
+	const struct simulation *next = job->simulate->simulation;
 	int error = curve_result_table(job->result);
 
 	for (size_t i = 0; !error && i < job->n_policies; i++) {
@@ -431,7 +450,7 @@ static int
 policy_option(void *context, const char *name, const struct option_row *row,
 	      const void *start)
 {
-	struct job *job = context;
+	struct curve_job *job = context;
 	size_t n = strcspn(row->name, ".");
 
 	for (size_t i = 0; i < job->n_policies; i++) {
@@ -447,7 +466,7 @@ policy_option(void *context, const char *name, const struct option_row *row,
 
 /* Which options made it what it is */
 static int
-put_options(struct job *job)
+put_options(struct curve_job *job)
 {
 	const struct curve_options *options = job->options;
 	char seed[32];
@@ -466,17 +485,17 @@ put_options(struct job *job)
 	if (!error)
 		error = result_option(job->result, "seed", seed);
 	if (!error && !job->one_pass_only)
-		error = option_each(&policy_options, &job->reclaim,
+		error = option_each(&policy_options, job->reclaim,
 				    policy_option, job);
 	return error ? error : curve_cost_options(job->result, options);
 }
 
 static int
-put_result(struct job *job)
+put_exact(struct curve_job *job)
 {
 	struct curve_result_config config = {
 		.unit = curve_units[job->options->unit],
-		.shift = unit_shift[job->options->unit],
+		.shift = curve_shift(job->options),
 		.objects = job->options->unit == CURVE_OBJECT,
 		.seed = (uint64_t)job->options->seed,
 	};
@@ -484,8 +503,17 @@ put_result(struct job *job)
 
 	curve_costs(&config.need, job->options);
 	error = curve_result_values(job->model, &config, job->result);
+	return error ? error : put_curves(job);
+}
+
+static int
+put_result(struct curve_job *job)
+{
+	int error = curve_is_sampled(job->options) ? curve_sample_put(job)
+						   : put_exact(job);
+
 	if (!error)
-		error = put_curves(job);
+		error = curve_parts_put(job);
 	if (!error)
 		error = put_options(job);
 	if (!error)
@@ -498,12 +526,29 @@ put_result(struct job *job)
 	return error == -ENOMEM ? fail(ENOMEM, "curve: no memory") : error;
 }
 
+/* The policies that are simulated */
 static int
-measure(struct job *job)
+play(struct curve_job *job)
 {
 	struct curve_view view;
+	int error;
+
+	curve_view(job->model, &view);
+	error = choose_sizes(job, &view);
+	if (!error)
+		error = simulate(job, &view);
+	return error == -EINTR ? fail(EINTR, "curve: stopped before all sizes "
+					     "were simulated")
+			       : error;
+}
+
+static int
+measure(struct curve_job *job)
+{
 	int error = parse_policies(job);
 
+	if (!error)
+		error = curve_parts_check(job->options);
 	if (!error)
 		error = parse_sizes(job);
 	if (!error)
@@ -511,16 +556,13 @@ measure(struct job *job)
 	if (!error)
 		error = open_model(job);
 	if (!error)
-		error = feed(job);
-	if (error)
-		return error;
-	curve_view(job->model, &view);
-	error = choose_sizes(job, &view);
+		error = curve_parts_open(job);
 	if (!error)
-		error = simulate(job, &view);
-	if (error == -EINTR)
-		return fail(EINTR, "curve: stopped before all sizes were "
-				   "simulated");
+		error = feed(job);
+	if (!error && !curve_is_sampled(job->options))
+		error = play(job);
+	else if (!error && job->sizes.points)
+		error = spread_sizes(job, curve_sample_peak(job));
 	if (!error)
 		error = result_open(&job->result);
 	return error ? error : put_result(job);
@@ -530,14 +572,23 @@ int
 curve_measure(struct result **out, const struct verb_call *call,
 	      const struct curve_options *options, const char *input)
 {
-	struct job job = { .call = call, .options = options, .input = input };
+	struct simulate simulate = { 0 };
+	struct reclaim_config reclaim = { 0 };
+	struct curve_job job = {
+		.call = call,
+		.options = options,
+		.input = input,
+		.reclaim = &reclaim,
+		.simulate = &simulate,
+	};
 	int error = measure(&job);
 
 	model_close(job.model);
+	curve_parts_close(&job);
 	source_close(job.source);
-	option_fini(&policy_options, &job.reclaim);
+	option_fini(&policy_options, &reclaim);
 	span_fini(&job.sizes);
-	free(job.simulate.simulation);
+	free(simulate.simulation);
 	if (error)
 		result_close(job.result);
 	else

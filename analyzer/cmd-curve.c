@@ -29,6 +29,38 @@ static const struct option_row curve_rows[] = {
 	  .help = "fetches of code are references, too" },
 	{ "working-set", OPTION_BOOL, CURVE_AT(working_set), "yes",
 	  .help = "measure working sets, too" },
+	{ "method", OPTION_CHOICE, CURVE_AT(method), "exact",
+	  .choices = curve_methods,
+	  .help = "count LRU's distances, or estimate its curve from a sample "
+		  "of the pages: shards by their distances, aet by times",
+	  .key = 'm' },
+	{ "sample", OPTION_STRING, CURVE_AT(sample),
+	  .help = "how many of the pages are in the sample; without it 1%",
+	  .argument = "SHARE%" },
+	{ "sample-size", OPTION_SIZE, CURVE_AT(sample_size), "0", .min = 0,
+	  .max = 1 << 30, .unit = "pages",
+	  .help = "of the sample at most, whose share goes down when more come; "
+		  "0: the share stays",
+	  .argument = "N" },
+	{ "by", OPTION_CHOICE, CURVE_AT(by), "nothing", .choices = curve_bys,
+	  .help = "LRU's curve also of each thread, process, mapping or "
+		  "function",
+	  .key = 'b' },
+	{ "alone", OPTION_BOOL, CURVE_AT(alone),
+	  .help = "with --by: as if each had a memory of its own, not a share "
+		  "in one" },
+	{ "top", OPTION_INT, CURVE_AT(top), "8", .min = 1, .max = 1000,
+	  .help = "with --by: so many, the others together", .argument = "N" },
+	{ "associativity", OPTION_BOOL, CURVE_AT(associativity),
+	  .help = "misses of TLBs of all sets and ways, too (of caches, with "
+		  "--unit line)",
+	  .key = 'a' },
+	{ "sets", OPTION_INT, CURVE_AT(sets), "0", .min = 0, .max = 1 << 20,
+	  .help = "with --associativity: powers of two up to so many; 0: 1024, "
+		  "of lines 8192",
+	  .argument = "N" },
+	{ "ways", OPTION_INT, CURVE_AT(ways), "16", .min = 1, .max = 64,
+	  .help = "with --associativity: up to so many", .argument = "N" },
 	{ "set", OPTION_LIST, CURVE_AT(set),
 	  .help = "an option of a policy (reclaim.clock.loaded=no) or of the "
 		  "foreign format (csv.column=2), may be repeated",

@@ -16,6 +16,12 @@ enum curve_unit {
 	CURVE_OBJECT
 };
 
+enum curve_method {
+	CURVE_EXACT,
+	CURVE_SHARDS,
+	CURVE_AET
+};
+
 struct curve_options {
 	char *input, *output, *policy, *sizes, *from;
 	char **set;
@@ -27,9 +33,19 @@ struct curve_options {
 	bool cold, fetches, working_set, recover;
 	int64_t seed, jobs;
 	uint64_t max_accesses;
+	/* of `curve' alone */
+	int method;	      /* enum curve_method */
+	char *sample;	      /* "1%"; NULL: 1 % */
+	uint64_t sample_size; /* pages; 0: a fixed rate */
+	int by;		      /* in curve_bys */
+	bool alone, associativity;
+	int64_t top, sets, ways; /* sets: 0: auto */
+	int64_t segments;	 /* -1: auto */
 };
 
 extern const char *const curve_units[];
+extern const char *const curve_methods[];
+extern const char *const curve_bys[];
 /* "auto", then swap_device_names */
 extern const char *const curve_devices[];
 
@@ -52,6 +68,16 @@ extern const char *const curve_devices[];
 			  "further processor. The result does not depend on " \
 			  "it",                                               \
 		  .key = 'j',                                                 \
+		  .argument = "N" },                                          \
+		{ "segments",                                                 \
+		  OPTION_INT,                                                 \
+		  CURVE_AT(segments),                                         \
+		  "-1",                                                       \
+		  .min = -1,                                                  \
+		  .max = 256,                                                 \
+		  .help = "pieces of the trace that are measured side by "    \
+			  "side; 0: it is one, -1: one for each thread. The " \
+			  "result does not depend on it",                     \
 		  .argument = "N" },                                          \
 		{ "max-accesses",                                             \
 		  OPTION_SIZE,                                                \

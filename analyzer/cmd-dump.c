@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum dump_format {
 	DUMP_TEXT,
@@ -73,8 +74,12 @@ print_counter(const struct dumper *dumper, const struct batch *batch,
 	if (event->file != UINT32_MAX)
 		name = stream_file(dumper->stream, event->file)->path;
 	/* With an address and length, as all events */
-	printf("%" PRIu32 " counter 0 +0 %s %" PRIu64 "%s%s", batch->thread,
-	       name, event->value, event->flags & COUNTER_START ? " start" : "",
+	printf("%" PRIu32 " counter 0 +0 %s ", batch->thread, name);
+	if (!strcmp(name, "oom.score_adj")) /* the one that may be below 0 */
+		printf("%" PRId64, (int64_t)event->value);
+	else
+		printf("%" PRIu64, event->value);
+	printf("%s%s", event->flags & COUNTER_START ? " start" : "",
 	       event->flags & COUNTER_END ? " end" : "");
 	if (event->flags & COUNTER_SYSTEM)
 		printf(" of the host");

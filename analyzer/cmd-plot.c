@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope plot R.json: figures of a result through gnuplot. */
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
 #include "reports/plot.h"
@@ -8,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct plot_config {
 	char *output, *format, *kind, *gnuplot, *machine;
+	char *x, *series, *figure;
 };
 
 static const struct option_row plot_rows[] = {
@@ -30,6 +31,17 @@ static const struct option_row plot_rows[] = {
 	  .argument = "KIND[,KIND...]" },
 	{ "machine", OPTION_STRING, offsetof(struct plot_config, machine),
 	  .help = "Of a result of several machines only this one", .key = 'm',
+	  .argument = "NAME" },
+	{ "x", OPTION_STRING, offsetof(struct plot_config, x),
+	  .help = "Of a sweep: the parameter along the axis; without it the "
+		  "one with most numbers",
+	  .argument = "NAME" },
+	{ "series", OPTION_STRING, offsetof(struct plot_config, series),
+	  .help = "Of a sweep: the parameter whose values are lines; without "
+		  "it all others, while they are few",
+	  .argument = "NAME" },
+	{ "figure", OPTION_STRING, offsetof(struct plot_config, figure),
+	  .help = "Of a sweep: the value that is drawn (translation.cycles)",
 	  .argument = "NAME" },
 	{ "gnuplot", OPTION_STRING, offsetof(struct plot_config, gnuplot),
 	  .fallback = "gnuplot", .help = "The gnuplot program",
@@ -161,28 +173,6 @@ plot_all(const struct result *result, const struct plot_config *config,
 	return made && (all || made == asked) ? STATUS_OK : STATUS_PARTIAL;
 }
 
-/* Each directory of the path that is not there yet. */
-static int
-make_directories(const char *path)
-{
-	char *part = strdup(path);
-	int error = part ? 0 : fail(ENOMEM, "plot: no memory");
-
-	for (char *at = part; !error && at; at = strchr(at + 1, '/')) {
-		char *end = strchr(at + 1, '/');
-
-		if (end)
-			*end = '\0';
-		if (*part && mkdir(part, 0777) && errno != EEXIST)
-			error = fail_errno(errno, "%s", part);
-		if (!end)
-			break;
-		*end = '/';
-	}
-	free(part);
-	return error;
-}
-
 /* For a look on the terminal alone nothing stays behind. */
 static void
 remove_directory(const char *directory)
@@ -218,7 +208,7 @@ plot_result(const struct result *result, const struct plot_config *config)
 		}
 	setup_terminal(&setup);
 	if (*formats) {
-		status = make_directories(config->output);
+		status = common_directories(config->output);
 		return status ? status : plot_all(result, config, &setup);
 	}
 	if (!mkdtemp(scratch))
@@ -227,6 +217,25 @@ plot_result(const struct result *result, const struct plot_config *config)
 	status = plot_all(result, config, &setup);
 	remove_directory(scratch);
 	return status;
+}
+
+/* For the kinds that can draw many things */
+static int
+put_choice(struct result *result, const struct plot_config *config)
+{
+	json_t *chosen = json_object();
+
+	if (config->x)
+		json_object_set_new(chosen, "x", result_string(config->x));
+	if (config->series)
+		json_object_set_new(chosen, "series",
+				    result_string(config->series));
+	if (config->figure)
+		json_object_set_new(chosen, "figure",
+				    result_string(config->figure));
+	return result_provenance(result, "plot", chosen)
+		       ? fail(ENOMEM, "plot: no memory")
+		       : 0;
 }
 
 static int
@@ -255,6 +264,8 @@ plot_run(const struct verb_call *call)
 	if (config->machine && *config->machine)
 		status = machines_choose(path, &result, config->machine);
 	if (!status)
+		status = put_choice(result, config);
+	if (!status)
 		status = plot_result(result, config);
 	result_close(result);
 	return status;
@@ -281,6 +292,9 @@ const struct verb_ops plot_verb = {
 		    "# of several machines, and of one of them\n"
 		    "pagescope plot machines.json --kind cdf,levels -o plots\n"
 		    "pagescope plot machines.json -m zen4 --kind latency "
-		    "-o plots\n",
+		    "-o plots\n"
+		    "# of a sweep, another figure than its first (not tested)\n"
+		    "pagescope plot sweep.json --kind sweep --x tlb.l2.entries "
+		    "--series table.kind --figure walk.cycles\n",
 	.run = plot_run,
 };

@@ -18,6 +18,7 @@
 #include "analyzer/source.h"
 #include "analyzer/stream.h"
 #include "tracers/counters.h"
+#include "tracers/ends.h"
 #include "tracers/engines.h"
 #include "tracers/heap-preload.h"
 #include "tracers/launch.h"
@@ -37,6 +38,7 @@ struct recording {
 	struct roster *roster;
 	struct tracer *tracer[TRACERS_MAX]; /* the main engine first */
 	size_t n_tracers;
+	bool counts; /* the main engine tells what the kernel counts */
 	char **argv; /* of what is run: the command, or what runs it */
 	struct launch launch;
 	bool launched;
@@ -133,6 +135,8 @@ open_tracer(struct recording *recording, const struct engine_choice *choice,
 				    choice->name);
 	if (!error && beside)
 		recording->n_tracers++;
+	else if (!error)
+		recording->counts = ops && ops->counts;
 	return error;
 }
 
@@ -187,6 +191,8 @@ attach(struct recording *recording, pid_t pid)
 		if (tracer->tracing->attach)
 			error = tracer->tracing->attach(tracer, pid);
 	}
+	if (!recording->counts)
+		ends_attach(recording->source, pid, recording->launched);
 	return error;
 }
 
@@ -409,6 +415,8 @@ open_source(struct recording *recording)
 		setup.start_ns =
 			recording->start_ns + recording->config->start_after_ns;
 	error = merge_open(&recording->source, &setup, recording->stream);
+	if (!error && !recording->counts)
+		error = ends_open(&recording->source, recording->source);
 	return error || recording->config->pid ? error
 					       : find_command(recording);
 }

@@ -89,9 +89,11 @@ struct replay {
 	unsigned by;		  /* enum who_by */
 	struct who_files **files; /* owned, each too: [machines.n] */
 	struct source *source;
-	bool live;	      /* the source is a program's, and its owner's */
-	struct model **model; /* [machines.n], the code map, the samples */
-	size_t n_models;      /* opened so far */
+	bool live;     /* the source is a program's */
+	bool borrowed; /* it is its owner's */
+	struct model *
+		*model;	 /* [machines.n], the code map, the samples; more */
+	size_t n_models; /* opened so far */
 	struct result *result;
 	struct progress progress;
 };
@@ -179,30 +181,63 @@ finish_machine(struct replay *replay, size_t i, struct symbols *symbols)
 	return error;
 }
 
+int
+replay_fill(struct result *result, const struct replay_parts *parts,
+	    json_t *command)
+{
+	int error = finish_model(parts->machine, result);
+
+	if (!error)
+		error = finish_model(parts->samples, result);
+	if (!error && parts->symbols)
+		error = symbols_resolve(parts->symbols, result);
+	if (error) {
+		json_decref(command);
+		return error;
+	}
+	error = result_provenance(result, "command", command);
+	if (!error)
+		error = put_machine(parts->choice, result);
+	return error ? error
+		     : common_trace(result, parts->source, parts->input);
+}
+
+/* Several: what is of all of them, then each */
 static int
-finish_machines(struct replay *replay, struct symbols *symbols)
+finish_several(struct replay *replay, struct symbols *symbols)
 {
 	struct model *samples = replay->model[replay->machines.n + 1];
-	bool alone = replay->machines.n == 1;
-	int error = 0;
+	int error = finish_model(samples, replay->result);
 
-	if (alone)
-		error = finish_model(replay->model[0], replay->result);
-	if (!error)
-		error = finish_model(samples, replay->result);
 	if (!error && symbols)
 		error = symbols_resolve(symbols, replay->result);
 	if (!error)
 		error = result_provenance(replay->result, "command",
 					  common_command(replay->call));
-	if (!error && alone)
-		error = put_machine(replay->machines.machine, replay->result);
 	if (!error)
 		error = common_trace(replay->result, replay->source,
 				     replay->input);
-	for (size_t i = 0; !error && !alone && i < replay->machines.n; i++)
+	for (size_t i = 0; !error && i < replay->machines.n; i++)
 		error = finish_machine(replay, i, symbols);
 	return error;
+}
+
+static int
+finish_machines(struct replay *replay, struct symbols *symbols)
+{
+	const struct replay_parts parts = {
+		.choice = replay->machines.machine,
+		.machine = replay->model[0],
+		.samples = replay->model[replay->machines.n + 1],
+		.symbols = symbols,
+		.source = replay->source,
+		.input = replay->input,
+	};
+
+	if (replay->machines.n > 1)
+		return finish_several(replay, symbols);
+	return replay_fill(replay->result, &parts,
+			   common_command(replay->call));
 }
 
 static int
@@ -265,10 +300,9 @@ all_sets(const struct replay_config *config, char *memory, size_t bytes)
 	return sets;
 }
 
-static int
-configure(struct replay *replay)
+int
+replay_machines(struct machine_list *list, const struct replay_config *config)
 {
-	const struct replay_config *config = replay->config;
 	struct machine_common common = { config->cpu, config->config, NULL };
 	char memory[64], **sets = all_sets(config, memory, sizeof(memory));
 	int error;
@@ -276,11 +310,10 @@ configure(struct replay *replay)
 	if (!sets)
 		return fail(ENOMEM, "replay: no memory");
 	common.sets = sets;
-	error = machine_list_init(&replay->machines, config->machine, &common);
+	error = machine_list_init(list, config->machine, &common);
 	free(sets);
-	for (size_t i = 0; !error && i < replay->machines.n; i++) {
-		struct machine_config *machine =
-			&replay->machines.machine[i].config;
+	for (size_t i = 0; !error && i < list->n; i++) {
+		struct machine_config *machine = &list->machine[i].config;
 
 		if (config->seed)
 			machine->seed = config->seed;
@@ -350,7 +383,7 @@ open_models(struct replay *replay)
 	size_t n = replay->machines.n;
 	int error = 0;
 
-	replay->model = calloc(n + 2, sizeof(*replay->model));
+	replay->model = calloc(n + 3, sizeof(*replay->model));
 	replay->files = calloc(n + 1, sizeof(*replay->files));
 	if (!replay->model || !replay->files)
 		return fail(ENOMEM, "replay: no memory");
@@ -378,8 +411,8 @@ prepare(struct replay *replay)
 			     "replay: --by names what it finds: without "
 			     "--no-symbols");
 	if (!error)
-		error = configure(replay);
-	if (!error && !replay->live)
+		error = replay_machines(&replay->machines, replay->config);
+	if (!error && !replay->borrowed)
 		error = source_open(&replay->source, replay->input,
 				    replay->config->recover);
 	if (!error)
@@ -396,7 +429,7 @@ fini(struct replay *replay)
 		who_files_close(replay->files[i]);
 	free(replay->files);
 	free(replay->model);
-	if (!replay->live)
+	if (!replay->borrowed)
 		source_close(replay->source);
 	result_close(replay->result);
 	machine_list_fini(&replay->machines);
@@ -416,7 +449,8 @@ replay_open(struct replay **out, const struct verb_call *call,
 	replay->config = config;
 	replay->input = name;
 	replay->source = source;
-	replay->live = true;
+	replay->live = !config->stored;
+	replay->borrowed = true;
 	error = prepare(replay);
 	if (error)
 		replay_close(replay);
@@ -425,10 +459,25 @@ replay_open(struct replay **out, const struct verb_call *call,
 	return error;
 }
 
+void
+replay_add(struct replay *replay, struct model *model)
+{
+	replay->model[replay->n_models++] = model;
+}
+
 int
 replay_feed(struct replay *replay)
 {
 	return feed_models(replay);
+}
+
+int
+replay_document(struct replay *replay, struct result **out)
+{
+	int error = finish_result(replay);
+
+	*out = replay->result;
+	return error;
 }
 
 int

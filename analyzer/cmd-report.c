@@ -125,9 +125,16 @@ static int
 report_merged(struct result **out, const struct result *result,
 	      const struct report_config *config)
 {
+	const json_t *document =
+		result_json((struct result *)(uintptr_t)result);
 	struct machines machines;
-	int error = machines_open(&machines, result);
+	int error;
 
+	/* A table of all of them together */
+	if (config->table &&
+	    json_object_get(json_object_get(document, "tables"), config->table))
+		return 0;
+	error = machines_open(&machines, result);
 	if (error)
 		return error;
 	if (config->table && *config->table)
@@ -197,7 +204,9 @@ report_of(const char *path, struct result **result,
 		return error;
 	if (!config->get || !*config->get)
 		return report_print(path, *result, config);
-	if (!result_machines(*result))
+	if (!result_machines(*result) ||
+	    json_object_get(json_object_get(result_json(*result), "values"),
+			    config->get))
 		return print_bare(path, *result, config->get);
 	machines_list(*result, names, sizeof(names));
 	return fail(EUSAGE,

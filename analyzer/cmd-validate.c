@@ -7,6 +7,7 @@
  *
  * record and replay are the verbs themselves, with their own options.
  */
+#include "analyzer/cmd-validate.h"
 #include "analyzer/fail.h"
 #include "analyzer/result.h"
 #include "analyzer/verb.h"
@@ -17,11 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct validate_config {
-	char *input, *output, *trace, *engine, *cpu, *config;
-	char **set;
-};
 
 static const struct option_row validate_rows[] = {
 	{ "input", OPTION_STRING, offsetof(struct validate_config, input),
@@ -45,6 +41,19 @@ static const struct option_row validate_rows[] = {
 	{ "set", OPTION_LIST, offsetof(struct validate_config, set),
 	  .help = "one option of the machine: pages.policy=thp", .key = 's',
 	  .argument = "NAME=VALUE" },
+	{ "runtime", OPTION_BOOL, offsetof(struct validate_config, runtime),
+	  "no",
+	  .help = "of a command: predict what huge pages do to its runtime, and "
+		  "measure it" },
+	{ "repeat", OPTION_INT, offsetof(struct validate_config, repeat), "5",
+	  .min = 1, .max = 1000,
+	  .help = "with --runtime: run it so often with huge pages, and as "
+		  "often without",
+	  .argument = "N" },
+	{ "allow-huge", OPTION_BOOL,
+	  offsetof(struct validate_config, allow_huge), "no",
+	  .help = "with --runtime, as root: switch transparent_hugepage to "
+		  "always for the time of the runs, and back" },
 	{ NULL },
 };
 
@@ -89,15 +98,8 @@ run_verb(const struct verb_ops *ops, const struct verb_call *from,
 	return error;
 }
 
-struct validate {
-	const struct verb_call *call;
-	const struct validate_config *config;
-	char trace[64], result[64]; /* our own files; "": none */
-	const char *input;
-};
-
-static int
-own_file(char path[64], const char *what)
+int
+validate_own_file(char path[64], const char *what)
 {
 	const char *where = getenv("TMPDIR");
 	int fd;
@@ -117,8 +119,8 @@ own_file(char path[64], const char *what)
 }
 
 /* The command's own status is told, and is not ours. */
-static int
-record_command(struct validate *validate)
+int
+validate_record(struct validate *validate, const char *engine)
 {
 	extern const struct verb_ops record_verb;
 	const struct verb_call *call = validate->call;
@@ -128,13 +130,13 @@ record_command(struct validate *validate)
 	if (config->trace && *config->trace)
 		validate->input = config->trace;
 	else
-		status = own_file(validate->trace, "trace");
+		status = validate_own_file(validate->trace, "trace");
 	if (status)
 		return status;
 	if (*validate->trace)
 		validate->input = validate->trace;
 	status = run_verb(&record_verb, call,
-			  (const struct given[]){ { "engine", config->engine },
+			  (const struct given[]){ { "engine", engine },
 						  { "output", validate->input },
 						  { NULL, NULL } },
 			  call->argc, call->argv);
@@ -214,10 +216,12 @@ tell(struct validate *validate)
 static int
 validate_all(struct validate *validate, bool command)
 {
-	int status = command ? record_command(validate) : 0;
+	int status =
+		command ? validate_record(validate, validate->config->engine)
+			: 0;
 
 	if (!status)
-		status = own_file(validate->result, "result");
+		status = validate_own_file(validate->result, "result");
 	if (!status)
 		status = replay(validate);
 	if (status == STATUS_OK || status == STATUS_PARTIAL)
@@ -255,7 +259,11 @@ validate_run(const struct verb_call *call)
 			     : "validate: which trace? (or -- and a command)");
 		return STATUS_USAGE;
 	}
-	return validate_all(&validate, command);
+	if (config->runtime && !command)
+		return fail(EUSAGE, "validate --runtime: of a command, behind "
+				    "--");
+	return config->runtime ? validate_runtime(&validate)
+			       : validate_all(&validate, command);
 }
 
 const struct verb_ops validate_verb = {
@@ -292,8 +300,24 @@ const struct verb_ops validate_verb = {
 		"not compared is listed with the reason.\n\n"
 		"The machine is that of replay, with pages.policy=thp and "
 		"pages.thp=recorded, which is what the host did; --set changes "
-		"it.",
+		"it.\n\n"
+		"--runtime records the command once (with the engine cache, "
+		"unless another is named), and runs it --repeat times with huge "
+		"pages and as often without (prctl PR_SET_THP_DISABLE), in "
+		"turns, with its output thrown away. From the least processor "
+		"time without huge pages and from the trace it predicts what "
+		"they change, as pagescope advise huge-pages does, and prints "
+		"that beside what was measured, with the error in points. The "
+		"status is 0 where the error is at most 10 points, or what was "
+		"measured lies in the interval. Huge pages must be allowed for "
+		"all (transparent_hugepage=always), which --allow-huge sees to "
+		"for the time of the runs, however they end. The machine "
+		"should be this host: pagescope calibrate -o host.cfg makes "
+		"its file.",
 	.examples = "pagescope validate -- gzip -k -f FILE\n"
+		    "# as root (not tested)\n"
+		    "pagescope validate --runtime --allow-huge --config "
+		    "host.cfg -- gzip -k -f FILE\n"
 		    "# faster, with less that can be compared\n"
 		    "pagescope validate -e cache -- gzip -k -f FILE\n",
 	.options = &validate_options,

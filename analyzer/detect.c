@@ -30,17 +30,21 @@ void
 detect_add(struct detected *out, const char *source, const char *part,
 	   const char *field, const char *format, ...)
 {
-	struct detect_figure *figure = &out->figure[out->n];
+	struct detect_figure *figure = out->figure;
+	char option[sizeof(figure->option)];
 	va_list args;
 
-	if (out->n == DETECT_FIGURES)
+	snprintf(option, sizeof(option), "%s.%s", part, field);
+	while (figure < out->figure + out->n && strcmp(figure->option, option))
+		figure++;
+	if (figure == out->figure + DETECT_FIGURES)
 		return;
-	snprintf(figure->option, sizeof(figure->option), "%s.%s", part, field);
+	out->n += figure == out->figure + out->n;
+	snprintf(figure->option, sizeof(figure->option), "%s", option);
 	snprintf(figure->source, sizeof(figure->source), "%s", source);
 	va_start(args, format);
 	vsnprintf(figure->value, sizeof(figure->value), format, args);
 	va_end(args);
-	out->n++;
 }
 
 void

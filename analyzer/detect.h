@@ -31,7 +31,7 @@ struct detect_host {
 struct detect_figure {
 	char option[40]; /* "tlb.l1d.entries" */
 	char value[256];
-	char source[64]; /* "CPUID 8000_0005h" */
+	char source[64]; /* "CPUID 8000_0005h"; "measured, ..." */
 };
 
 struct detected {
@@ -51,7 +51,7 @@ void detect(const struct detect_host *host, struct detected *out);
 extern void (*const detect_cpuid)(void *context, uint32_t leaf,
 				  uint32_t subleaf, uint32_t registers[4]);
 
-/* For detect-tlbs.c: one more figure, or remark. */
+/* For detect-tlbs.c: one more figure, or another in its place; a remark. */
 void detect_add(struct detected *out, const char *source, const char *part,
 		const char *field, const char *format, ...) PRINTF_LIKE(5, 6);
 void detect_remark(struct detected *out, const char *format, ...)

@@ -13,6 +13,16 @@
 #undef fail
 #undef fail_errno
 
+/*
+ * Where this thread's messages go instead of to stderr.  A global, as who says
+ * something is many calls below who listens, and none of those calls is about
+ * messages.
+ */
+static _Thread_local struct {
+	char *text;
+	size_t bytes;
+} listener;
+
 static void
 say(const char *prefix, int error, const char *format, va_list args)
 {
@@ -22,7 +32,20 @@ say(const char *prefix, int error, const char *format, va_list args)
 	vsnprintf(text, sizeof(text), format, args);
 	if (error)
 		snprintf(reason, sizeof(reason), ": %s", strerror(error));
-	fprintf(stderr, "pagescope: %s%s%s\n", prefix, text, reason);
+	if (!listener.text)
+		fprintf(stderr, "pagescope: %s%s%s\n", prefix, text, reason);
+	else if (!listener.text[0])
+		snprintf(listener.text, listener.bytes, "%s%s%s", prefix, text,
+			 reason);
+}
+
+void
+fail_listen(char *text, size_t bytes)
+{
+	listener.text = text;
+	listener.bytes = bytes;
+	if (text)
+		text[0] = '\0';
 }
 
 int

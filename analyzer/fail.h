@@ -15,6 +15,13 @@
  */
 int fail(int error, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * Keep the first of what this thread says from now on in text, without
+ * "pagescope: ", and print nothing; NULL: print again.  For those who go on
+ * after what is the end for others.
+ */
+void fail_listen(char *text, size_t bytes);
+
 /* For fail(): no errno of the system.  A word of the command line is wrong,
  * as nothing but the command line can tell; a verb that returns it ends with
  * the status for usage. */

@@ -327,6 +327,44 @@ look_memory(const char *root, struct finding *finding)
 	    atoll(swap) / 1024);
 }
 
+/* How it is read: by the processor, from a drive, or from one that turns. */
+static const char *
+swap_kind(const char *root, const char *device)
+{
+	char path[160];
+	long turns = 0;
+
+	if (!strncmp(device, "zram", 4) || !strncmp(device, "ram", 3))
+		return "zram";
+	snprintf(path, sizeof(path), "/sys/block/%.64s/queue/rotational",
+		 device);
+	if (!read_number(root, path, &turns)) {
+		snprintf(path, sizeof(path),
+			 "/sys/class/block/%.64s/../queue/rotational", device);
+		read_number(root, path, &turns);
+	}
+	return turns ? "disk" : "drive";
+}
+
+/* The first device or file; lines are: where type size used priority */
+static void
+look_swap(const char *root, struct finding *finding)
+{
+	char text[4096], where[256] = "", *name;
+	long cluster;
+
+	if (read_number(root, "/proc/sys/vm/page-cluster", &cluster))
+		say(finding, "page-cluster %ld, ", cluster);
+	if (!read_text(root, "/proc/swaps", text, sizeof(text)) ||
+	    sscanf(text, "%*[^\n] %255s", where) != 1) {
+		say(finding, "no device");
+		return;
+	}
+	name = strrchr(where, '/');
+	name = name ? name + 1 : where;
+	say(finding, "%s (%s)", name, swap_kind(root, name));
+}
+
 static void
 look_aslr(const char *root, struct finding *finding)
 {
@@ -414,12 +452,19 @@ static const struct {
 	const char *name;
 	void (*look)(const char *root, struct finding *finding);
 } questions[] = {
-	{ "cpu", look_cpu },	     { "kernel", look_kernel },
-	{ "memory", look_memory },   { "page sizes", look_page_sizes },
-	{ "huge pages", look_thp },  { "page merging", look_ksm },
-	{ "numa", look_numa },	     { "aslr", look_aslr },
-	{ "ptrace", look_ptrace },   { "perf events", look_perf_events },
-	{ "pagemap", look_pagemap }, { "zero page", look_zero_page },
+	{ "cpu", look_cpu },
+	{ "kernel", look_kernel },
+	{ "memory", look_memory },
+	{ "page sizes", look_page_sizes },
+	{ "huge pages", look_thp },
+	{ "page merging", look_ksm },
+	{ "numa", look_numa },
+	{ "aslr", look_aslr },
+	{ "swap", look_swap },
+	{ "ptrace", look_ptrace },
+	{ "perf events", look_perf_events },
+	{ "pagemap", look_pagemap },
+	{ "zero page", look_zero_page },
 };
 
 _Static_assert(ARRAY_SIZE(questions) <= HOST_FINDINGS_MAX, "too many");

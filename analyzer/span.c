@@ -151,6 +151,9 @@ take_range(struct parser *parser, uint64_t from)
 		if (at <= parser->span->bytes[parser->span->n - 1])
 			at = parser->span->bytes[parser->span->n - 1] + 1;
 	}
+	/* the end is asked for by name */
+	if (!error && parser->span->bytes[parser->span->n - 1] < to)
+		error = add(parser, to);
 	return error;
 }
 

@@ -8,6 +8,7 @@
  *	1M..1G +32M			from, to and what is added
  *	100 points			so many, wherever they are wanted
  *
+ * A range holds both its ends, whatever its step.
  * Each has a unit: K, M, G, T (powers of two; KiB and KB are the same), B for
  * bytes or p for pages.
  */

@@ -220,12 +220,6 @@ check_numa(const struct layers *layers, const struct machine_config *config)
 
 	if (numa_config_wrong(&config->numa, &field, text, sizeof(text)))
 		return wrong(layers, "numa", field, text);
-	if (config->numa.tables >= TABLES_REPLICATED && config->table_kind &&
-	    !strcmp(config->table_kind, "nested"))
-		return wrong(layers, "numa", "tables",
-			     "replicated and migrate are not for nested "
-			     "tables; allowed: local, remote, interleave, "
-			     "upper-pinned, leaf-beside-data");
 	if (config->frames.size_bytes &&
 	    config->frames.size_bytes >> 12 < (uint64_t)config->numa.nodes) {
 		snprintf(text, sizeof(text),
@@ -273,27 +267,46 @@ check_table(const struct layers *layers, const struct machine_config *config)
 	return wrong(layers, "table", "kind", text);
 }
 
-/* What else knows no pages but those of 4K, 2M and 1G. */
+static bool
+is_flat(const char *kind)
+{
+	return kind && !strcmp(kind, "flat");
+}
+
+/* What is not there with pages of 16K and 64K. */
 static int
 check_granule(const struct layers *layers, const struct machine_config *config)
 {
+	const struct tables_config *tables = &config->tables;
+	bool nested = !strcmp(config->table_kind, "nested");
+	bool shadow = !strcmp(config->table_kind, "shadow");
+	const char *kinds = "all but flat (its merged levels are of 4K tables)";
 	const struct {
 		bool wrong;
 		const char *option, *allowed;
 	} all[] = {
-		{ strcmp(config->table_kind, "radix") != 0, "table.kind",
-		  "radix" },
-		{ config->tables.own.radix.levels > 4, "table.levels", "3, 4" },
-		{ config->tables.memory.frames != TABLE_FRAMES_4K,
-		  "table.frames", "4k" },
-		{ config->paging.policy > PAGES_4K, "pages.policy",
-		  "recorded, 4k" },
-		{ config->numa.data == NUMA_MIGRATE, "numa.data",
-		  "all but migrate" },
-		{ config->numa.tables == TABLES_MIGRATE, "numa.tables",
-		  "all but migrate" },
+		{ is_flat(config->table_kind), "table.kind", kinds },
+		{ nested && is_flat(tables->nested.guest), "table.nested.guest",
+		  kinds },
+		{ nested && is_flat(tables->nested.host), "table.nested.host",
+		  kinds },
+		{ shadow && is_flat(tables->shadow.guest), "table.shadow.guest",
+		  kinds },
+		{ shadow && is_flat(tables->shadow.shadow),
+		  "table.shadow.shadow", kinds },
+		{ tables->own.radix.levels > 4, "table.levels", "3, 4" },
+		{ (nested || shadow) && tables->host.radix.levels > 4,
+		  "table.host.levels", "3, 4" },
+		{ config->paging.policy == PAGES_1G, "pages.policy",
+		  "recorded, 4k, 2m, block (AArch64 has no entry of 1G there)" },
+		{ config->paging.policy > PAGES_4K &&
+			  config->paging.policy != PAGES_2M &&
+			  config->paging.policy != PAGES_BLOCK,
+		  "pages.policy",
+		  "recorded, 4k, 2m, block (pages that become larger or fall "
+		  "apart are those of Linux on 4k)" },
 	};
-	char text[160];
+	char text[256];
 
 	if (config->paging.granule == GRANULE_4K)
 		return 0;

@@ -223,6 +223,8 @@ static const struct option_group machine_groups[] = {
 	{ "memory", memory_rows, IN_CACHES(memory), "physical memory" },
 	{ "bound", bound_rows, offsetof(struct machine_config, bound),
 	  "what translation costs at most" },
+	{ "time", timing_rows, offsetof(struct machine_config, timing),
+	  "what cycles and faults come to in time, for verdicts" },
 	{ "numa", numa_rows, offsetof(struct machine_config, numa),
 	  "nodes of memory" },
 	{ "cache", data_rows, offsetof(struct machine_config, core),

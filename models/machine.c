@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "models/analysis/chunks.h"
 #include "models/analysis/heatmap.h"
 #include "models/analysis/looks.h"
 #include "models/machine-who.h"
@@ -44,9 +45,10 @@ struct machine {
 	struct cores cores;
 	struct explain *explain; /* NULL: nobody asked */
 	struct machine_who *who; /* likewise */
+	struct chunks *chunks;	 /* likewise */
 	uint64_t accesses;
+	uint64_t time_ns; /* at the end of the batch before; 0: unknown */
 	bool nested;	/* the caches see addresses of a host, not of frames */
-	bool watched;	/* the kernel part sees all accesses */
 	bool walks;	/* and all walks */
 	bool no_memory; /* a counter could not grow: said, ends the run */
 	/* What is mapped where the last walk went; empty after a change. */
@@ -66,18 +68,26 @@ static int
 machine_fault(void *context, uint32_t space, uint64_t address,
 	      enum site_kind kind, uint64_t position, struct mapping *mapping)
 {
+	const struct chunk_place place = { .address = address,
+					   .position = position,
+					   .space = space };
 	struct machine *machine = context;
+	int error;
 
 	machine->span_end = 0;
 	if (machine->explain)
 		explain_fault(machine->explain);
 	if (unlikely(machine->who != NULL))
-		return machine_who_fault(machine->who,
-					 &(struct access){ space, address, kind,
-							   position },
-					 mapping);
-	return paging_fault(machine->paging, space, address, kind, position,
-			    mapping);
+		error = machine_who_fault(machine->who,
+					  &(struct access){ space, address,
+							    kind, position },
+					  mapping);
+	else
+		error = paging_fault(machine->paging, space, address, kind,
+				     position, mapping);
+	if (!error && machine->chunks)
+		error = chunks_faulted(machine->chunks, &place, mapping->shift);
+	return error;
 }
 
 static int
@@ -125,6 +135,15 @@ machine_memory_type(void *context, uint64_t address)
 
 	return (int)attributes_of(machine->attributes, address, region,
 				  paging_region_name(machine->paging, region));
+}
+
+/* Accesses that went through a core without columns. */
+static int
+machine_touched(void *context, uint32_t space, const uint64_t *address,
+		uint32_t n)
+{
+	return paging_watch(((struct machine *)context)->paging, space, address,
+			    n);
 }
 
 /* Add walks to what is mapped there. */
@@ -244,6 +263,41 @@ tell_bound(struct machine *machine, const struct core_misses *misses)
 			     misses->cycles[i]);
 }
 
+/* The i-th miss, for the list by 2 MiB */
+static struct chunk_place
+place_of(struct machine *machine, const struct core_misses *misses, unsigned i)
+{
+	struct chunk_place place = { .address = misses->address[i],
+				     .position = misses->position[i],
+				     .space = misses->space };
+
+	place.region = region_at(machine, place.space, place.address);
+	place.start = machine->span_start;
+	place.end = machine->span_end;
+	return place;
+}
+
+static NOINLINE void
+tell_chunks(struct machine *machine, const struct core_misses *misses)
+{
+	struct chunk_place place;
+	int error = 0;
+
+	for (unsigned i = 0; i < misses->n && !error; i++) {
+		if (!misses->walked[i])
+			continue;
+		place = place_of(machine, misses, i);
+		error = chunks_walked(machine->chunks, &place,
+				      misses->cycles[i]);
+	}
+	for (unsigned i = 0; i < misses->n_first && !error; i++) {
+		place = place_of(machine, misses, misses->first[i]);
+		error = chunks_touched(machine->chunks, &place);
+	}
+	if (error)
+		machine->no_memory = true;
+}
+
 static void
 machine_faulted(void *context, uint32_t space, uint64_t page, uint64_t accesses,
 		bool major)
@@ -270,6 +324,8 @@ machine_missed(void *context, const struct core_misses *misses)
 		    misses->position, misses->walked);
 	if (unlikely(machine->bound != NULL))
 		tell_bound(machine, misses);
+	if (unlikely(machine->chunks != NULL))
+		tell_chunks(machine, misses);
 	if (unlikely(machine->hints))
 		look_for_hints(machine, misses);
 	for (unsigned i = 0; machine->walks && i < misses->n; i++)
@@ -325,10 +381,16 @@ machine_swapped(void *context, uint64_t frame, uint64_t slot)
 }
 
 static void
-machine_returned(void *context, uint64_t slot, uint64_t frame, bool last)
+machine_returned(void *context, uint64_t slot, uint64_t frame, bool kept)
 {
 	driver_returned(((struct machine *)context)->reclaim, slot, frame,
-			last);
+			kept);
+}
+
+static void
+machine_ahead(void *context, uint64_t frame)
+{
+	driver_ahead(((struct machine *)context)->reclaim, frame);
 }
 
 static void
@@ -395,6 +457,39 @@ feed_cores(struct machine *machine, struct core_pass *pass, uint32_t from,
 			   machine->accesses + from);
 }
 
+/*
+ * What the kernel does by the clock it does among the accesses of a batch, which
+ * are taken to be spread evenly over its time: so that it is the same however
+ * the run is cut into batches.  The next such place from `from` on, and the time
+ * of it; the batch's end if there is none.
+ */
+static uint32_t
+next_due(const struct machine *machine, const struct batch *batch,
+	 uint32_t from, uint64_t *due_ns)
+{
+	uint64_t begin = machine->time_ns, end = batch->time_ns;
+	uint64_t due = paging_next(machine->paging);
+	double part;
+	uint32_t at;
+
+	if (!begin || end <= begin || due >= end || due <= *due_ns) {
+		*due_ns = end;
+		return batch->n;
+	}
+	part = due > begin ? (double)(due - begin) / (double)(end - begin) : 0;
+	at = (uint32_t)(part * batch->n);
+	*due_ns = due;
+	return at > from ? at : from;
+}
+
+static int
+pass_time(struct machine *machine, uint64_t time_ns, uint32_t position)
+{
+	machine->span_end = 0;
+	return paging_time(machine->paging, time_ns,
+			   machine->accesses + position);
+}
+
 static int
 feed_accesses(struct machine *machine, struct core_pass *pass, uint32_t from,
 	      uint32_t to)
@@ -413,7 +508,8 @@ static int
 machine_feed(struct model *model, const struct batch *batch)
 {
 	struct machine *machine = machine_of(model);
-	uint32_t from = 0, event = 0;
+	uint32_t from = 0, event = 0, due = 0;
+	uint64_t due_ns = 0;
 	struct core_pass pass;
 	struct table *table = paging_table(machine->paging, batch->space);
 	int error;
@@ -424,9 +520,6 @@ machine_feed(struct model *model, const struct batch *batch)
 		machine_who_begin(machine->who, batch, machine->accesses);
 	frames_run(machine->frames, batch->space);
 	error = run_nodes(machine, batch);
-	if (!error)
-		error = paging_time(machine->paging, batch->time_ns,
-				    machine->accesses);
 	if (machine->explain)
 		table = explain_table(machine->explain, &machine->cores,
 				      batch->space, table);
@@ -436,10 +529,13 @@ machine_feed(struct model *model, const struct batch *batch)
 	run_core(machine);
 	if (!error)
 		error = feed_events(machine, &pass, &event, 0);
+	due = next_due(machine, batch, 0, &due_ns);
 	while (!error && from < batch->n) {
 		uint32_t to = event < batch->n_events
 				      ? batch->event[event].position
 				      : batch->n;
+
+		to = to < due ? to : due;
 
 		if (machine->bound)
 			error = bound_accesses(machine->bound, machine->stream,
@@ -449,15 +545,20 @@ machine_feed(struct model *model, const struct batch *batch)
 						       machine->accesses });
 		if (!error)
 			error = feed_accesses(machine, &pass, from, to);
-		if (!error && machine->watched)
-			error = paging_watch(machine->paging, batch->space,
-					     batch->address + from, to - from);
 		if (!error)
 			error = feed_events(machine, &pass, &event, to);
 		from = to;
+		if (!error && from == due && from < batch->n) {
+			error = pass_time(machine, due_ns, from);
+			due = next_due(machine, batch, from, &due_ns);
+		}
 	}
 	if (!error)
 		error = feed_events(machine, &pass, &event, batch->n);
+	if (!error)
+		error = pass_time(machine, batch->time_ns, batch->n);
+	if (batch->time_ns)
+		machine->time_ns = batch->time_ns;
 	machine->accesses += batch->n;
 	return error ? error : machine->no_memory ? -ENOMEM : 0;
 }
@@ -569,6 +670,25 @@ finish_bound(const struct machine *machine, struct result *result)
 	return bound_finish(machine->bound, large, result);
 }
 
+static const char *
+name_of_region(void *context, uint32_t region)
+{
+	return paging_region_name(context, region);
+}
+
+static int
+finish_chunks(const struct machine *machine, struct result *result)
+{
+	const struct chunk_names names = {
+		.context = machine->paging,
+		.region = name_of_region,
+		.stream = machine->stream,
+		.large = paging_sizes_vary(machine->paging),
+	};
+
+	return chunks_finish(machine->chunks, &names, result);
+}
+
 static int
 machine_finish(struct model *model, struct result *result)
 {
@@ -585,7 +705,7 @@ machine_finish(struct model *model, struct result *result)
 	if (!error)
 		error = frames_finish(machine->frames, result);
 	if (machine->numa && machine->numa->copies)
-		numa_copies_written(machine->numa,
+		numa_copies_written(machine->numa->copies,
 				    paging_entries_written(machine->paging));
 	if (!error)
 		error = numa_finish(machine->numa,
@@ -606,6 +726,8 @@ machine_finish(struct model *model, struct result *result)
 					   result);
 	if (!error && machine->bound)
 		error = finish_bound(machine, result);
+	if (!error && machine->chunks)
+		error = finish_chunks(machine, result);
 	if (!error)
 		error = looks_finish(machine->looks, result);
 	if (!error && machine->explain)
@@ -631,6 +753,7 @@ machine_close(struct model *model)
 	looks_close(machine->looks);
 	explain_close(machine->explain);
 	machine_who_close(machine->who);
+	chunks_close(machine->chunks);
 	hierarchy_close(machine->hierarchy);
 	frames_close(machine->frames);
 	numa_hints_close(machine->hints);
@@ -640,7 +763,7 @@ machine_close(struct model *model)
 	free(machine);
 }
 
-/* Its kernel part wants to see all accesses. */
+/* The bound wants to see all accesses. */
 static const struct model_methods watching_methods = {
 	.feed = machine_feed,
 	.finish = machine_finish,
@@ -671,6 +794,7 @@ prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
 	listener->swapped = machine_swapped;
 	listener->returned = machine_returned;
 	listener->forgotten = machine_forgotten;
+	listener->ahead = machine_ahead;
 }
 
 static int
@@ -697,10 +821,15 @@ open_cores(struct machine *machine, const struct machine_config *config,
 	   const struct core_config *core, const struct table_ops *ops,
 	   const struct table_with *with)
 {
-	struct core_kernel kernel = { machine, machine_fault, machine_missed };
+	struct core_kernel kernel = { machine, machine_fault, machine_missed,
+				      machine_touched };
 	struct cores *cores = &machine->cores;
-	int error = cores_init(cores, &config->cores, core, &kernel,
-			       machine->hierarchy);
+	struct core_config wanted = *core;
+	int error;
+
+	wanted.watch = paging_wants_watch(machine->paging);
+	error = cores_init(cores, &config->cores, &wanted, &kernel,
+			   machine->hierarchy);
 
 	for (uint32_t i = 0; !error && ops->aside_open && i < cores->n; i++)
 		error = ops->aside_open(&cores->core[i].walker.aside, with,
@@ -714,21 +843,22 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	struct hierarchy_config hierarchy = config->hierarchy;
 	struct frames_config frames = config->frames;
 	struct core_config core = config->core;
+	struct paging_config paging = config->paging;
 	struct paging_listener listener = { .context = machine,
 					    .invalidate = machine_invalidate,
 					    .faulted = machine_faulted };
 	unsigned granule = paging_granule(&config->paging);
 	const struct table_ops *ops =
-		granule > 12 ? &granule_table : table_find(config->table_kind);
+		table_find_of(config->table_kind, granule);
 	struct table_with with = { .config = &machine->tables,
 				   .kinds = &machine->tables.own };
 	int error;
 
 	machine->tables = config->tables;
 	machine->nested = !strcmp(ops->name, "nested");
-	tables_resolve(&machine->tables);
 	machine->tables.memory_bytes = config->frames.size_bytes;
 	machine->tables.granule = core.granule = granule;
+	tables_resolve(&machine->tables);
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
 	hierarchy.seed = (uint64_t)config->seed;
@@ -740,11 +870,15 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
-	if (driver_wanted(&config->reclaim))
+	if (driver_wanted(&config->reclaim)) {
 		prepare_reclaim(&listener, &frames);
+		paging.swap_kind = driver_swap(&config->reclaim);
+	}
 	error = numa_open(&machine->numa, &config->numa,
 			  (uint64_t)config->hierarchy.memory.latency);
 	hierarchy.numa = frames.numa = machine->numa;
+	if (machine->numa && machine->nested)
+		numa_nest(machine->numa);
 	if (!error)
 		error = attributes_open(&machine->attributes,
 					config->hierarchy.memory.attributes);
@@ -764,9 +898,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	if (!error)
 		error = looks_open(&machine->looks);
 	if (!error)
-		error = paging_open(&machine->paging, &config->paging,
-				    machine->stream, machine->frames, ops,
-				    &with, &listener);
+		error = paging_open(&machine->paging, &paging, machine->stream,
+				    machine->frames, ops, &with, &listener);
 	if (!error)
 		error = open_reclaim(machine, config);
 	return error ? error : open_cores(machine, config, &core, ops, &with);
@@ -822,6 +955,7 @@ static int
 machine_open(struct model **out, const void *config,
 	     const struct stream *stream)
 {
+	const struct machine_config *of = config;
 	struct machine *machine;
 	int error = machine_check(config);
 
@@ -833,15 +967,16 @@ machine_open(struct model **out, const void *config,
 	machine->model.methods = &machine_methods;
 	machine->stream = stream;
 	error = open_parts(machine, config);
+	if (!error && of->timing.regions)
+		error = chunks_open(&machine->chunks);
 	if (!error)
 		error = open_bound(machine, config);
 	if (error) {
 		machine_close(&machine->model);
 		return error;
 	}
-	machine->watched = paging_wants_watch(machine->paging);
 	machine->walks = paging_wants_walks(machine->paging);
-	if (machine->watched || machine->bound)
+	if (machine->bound)
 		machine->model.methods = &watching_methods;
 	*out = &machine->model;
 	return 0;

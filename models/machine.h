@@ -12,6 +12,7 @@
 #include "analyzer/model.h"
 #include "analyzer/option.h"
 #include "models/analysis/bound.h"
+#include "models/analysis/timing.h"
 #include "models/analysis/who.h"
 #include "models/memory/frames.h"
 #include "models/memory/hierarchy.h"
@@ -34,6 +35,7 @@ struct machine_config {
 	struct driver_config reclaim;
 	struct numa_config numa;
 	struct bound_config bound;
+	struct timing_config timing;
 };
 
 extern const struct option_tree machine_options;

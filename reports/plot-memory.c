@@ -34,6 +34,15 @@ stretch(struct lines *lines, double bytes, double misses)
 	lines->most = fmax(lines->most, misses);
 }
 
+/* A part of the run, or the policy of all of it */
+static const char *
+line_name(const struct view_table *table, size_t row)
+{
+	const char *of = view_text(table, row, view_column(table, "of"));
+
+	return *of ? of : view_text(table, row, view_column(table, "policy"));
+}
+
 static void
 find_lines(const struct result *result, struct lines *lines)
 {
@@ -43,8 +52,7 @@ find_lines(const struct result *result, struct lines *lines)
 	*lines = (struct lines){ .from = HUGE_VAL, .least = HUGE_VAL };
 	view_table(result, "curve", &table);
 	for (size_t i = 0; i < table.n_rows; i++) {
-		const char *name =
-			view_text(&table, i, view_column(&table, "policy"));
+		const char *name = line_name(&table, i);
 
 		if (strcmp(name, before)) {
 			if (lines->n == POLICIES)
@@ -67,7 +75,8 @@ band_data(const struct result *result, FILE *file)
 	size_t rows = 0;
 	int low, high;
 
-	view_table(result, "memory.curve", &table);
+	if (!view_table(result, "memory.curve", &table))
+		view_table(result, "curve", &table);
 	low = view_column(&table, "low");
 	high = view_column(&table, "high");
 	fputs("\n\n# bytes, LRU's interval\n", file);
@@ -100,8 +109,7 @@ memory_data(const struct result *result, FILE *file, char *why,
 	band_data(result, file);
 	fputs("\n\n# bytes, misses of a million accesses\n", file);
 	for (size_t i = 0; i < table.n_rows; i++) {
-		const char *name =
-			view_text(&table, i, view_column(&table, "policy"));
+		const char *name = line_name(&table, i);
 
 		if (before && strcmp(name, before))
 			fputs("\n\n", file);
@@ -135,6 +143,15 @@ draw_knee(const struct result *result, const struct lines *lines, FILE *script)
 		log(knee / lines->from) > 0.7 * log(lines->to / lines->from)
 			? "right"
 			: "left");
+}
+
+/* Of a path what tells most */
+static const char *
+last_part(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash && slash[1] ? slash + 1 : name;
 }
 
 static void
@@ -174,7 +191,7 @@ memory_draw(const struct result *result, FILE *script)
 			"dashtype %s linecolor rgb '%s' title ",
 			i + 1, lines.from < lines.to ? "lines" : "points",
 			plot_dashes(i / 7), plot_colour(i));
-		plot_quote(script, lines.name[i]);
+		plot_quote_short(script, last_part(lines.name[i]), 3);
 	}
 	putc('\n', script);
 }

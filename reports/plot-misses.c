@@ -7,11 +7,9 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <ctype.h>
 #include <math.h>
-
-static const char *const sizes[][2] = { { "4k", "4 KiB" },
-					{ "2m", "2 MiB" },
-					{ "1g", "1 GiB" } };
+#include <string.h>
 
 /* What the first level missed of this size, and who answered it. */
 static double
@@ -40,10 +38,16 @@ sizes_data(const struct result *result, FILE *file)
 
 	if (!view_table(result, "tlb.sizes", &table))
 		return 0;
-	for (size_t i = 0; i < table.n_rows && i < ARRAY_SIZE(sizes); i++) {
+	for (size_t i = 0; i < table.n_rows; i++) {
+		const char *size =
+			view_text(&table, i, view_column(&table, "size"));
+
 		if (size_misses(&table, i, &hits, &walks) <= 0)
 			continue;
-		fprintf(file, "\"%s\" %.0f %.0f\n", sizes[i][1], hits, walks);
+		fprintf(file, "\"%.*s %ciB\" %.0f %.0f\n",
+			(int)strcspn(size, "kmg"), size,
+			toupper((unsigned char)size[strcspn(size, "kmg")]),
+			hits, walks);
 		rows++;
 	}
 	return rows;
@@ -92,7 +96,7 @@ sizes_used(const struct view_table *table)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->n_rows && i < ARRAY_SIZE(sizes); i++)
+	for (size_t i = 0; i < table->n_rows; i++)
 		n += size_misses(table, i, NULL, NULL) > 0;
 	return n;
 }
@@ -102,7 +106,7 @@ sizes_most(const struct view_table *table)
 {
 	double most = 0;
 
-	for (size_t i = 0; i < table->n_rows && i < ARRAY_SIZE(sizes); i++)
+	for (size_t i = 0; i < table->n_rows; i++)
 		most = fmax(most, size_misses(table, i, NULL, NULL));
 	return most;
 }

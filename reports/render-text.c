@@ -118,6 +118,9 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_table(&text, &table, setup->top);
 	} else if (result_machines(result)) {
 		text_comparison(&text);
+		text_verdicts(&text);
+	} else if (view_table(result, "sweep", &table)) {
+		text_sweep(&text);
 	} else if (view_table(result, "curve", &table)) {
 		text_curve(&text);
 	} else if (view_table(result, "counters", &table)) {

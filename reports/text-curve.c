@@ -56,11 +56,20 @@ shown(size_t i, size_t n)
 
 struct curves {
 	struct view_table table;
-	int policy, bytes, misses, ratio;
+	int policy, bytes, misses, ratio, low, high, of;
 	const char *name[POLICIES];
 	size_t first[POLICIES], rows[POLICIES];
 	size_t n, more;
 };
+
+/* A part of the run, or the policy of all of it */
+static const char *
+curve_name(const struct curves *curves, size_t row)
+{
+	const char *of = view_text(&curves->table, row, curves->of);
+
+	return *of ? of : view_text(&curves->table, row, curves->policy);
+}
 
 static void
 find_curves(struct curves *curves, const struct result *result)
@@ -73,8 +82,11 @@ find_curves(struct curves *curves, const struct result *result)
 	curves->bytes = view_column(&curves->table, "bytes");
 	curves->misses = view_column(&curves->table, "misses");
 	curves->ratio = view_column(&curves->table, "ratio");
+	curves->low = view_column(&curves->table, "low");
+	curves->high = view_column(&curves->table, "high");
+	curves->of = view_column(&curves->table, "of");
 	for (size_t i = 0; i < curves->table.n_rows; i++) {
-		const char *name = view_text(&curves->table, i, curves->policy);
+		const char *name = curve_name(curves, i);
 
 		if (strcmp(name, before)) {
 			curves->more += curves->n == POLICIES;
@@ -89,13 +101,27 @@ find_curves(struct curves *curves, const struct result *result)
 }
 
 static void
+put_interval(struct grid *grid, const struct curves *curves, size_t row)
+{
+	double low = view_number(&curves->table, row, curves->low);
+	double high = view_number(&curves->table, row, curves->high);
+
+	grid_addf(grid, "%s to %s", number_count(low).text,
+		  number_count(high).text);
+}
+
+static void
 put_one_curve(struct text *text, const struct curves *curves)
 {
-	struct grid *grid = grid_open(">>><");
+	bool estimated =
+		json_is_number(view_cell(&curves->table, 0, curves->high));
+	struct grid *grid = grid_open(estimated ? ">>>><" : ">>><");
 	size_t n = curves->rows[0];
 
 	grid_add(grid, "memory");
 	grid_addf(grid, "%s misses", curves->name[0]);
+	if (estimated)
+		grid_add(grid, "95 % interval");
 	grid_add(grid, "of accesses");
 	grid_add(grid, "");
 	for (size_t i = 0; i < n; i++) {
@@ -109,6 +135,8 @@ put_one_curve(struct text *text, const struct curves *curves)
 		grid_add(grid, number_count(view_number(&curves->table, i,
 							curves->misses))
 				       .text);
+		if (estimated)
+			put_interval(grid, curves, i);
 		grid_add(grid, number_share(ratio, 1).text);
 		grid_add(grid, number_bar(ratio, 1, 30).text);
 	}
@@ -164,6 +192,87 @@ put_curves(struct text *text)
 		put_one_curve(text, &curves);
 	else
 		put_many_curves(text, &curves);
+}
+
+/* Of how much of the run the curve was estimated */
+static void
+say_sample(struct text *text)
+{
+	double rate = view_or_zero(text->result, "curve.sample.rate");
+
+	if (rate <= 0)
+		return;
+	text_say(text,
+		 "Estimated from %s of the pages (%s), to which %s went; "
+		 "pages, references and first misses are counted.",
+		 number_share(rate, 1).text,
+		 number_of(view_or_zero(text->result, "curve.sample.pages"),
+			   "page")
+			 .text,
+		 number_of(view_or_zero(text->result,
+					"curve.sample.references"),
+			   "reference")
+			 .text);
+}
+
+/* Ways that are shown, of all there are */
+static bool
+way_shown(unsigned ways)
+{
+	return ways <= 4 || ways == 6 || ways == 8 || ways == 12 ||
+	       ways == 16 || ways == 24 || ways == 32 || ways == 64;
+}
+
+static void
+put_ways(struct grid *grid, const struct view_table *table, bool head)
+{
+	int sets = view_column(table, "sets"),
+	    ways = view_column(table, "ways");
+	int ratio = view_column(table, "ratio");
+	double before = 0;
+
+	for (size_t i = 0; i < table->n_rows; i++) {
+		double of = view_number(table, i, sets);
+		unsigned way = (unsigned)view_number(table, i, ways);
+
+		if (head && of > 1)
+			return;
+		if (!head && of > before)
+			grid_addf(grid, "%.0f", before = of);
+		if (!way_shown(way))
+			continue;
+		if (head)
+			grid_addf(grid, "%u", way);
+		else
+			grid_add(grid,
+				 number_share(view_number(table, i, ratio), 1)
+					 .text);
+	}
+}
+
+static void
+put_associativity(struct text *text)
+{
+	struct view_table table;
+	char letters[ROWS + 2];
+	struct grid *grid;
+	size_t n = 1;
+
+	if (!view_table(text->result, "associativity", &table) || !table.n_rows)
+		return;
+	for (size_t i = 0; i < table.n_rows; i++)
+		n += way_shown((unsigned)view_number(&table, i,
+						     view_column(&table,
+								 "ways"))) &&
+		     view_number(&table, i, view_column(&table, "sets")) < 2;
+	memset(letters, '>', n);
+	letters[n] = '\0';
+	text_heading(text, "Misses by sets and ways, of accesses (LRU)");
+	grid = grid_open(letters);
+	grid_add(grid, "sets \\ ways");
+	put_ways(grid, &table, true);
+	put_ways(grid, &table, false);
+	text_grid(text, grid);
 }
 
 /* Powers of ten of accesses */
@@ -302,7 +411,9 @@ text_curve(struct text *text)
 		text_advice_memory(text);
 	}
 	if (view_or_zero(text->result, "accesses") > 0) {
+		say_sample(text);
 		put_curves(text);
+		put_associativity(text);
 		put_working_set(text);
 		put_alone(text);
 		put_together(text);

@@ -8,10 +8,14 @@
 static const struct {
 	const char *name, *title;
 	char form; /* b: bytes, s: a share, n: nanoseconds, else a count */
+	bool quiet; /* where there is none, it is not said why */
 } rows[] = {
 	{ "thp.faults", "brought in by faults (2M)", ' ' },
 	{ "thp.zero.faults", "huge zero page, by reads", ' ' },
 	{ "thp.fallback", "no free run of 2M", ' ' },
+	{ "thp.compact.stalls", "waited for compaction", ' ', true },
+	{ "thp.compact.success", "and got a run by it", ' ', true },
+	{ "kcompactd.wakes", "woke kcompactd", ' ', true },
 	{ "thp.collapses", "made by MADV_COLLAPSE", ' ' },
 	{ "khugepaged.collapses", "made by khugepaged", ' ' },
 	{ "thp.promotions", "made by the policy", ' ' },
@@ -26,6 +30,9 @@ static const struct {
 	{ "thp.reserved.bytes.peak", "reserved and not in use, at most", 'b' },
 	{ "thp.zero.ns", "time of zeroing", 'n' },
 	{ "thp.collapse.ns", "time of collapsing", 'n' },
+	{ "thp.compact.ns", "time of waiting for compaction", 'n', true },
+	{ "thp.compact.longest.ns", "the longest wait", 'n', true },
+	{ "kcompactd.ns", "time of kcompactd", 'n', true },
 };
 
 static struct number
@@ -54,7 +61,9 @@ text_huge(struct text *text)
 	for (size_t i = 0; i < 3; i++)
 		grid_add(grid, "");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *reason = view_reason(text->result, rows[i].name);
+		const char *reason =
+			rows[i].quiet ? NULL
+				      : view_reason(text->result, rows[i].name);
 
 		if (!reason &&
 		    (!view_value(text->result, rows[i].name, &value) ||

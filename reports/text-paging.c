@@ -6,11 +6,12 @@
 #include <stdio.h>
 
 #define SLICES	      10
-#define MINOR_CLASSES 9u /* the first of classes[] */
+#define MINOR_CLASSES 10u /* the first of classes[] */
 
-static const char *const classes[] = { "anon",	   "zero", "zero-cow", "cow",
-				       "reuse",	   "file", "shared",   "stack",
-				       "unmapped", "swap", "read" };
+static const char *const classes[] = { "anon",	     "zero",  "zero-cow",
+				       "cow",	     "reuse", "file",
+				       "shared",     "stack", "unmapped",
+				       "swap-cache", "swap",  "read" };
 
 /* major: those whose page had to be read. */
 static void

@@ -211,6 +211,13 @@ static const struct column counts[] = {
 	{ "numa.tables.writes", "  writes to keep them alike", FORM_COUNT },
 	{ "numa.tables.write-cycles", "  cycles of these", FORM_COUNT },
 	{ "numa.tables.moved", "table pages that moved", FORM_COUNT },
+	{ "numa.host-tables.copies", "copies of table pages of the host",
+	  FORM_COUNT },
+	{ "numa.host-tables.writes", "  writes to keep them alike",
+	  FORM_COUNT },
+	{ "numa.host-tables.write-cycles", "  cycles of these", FORM_COUNT },
+	{ "numa.host-tables.moved", "table pages of the host that moved",
+	  FORM_COUNT },
 	{ "numa.hints.faults", "hinting faults", FORM_COUNT },
 	{ "numa.hints.moved", "  pages that moved", FORM_COUNT },
 };

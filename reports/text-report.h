@@ -58,8 +58,12 @@ void text_samples(struct text *text);
 void text_counters(struct text *text);
 /* Memory curves: a whole report. */
 void text_curve(struct text *text);
+/* A sweep, or its plan: a whole report. */
+void text_sweep(struct text *text);
 /* How much memory the program needs (advice-memory.c). */
 void text_advice_memory(struct text *text);
+/* Verdicts, each with its reason (verdict.c); nothing where there are none. */
+void text_verdicts(struct text *text);
 /* Command, host, machine, options, what is missing. */
 void text_provenance(struct text *text);
 /* Any table as it is. */

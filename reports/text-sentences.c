@@ -325,6 +325,8 @@ say_faults(struct text *text)
 		{ "fault.shared", "shared memory" },
 		{ "fault.stack", "growth of the stack" },
 		{ "fault.unmapped", "accesses outside every known mapping" },
+		{ "fault.swap-cache",
+		  "pages in swap that were in memory, too" },
 	};
 	double minor, count, best = 0, major;
 	const char *what = "", *best_class = "";

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define PROCESSES 20 /* shown at most */
+#define LIBRARIES 16 /* rows */
 
 static void
 put_process(struct grid *grid, const struct view_table *table, size_t row)
@@ -53,6 +54,50 @@ put_processes(struct text *text)
 		"are not known to share.");
 }
 
+/* What the segments of one file came to. */
+static void
+put_libraries(struct text *text)
+{
+	static const char *const columns[] = { "rss", "pss", "uss", "anon" };
+	struct view_table table;
+	struct grid *grid;
+
+	if (!view_table(text->result, "libraries", &table) || !table.n_rows)
+		return;
+	text_heading(text, "Programs and libraries, by segment");
+	grid = grid_open("<<>>>>>");
+	grid_add(grid, "file");
+	grid_add(grid, "segment");
+	grid_add(grid, "processes");
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		grid_add(grid, columns[i]);
+	for (size_t i = 0; i < table.n_rows && i < LIBRARIES; i++) {
+		char n[24];
+
+		snprintf(n, sizeof(n), "%.0f",
+			 view_number(&table, i,
+				     view_column(&table, "processes")));
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "library")));
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "segment")));
+		grid_add(grid, n);
+		for (size_t k = 0; k < ARRAY_SIZE(columns); k++)
+			grid_add(grid,
+				 number_bytes(view_number(
+						      &table, i,
+						      view_column(&table,
+								  columns[k])))
+					 .text);
+	}
+	text_grid(text, grid);
+	if (table.n_rows > LIBRARIES)
+		text_say(text, "... and %zu more.", table.n_rows - LIBRARIES);
+	text_say(text, "Text is in memory once; what a process writes (relro: "
+		       "the loader, data: the program) it has of its own: "
+		       "anon.");
+}
+
 static void
 put_savings(struct text *text)
 {
@@ -96,5 +141,6 @@ void
 text_sharing(struct text *text)
 {
 	put_processes(text);
+	put_libraries(text);
 	put_savings(text);
 }

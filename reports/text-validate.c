@@ -37,47 +37,99 @@ put_error(struct grid *grid, double error, double measured)
 		grid_addf(grid, "%+.0f", error);
 }
 
+/* The rows of one process: [first, end) */
+struct process {
+	size_t first, end;
+	unsigned agree, differ;
+	double number;
+	const char *program;
+};
+
+static struct process
+process_at(const struct view_table *table, size_t first)
+{
+	int process = view_column(table, "process");
+	struct process of = {
+		.first = first,
+		.number = view_number(table, first, process),
+		.program =
+			view_text(table, first, view_column(table, "program")),
+	};
+
+	for (of.end = first; of.end < table->n_rows &&
+			     view_number(table, of.end, process) == of.number;
+	     of.end++) {
+		const char *pass =
+			view_text(table, of.end, view_column(table, "pass"));
+
+		of.agree += !strcmp(pass, "yes");
+		of.differ += !strcmp(pass, "no");
+	}
+	return of;
+}
+
+static void
+put_row(struct grid *grid, const struct view_table *table, size_t i)
+{
+	double measured = view_number(table, i, view_column(table, "measured"));
+	int predicted = view_column(table, "predicted");
+	bool known = !json_is_null(view_cell(table, i, predicted));
+
+	grid_add(grid, view_text(table, i, view_column(table, "figure")));
+	grid_add(grid,
+		 known ? number_count(view_number(table, i, predicted)).text
+		       : "-");
+	grid_add(grid, number_count(measured).text);
+	if (known)
+		put_error(grid,
+			  view_number(table, i, view_column(table, "error")),
+			  measured);
+	else
+		grid_add(grid, "-");
+	grid_add(grid, view_text(table, i, view_column(table, "tolerance")));
+	grid_add(grid, mark(view_text(table, i, view_column(table, "pass"))));
+}
+
+/* Of many processes only those are shown figure by figure of which one differs. */
+#define SHOWN 2u
+
 static void
 put_rows(struct text *text, const struct view_table *table)
 {
-	int predicted = view_column(table, "predicted");
-	int measured = view_column(table, "measured");
-	double last = -1;
 	struct grid *grid = grid_open("><>>><<");
+	size_t processes = 0, folded = 0;
+	unsigned agree = 0;
 
+	for (size_t i = 0; i < table->n_rows; processes++)
+		i = process_at(table, i).end;
 	put_heads(grid);
-	for (size_t i = 0; i < table->n_rows; i++) {
-		double process =
-			view_number(table, i, view_column(table, "process"));
-		double counted = view_number(table, i, measured);
-		const json_t *cell = view_cell(table, i, predicted);
+	for (size_t i = 0; i < table->n_rows;) {
+		struct process of = process_at(table, i);
 
-		if (process == last)
-			grid_add(grid, "");
-		else
-			grid_addf(grid, "%.0f", process);
-		last = process;
-		grid_add(grid,
-			 view_text(table, i, view_column(table, "figure")));
-		grid_add(grid, json_is_null(cell)
-				       ? "-"
-				       : number_count(view_number(table, i,
-								  predicted))
-						 .text);
-		grid_add(grid, number_count(counted).text);
-		if (json_is_null(cell))
-			grid_add(grid, "-");
-		else
-			put_error(grid,
-				  view_number(table, i,
-					      view_column(table, "error")),
-				  counted);
-		grid_add(grid,
-			 view_text(table, i, view_column(table, "tolerance")));
-		grid_add(grid,
-			 mark(view_text(table, i, view_column(table, "pass"))));
+		if (processes > SHOWN && !of.differ) {
+			folded++;
+			agree += of.agree;
+			i = of.end;
+			continue;
+		}
+		for (; i < of.end; i++) {
+			if (i > of.first)
+				grid_add(grid, "");
+			else
+				grid_addf(grid, "%.0f%s%s", of.number,
+					  *of.program ? " " : "", of.program);
+			put_row(grid, table, i);
+		}
 	}
-	text_grid(text, grid);
+	if (folded < processes)
+		text_grid(text, grid);
+	else
+		grid_close(grid);
+	if (folded)
+		text_say(text,
+			 "%zu %sprocesses have no figure that differs, and %u "
+			 "that agree; --format csv shows each.",
+			 folded, folded < processes ? "other " : "", agree);
 }
 
 /* Each reason once, with the figures that it holds for */
@@ -140,8 +192,53 @@ put_what_if(struct text *text)
 			 names);
 }
 
-void
-text_validate(struct text *text)
+/* Counters of the host that something is predicted of. */
+static void
+put_host(struct text *text)
+{
+	struct view_table table;
+	struct grid *grid;
+	bool any = false;
+
+	if (!view_table(text->result, "kernel.counters", &table))
+		return;
+	grid = grid_open("<>><");
+	grid_add(grid, "counter");
+	grid_add(grid, "predicted");
+	grid_add(grid, "measured");
+	grid_add(grid, "");
+	for (size_t i = 0; i < table.n_rows; i++) {
+		int predicted = view_column(&table, "predicted");
+		double value = view_number(&table, i, predicted);
+		double measured =
+			view_number(&table, i, view_column(&table, "measured"));
+
+		if (json_is_null(view_cell(&table, i, predicted)) ||
+		    (value == 0 && measured == 0))
+			continue;
+		any = true;
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "counter")));
+		grid_add(grid, number_count(value).text);
+		grid_add(grid, number_count(measured).text);
+		grid_add(grid,
+			 view_text(&table, i, view_column(&table, "figure")));
+	}
+	if (!any) {
+		grid_close(grid);
+		return;
+	}
+	text_heading(text, "The kernel's counters, while this was recorded");
+	text_grid(text, grid);
+	text_say(text,
+		 "rusage is of all processes of the command, from before their "
+		 "exec on; the others are of the whole host or memory group, "
+		 "where others count, too.  All are in the table "
+		 "kernel.counters.");
+}
+
+static void
+put_processes(struct text *text)
 {
 	struct view_table table;
 	double passed = view_or_zero(text->result, "validate.passed");
@@ -158,4 +255,11 @@ text_validate(struct text *text)
 	if (differs > 0)
 		put_what_if(text);
 	put_reasons(text, &table);
+}
+
+void
+text_validate(struct text *text)
+{
+	put_processes(text);
+	put_host(text);
 }

@@ -192,6 +192,7 @@ view_fault_class(const char *name)
 		{ "shared", "shared memory" },
 		{ "stack", "growth of the stack" },
 		{ "unmapped", "outside every known mapping" },
+		{ "swap-cache", "page in swap and in memory" },
 		{ "swap", "page in swap (major)" },
 		{ "read", "page read from a file (major)" },
 	};

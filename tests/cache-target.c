@@ -8,7 +8,11 @@
  *	stops     the same, and another process stops it at times
  *	arrays    loads from two arrays by one index
  *	threads   three threads, each in memory of its own
- *	busy N    threads and a timer that check themselves for N milliseconds
+ *	patched N code of a file, mapped privately, that is changed now and then
+ *	          for N milliseconds; children call it, too
+ *	queued N  N signals that are queued, each with the next number
+ *	busy N    threads and a timer that check themselves for N milliseconds, or
+ *	          until SIGTERM
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -246,6 +250,112 @@ many_targets(void)
 	return wrong || call_many(many, 2) ? 1 : OK;
 }
 
+static double
+now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
+static int
+call_often(unsigned char *code, int wanted)
+{
+	int wrong = 0;
+
+	for (int k = 0; k < 400; k++)
+		wrong |= call_code(code) != wanted;
+	return differs("code of a file", wanted, wrong, 0);
+}
+
+/* The child changes it, and its parent sees nothing of that */
+static int
+call_in_child(unsigned char *code, int wanted)
+{
+	pid_t child = fork();
+	int status = 1;
+
+	if (!child) {
+		int wrong = call_often(code, wanted);
+
+		mprotect(code, PAGE, PROT_READ | PROT_WRITE);
+		write_code(code, -wanted);
+		mprotect(code, PAGE, PROT_READ | PROT_EXEC);
+		_exit(wrong | call_often(code, -wanted));
+	}
+	if (child > 0)
+		waitpid(child, &status, 0);
+	return status | call_often(code, wanted);
+}
+
+static int
+patched(long ms)
+{
+	const double end = now_ms() + (double)ms;
+	FILE *file = tmpfile();
+	unsigned char *code;
+	int wrong = 0;
+
+	if (!file || ftruncate(fileno(file), PAGE))
+		return 1;
+	code = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE,
+		    fileno(file), 0);
+	for (int i = 1; now_ms() < end && !wrong; i++) {
+		mprotect(code, PAGE, PROT_READ | PROT_WRITE);
+		write_code(code, i);
+		mprotect(code, PAGE, PROT_READ | PROT_EXEC);
+		for (int k = 0; k < 10; k++)
+			wrong |= call_often(code, i);
+		if (i % 64 == 0)
+			wrong |= call_in_child(code, i);
+	}
+	return wrong ? 1 : OK;
+}
+
+static volatile sig_atomic_t queued_n, queued_wrong;
+
+static void
+take_queued(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	queued_wrong |= differs("a queued signal", queued_n,
+				info->si_value.sival_int, queued_n);
+	queued_n++;
+}
+
+/* From a child: ours are sent while we run, and none is lost or comes twice */
+static int
+queued(int n)
+{
+	const struct sigaction action = { .sa_sigaction = take_queued,
+					  .sa_flags = SA_SIGINFO | SA_RESTART };
+	pid_t parent = getpid(), child;
+	unsigned long sum = 0;
+
+	sigaction(SIGRTMIN, &action, NULL);
+	child = fork();
+	if (child < 0)
+		return 1;
+	for (int i = 0; !child && i < n; i++) {
+		const union sigval value = { .sival_int = i };
+
+		while (sigqueue(parent, SIGRTMIN, value))
+			usleep(1000);
+		if (i % 3)
+			usleep(300);
+	}
+	if (!child)
+		_exit(0);
+	while (waitpid(child, NULL, WNOHANG) == 0)
+		for (int i = 0; i < 1000; i++)
+			sum += (unsigned long)i * sum + 1;
+	return queued_wrong || differs("queued signals", 0, queued_n, n) || !sum
+		       ? 1
+		       : OK;
+}
+
 static unsigned long table[4][1024];
 
 static void *
@@ -280,7 +390,14 @@ tick(int number)
 	ticks++;
 }
 
-static volatile int over;
+static volatile sig_atomic_t over;
+
+static void
+enough(int number)
+{
+	(void)number;
+	over = 1;
+}
 
 /* Counts what it has done; the counts must agree each time */
 static void *
@@ -315,10 +432,11 @@ busy(long ms)
 	static int wrong;
 
 	signal(SIGALRM, tick);
+	signal(SIGTERM, enough);
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&thread[i], NULL, check, &wrong);
-	for (long i = 0; i < ms; i++)
+	for (long i = 0; i < ms && !over; i++)
 		while (nanosleep(&pause, NULL) && wrong)
 			;
 	over = 1;
@@ -372,6 +490,10 @@ main(int argc, char **argv)
 		return threads();
 	if (!strcmp(what, "many"))
 		return many_targets();
+	if (!strcmp(what, "patched") && argc > 2)
+		return patched(strtol(argv[2], NULL, 10));
+	if (!strcmp(what, "queued") && argc > 2)
+		return queued((int)strtol(argv[2], NULL, 10));
 	if (!strcmp(what, "busy") && argc > 2)
 		return busy(strtol(argv[2], NULL, 10));
 	return 2;

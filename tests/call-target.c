@@ -159,7 +159,7 @@ registers(void)
 }
 
 static volatile sig_atomic_t ticks, astray;
-static int wake = -1;
+static volatile sig_atomic_t wake = -1;
 
 static void
 tick(int number, siginfo_t *info, void *context)
@@ -173,8 +173,11 @@ tick(int number, siginfo_t *info, void *context)
 	if (rip - here + (1 << 24) > 1 << 25 &&
 	    rip - library + (1 << 24) > 1 << 25)
 		astray = 1;
-	if (++ticks == 5 && wake >= 0 && write(wake, "x", 1) != 1)
-		astray = 1;
+	if (++ticks >= 5 && wake >= 0) {
+		if (write(wake, "x", 1) != 1)
+			astray = 1;
+		wake = -1;
+	}
 }
 
 static void
@@ -245,11 +248,12 @@ restarted(void)
 
 	if (pipe(pair))
 		return 1;
-	wake = pair[1];
 	handle(SA_RESTART);
+	/* Not before: ticks of the last handler would count */
+	wake = pair[1];
+	errno = 0;
 	wrong |= fails("a read that is restarted",
 		       read(pair[0], &byte, 1) != 1 || ticks < 5);
-	wake = -1;
 	/* Nobody catches it, but a tracer sees it */
 	every(0);
 	signal(SIGALRM, SIG_IGN);

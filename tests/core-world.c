@@ -12,18 +12,17 @@ world_kind(const struct table_ops *ops, const struct tables_config *config)
 	kind_config = ops ? config : &radix_config;
 }
 
-/* Which size a region has: by the top bits of the address.  4T is too large for
- * one. */
+/* Which size a region has: by the top bits of the address. */
 static unsigned
 size_at(const struct world *world, uint64_t address)
 {
 	unsigned granule = world->granule, above = (unsigned)(address >> 40);
 
-	if (above > 2)
-		above = 0;
-	if (above == 2 && granule == 16)
-		above = 1;
-	return granule + above * (granule - 3);
+	if (above > 2 || !above)
+		return granule;
+	if (above == 1)
+		return 21;
+	return granule == 12 ? 30 : granule + (granule - 3);
 }
 
 void

@@ -181,13 +181,86 @@ deep(int n)
 	sum += room[n & 63];
 }
 
+/* How the compiler makes some switches: compared first, then the jump through
+ * a table, then the branch by the comparison.  Also by a return. */
+static int
+jumped_to(void *to, int equal)
+{
+	int got;
+
+	__asm__ volatile("	lea	-128(%%rsp), %%rsp\n"
+			 "	xor	%%eax, %%eax\n"
+			 "	call	1f\n"
+			 "	jmp	2f\n"
+			 "1:	cmp	$1, %2\n"
+			 "	jmp	*%1\n"
+			 "2:	lea	128(%%rsp), %%rsp\n"
+			 : "=&a"(got)
+			 : "r"(to), "r"(equal)
+			 : "memory", "cc");
+	return got;
+}
+
+static int
+returned_to(void *to, int equal)
+{
+	int got;
+
+	__asm__ volatile("	lea	-128(%%rsp), %%rsp\n"
+			 "	xor	%%eax, %%eax\n"
+			 "	call	1f\n"
+			 "	jmp	2f\n"
+			 "1:	push	%1\n"
+			 "	cmp	$1, %2\n"
+			 "	ret\n"
+			 "2:	lea	128(%%rsp), %%rsp\n"
+			 : "=&a"(got)
+			 : "r"(to), "r"(equal)
+			 : "memory", "cc");
+	return got;
+}
+
+/*
+ * Two places whose addresses have the same low bits, so that a table by those
+ * has the wrong one each time: at the one flags are set anew, at the other they
+ * are looked at.
+ */
+static int
+flags(void)
+{
+	static const unsigned char sets[] = { 0x31, 0xc0, 0xc3 };
+	static const unsigned char looks[] = {
+		0x0f, 0x94, 0xc0,	/* sete %al */
+		0x0f, 0x92, 0xc4,	/* setb %ah */
+		0x0f, 0xb7, 0xc0, 0xc3, /* movzwl %ax, %eax; ret */
+	};
+	const size_t apart = 4 << 20;
+	unsigned char *place = mmap(NULL, 2 * apart, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int wrong = 0;
+
+	memcpy(place, sets, sizeof(sets));
+	memcpy(place + apart, looks, sizeof(looks));
+	mprotect(place, 2 * apart, PROT_READ | PROT_EXEC);
+	for (int i = 0; i < 30; i++) {
+		const int wanted[] = { 256, 1, 0 };
+
+		wrong |= jumped_to(place, i % 3);
+		wrong |= jumped_to(place + apart, i % 3) != wanted[i % 3];
+		wrong |= returned_to(place, i % 3);
+		wrong |= returned_to(place + apart, i % 3) != wanted[i % 3];
+	}
+	munmap(place, 2 * apart);
+	return wrong ? 1 : OK;
+}
+
 static int
 jumps(void)
 {
 	for (volatile int i = 0; i < 20; i++)
 		if (!setjmp(out))
 			deep(i);
-	return OK;
+	return flags();
 }
 
 static void

@@ -118,6 +118,55 @@ done <<-END
 	16k 3 387500 3 2048 2
 	64k 4 350000 3 512 2
 END
+
+# ... and larger ones: 2M of contiguous entries are read as one page is, blocks of
+# 32M and 512M a level less; one fault each, and no 1G
+while read -r granule policy references pages bytes entries; do
+	replay granule.json generate:uniform,n=200000,pages=8192,seed=3 --cpu textbook \
+		--set "pages.granule=$granule" --set "pages.policy=$policy" --set pages.zero-page=no
+	is granule.json fault.minor "$pages"
+	is granule.json walk.count "$pages"
+	is granule.json walk.references $((references * pages))
+	is granule.json footprint.bytes "$bytes"
+	is granule.json table.map.writes "$entries"
+done <<-END
+	4k block 3 16 $((32 << 20)) 18
+	16k 2m 4 16 $((32 << 20)) $((2048 + 3))
+	16k block 3 1 $((32 << 20)) $((1 + 2))
+	64k 2m 3 16 $((32 << 20)) $((512 + 2))
+	64k block 2 1 $((512 << 20)) $((1 + 1))
+END
+"$PAGESCOPE" replay --set pages.granule=64k --set pages.policy=1g generate:sequential,n=10 2>refused &&
+	complain 'pages of 1G with a granule of 64K'
+grep -q "pages.policy: not with a pages.granule.*no entry of 1G" refused ||
+	complain "1G with 64K: $(<refused)"
+
+# Other kinds of tables with granules: the same faults and misses, and what a walk
+# reads is theirs
+for granule in 16k 64k; do
+	for kind in radix hashed inverted cuckoo shadow nested; do
+		replay $kind.json generate:uniform,n=100000,pages=8192,seed=4 \
+			--set memory.size=1G --set "pages.granule=$granule" --set table.kind=$kind \
+			--set pwc.kind=none --set table.nested.tlb.entries=0 \
+			--set table.nested.pde.entries=0 --set table.nested.pdpte.entries=0 \
+			--set table.nested.pml4e.entries=0
+		for value in fault.minor tlb.l1d.misses walk.count footprint.bytes; do
+			is $kind.json $value "$(get $value radix.json)"
+		done
+	done
+	# (n + 1)(n + 1) - 1 of them, and one where an entry is found at once
+	levels=4
+	[ $granule = 64k ] && levels=3
+	walks=$(get walk.count radix.json)
+	is radix.json walk.references $((levels * walks))
+	is nested.json walk.references $((((levels + 1) * (levels + 1) - 1) * walks))
+	between hashed.json walk.references "$walks" $((2 * walks))
+	between inverted.json walk.references $((2 * walks)) $((3 * walks))
+	is shadow.json walk.references $((levels * walks))
+done
+refuses_flat=$("$PAGESCOPE" replay --set pages.granule=16k --set table.kind=flat \
+	generate:sequential,n=10 2>&1) && complain 'flat with 16K'
+[[ $refuses_flat == *"table.kind: not with a pages.granule"* ]] || complain "flat: $refuses_flat"
 # 160 entries of 16K reach 2.5M and no further
 replay reach.json generate:sequential,n=16000,pages=640,stride=16384 --cpu m1 \
 	--set tlb.l2.entries=0

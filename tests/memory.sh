@@ -178,6 +178,56 @@ is local-local numa.walk.remote 0
 is remote-remote numa.walk.local 0
 replay moving "$random" "${plain[@]}" numa.nodes=2 numa.tables=replicated numa.move=50000
 is moving numa.walk.remote 0
+# Copies of a guest's tables, its host's or both: whose entries are local. Level by
+# level, host's from 8 up: the other's are as they were
+for guest in local replicated; do
+	for host in local replicated; do
+		replay "$guest-$host" "$random" "${plain[@]}" table.kind=nested numa.nodes=2 \
+			numa.tables=$guest numa.host-tables=$host numa.move=50000
+		same local-local "$guest-$host" walk.count tlb.l1d.misses fault.minor
+	done
+done
+remote()
+{
+	"$PAGESCOPE" report --format csv --table numa.walks "$1.json" |
+		awk -F, -v host="$2" '$1 ~ /^[0-9]/ && ($1 >= 8) == (host == "host") { n += $3 } END { print n + 0 }'
+}
+for what in guest host; do
+	[ "$(remote local-local $what)" -gt 10000 ] || complain "no remote entries of $what"
+	[ "$(remote replicated-replicated $what)" = 0 ] || complain "copies, and remote entries of $what"
+done
+[ "$(remote replicated-local guest)" = 0 ] || complain "copies of a guest, and remote entries of it"
+[ "$(remote local-replicated host)" = 0 ] || complain "copies of a host, and remote entries of it"
+[ "$(remote local-replicated guest)" = "$(remote local-local guest)" ] ||
+	complain "copies of a host, and entries of the guest are elsewhere"
+is replicated-replicated table.frame.bytes $((2 * $(get local-local table.frame.bytes)))
+is local-replicated nested.host.frames $((2 * $(get local-local nested.host.frames)))
+is local-replicated numa.host-tables.copies "$(get local-local nested.host.frames)"
+is local-replicated numa.host-tables.writes "$(get local-replicated nested.host.writes)"
+# ... or they go to who walks them, once it stays there
+replay followed "$random" "${plain[@]}" table.kind=nested numa.nodes=2 numa.move=150000 \
+	numa.tables=migrate numa.host-tables=migrate
+replay left "$random" "${plain[@]}" table.kind=nested numa.nodes=2 numa.move=150000
+for value in numa.tables.moved numa.host-tables.moved; do
+	[ "$(get followed $value)" -gt 4 ] || complain "no page of a table moved: $value"
+done
+[ $((2 * $(get followed numa.walk.remote))) -lt "$(get left numa.walk.remote)" ] ||
+	complain "tables of a guest or host do not move to who walks them"
+# Pages of tables of 16K and 64K move as one, and lie in frames of 2M
+for granule in 16k 64k; do
+	replay granule "$random" "${plain[@]}" numa.nodes=2 numa.move=150000 pages.granule=$granule
+	replay moves "$random" "${plain[@]}" numa.nodes=2 numa.move=150000 pages.granule=$granule \
+		numa.tables=migrate
+	same granule moves walk.count walk.references fault.minor table.bytes table.frame.bytes
+	[ $((2 * $(get moves numa.walk.remote))) -lt "$(get granule numa.walk.remote)" ] ||
+		complain "tables of $granule do not move"
+	[ "$(get moves numa.tables.moved)" -le $((2 * $(get moves table.pages))) ] ||
+		complain "of $granule more moved than there are"
+	replay framed "$random" "${plain[@]}" pages.granule=$granule table.frames=2m
+	replay loose "$random" "${plain[@]}" pages.granule=$granule
+	same loose framed walk.count walk.references fault.minor table.bytes table.pages
+	is framed table.frame.count 1
+done
 replay moved "$random" "${plain[@]}" numa.nodes=2 numa.move=50000
 [ "$(get moved numa.walk.remote)" -gt 100000 ] || complain "threads do not move"
 
@@ -195,6 +245,16 @@ for kind in radix nested; do
 done
 same radix nested walk.count numa.hints.faults numa.hints.moved
 [ "$(get nested numa.hints.moved)" -gt 3000 ] || complain "no page of a guest moved"
+# ... of granules: each page moves as one
+replay fine "$random" cache.data=yes numa.nodes=2 numa.move=60000 numa.data=migrate numa.scan-min=10us
+for granule in 16k 64k; do
+	replay coarse "$random" cache.data=yes numa.nodes=2 numa.move=60000 numa.data=migrate \
+		numa.scan-min=10us pages.granule=$granule
+	pages=$(($(get coarse footprint.bytes) / 1024 / ${granule%k}))
+	awk -v moved="$(get coarse numa.hints.moved)" -v pages=$pages \
+		'BEGIN { exit !(moved > 2 * pages && moved < 6 * pages) }' ||
+		complain "$(get coarse numa.hints.moved) of $pages pages of $granule moved"
+done
 replay never "$random" cache.data=yes numa.nodes=2 numa.move=150000 numa.data=migrate
 is never numa.hints.moved 0
 
@@ -264,9 +324,6 @@ for groups in a =x a= ,, a=1, a=1,b; do
 done
 refused "memory.size: 8192 bytes are less than a page for each of 3 nodes" numa.nodes=3 \
 	memory.size=8K
-refused "numa.tables: replicated and migrate are not for nested" table.kind=nested \
-	numa.nodes=2 numa.tables=replicated
-refused "numa.host-tables: migrate; allowed" numa.host-tables=migrate
 refused "numa.topology: \"none.xml\"" numa.topology=none.xml
 refused "1 to 64" numa.nodes=65
 refused "cache.exclusive: l3: cache.inclusive must be no" cache.exclusive=l3 cache.inclusive=yes

@@ -30,7 +30,8 @@ merge()
 
 merge ksm.rate=1
 all=$((shared + sharing))
-if [ "$all" -lt 370 ] || [ "$all" -gt 391 ] || [ "$shared" != "$sharing" ]; then
+# As the kernel's, the counts learn of a page that was written in the next round.
+if [ "$all" -lt 370 ] || [ "$all" -gt 400 ] || [ "$shared" != "$sharing" ]; then
 	complain "pairs: $shared frames for $all pages"
 fi
 [ "$saved" = $((sharing * 4096)) ] || complain "pairs: $saved bytes saved"

@@ -28,8 +28,16 @@ static const struct option_tree tree = { groups, sizeof(struct paging_config) };
 struct bench *
 bench_open(const char *const *assignments, uint64_t memory_bytes)
 {
+	const struct frames_config memory = { .size_bytes = memory_bytes };
+
+	return bench_open_in(assignments, &memory);
+}
+
+struct bench *
+bench_open_in(const char *const *assignments,
+	      const struct frames_config *memory)
+{
 	struct bench *bench = calloc(1, sizeof(*bench));
-	struct frames_config frames = { .size_bytes = memory_bytes };
 	struct paging_config config;
 	uint32_t number;
 
@@ -48,7 +56,7 @@ bench_open(const char *const *assignments, uint64_t memory_bytes)
 		stream_space_add(bench->stream, &space, &number);
 	}
 	assert_int_equal(batch_init(&bench->batch), 0);
-	assert_int_equal(frames_open(&bench->frames, &frames), 0);
+	assert_int_equal(frames_open(&bench->frames, memory), 0);
 	assert_int_equal(paging_open(&bench->paging, &config, bench->stream,
 				     bench->frames, &plain_table, NULL, NULL),
 			 0);

@@ -26,6 +26,9 @@ struct bench {
 
 /* NULL: the defaults of the options; assignments: "policy=thp", ..., NULL. */
 struct bench *bench_open(const char *const *assignments, uint64_t memory_bytes);
+/* The same in other memory. */
+struct bench *bench_open_in(const char *const *assignments,
+			    const struct frames_config *memory);
 void bench_close(struct bench *bench);
 
 struct event event_of(enum event_type type, uint64_t address, uint64_t length);

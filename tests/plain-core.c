@@ -287,6 +287,18 @@ size_of(const struct plain_core *plain, unsigned above)
 	return shift;
 }
 
+/* log2 of a page of this code: of AArch64's granules 2M, and the block. */
+static unsigned
+page_of(const struct plain_core *plain, unsigned code)
+{
+	static const unsigned of_16k[] = { 14, 21, 25 },
+			      of_64k[] = { 16, 21, 29 };
+
+	if (plain->granule == 14)
+		return of_16k[code];
+	return plain->granule == 16 ? of_64k[code] : size_of(plain, code);
+}
+
 /* Ask the arrays of a level: the size found, or 0. */
 static unsigned
 ask(struct plain_core *plain, struct plain_array *arrays, unsigned n,
@@ -294,7 +306,7 @@ ask(struct plain_core *plain, struct plain_array *arrays, unsigned n,
 {
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned code = 0; code < 3; code++) {
-			unsigned shift = size_of(plain, code);
+			unsigned shift = page_of(plain, code);
 			uint64_t page = address >> shift;
 			struct plain_set *set;
 			int k = arrays[i].sizes >> code & 1
@@ -325,10 +337,10 @@ enter(struct plain_core *plain, struct plain_array *arrays, unsigned n,
 {
 	for (unsigned code = 3; code--;)
 		for (unsigned i = 0; i < n; i++)
-			if (size_of(plain, code) <= shift &&
+			if (page_of(plain, code) <= shift &&
 			    arrays[i].sizes >> code & 1 && arrays[i].sets) {
 				put_front(plain, &arrays[i], space, address,
-					  size_of(plain, code), readonly);
+					  page_of(plain, code), readonly);
 				return;
 			}
 }
@@ -464,7 +476,7 @@ miss(struct plain_core *plain, struct table *table,
      enum site_kind kind)
 {
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
-	unsigned side = kind == SITE_FETCH, cycles, large = size_of(plain, 2);
+	unsigned side = kind == SITE_FETCH, cycles, large = page_of(plain, 2);
 	struct mapping mapping;
 
 	plain->l2_misses[side]++;

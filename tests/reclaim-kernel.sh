@@ -19,6 +19,9 @@ skip()
 [ -r $control/hot_add ] || skip "no zram to swap to"
 grep -qsv '^0x0000' /sys/kernel/mm/lru_gen/enabled &&
 	skip "this kernel reclaims by generations (MGLRU)"
+# One test at a time has swap of its own.
+exec 8>/tmp/pagescope-swap.lock
+flock 8
 target=$PWD/tests/reclaim-target
 dir=$(mktemp -d) || exit 99
 group=$groups/pagescope-test-$$

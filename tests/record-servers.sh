@@ -67,7 +67,8 @@ state()
 {
 	awk '$5 { print $1, $2, $3, $5 }' "/proc/$1/maps"
 	grep -E '^(TracerPid|SigBlk|SigIgn|SigCgt|Threads)' "/proc/$1/status"
-	readlink /proc/"$1"/fd/* | grep -v '^socket:'
+	# A file may just be served
+	readlink /proc/"$1"/fd/* | grep -v -e '^socket:' -e "^$dir/www/"
 }
 
 # under_load NAME KIND PORT PID...: visit them in turn

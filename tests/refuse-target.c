@@ -10,6 +10,7 @@
  *	execed    a program is exec'd that is killed for making memory files
  *	rseq      counts by restartable sequences, if the kernel knows them
  *	strict    nothing but read, write and exit is allowed any more
+ *	takes     the memory of whoever traces is mapped anew, by its address
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
@@ -20,6 +21,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -343,6 +345,45 @@ strict(void)
 	return 2;
 }
 
+/* 0: there is none */
+static unsigned long
+traced_from(unsigned long *end)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start = 0;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "memfd:pagescope") &&
+		    sscanf(line, "%lx-%lx", &start, end) == 2)
+			break;
+	if (maps)
+		fclose(maps);
+	return start;
+}
+
+static int
+takes(void)
+{
+	unsigned long end = 0, start = traced_from(&end), sum = 0;
+	volatile unsigned long *own;
+
+	for (int i = 0; i < 1000; i++)
+		fill(table[0]);
+	if (!start)
+		return OK;
+	own = mmap((char *)0 + start, end - start, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+		   0);
+	if ((unsigned long)own != start)
+		return 1;
+	for (size_t i = 0; i < (end - start) / 8 && i < 8192; i++)
+		own[i] = i;
+	for (size_t i = 0; i < (end - start) / 8 && i < 8192; i++)
+		sum += own[i];
+	return sum ? OK : 2;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -368,6 +409,8 @@ main(int argc, char **argv)
 		return rseq();
 	if (!strcmp(what, "strict"))
 		return strict();
+	if (!strcmp(what, "takes"))
+		return takes();
 	if (!strcmp(what, "work"))
 		return work();
 	return 2;

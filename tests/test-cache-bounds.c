@@ -14,21 +14,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache-watch.h"
 #include "step-watch.h"
 #include "tracers/tracer.h"
 
 #define ALL (TRACER_DATA | TRACER_FETCH)
 
-static char directory[4096];
+static char directory[CACHE_WATCH_PATH];
 
 static char *
 program(char *path, const char *name)
 {
-	snprintf(path, 8192, "%s/%s", directory, name);
+	snprintf(path, 2 * CACHE_WATCH_PATH, "%s/%s", directory, name);
 	return path;
 }
 
@@ -87,7 +87,8 @@ static void
 test_threads_that_are_called_back(void **state)
 {
 	const struct tracer_setup small = { .kinds = ALL, .code_bytes = 60000 };
-	char path[8192], busy[] = "busy", ms[] = "200", jit[] = "jit";
+	char path[2 * CACHE_WATCH_PATH], busy[] = "busy", ms[] = "200",
+					 jit[] = "jit";
 	char *threads[] = { program(path, "cache-target"), busy, ms, NULL };
 	char *code[] = { path, jit, NULL };
 	struct step_run cache;
@@ -121,7 +122,7 @@ test_more_targets_than_tables_hold(void **state)
 	const struct tracer_setup large = { .kinds = ALL };
 	const struct tracer_setup small = { .kinds = ALL,
 					    .code_bytes = 3 << 20 };
-	char path[8192], many[] = "many";
+	char path[2 * CACHE_WATCH_PATH], many[] = "many";
 	char *argv[] = { program(path, "cache-target"), many, NULL };
 	struct step_run a, b;
 
@@ -150,7 +151,7 @@ is_undisturbed(const char *name, const char *mode, unsigned ms)
 	const struct tracer_setup windows = { .kinds = ALL,
 					      .on_ns = 2000000,
 					      .off_ns = 4000000 };
-	char path[8192], second[16], third[16];
+	char path[2 * CACHE_WATCH_PATH], second[16], third[16];
 	char *argv[] = { program(path, name), second, ms ? third : NULL, NULL };
 	struct step_run run;
 	bool enough;
@@ -182,6 +183,32 @@ test_windows_disturb_nobody(void **state)
 	is_undisturbed("call-target", "restart", 0);
 }
 
+/* What is changed between windows is found when they begin: code of a file that
+ * was written there, in the process and in its children. */
+static void
+test_code_that_is_changed_between_windows(void **state)
+{
+	bool enough = false;
+
+	(void)state;
+	for (unsigned ms = 250; !enough && ms <= 250 << 4; ms *= 2)
+		enough = is_undisturbed("cache-target", "patched", ms);
+	assert_true(enough);
+}
+
+/* Signals that come while calls are made in the thread are neither lost nor
+ * delivered twice, and keep what is told of them. */
+static void
+test_queued_signals_all_come(void **state)
+{
+	bool enough = false;
+
+	(void)state;
+	for (unsigned n = 400; !enough && n <= 400 << 4; n *= 2)
+		enough = is_undisturbed("cache-target", "queued", n);
+	assert_true(enough);
+}
+
 #define LATE  8
 #define TRIES 4
 
@@ -196,7 +223,7 @@ test_waits_end_in_time(void **state)
 
 	(void)state;
 	for (int i = 0; i < TRIES && status == LATE; i++) {
-		char path[8192], mode[] = "limits";
+		char path[2 * CACHE_WATCH_PATH], mode[] = "limits";
 		char *argv[] = { program(path, "call-target"), mode, NULL };
 		struct step_run run;
 
@@ -280,7 +307,7 @@ test_mappings_are_told_behind_each_window(void **state)
 
 	(void)state;
 	for (unsigned time = 300; !enough && time <= 300 << 4; time *= 2) {
-		char path[8192], mode[] = "maps", ms[16];
+		char path[2 * CACHE_WATCH_PATH], mode[] = "maps", ms[16];
 		char *argv[] = { program(path, "call-target"), mode, ms, NULL };
 		struct step_run run;
 
@@ -299,7 +326,7 @@ static void
 test_a_rate_is_kept(void **state)
 {
 	const struct tracer_setup slow = { .kinds = ALL, .rate = 1000000 };
-	char path[8192], mode[] = "maps", ms[] = "1000";
+	char path[2 * CACHE_WATCH_PATH], mode[] = "maps", ms[] = "1000";
 	char *argv[] = { program(path, "call-target"), mode, ms, NULL };
 	struct step_run run;
 
@@ -321,30 +348,16 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_more_targets_than_tables_hold),
 		cmocka_unit_test(test_threads_that_are_called_back),
 		cmocka_unit_test(test_windows_disturb_nobody),
+		cmocka_unit_test(test_code_that_is_changed_between_windows),
+		cmocka_unit_test(test_queued_signals_all_come),
 		cmocka_unit_test(test_waits_end_in_time),
 		cmocka_unit_test(test_mappings_are_told_behind_each_window),
 		cmocka_unit_test(test_a_rate_is_kept),
 	};
-	ssize_t n =
-		readlink("/proc/self/exe", directory, sizeof(directory) - 1);
-	char why[512];
+	int begun = cache_watch_begin(directory, argv, "CACHE_BOUNDS_FIXED");
 
-	if (n < 0)
-		return 99;
-	directory[n] = '\0';
-	*strrchr(directory, '/') = '\0';
-	for (size_t i = 0; tracer_registry[i]; i++)
-		if (!strcmp(tracer_registry[i]->name, "cache") &&
-		    tracer_registry[i]->probe(why, sizeof(why))) {
-			printf("skipped: %s\n", why);
-			return 77;
-		}
-	/* The same addresses each time, for those that we start */
-	if (!getenv("CACHE_BOUNDS_FIXED")) {
-		personality(ADDR_NO_RANDOMIZE);
-		setenv("CACHE_BOUNDS_FIXED", "1", 1);
-		execv("/proc/self/exe", argv);
-	}
+	if (begun)
+		return begun;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

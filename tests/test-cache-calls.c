@@ -19,15 +19,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache-watch.h"
 #include "step-watch.h"
 #include "tracers/tracer.h"
 
-static char directory[4096];
+static char directory[CACHE_WATCH_PATH];
 
 static void
 watch(struct step_run *run, const char *engine, char *mode, char *argument)
 {
-	char path[8192];
+	char path[2 * CACHE_WATCH_PATH];
 	char *argv[] = { path, mode, argument, NULL };
 
 	snprintf(path, sizeof(path), "%s/call-target", directory);
@@ -145,26 +146,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_the_heap_can_grow),
 		cmocka_unit_test(test_short_calls_do_not_stop),
 	};
-	ssize_t n =
-		readlink("/proc/self/exe", directory, sizeof(directory) - 1);
-	char why[512];
+	int begun = cache_watch_begin(directory, argv, "CACHE_CALLS_FIXED");
 
 	(void)argc;
-	if (n < 0)
-		return 99;
-	directory[n] = '\0';
-	*strrchr(directory, '/') = '\0';
-	for (size_t i = 0; tracer_registry[i]; i++)
-		if (!strcmp(tracer_registry[i]->name, "cache") &&
-		    tracer_registry[i]->probe(why, sizeof(why))) {
-			printf("skipped: %s\n", why);
-			return 77;
-		}
-	/* The same addresses each time, for those that we start */
-	if (!getenv("CACHE_CALLS_FIXED")) {
-		personality(ADDR_NO_RANDOMIZE);
-		setenv("CACHE_CALLS_FIXED", "1", 1);
-		execv("/proc/self/exe", argv);
-	}
+	if (begun)
+		return begun;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,21 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/personality.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache-watch.h"
 #include "step-watch.h"
-#include "tracers/tracer.h"
 
 #define HWCAP2_FSGSBASE 2
-static char directory[4096];
+static char directory[CACHE_WATCH_PATH];
 
 static void
 watch(struct step_run *run, const char *engine, const char *name)
 {
-	char path[8192], mode[16];
+	char path[2 * CACHE_WATCH_PATH], mode[16];
 	char *argv[] = { path, mode, NULL };
 
 	snprintf(path, sizeof(path), "%s/refuse-target", directory);
@@ -194,6 +193,31 @@ test_threads_that_filters_forbid(void **state)
 	step_run_close(&cache);
 }
 
+static bool
+is_told(const struct step_run *run, const char *part)
+{
+	json_t *list = json_object_get(stream_about(run->stream), "losses");
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) if (strstr(json_string_value(one),
+						    part)) return true;
+	return false;
+}
+
+static void
+test_a_program_maps_over_ours(void **state)
+{
+	struct step_run run;
+
+	(void)state;
+	watch(&run, "cache", "takes");
+	assert_int_equal(WEXITSTATUS(run.status), 7);
+	assert_true(run.n > 1000);
+	assert_true(is_told(&run, "where the engine's own is"));
+	step_run_close(&run);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -203,30 +227,15 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_restartable_sequences_count_right),
 		cmocka_unit_test(test_code_is_too_far_from_any_room),
 		cmocka_unit_test(test_a_program_may_not_map_much),
+		cmocka_unit_test(test_a_program_maps_over_ours),
 		cmocka_unit_test(test_filters_do_not_see_our_calls),
 		cmocka_unit_test(test_filters_forbid_the_cache),
 		cmocka_unit_test(test_threads_that_filters_forbid),
 	};
-	ssize_t n =
-		readlink("/proc/self/exe", directory, sizeof(directory) - 1);
-	char why[512];
+	int begun = cache_watch_begin(directory, argv, "CACHE_REFUSE_FIXED");
 
 	(void)argc;
-	if (n < 0)
-		return 99;
-	directory[n] = '\0';
-	*strrchr(directory, '/') = '\0';
-	for (size_t i = 0; tracer_registry[i]; i++)
-		if (!strcmp(tracer_registry[i]->name, "cache") &&
-		    tracer_registry[i]->probe(why, sizeof(why))) {
-			printf("skipped: %s\n", why);
-			return 77;
-		}
-	/* The same addresses each time, for those that we start */
-	if (!getenv("CACHE_REFUSE_FIXED")) {
-		personality(ADDR_NO_RANDOMIZE);
-		setenv("CACHE_REFUSE_FIXED", "1", 1);
-		execv("/proc/self/exe", argv);
-	}
+	if (begun)
+		return begun;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

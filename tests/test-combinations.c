@@ -119,8 +119,10 @@ static const char *const nodes[] = {
 	"numa.nodes=2 numa.tables=remote numa.data=migrate numa.scan-min=1us",
 	"numa.nodes=3 numa.tables=upper-pinned numa.data=weighted "
 	"numa.weights=3;1;1",
-	"numa.nodes=2 numa.tables=replicated numa.move=2000",
-	"numa.nodes=3 numa.tables=migrate numa.move=9000",
+	"numa.nodes=2 numa.tables=replicated numa.host-tables=replicated "
+	"numa.move=2000",
+	"numa.nodes=3 numa.tables=migrate numa.host-tables=migrate "
+	"numa.move=9000",
 	NULL
 };
 static const char *const frame_orders[] = {
@@ -244,21 +246,14 @@ draw_settings(uint64_t *state, struct sets *sets)
 		set(sets, "pages.zero-page=no");
 }
 
-/* Granules have no other page sizes, and tables of their own; two dimensions have
- * no copies of tables. */
+/* Granules have other page sizes. */
 static bool
 fits(unsigned kind, const char *assignment)
 {
-	bool moves = !strcmp(assignment, "numa.tables=migrate");
-
-	if (!strcmp(kinds[kind].kind, "nested"))
-		return !moves && strcmp(assignment, "numa.tables=replicated");
-	if (kind != GRANULE)
+	if (kind != GRANULE || !strcmp(assignment, "pages.policy=2m"))
 		return true;
-	return !moves && strncmp(assignment, "pages.policy", 12) != 0 &&
-	       strcmp(assignment, "table.frames=2m") != 0 &&
-	       strcmp(assignment, "memory.colour=partition") != 0 &&
-	       strcmp(assignment, "numa.data=migrate") != 0;
+	return strncmp(assignment, "pages.policy", 12) != 0 &&
+	       strcmp(assignment, "memory.colour=partition") != 0;
 }
 
 /* Blanks of weights are written as semicolons above. */
@@ -528,7 +523,8 @@ walks_add_up(const struct look *look)
 		      get(look, "numa.walk.remote"), 0);
 	if (!radix)
 		return;
-	/* each size ends a level above the one before */
+	/* each size ends a level above the one before; of granules the second is
+	 * of contiguous entries of the last */
 	most = levels_of(look) * walks;
 	for (unsigned code = 0; code < 3; code++) {
 		json_t *tables = json_object_get(result_json(result), "tables");
@@ -537,7 +533,8 @@ walks_add_up(const struct look *look)
 					"rows");
 		json_t *row = json_array_get(rows, code);
 
-		most -= code * json_number_value(json_array_get(row, 5));
+		most -= (look->kind == GRANULE ? code / 2 : code) *
+			json_number_value(json_array_get(row, 5));
 	}
 	expect(look,
 	       says(look->sets, "pwc.kind=none") ? references == most

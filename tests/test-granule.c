@@ -225,6 +225,60 @@ part_of_a_block_goes_and_the_rest_stays(void **state)
 	close_table(&f);
 }
 
+/* 2M are 128 or 32 entries of the last level: as many references as for one, as many
+ * writes as entries; what goes or changes makes the others pages of their own. */
+static void
+contiguous_entries_are_one_page(void **state)
+{
+	(void)state;
+	for (unsigned granule = 14; granule <= 16; granule += 2) {
+		const uint64_t at = 6 * GIB, step = UINT64_C(1) << granule;
+		const uint64_t entries = (UINT64_C(1) << 21) / step;
+		struct table_reference references[TABLE_REFERENCES_MAX];
+		struct mapping mapping;
+		struct fixture f;
+		uint64_t writes;
+
+		open_table(&f, granule, 3);
+		map(&f, at, granule);
+		writes = f.table->counts.map_writes;
+		map(&f, at, 21);
+		assert_int_equal(f.table->counts.map_writes, writes + entries);
+		assert_int_equal(granule_table.bytes(f.table),
+				 (f.table->levels - 1) * step);
+		for (uint64_t i = 0; i < entries; i++) {
+			assert_int_equal(walk(&f, at + i * step, &mapping), 3);
+			assert_int_equal(mapping.shift, 21);
+			assert_int_equal(mapping.frame, frame_of(at));
+			assert_false(mapping.accessed);
+		}
+		/* a walk to any of it touches it */
+		granule_table.walk_from(f.table, at + 5 * step, 3, references,
+					&mapping);
+		walk(&f, at, &mapping);
+		assert_true(mapping.accessed);
+		granule_table.unmap(f.table, at + 3 * step, step, false, NULL,
+				    NULL);
+		for (uint64_t i = 0; i < entries; i++) {
+			walk(&f, at + i * step, &mapping);
+			assert_int_equal(mapping.shift, i == 3 ? 0 : granule);
+			assert_true(i == 3 || mapping.accessed);
+			assert_true(i == 3 ||
+				    mapping.frame == frame_of(at + i * step));
+		}
+		map(&f, at, 21);
+		map(&f, at + 2 * step, granule);
+		walk(&f, at, &mapping);
+		assert_int_equal(mapping.shift, granule);
+		map(&f, at, 21);
+		writes = f.table->counts.unmap_writes;
+		granule_table.unmap(f.table, at, 1 << 21, false, NULL, NULL);
+		assert_int_equal(f.table->counts.unmap_writes,
+				 writes + entries);
+		close_table(&f);
+	}
+}
+
 /* Each half has its root; what lies between is refused. */
 static void
 halves_have_their_roots(void **state)
@@ -331,6 +385,7 @@ main(void)
 		cmocka_unit_test(references_by_level_and_size),
 		cmocka_unit_test(entries_lie_where_the_address_says),
 		cmocka_unit_test(part_of_a_block_goes_and_the_rest_stays),
+		cmocka_unit_test(contiguous_entries_are_one_page),
 		cmocka_unit_test(halves_have_their_roots),
 		cmocka_unit_test(table_equals_a_list),
 		cmocka_unit_test(full_memory_is_said),

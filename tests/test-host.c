@@ -106,6 +106,11 @@ a_server_is_described(void **state)
 		{ "/sys/kernel/mm/ksm/pages_shared", "77\n" },
 		{ "/sys/devices/system/node/online", "0-3\n" },
 		{ "/proc/sys/kernel/numa_balancing", "1\n" },
+		{ "/proc/sys/vm/page-cluster", "3\n" },
+		{ "/proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n"
+				 "/dev/sda partition 2048 0 -2\n"
+				 "/dev/zram0 partition 2048 0 -3\n" },
+		{ "/sys/block/sda/queue/rotational", "1\n" },
 		{ NULL },
 	};
 
@@ -123,6 +128,7 @@ a_server_is_described(void **state)
 	assert_string_equal(find("page merging")->text, "on, 77 pages shared");
 	assert_string_equal(find("numa")->text, "nodes 0-3, balancing on");
 	assert_string_equal(find("aslr")->text, "on");
+	assert_string_equal(find("swap")->text, "page-cluster 3, sda (disk)");
 }
 
 static void
@@ -135,6 +141,7 @@ a_host_without_files_is_answered(void **state)
 	assert_int_equal(find("pagemap")->state, FINDING_NO);
 	assert_string_equal(find("numa")->text,
 			    "one node (this kernel has no NUMA)");
+	assert_string_equal(find("swap")->text, "no device");
 }
 
 static void

@@ -510,8 +510,6 @@ test_what_is_refused(void **state)
 		{ { .nodes = 2, .weights = weights }, "weights" },
 		{ { .nodes = 2, .bind = big }, "bind" },
 		{ { .nodes = 2, .node = 2 }, "node" },
-		{ { .nodes = 2, .host_tables = TABLES_REPLICATED },
-		  "host-tables" },
 		{ { .nodes = 2, .topology = words }, "topology" },
 		{ { .nodes = 2, .scan_min_ns = 2, .scan_max_ns = 1 },
 		  "scan-max" },

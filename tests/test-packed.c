@@ -67,7 +67,8 @@ add_shape(struct stream *stream, uint64_t *random)
 	assert_int_equal(stream_step_add(stream, &step, &number), 0);
 }
 
-/* Pages of the heap come and go, between steps and inside them. */
+/* Pages of the heap come and go, between steps and inside them, and the thread goes
+ * from core to core. */
 static void
 add_events(struct batch *batch, uint32_t n, uint64_t *random)
 {
@@ -76,13 +77,17 @@ add_events(struct batch *batch, uint32_t n, uint64_t *random)
 	for (unsigned i = 0; i < 6; i++) {
 		uint64_t x = next_random(random);
 		struct event *event =
-			batch_event(batch, x & 1 ? EVENT_ADVISE : EVENT_FAULT);
+			batch_event(batch, x & 1   ? EVENT_ADVISE
+					   : x & 2 ? EVENT_FAULT
+						   : EVENT_SWITCH);
 
 		position += (uint32_t)((x >> 8) % 900);
 		event->position = position < n ? position : n;
 		event->address = HEAP + ((x >> 20) % HEAP_PAGES << 12);
 		event->length = 4096 * (1 + (x >> 40) % 8);
 		event->value = 4; /* MADV_DONTNEED */
+		if (event->type == EVENT_SWITCH)
+			event->value = x >> 20 & 3;
 	}
 }
 
@@ -90,6 +95,8 @@ static void
 fill_batch(struct batch *batch, const struct stream *stream, uint64_t *random)
 {
 	uint32_t n = 0;
+	/* every fourth finds hardly anything in a TLB */
+	bool hostile = (next_random(random) >> 20) % 4 == 0;
 
 	batch_reset(batch);
 	batch->packed = true;
@@ -101,7 +108,9 @@ fill_batch(struct batch *batch, const struct stream *stream, uint64_t *random)
 		batch->step[batch->n_steps++] = number;
 		for (unsigned i = 0; i < step->n_slots; i++) {
 			uint64_t y = next_random(random);
-			uint64_t page = (y >> 8) % (y & 0xf0 ? 30 : HEAP_PAGES);
+			uint64_t page =
+				(y >> 8) %
+				(y & 0xf0 && !hostile ? 30 : HEAP_PAGES);
 
 			batch->root[batch->n_roots++] =
 				step->guarded && y % 5 == 0
@@ -250,6 +259,9 @@ packed_equals_columns(void **state)
 		{ "tlb.l1d.replacement=fifo", "tlb.l1i.replacement=random",
 		  "tlb.l2.replacement=random", NULL },
 		{ "cache.data=yes", NULL },
+		{ "machine.cores=4", "machine.placement=recorded", NULL },
+		{ "machine.cores=3", "machine.placement=recorded",
+		  "tlb.l1d.entries=16", "tlb.l2.entries=48", NULL },
 	};
 
 	(void)state;

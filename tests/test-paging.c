@@ -22,9 +22,9 @@
 #define RIGHTS (MAP_FLAG_READ | MAP_FLAG_WRITE)
 
 static const char *const class_names[FAULT_CLASSES] = {
-	"fault.anon",	  "fault.zero", "fault.zero-cow", "fault.cow",
-	"fault.reuse",	  "fault.file", "fault.shared",	  "fault.stack",
-	"fault.unmapped", "fault.swap", "fault.read",
+	"fault.anon",	  "fault.zero",	      "fault.zero-cow", "fault.cow",
+	"fault.reuse",	  "fault.file",	      "fault.shared",	"fault.stack",
+	"fault.unmapped", "fault.swap-cache", "fault.swap",	"fault.read",
 };
 
 struct bench {

@@ -346,6 +346,7 @@ test_writes(void **state)
 		struct bench *bench = bench_open("fifo", 2);
 
 		set(bench, "reclaim.device", row[i].device);
+		set(bench, "pages.page-cluster", "0");
 		/* 0 and 1 leave, and 2, 3; 0 clean, 1 not */
 		touch(bench, "s0 s1 l2 l3 l0 l1 s1 l2 l3");
 		run(bench);

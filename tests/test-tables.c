@@ -112,6 +112,41 @@ static const struct kind kinds[] = {
 				  &hashed_table } } },
 };
 
+/* With pages of 16K or 64K, 2M, and 32M or 512M. */
+static const struct kind granules[] = {
+	{ .name = "radix of 16K",
+	  .ops = &granule_table,
+	  .config = { .own.radix.levels = 4, .granule = 14 } },
+	{ .name = "radix of 64K in 2M frames",
+	  .ops = &granule_table,
+	  .config = { .own.radix.levels = 3,
+		      .granule = 16,
+		      .memory.frames = TABLE_FRAMES_2M } },
+	{ .name = "open of 16K",
+	  .ops = &hashed_table,
+	  .config = { .own.hashed = { HASHED_OPEN, 0, HASHED_LARGE_FIRST, 8,
+				      0.5, 4, 64 },
+		      .granule = 14 } },
+	{ .name = "chained of 64K",
+	  .ops = &hashed_table,
+	  .config = { .own.hashed = { HASHED_CHAINED, 0, 0, 1, 3, 4, 64 },
+		      .granule = 16 } },
+	{ .name = "inverted of 16K",
+	  .ops = &inverted_table,
+	  .config = { .own.inverted = { .anchors = 1 }, .granule = 14 } },
+	{ .name = "cuckoo of 64K",
+	  .ops = &cuckoo_table,
+	  .config = { .own.cuckoo = { 3, 8, 128, 0.6, 32, 4, 16, 2, true },
+		      .granule = 16 } },
+	{ .name = "shadow of 16K",
+	  .ops = &shadow_table,
+	  .config = { .own.radix = { 3 },
+		      .host.hashed = { HASHED_OPEN, 0, 0, 1, 0.5, 4, 64 },
+		      .shadow = { NULL, NULL, 9, &granule_table,
+				  &hashed_table },
+		      .granule = 14 } },
+};
+
 /* What a page is. */
 struct plain_page {
 	uint64_t frame; /* of the 4K; 0: nothing is there */
@@ -193,21 +228,25 @@ same_page(struct fixture *f, const struct twin *twin, uint64_t page)
 static void
 one_step(struct fixture *f, struct twin *twin, uint64_t x)
 {
-	uint64_t page = (x >> 16) % (x & 0x100 ? PAGES : 6000);
+	const unsigned least = tables_granule(&f->config);
+	const unsigned most = least == 12 ? 30 : 2 * least - 3;
+	const uint64_t unit = UINT64_C(1) << (least - 12);
+	uint64_t page = (x >> 16) % (x & 0x100 ? PAGES : 6000) / unit * unit;
 	unsigned what = x & 0xf;
 
 	if (what < 9) {
-		map_both(f, twin, page, 12, x >> 32);
+		map_both(f, twin, page, least, x >> 32);
 	} else if (what < 11) {
-		map_both(f, twin, page, x & 0x1000 ? 21 : 12, x >> 32);
+		map_both(f, twin, page, x & 0x1000 ? 21 : least, x >> 32);
 	} else if (what < 12) {
 		if (!(x & 0xf000))
-			map_both(f, twin, page, 30, x >> 32);
+			map_both(f, twin, page, most, x >> 32);
 	} else if (what < 15) {
 		uint64_t pages = (x >> 40) % 40 + 1;
 
 		if (!(x & 0xe000))
 			pages = (x >> 40) % 5000 + 1;
+		pages = (pages + unit - 1) / unit * unit;
 		if (page + pages <= PAGES)
 			unmap_both(f, twin, page, pages);
 	} else if (!(x & 0xff000)) {
@@ -216,17 +255,16 @@ one_step(struct fixture *f, struct twin *twin, uint64_t x)
 }
 
 static void
-tables_equal_their_twin(void **state)
+equal_their_twin(const struct kind *some, unsigned n)
 {
 	struct twin twin = { calloc(PAGES, sizeof(struct plain_page)), 0 };
 
-	(void)state;
 	assert_non_null(twin.page);
-	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+	for (unsigned k = 0; k < n; k++) {
 		uint64_t random = 99 + k;
 		struct fixture f;
 
-		open_table(&f, kinds[k].ops, &kinds[k].config);
+		open_table(&f, some[k].ops, &some[k].config);
 		memset(twin.page, 0, PAGES * sizeof(*twin.page));
 		for (unsigned i = 0; i < 6000; i++) {
 			uint64_t x = next_random(&random);
@@ -240,6 +278,20 @@ tables_equal_their_twin(void **state)
 		close_table(&f);
 	}
 	free(twin.page);
+}
+
+static void
+tables_equal_their_twin(void **state)
+{
+	(void)state;
+	equal_their_twin(kinds, ARRAY_SIZE(kinds));
+}
+
+static void
+tables_of_granules_equal_their_twin(void **state)
+{
+	(void)state;
+	equal_their_twin(granules, ARRAY_SIZE(granules));
 }
 
 enum {
@@ -577,42 +629,60 @@ tables_on_large_pages(void **state)
 	assert_int_equal(references[0], references[1]);
 }
 
+static const struct nested_case {
+	int64_t guest, host;
+	unsigned shift; /* of the guest's page */
+	int code;	/* of the host's */
+	unsigned references;
+	unsigned found; /* the smaller of both */
+	unsigned granule;
+} nested_cases[] = {
+	{ 3, 3, 12, 0, 15, 12 },
+	{ 4, 4, 12, 0, 24, 12 },
+	{ 4, 5, 12, 0, 29, 12 },
+	{ 5, 4, 12, 0, 29, 12 },
+	{ 5, 5, 12, 0, 35, 12 },
+	{ 4, 4, 21, 0, 19, 12 },
+	{ 4, 4, 12, 1, 19, 12 },
+	{ 4, 4, 21, 1, 15, 21 },
+	{ 4, 4, 30, 1, 11, 21 },
+	{ 4, 4, 30, 2, 8, 30 },
+	{ 5, 5, 30, 0, 23, 12 },
+	/* contiguous entries save no reference, blocks do */
+	{ 4, 4, 14, 0, 24, 14, 14 },
+	{ 3, 4, 14, 0, 19, 14, 14 },
+	{ 4, 4, 21, 0, 24, 14, 14 },
+	{ 4, 4, 21, 1, 24, 21, 14 },
+	{ 4, 4, 25, 1, 19, 21, 14 },
+	{ 4, 4, 25, 2, 15, 25, 14 },
+	{ 4, 4, 16, 0, 15, 16, 16 },
+	{ 3, 3, 21, 2, 11, 21, 16 },
+	{ 3, 3, 29, 2, 8, 29, 16 },
+};
+
 /* Walks of a guest's table over a host's: (n + 1)(m + 1) - 1 of them. */
 static void
 nested_walks_are_of_two_dimensions(void **state)
 {
-	static const struct {
-		int64_t guest, host;
-		unsigned shift; /* of the guest's page */
-		int code;	/* of the host's */
-		unsigned references;
-		unsigned found; /* the smaller of both */
-	} cases[] = {
-		{ 3, 3, 12, 0, 15, 12 }, { 4, 4, 12, 0, 24, 12 },
-		{ 4, 5, 12, 0, 29, 12 }, { 5, 4, 12, 0, 29, 12 },
-		{ 5, 5, 12, 0, 35, 12 }, { 4, 4, 21, 0, 19, 12 },
-		{ 4, 4, 12, 1, 19, 12 }, { 4, 4, 21, 1, 15, 21 },
-		{ 4, 4, 30, 1, 11, 21 }, { 4, 4, 30, 2, 8, 30 },
-		{ 5, 5, 30, 0, 23, 12 },
-	};
-
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(nested_cases); i++) {
+		const struct nested_case *c = &nested_cases[i];
+		const struct table_ops *radix =
+			table_find_of("radix", c->granule);
 		struct tables_config config = {
-			.own.radix.levels = cases[i].guest,
-			.host.radix.levels = cases[i].host,
-			.nested = { NULL, NULL, cases[i].code, &radix_table,
-				    &radix_table },
+			.own.radix.levels = c->guest,
+			.host.radix.levels = c->host,
+			.nested = { NULL, NULL, c->code, radix, radix },
+			.granule = c->granule,
 		};
 		struct table_reference reference[TABLE_REFERENCES_MAX];
 		const uint64_t inside = UINT64_C(0x3fedcb8);
-		struct mapping mapping = { .shift = (uint8_t)cases[i].shift },
-			       again;
+		struct mapping mapping = { .shift = (uint8_t)c->shift }, again;
 		struct fixture f;
 		unsigned n;
 
 		open_table(&f, &nested_table, &config);
-		assert_int_equal(frames_take(f.frames, cases[i].shift,
+		assert_int_equal(frames_take(f.frames, c->shift,
 					     &mapping.frame),
 				 0);
 		assert_int_equal(f.table->ops->map(f.table, BASE, &mapping), 0);
@@ -622,17 +692,16 @@ nested_walks_are_of_two_dimensions(void **state)
 						    ((UINT64_C(1)
 						      << mapping.shift) -
 						     1)),
-					    (unsigned)cases[i].guest, reference,
-					    &again);
-		assert_int_equal(n, cases[i].references);
-		assert_int_equal(again.shift, cases[i].found);
+					    f.table->levels, reference, &again);
+		assert_int_equal(n, c->references);
+		assert_int_equal(again.shift, c->found);
 		/* what the guest's kernel sees is the guest's */
 		n = f.table->ops->walk(f.table, BASE, reference, &again);
-		assert_int_equal(n, cases[i].references);
-		assert_int_equal(again.shift, cases[i].shift);
+		assert_int_equal(n, c->references);
+		assert_int_equal(again.shift, c->shift);
 		assert_int_equal(again.frame, mapping.frame);
 		assert_true(f.table->apart);
-		frames_give(f.frames, cases[i].shift, mapping.frame);
+		frames_give(f.frames, c->shift, mapping.frame);
 		close_table(&f);
 	}
 }
@@ -742,6 +811,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_equal_their_twin),
+		cmocka_unit_test(tables_of_granules_equal_their_twin),
 		cmocka_unit_test(walks_ahead_are_walks),
 		cmocka_unit_test(chains_are_as_long_as_they_should),
 		cmocka_unit_test(probes_are_as_many_as_they_should),

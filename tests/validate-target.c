@@ -5,6 +5,7 @@
  * that the kernel chooses.
  *
  *	validate-target SEED OPERATIONS [fork]
+ *	validate-target SEED OPERATIONS swap [CHILDREN]   and sends pages to swap
  *	validate-target SEED PAGES merge     equal pages, until KSM has been round
  */
 #define _GNU_SOURCE
@@ -24,9 +25,15 @@ struct area {
 	char *start;
 	size_t pages;
 	int shared;
+	int read; /* of swap: never written */
 };
 
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
 static uint64_t state;
+static int swaps;
 
 /* xorshift64* */
 static unsigned long
@@ -45,12 +52,12 @@ create(struct area *area)
 	int shared = draw(4) == 0;
 	void *start = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
 			   MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE) |
-				   (draw(8) ? 0 : MAP_POPULATE),
+				   (draw(8) || swaps ? 0 : MAP_POPULATE),
 			   -1, 0);
 
 	if (start == MAP_FAILED)
 		return;
-	*area = (struct area){ start, pages, shared };
+	*area = (struct area){ start, pages, shared, swaps && draw(4) == 0 };
 }
 
 static void
@@ -58,6 +65,10 @@ touch(const struct area *area)
 {
 	size_t n = 1 + draw(area->pages), stride = 1 + draw(5);
 	int write = draw(3) > 0;
+
+	/* What shared memory holds is known by its first touch alone. */
+	if (swaps && area->shared)
+		write = !area->read;
 
 	for (size_t i = 0; i < n; i++) {
 		volatile char *byte =
@@ -82,7 +93,14 @@ move(struct area *area)
 	start = mremap(area->start, area->pages * PAGE, pages * PAGE,
 		       MREMAP_MAYMOVE);
 	if (start != MAP_FAILED)
-		*area = (struct area){ start, pages, area->shared };
+		*area = (struct area){ start, pages, area->shared, area->read };
+}
+
+/* Out to swap, or back ahead of need */
+static void
+swap(char *at, size_t bytes)
+{
+	madvise(at, bytes, draw(4) ? MADV_PAGEOUT : MADV_WILLNEED);
 }
 
 static void
@@ -92,6 +110,10 @@ change(struct area *area)
 	size_t bytes = (1 + draw(area->pages - first)) * PAGE;
 	char *at = area->start + first * PAGE;
 
+	if (swaps && draw(2)) {
+		swap(at, bytes);
+		return;
+	}
 	switch (draw(7)) {
 	case 0:
 		madvise(at, bytes, MADV_DONTNEED);
@@ -165,6 +187,25 @@ merge(size_t pages)
 	return 0;
 }
 
+/* Children one after the other, so that what each shares does not depend on time */
+static int
+family(unsigned long operations, unsigned long children)
+{
+	int status = 0, failed = 0;
+
+	work(operations);
+	while (children--) {
+		if (fork() == 0) {
+			work(operations);
+			_exit(0);
+		}
+		wait(&status);
+		failed |= status;
+		work(operations / 2);
+	}
+	return failed != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -177,6 +218,10 @@ main(int argc, char **argv)
 	operations = strtoul(argv[2], NULL, 10);
 	if (argc > 3 && strcmp(argv[3], "merge") == 0)
 		return merge(operations);
+	swaps = argc > 3 && strcmp(argv[3], "swap") == 0;
+	if (swaps)
+		return family(operations,
+			      argc > 4 ? strtoul(argv[4], NULL, 10) : 2);
 	work(operations);
 	if (argc > 3 && fork() == 0) {
 		work(operations);

@@ -59,7 +59,6 @@ struct cache_block {
 	uint16_t n_places, n_accesses, n_fixes, n_specials;
 	bool native; /* its first instruction can't run from the cache */
 	bool dead;   /* its code has changed or is unmapped */
-	bool flags_dead;
 	uint64_t checked; /* address of the checked entry, 0: none */
 	bool listed;	  /* indirect branches find it */
 	uint32_t first_link, n_links;

@@ -321,12 +321,10 @@ begin(struct builder *builder)
 	builder->return_pc = builder->emit.at;
 	if (last == FLOW_CALL || last == FLOW_CALL_BY)
 		emit_word64(&builder->emit, 0);
-	builder->flags_dead = cache_flags_dead(builder->run, builder->n);
 	builder->checked = 0;
 	if (cache_code_returns(code, builder->pc)) {
 		builder->checked = emit_here(&builder->emit);
-		link_compare(code, &builder->emit, arena, builder->pc,
-			     builder->flags_dead);
+		link_compare(code, &builder->emit, arena, builder->pc);
 	}
 	builder->start = emit_here(&builder->emit);
 	builder->n_accesses = builder->n_specials = 0;
@@ -408,7 +406,6 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->arena = builder->arena;
 	block->offset = (uint32_t)(builder->start - arena->address);
 	block->bytes = builder_offset(builder);
-	block->flags_dead = builder->flags_dead;
 	block->checked = builder->checked;
 	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
 		code->outcome[i].block = block;

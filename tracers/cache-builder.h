@@ -26,7 +26,6 @@ struct builder {
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
 	uint64_t checked;
-	bool flags_dead;
 	uint64_t pc;
 	struct cache_instruction run[BLOCK_MAX];
 	/* A conditional branch whose target follows in the run */

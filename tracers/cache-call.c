@@ -45,6 +45,46 @@ asks_for_filters(uint64_t number, uint64_t first)
 	       (number == SYS_prctl && first == PR_SET_SECCOMP);
 }
 
+/* Would it replace memory of the engine's, or its rights? */
+static bool
+takes_ours(const struct cache_thread *thread)
+{
+	const struct user_regs_struct *r = &thread->registers;
+	const struct cache_space *space = thread->process->shared;
+
+	if (!space)
+		return false;
+	switch (r->rax) {
+	case SYS_mmap:
+		return r->r10 & (MAP_FIXED | MAP_FIXED_NOREPLACE) &&
+		       space_overlaps(space, r->rdi, r->rsi);
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		return space_overlaps(space, r->rdi, r->rsi);
+	case SYS_mremap:
+		return r->r10 & MREMAP_FIXED &&
+		       space_overlaps(space, r->r8, r->rdx);
+	default:
+		return false;
+	}
+}
+
+/* The program has it: everything is let go, and the call made then */
+static void
+give_way(struct cache_engine *engine, struct cache_thread *thread)
+{
+	if (!engine->orphaned)
+		warn("cache: process %d wants the memory at %#llx, where the engine's own is: everything goes on unrecorded",
+		     (int)thread->process->pid,
+		     (unsigned long long)thread->registers.rdi);
+	records_lost(engine,
+		     "a program wanted the memory where the engine's own is");
+	engine->detaching = 1;
+	remote_set(thread);
+	thread_park(engine, thread);
+}
+
 /* At the call's instruction, natively */
 void
 call_begin(struct cache_engine *engine, struct cache_thread *thread)
@@ -52,6 +92,10 @@ call_begin(struct cache_engine *engine, struct cache_thread *thread)
 	const struct user_regs_struct *r = &thread->registers;
 
 	engine->counts.calls++;
+	if (takes_ours(thread)) {
+		give_way(engine, thread);
+		return;
+	}
 	protect_allow(thread, (uint64_t[6]){ r->rdi, r->rsi, r->rdx, r->r10,
 					     r->r8, r->r9 });
 	/* Later it might be forbidden */

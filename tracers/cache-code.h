@@ -204,8 +204,7 @@ const struct cache_link *link_of(const struct cache_code *code,
 /* The code of a checked entry at pc, but for the way to the block: rax is pc
  * when it comes there, and rax and rcx are the program's again. */
 void link_compare(const struct cache_code *code, struct emitter *emit,
-		  const struct cache_arena *arena, uint64_t pc,
-		  bool flags_dead);
+		  const struct cache_arena *arena, uint64_t pc);
 /* Let indirect branches to this block find it. */
 int link_indirect(struct cache_code *code, struct cache_block *block);
 /* Fill the tables of a new cache. */

@@ -315,6 +315,9 @@ int remote_gadget(struct cache_thread *thread, uint64_t *gadget);
 
 /* cache-space.c */
 bool space_owns(const struct cache_engine *engine, pid_t pid, uint64_t address);
+/* Is any of it the engine's? */
+bool space_overlaps(const struct cache_space *space, uint64_t start,
+		    uint64_t bytes);
 /* Make the memory and map it into the thread's address space. */
 int space_open(struct cache_space **out, struct cache_engine *engine,
 	       struct cache_thread *thread);

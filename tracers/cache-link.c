@@ -9,7 +9,8 @@
  *
  * An indirect branch loads its target into rax and jumps through a table
  * indexed by the target's low bits; what stands there is a block's checked
- * entry, which compares rax with the block's pc.  Where flags may be in use
+ * entry, which compares rax with the block's pc.  It may be another one's, and
+ * the flags be in use where control is to go (the compiler's jump tables): so
  * that is `lea` of the difference and `jrcxz`.  It stands in front of blocks of
  * which it was known that indirect branches come there, else anywhere.
  */
@@ -208,20 +209,14 @@ link_of(const struct cache_code *code, uint32_t number)
  * entries of its own (a third of cc1's samples stood here) */
 void
 link_compare(const struct cache_code *code, struct emitter *emit,
-	     const struct cache_arena *arena, uint64_t pc, bool flags_dead)
+	     const struct cache_arena *arena, uint64_t pc)
 {
 	uint64_t miss = arena_stub(arena, miss_label(code));
 
-	emit_bytes(emit, "\x48\xb9", 2); /* movabs ..., %rcx */
-	if (flags_dead) {
-		emit_word64(emit, pc);
-		emit_bytes(emit, "\x48\x39\xc8", 3); /* cmp %rcx, %rax */
-		emit_bytes(emit, "\x0f\x85", 2);     /* jne */
-	} else {
-		emit_word64(emit, -pc);
-		emit_bytes(emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
-		emit_bytes(emit, "\xe3\x05\xe9", 3);	 /* jrcxz over a jmp */
-	}
+	emit_bytes(emit, "\x48\xb9", 2); /* movabs -pc, %rcx */
+	emit_word64(emit, -pc);
+	emit_bytes(emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
+	emit_bytes(emit, "\xe3\x05\xe9", 3);	 /* jrcxz over a jmp */
 	emit->at += 4;
 	emit_relative(emit, emit->at - 4, miss);
 	emit_load(emit, RCX, GS_RCX);
@@ -239,7 +234,7 @@ emit_checked(struct cache_code *code, const struct cache_block *block)
 	if (emit.end - emit.at < ENTRY_ROOM)
 		return 0;
 	emit_align(&emit, 8);
-	link_compare(code, &emit, arena, block->pc, block->flags_dead);
+	link_compare(code, &emit, arena, block->pc);
 	emit_byte(&emit, 0xe9);
 	emit.at += 4;
 	emit_relative(&emit, emit.at - 4, block->code);

@@ -33,8 +33,13 @@
 #define LEVEL2_BYTES (((UINT64_C(2) << LEVEL2_BITS) + 8 * LEVEL2_SLACK) * 32)
 #define AREAS_AT     (TABLE_AT + (UINT64_C(64) << 20))
 #define MEMORY_BYTES (AREAS_AT + AREAS_MAX * (uint64_t)AREA_BYTES)
-#define WINDOW_FIRST UINT64_C(0x100000000000)
-#define WINDOW_STEP  UINT64_C(0x010000000000)
+/*
+ * Where the kernel puts nothing by itself, below what it hands out downwards,
+ * and where the sanitizers (address, thread, memory) take a mapping for the
+ * program's: elsewhere they map their shadow over what is there, or end.
+ */
+#define WINDOW_FIRST UINT64_C(0x7e9000000000)
+#define WINDOW_STEP  UINT64_C(0x010000000000) /* downwards */
 #define WINDOW_TRIES 64
 #define NAME_BELOW   1024 /* the red zone and some more */
 
@@ -122,6 +127,21 @@ space_owns(const struct cache_engine *engine, pid_t pid, uint64_t address)
 	return false;
 }
 
+bool
+space_overlaps(const struct cache_space *space, uint64_t start, uint64_t bytes)
+{
+	const struct cache_code *code = space->code;
+
+	if (start < space->window + MEMORY_BYTES &&
+	    start + bytes > space->window)
+		return true;
+	for (unsigned i = 0; code && i < code->n_arenas; i++)
+		if (start < code->arena[i].address + ARENA_BYTES &&
+		    start + bytes > code->arena[i].address)
+			return true;
+	return false;
+}
+
 static int
 map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 {
@@ -136,7 +156,7 @@ map_window(struct cache_space *space, struct cache_thread *thread, int theirs)
 		error = call(space, thread, &what, &result);
 		if (error != -EEXIST)
 			break;
-		what.argument[0] += WINDOW_STEP;
+		what.argument[0] -= WINDOW_STEP;
 	}
 	if (error)
 		return error;

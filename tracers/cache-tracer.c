@@ -241,6 +241,7 @@ const struct tracer_ops cache_tracer = {
 	.name = "cache",
 	.help = "every access, by translated code in the target (3 - 20x slower); attaches to running processes",
 	.samples = true,
+	.counts = true,
 	.probe = target_probe,
 	.open = cache_open,
 };

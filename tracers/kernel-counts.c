@@ -80,6 +80,7 @@ static const char *const vmstat_words[] = {
 	"pgpgout", "pgsteal_",	  "pgscan_",	"thp_",	    "numa_",
 	"swap_",   "workingset_", "ksm_",	"cow_ksm",  "pgact",
 	"pgdeact", "pgrefill",	  "pglazyfree", "oom_kill", "zswp",
+	"compact_",
 };
 
 /* A value's name begins so, and is of these words alone, if any. */
@@ -417,6 +418,22 @@ find_own(pid_t pid, const struct kernel_counts *counts, struct kernel_own *own)
 		close(walk.pagemap);
 }
 
+/* -1000 to 1000; usually 0, which is not told */
+static void
+tell_oom(pid_t pid, const struct kernel_counts *counts)
+{
+	char path[48], text[32];
+	long adj;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	read_text(path, text, sizeof(text));
+	adj = strtol(text, NULL, 10);
+	if (adj)
+		counts->tell(counts->context,
+			     &(struct kernel_count){ .name = "oom.score_adj",
+						     .value = (uint64_t)adj });
+}
+
 void
 kernel_counts_process(pid_t pid, const struct kernel_counts *counts)
 {
@@ -426,6 +443,7 @@ kernel_counts_process(pid_t pid, const struct kernel_counts *counts)
 
 	find_own(pid, counts, &own);
 	tell_stat(pid, counts, &own);
+	tell_oom(pid, counts);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	reading.prefix = "status.";
 	reading.wanted = status_wanted;

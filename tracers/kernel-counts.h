@@ -8,6 +8,7 @@
  *	status.VmPTE status.VmRSS ...    /proc/PID/status
  *	smaps.Pss smaps.AnonHugePages    /proc/PID/smaps_rollup
  *	ksm_stat.ksm_merging_pages ...   /proc/PID/ksm_stat
+ *	oom.score_adj                    /proc/PID/oom_score_adj, signed, if not 0
  *	vmstat.pgfault ...               /proc/vmstat           (of the host)
  *	memory.stat.rss ...              of the process's group (of the host)
  *	ksm.pages_shared ...             /sys/kernel/mm/ksm     (of the host)

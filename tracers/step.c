@@ -665,6 +665,7 @@ step_open(struct tracer **out, const struct tracer_setup *setup)
 const struct tracer_ops step_tracer = {
 	.name = "step",
 	.help = "every instruction by ptrace single-step: exact and slow, the reference",
+	.counts = true,
 	.probe = target_probe,
 	.open = step_open,
 };

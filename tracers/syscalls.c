@@ -254,6 +254,25 @@ syscall_enter(const struct syscall_call *call, struct syscall_memory *memory,
 			target->segment(target->context, call->argument[0]);
 }
 
+/* Advice is taken mapping by mapping, up to one that will not have it (EINVAL:
+ * it is locked, or of a file), and where nothing is mapped it goes on (ENOMEM). */
+static bool
+was_done_in_part(const struct syscall_call *call)
+{
+	if (call->number != SYS_madvise || call->argument[0] & 4095 ||
+	    (call->result != -EINVAL && call->result != -ENOMEM))
+		return false;
+	switch (call->argument[2]) {
+	case MADV_DONTNEED:
+	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void
 syscall_leave(const struct syscall_call *call, struct syscall_memory *memory,
 	      const struct syscall_target *target)
@@ -263,7 +282,8 @@ syscall_leave(const struct syscall_call *call, struct syscall_memory *memory,
 	syscall_buffers(call, target);
 	/* The last page of addresses are errors; brk's result is an address
 	 * also when it failed. */
-	if (call->result < 0 && call->result >= -4095)
+	if (call->result < 0 && call->result >= -4095 &&
+	    !was_done_in_part(call))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
 		if (changes[i].number == call->number) {

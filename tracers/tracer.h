@@ -83,6 +83,7 @@ struct tracer_ops {
 	const struct option_tree *options;
 	bool companion; /* works beside a main engine */
 	bool samples;	/* can leave the target and come back */
+	bool counts;	/* tells itself what the kernel counts, at both ends */
 	/*
 	 * Can it run on this host?  0, or a negative errno with the reason and
 	 * the smallest fix in why.  Prints nothing.

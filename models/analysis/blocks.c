@@ -64,6 +64,17 @@ blocks_add(struct blocks *blocks, const uint32_t *distance,
 	}
 }
 
+void
+blocks_join(struct blocks *blocks, struct blocks *other)
+{
+	while (blocks->shift < other->shift)
+		halve(blocks);
+	while (other->shift < blocks->shift)
+		halve(other);
+	for (unsigned i = 0; i < BLOCKS_MOST; i++)
+		add_block(&blocks->block[i], &other->block[i]);
+}
+
 unsigned
 blocks_number(const struct blocks *blocks, uint64_t accesses)
 {

@@ -28,6 +28,8 @@ void blocks_fini(struct blocks *blocks);
 /* References with their distances (reuse.h) and accesses before, which ascend. */
 void blocks_add(struct blocks *blocks, const uint32_t *distance,
 		const uint64_t *access, uint32_t n);
+/* Add what was counted elsewhere, of other references; it may widen both. */
+void blocks_join(struct blocks *blocks, struct blocks *other);
 /* How many there are in a run of so many accesses; the last may be shorter. */
 unsigned blocks_number(const struct blocks *blocks, uint64_t accesses);
 

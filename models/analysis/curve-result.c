@@ -39,9 +39,8 @@ all_sizes_fini(struct all_sizes *all)
 	free(all->writebacks);
 }
 
-/* Sizes that are ends of bins, and the last */
-static size_t
-bin_sizes(uint32_t peak, uint64_t size[OCTAVES_BINS])
+size_t
+curve_result_sizes(uint64_t peak, uint64_t size[OCTAVES_BINS])
 {
 	size_t n = 0;
 
@@ -57,13 +56,18 @@ int
 curve_result_table(struct result *result)
 {
 	static const char *const columns[] = {
-		"policy:", "bytes:bytes",      "pages:pages", "misses:misses",
-		"ratio:",  "writebacks:pages", NULL
+		"policy:",     "bytes:bytes",
+		"pages:pages", "misses:misses",
+		"ratio:",      "writebacks:pages",
+		"low:misses",  "high:misses",
+		"of:",	       NULL
 	};
 
 	return result_table(result, "curve",
 			    "Misses of replacement policies by size of memory; "
-			    "ratio: of the accesses",
+			    "ratio: of the accesses; low, high: a 95 % "
+			    "interval where they are estimated; of: the thread "
+			    "or other part of the run",
 			    columns);
 }
 
@@ -79,7 +83,7 @@ lru_row(const struct all_sizes *all, const struct curve_view *view,
 {
 	uint64_t at = pages < all->peak ? pages : all->peak;
 
-	return result_row(result, "curve", "suuudu", "lru", bytes, pages,
+	return result_row(result, "curve", "suuudunnn", "lru", bytes, pages,
 			  all->misses[at],
 			  ratio(all->misses[at], view->accesses),
 			  all->writebacks[at]);
@@ -100,7 +104,7 @@ curve_result_lru(const struct model *model,
 	if (error)
 		return error;
 	if (!n)
-		n = bin_sizes(all.peak, size);
+		n = curve_result_sizes(all.peak, size);
 	for (size_t i = 0; !error && i < n; i++) {
 		uint64_t bytes =
 			rows->n ? rows->bytes[i] : size[i] << rows->shift;
@@ -127,13 +131,13 @@ curve_result_simulated(const struct model *model,
 		double share = ratio(counts->misses, view.accesses);
 
 		if (rows->shift)
-			error = result_row(result, "curve", "suuudu", policy,
+			error = result_row(result, "curve", "suuudunnn", policy,
 					   rows->bytes[i],
 					   rows->bytes[i] >> rows->shift,
 					   counts->misses, share,
 					   counts->writebacks);
 		else
-			error = result_row(result, "curve", "sunudu", policy,
+			error = result_row(result, "curve", "sunudunnn", policy,
 					   rows->bytes[i], counts->misses,
 					   share, counts->writebacks);
 	}
@@ -320,7 +324,7 @@ put_need(const struct curve_view *view, const struct all_sizes *all,
 		.cold = reuse_cold(view->reuse),
 		.peak = all->peak,
 		.point = point,
-		.n = bin_sizes(all->peak, size),
+		.n = curve_result_sizes(all->peak, size),
 		.misses = all->misses,
 		.knee = knee_find(all->misses, all->peak, view->accesses),
 		.late = late_share(view->blocks, view->accesses),

@@ -21,7 +21,12 @@ int curve_result_values(const struct model *model,
 			const struct curve_result_config *config,
 			struct result *result);
 
-/* The table curve: policy, bytes, pages, misses, ratio, writebacks. */
+/* Sizes at which a curve is shown: ends of bins below the peak, and the peak.
+ * Returns how many. */
+size_t curve_result_sizes(uint64_t peak, uint64_t size[OCTAVES_BINS]);
+
+/* The table curve: policy, bytes, pages, misses, ratio, writebacks, low, high,
+ * of. */
 int curve_result_table(struct result *result);
 
 struct curve_result_rows {

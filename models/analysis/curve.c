@@ -21,6 +21,7 @@ struct curve {
 	struct blocks blocks;
 	struct working_set *set;
 	struct refstring *string;
+	struct segments *segments;  /* NULL: all in one piece */
 	uint64_t accesses, fetches; /* fetches: that do not count */
 	/* pages: their mappings */
 	uint8_t *group; /* owned: [room] */
@@ -57,17 +58,15 @@ group_of(struct curve *curve, const char *label)
 }
 
 static int
-group_pages(struct curve *curve, const struct reclaim_batch *batch)
+group_pages(struct curve *curve)
 {
-	uint32_t most = 0;
+	uint32_t n = references_pages(curve->references);
 
-	for (uint32_t i = 0; i < batch->n; i++)
-		most = batch->page[i] > most ? batch->page[i] : most;
-	if (most >= curve->room) {
+	if (n > curve->room) {
 		uint32_t room = curve->room ? curve->room : PAGES_FIRST;
 		uint8_t *group;
 
-		while (room <= most)
+		while (room < n)
 			room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
 		group = realloc(curve->group, room);
 		if (!group)
@@ -75,7 +74,7 @@ group_pages(struct curve *curve, const struct reclaim_batch *batch)
 		curve->group = group;
 		curve->room = room;
 	}
-	for (; curve->pages <= most; curve->pages++)
+	for (; curve->pages < n; curve->pages++)
 		curve->group[curve->pages] =
 			group_of(curve, references_label(curve->references,
 							 curve->pages));
@@ -83,25 +82,29 @@ group_pages(struct curve *curve, const struct reclaim_batch *batch)
 }
 
 static int
-feed_working_set(struct curve *curve, const struct reclaim_batch *batch)
+feed_working_set(struct curve *curve, const struct working_set_run *run)
 {
-	struct working_set_run run = { batch->page, batch->access, batch->n,
-				       NULL };
-	int error = 0;
+	struct working_set_run grouped = *run;
 
-	if (!curve->set)
-		return 0;
-	if (curve->references) {
-		error = group_pages(curve, batch);
-		run.group = curve->group;
-	}
-	return error ? error : working_set_feed(curve->set, &run);
+	grouped.group = curve->references ? curve->group : NULL;
+	return curve->set ? working_set_feed(curve->set, &grouped) : 0;
+}
+
+/* While segments are measured */
+static int
+beside_segment(void *context, const struct segment *segment)
+{
+	const struct working_set_run run = { segment->page, segment->access,
+					     segment->n, NULL };
+
+	return feed_working_set(context, &run);
 }
 
 static int
-take_references(void *context, const struct reclaim_batch *batch)
+take_in_turn(struct curve *curve, const struct reclaim_batch *batch)
 {
-	struct curve *curve = context;
+	const struct working_set_run run = { batch->page, batch->access,
+					     batch->n, NULL };
 	uint32_t distance[RUN];
 	int error = 0;
 
@@ -114,8 +117,20 @@ take_references(void *context, const struct reclaim_batch *batch)
 			blocks_add(&curve->blocks, distance, batch->access + at,
 				   n);
 	}
+	return error ? error : feed_working_set(curve, &run);
+}
+
+static int
+take_references(void *context, const struct reclaim_batch *batch)
+{
+	struct curve *curve = context;
+	int error = 0;
+
+	if (curve->set && curve->references)
+		error = group_pages(curve);
 	if (!error)
-		error = feed_working_set(curve, batch);
+		error = curve->segments ? segments_feed(curve->segments, batch)
+					: take_in_turn(curve, batch);
 	if (!error && curve->string)
 		error = refstring_add(curve->string, batch);
 	return error;
@@ -125,7 +140,8 @@ static int
 take_drop(void *context, uint32_t page)
 {
 	struct curve *curve = context;
-	int error = reuse_drop(curve->reuse, page);
+	int error = curve->segments ? segments_drop(curve->segments, page)
+				    : reuse_drop(curve->reuse, page);
 
 	return !error && curve->string ? refstring_drop(curve->string, page)
 				       : error;
@@ -243,8 +259,12 @@ curve_finish(struct model *model, struct result *result)
 {
 	struct curve *curve = (struct curve *)model;
 
+	int error = curve->segments ? segments_end(curve->segments) : 0;
+
 	(void)result;
-	return curve->set ? working_set_end(curve->set, curve->accesses) : 0;
+	return error || !curve->set
+		       ? error
+		       : working_set_end(curve->set, curve->accesses);
 }
 
 static void
@@ -255,6 +275,7 @@ curve_close(struct model *model)
 	if (!curve)
 		return;
 	references_close(curve->references);
+	segments_close(curve->segments);
 	reuse_close(curve->reuse);
 	blocks_fini(&curve->blocks);
 	working_set_close(curve->set);
@@ -283,6 +304,13 @@ open_parts(struct curve *curve)
 	const struct refstring_config string = {
 		.times = curve->config.keep_times,
 	};
+	const struct segments_config segments = {
+		.n = curve->config.segments,
+		.jobs = curve->config.jobs,
+		.beside = beside_segment,
+		.context = curve,
+		.remote = curve->config.remote,
+	};
 	int error = 0;
 
 	if (!curve->config.objects)
@@ -292,6 +320,9 @@ open_parts(struct curve *curve)
 		error = reuse_open(&curve->reuse, true);
 	if (!error)
 		error = blocks_init(&curve->blocks);
+	if (!error && curve->config.segments)
+		error = segments_open(&curve->segments, &segments, curve->reuse,
+				      &curve->blocks);
 	if (!error && curve->config.working_sets)
 		error = working_set_open(&curve->set);
 	if (!error && curve->config.keep)

@@ -15,6 +15,7 @@
 #include "models/analysis/blocks.h"
 #include "models/analysis/refstring.h"
 #include "models/analysis/reuse.h"
+#include "models/analysis/segments.h"
 #include "models/analysis/working-set.h"
 
 struct curve_config {
@@ -26,6 +27,11 @@ struct curve_config {
 	bool working_sets;
 	bool keep; /* the references */
 	bool keep_times;
+	/* Pieces of the string that are measured side by side (segments.h), on
+	 * so many threads beside the caller's, and in other processes; 0: none.
+	 * The result is the same. */
+	unsigned segments, jobs;
+	const struct segments_remote *remote; /* borrowed; NULL: nobody */
 };
 
 /* The stream outlives it.  0, -ENOMEM (said). */

@@ -30,8 +30,9 @@
 #define FAN	    16u /* children of a node: one cache line */
 #define LEVELS_MOST 6	/* 16^6 blocks */
 #define PAGES_FIRST 1024u
-#define CLEAN	    UINT32_MAX /* as dirty[]: clean at all sizes */
-#define CHUNK	    1024u      /* references at a time */
+#define CLEAN	    UINT32_MAX		/* as dirty[]: clean at all sizes */
+#define UNKNOWN	    (UINT32_C(1) << 31) /* flag of dirty[]: see struct reuse */
+#define CHUNK	    1024u		/* references at a time */
 #define AHEAD	    16u
 #define FAR_AHEAD   32u
 #define NEAR_SLOTS  65536u /* what fits into the first caches */
@@ -67,7 +68,12 @@ struct reuse {
 	struct seen *seen; /* owned: [n_pages] */
 	uint32_t n_pages;
 	bool writes;
-	uint64_t *mark; /* owned: [n_slots / 64] */
+	/* Of pieces: what is dirty before a page's first write is not known:
+	 * then dirty[] is UNKNOWN | the greatest distance so far, which goes
+	 * to before[] with that write */
+	bool pieces;
+	uint32_t *before; /* owned: [n_pages]; NULL unless pieces */
+	uint64_t *mark;	  /* owned: [n_slots / 64] */
 	/* Marks before a child in its node, full blocks only; [0] is owned, and
 	 * has a child a block */
 	uint32_t *tree[LEVELS_MOST];
@@ -164,12 +170,23 @@ reuse_open(struct reuse **out, bool writes)
 	return 0;
 }
 
+int
+reuse_open_pieces(struct reuse **out)
+{
+	int error = reuse_open(out, true);
+
+	if (!error)
+		(*out)->pieces = true;
+	return error;
+}
+
 void
 reuse_close(struct reuse *reuse)
 {
 	if (!reuse)
 		return;
 	free(reuse->seen);
+	free(reuse->before);
 	free(reuse->mark);
 	free(reuse->tree[0]);
 	free(reuse->hole);
@@ -188,11 +205,19 @@ make_pages(struct reuse *reuse, uint32_t most)
 		return 0;
 	while (n <= most)
 		n = n < UINT32_MAX / 2 ? 2 * n : UINT32_MAX;
+	if (reuse->pieces) {
+		uint32_t *before =
+			reallocarray(reuse->before, n, sizeof(*before));
+
+		if (!before)
+			return no_memory();
+		reuse->before = before;
+	}
 	seen = reallocarray(reuse->seen, n, sizeof(*seen));
 	if (!seen)
 		return no_memory();
 	for (uint32_t i = reuse->n_pages; i < n; i++)
-		seen[i] = (struct seen){ 0, CLEAN };
+		seen[i] = (struct seen){ 0, reuse->pieces ? UNKNOWN : CLEAN };
 	reuse->seen = seen;
 	reuse->n_pages = n;
 	return 0;
@@ -576,6 +601,42 @@ count(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	reuse->cold += cold;
 }
 
+/* The same in a piece */
+static void
+count_piece(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
+	    uint32_t n, const uint32_t *distance)
+{
+	struct tally *tally = reuse->tally;
+	uint32_t cold = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t depth = distance[i], *dirty;
+
+		dirty = &reuse->seen[page[i]].dirty;
+		__builtin_prefetch(&tally[distance[i + AHEAD < n ? i + AHEAD
+								 : i]],
+				   1);
+		if (unlikely(depth == REUSE_COLD)) {
+			cold++;
+		} else {
+			tally[depth].count++;
+			if (!(*dirty & UNKNOWN)) {
+				write_back(tally, *dirty, depth);
+				*dirty = depth > *dirty ? depth : *dirty;
+			} else if ((*dirty & ~UNKNOWN) < depth) {
+				*dirty = UNKNOWN | depth;
+			}
+		}
+		if (write[i]) {
+			if (*dirty & UNKNOWN)
+				reuse->before[page[i]] = *dirty & ~UNKNOWN;
+			*dirty = 1;
+		}
+	}
+	reuse->references += n;
+	reuse->cold += cold;
+}
+
 /* Seldom enough to cost nothing, and before the first could be full */
 static ALWAYS_INLINE uint64_t
 flush_after(const struct reuse *reuse)
@@ -617,7 +678,10 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 		take_counting(reuse, page, n, distance);
 	else
 		take_plainly(reuse, page, n, distance);
-	count(reuse, page, write, n, distance);
+	if (reuse->pieces)
+		count_piece(reuse, page, write, n, distance);
+	else
+		count(reuse, page, write, n, distance);
 	if (unlikely(reuse->references - reuse->flushed > flush_after(reuse)))
 		flush_tallies(reuse);
 	return 0;
@@ -654,6 +718,17 @@ reuse_drop(struct reuse *reuse, uint32_t page)
 	}
 	reuse->seen[page].slot = 0;
 	return hole_add(reuse, slot);
+}
+
+void
+reuse_remove(struct reuse *reuse, uint32_t page)
+{
+	uint32_t slot = page < reuse->n_pages ? reuse->seen[page].slot : 0;
+
+	if (!slot)
+		return;
+	unmark(reuse, slot);
+	reuse->seen[page] = (struct seen){ 0, CLEAN };
 }
 
 uint64_t
@@ -709,4 +784,103 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)
 		writebacks[size] += writebacks[size - 1];
+}
+
+/* As many marks as pages: the depth is the place from the end. */
+static ALWAYS_INLINE void
+order(const struct reuse *reuse, const uint32_t *page, uint32_t n,
+      uint32_t *last)
+{
+	for (uint32_t i = 0; i < n; i++)
+		last[n - depth_of(reuse, reuse->seen[page[i]].slot)] = page[i];
+}
+
+COUNTS_BITS static void
+order_counting(const struct reuse *reuse, const uint32_t *page, uint32_t n,
+	       uint32_t *last)
+{
+	order(reuse, page, n, last);
+}
+
+void
+reuse_end_piece(struct reuse *reuse, const uint32_t *page, uint32_t n,
+		struct reuse_part *part, uint32_t *last)
+{
+	if (reuse->counts_bits)
+		order_counting(reuse, page, n, last);
+	else
+		order(reuse, page, n, last);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct seen *seen = &reuse->seen[page[i]];
+		bool written = !(seen->dirty & UNKNOWN);
+
+		part[i].before = written ? reuse->before[page[i]]
+					 : seen->dirty & ~UNKNOWN;
+		part[i].dirty = written ? seen->dirty : 0;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		reuse->seen[page[i]] = (struct seen){ 0, UNKNOWN };
+	memset(reuse->mark, 0, (reuse->now / 64 + 1) * sizeof(uint64_t));
+	memset(reuse->tree[0], 0,
+	       tree_cells(reuse->n_slots) * sizeof(uint32_t));
+	reuse->now = 1;
+	reuse->marks = 0;
+}
+
+/* What a piece did to a page before and after its first write there */
+static void
+join_part(struct reuse *reuse, uint32_t page, const struct reuse_part *part)
+{
+	uint32_t *dirty = &reuse->seen[page].dirty;
+
+	if (*dirty < part->before) {
+		write_back(reuse->tally, *dirty, part->before);
+		*dirty = part->before;
+	}
+	if (part->dirty)
+		*dirty = part->dirty;
+}
+
+int
+reuse_join_piece(struct reuse *reuse, const struct reuse_piece *piece,
+		 uint32_t *distance)
+{
+	int error = reuse_feed(reuse, piece->page, NULL, piece->n, distance);
+
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < piece->n; i++)
+		join_part(reuse, piece->page[i], &piece->part[i]);
+	/* They have the latest slots, one after the other. */
+	for (uint32_t i = 0; i < piece->n; i++)
+		reuse->seen[piece->last[i]].slot = reuse->now - piece->n + i;
+	return 0;
+}
+
+uint32_t
+reuse_counts(const struct reuse *reuse, struct reuse_count *count,
+	     uint32_t room)
+{
+	for (uint32_t i = 0; count && i < reuse->room_tally && i < room; i++) {
+		count[i].references =
+			reuse->all[i].count + reuse->tally[i].count;
+		count[i].written =
+			reuse->all[i].written + reuse->tally[i].written;
+	}
+	return reuse->room_tally;
+}
+
+int
+reuse_add_counts(struct reuse *reuse, const struct reuse_count *count,
+		 uint32_t n)
+{
+	int error = n ? make_tallies(reuse, n - 1) : 0;
+
+	for (uint32_t i = 0; !error && i < n; i++) {
+		reuse->all[i].count += count[i].references;
+		reuse->all[i].written += count[i].written;
+		reuse->references += count[i].references;
+		reuse->flushed += count[i].references;
+	}
+	return error;
 }

@@ -34,6 +34,8 @@ int reuse_feed(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	       uint32_t n, uint32_t *distance);
 /* The page is given back: its next reference is a cold one.  0, -ENOMEM. */
 int reuse_drop(struct reuse *reuse, uint32_t page);
+/* The page was never there: those below it move up. */
+void reuse_remove(struct reuse *reuse, uint32_t page);
 
 uint64_t reuse_references(const struct reuse *reuse);
 /* References to pages that were not there at any size. */
@@ -46,5 +48,43 @@ uint32_t reuse_peak(const struct reuse *reuse);
  */
 void reuse_misses(const struct reuse *reuse, uint64_t *misses,
 		  uint64_t *writebacks);
+
+/*
+ * Pieces of a string (segments.h).  An engine of pieces begins each as if no
+ * page had ever been referenced, and says at its end what that did to the pages.
+ */
+struct reuse_part {
+	uint32_t before; /* greatest distance before it was written here */
+	uint32_t dirty;	 /* from this size on it is; 0: it was not written */
+};
+
+/* With write-backs.  0, -ENOMEM (said). */
+int reuse_open_pieces(struct reuse **out);
+/*
+ * The piece is over: fills part[] of these n pages, which are all that were
+ * referenced in it, and last[] with them in the order of their last references.
+ */
+void reuse_end_piece(struct reuse *reuse, const uint32_t *page, uint32_t n,
+		     struct reuse_part *part, uint32_t *last);
+/* Go on with a piece: its pages by their first references, the same by their
+ * last ones.  Fills distance[n].  0, -ENOMEM (said). */
+struct reuse_piece {
+	const uint32_t *page, *last;
+	const struct reuse_part *part;
+	uint32_t n;
+};
+int reuse_join_piece(struct reuse *reuse, const struct reuse_piece *piece,
+		     uint32_t *distance);
+/* What an engine of pieces counted by distance, but for first references.
+ * Fills up to room; returns how many there are. */
+struct reuse_count {
+	uint64_t references;
+	int64_t written;
+};
+uint32_t reuse_counts(const struct reuse *reuse, struct reuse_count *count,
+		      uint32_t room);
+/* 0, -ENOMEM (said). */
+int reuse_add_counts(struct reuse *reuse, const struct reuse_count *count,
+		     uint32_t n);
 
 #endif

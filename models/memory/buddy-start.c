@@ -136,6 +136,15 @@ empty(struct history *history, uint64_t pages)
 	return 0;
 }
 
+/* Its pages cannot be moved. */
+static void
+fix(const struct history *history, const struct owner *owner)
+{
+	for (uint32_t page = owner->first; page != BUDDY_NOWHERE;
+	     page = history->next[page])
+		buddy_bit_flip(history->buddy->fixed, page);
+}
+
 int
 buddy_age(struct buddy *buddy, double used, uint64_t seed)
 {
@@ -145,13 +154,19 @@ buddy_age(struct buddy *buddy, double used, uint64_t seed)
 	int error = 0;
 
 	history.next = malloc((buddy->pages + 1) * sizeof(*history.next));
-	if (!history.next)
+	buddy->fixed = calloc(buddy->pages / 64 + 1, sizeof(*buddy->fixed));
+	if (!history.next || !buddy->fixed) {
+		free(history.next);
 		return -ENOMEM;
+	}
 	for (unsigned round = 0; round < ROUNDS && !error; round++) {
 		error = fill(&history, full < stay ? stay : full);
 		if (!error)
 			error = empty(&history, stay);
 	}
+	for (size_t i = 0; i < history.owners && !error; i++)
+		if (history.owner[i].type == POOL_UNMOVABLE)
+			fix(&history, &history.owner[i]);
 	free(history.next);
 	free(history.owner);
 	return error;

@@ -10,7 +10,7 @@
  *
  * Where no block of the own type is left, the largest of another is taken; and,
  * if at least half of its 2 MiB is free, those change their type (there: stealing).
- * Not modelled: zones, the lists of each processor, watermarks, compaction.
+ * Not modelled: zones, the lists of each processor, watermarks.
  *
  * A run of 1 GiB is 256 neighbours that are all free, as alloc_contig_range
  * looks for.
@@ -79,8 +79,8 @@ is_free(const struct buddy *buddy, uint64_t page, unsigned order,
 	return (state & 15) == order + 1;
 }
 
-static enum pool_type
-group_type(const struct buddy *buddy, uint64_t page)
+enum pool_type
+buddy_group_type(const struct buddy *buddy, uint64_t page)
 {
 	return (enum pool_type)chunk_of(buddy, page)
 		->type[page % CHUNK_PAGES / GROUP_PAGES];
@@ -356,7 +356,7 @@ free_block(struct buddy *buddy, uint32_t page, unsigned order)
 		page &= ~(1u << order);
 		order++;
 	}
-	list_add(buddy, page, order, group_type(buddy, page), false);
+	list_add(buddy, page, order, buddy_group_type(buddy, page), false);
 	return 0;
 }
 
@@ -400,35 +400,66 @@ take_giga(struct buddy *buddy, uint64_t *page)
 	return -ENOMEM;
 }
 
+/* An aligned run of n chunks that are free. */
+static int
+take_run(struct buddy *buddy, size_t n, uint64_t *page)
+{
+	for (size_t chunk = 0; chunk + n <= buddy->chunks; chunk += n) {
+		enum pool_type type;
+		size_t k = 0;
+
+		while (k < n &&
+		       is_free(buddy, (uint32_t)((chunk + k) * CHUNK_PAGES),
+			       CHUNK_ORDER, &type))
+			k++;
+		if (k < n)
+			continue;
+		take_chunks(buddy, chunk, n);
+		*page = (uint64_t)chunk * CHUNK_PAGES;
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+/* More than a chunk. */
+static int
+take_large(struct buddy *buddy, unsigned shift, uint64_t *page)
+{
+	return shift == 30 ? take_giga(buddy, page)
+			   : take_run(buddy,
+				      (size_t)1 << (shift - 12 - CHUNK_ORDER),
+				      page);
+}
+
 static int
 buddy_take(struct pool *pool, unsigned shift, enum pool_type type,
 	   uint64_t *page)
 {
 	struct buddy *buddy = buddy_of(pool);
 	size_t giga = buddy->chunks / GIGA_CHUNKS * GIGA_CHUNKS;
+	bool large = shift > 12 + CHUNK_ORDER;
 	uint32_t first = 0;
 	int error;
 
 	do {
 		size_t wanted = buddy->chunks * 2;
 
-		error = shift == 30 ? take_giga(buddy, page)
-				    : buddy_take_order(buddy, shift - 12, type,
-						       &first);
+		error = large ? take_large(buddy, shift, page)
+			      : buddy_take_order(buddy, shift - 12, type,
+						 &first);
 		if (!error)
 			break;
-		if (shift == 30 && wanted < giga + 2 * GIGA_CHUNKS)
+		if (large && wanted < giga + 2 * GIGA_CHUNKS)
 			wanted = giga + 2 * GIGA_CHUNKS;
 		error = grow_free(buddy, wanted);
 	} while (!error);
-	if (!error && shift != 30)
+	if (!error && !large)
 		*page = first;
 	return error;
 }
 
-/* The free block that this page is in: its order; POOL_ORDERS: none. */
-static unsigned
-block_round(const struct buddy *buddy, uint64_t page, enum pool_type *type)
+unsigned
+buddy_block_round(const struct buddy *buddy, uint64_t page, enum pool_type *type)
 {
 	unsigned order = 0;
 
@@ -438,12 +469,11 @@ block_round(const struct buddy *buddy, uint64_t page, enum pool_type *type)
 	return order;
 }
 
-/* Take [page, page + 2^order) out of the free block that it is in. */
-static int
-carve(struct buddy *buddy, uint64_t page, unsigned order)
+int
+buddy_carve(struct buddy *buddy, uint64_t page, unsigned order)
 {
 	enum pool_type type;
-	unsigned from = block_round(buddy, page, &type);
+	unsigned from = buddy_block_round(buddy, page, &type);
 	uint32_t block;
 
 	if (from == POOL_ORDERS || from < order)
@@ -476,7 +506,7 @@ buddy_take_at(struct pool *pool, uint64_t page, uint64_t pages)
 		if (grow_free(buddy, buddy->chunks * 2) < 0)
 			return -ENOSPC;
 	if (n <= 1)
-		return carve(buddy, page, order);
+		return buddy_carve(buddy, page, order);
 	for (size_t i = chunk; i < chunk + n; i++)
 		if (!buddy->chunk[i].state)
 			return -EBUSY;
@@ -489,7 +519,8 @@ buddy_give(struct pool *pool, uint64_t page, uint64_t pages)
 {
 	enum pool_type type;
 
-	assert(block_round(buddy_of(pool), page, &type) == POOL_ORDERS);
+	assert(buddy_block_round(buddy_of(pool), page, &type) ==
+	       POOL_ORDERS);
 	/* Without memory to note parts of a chunk they stay in use. */
 	(void)buddy_free(buddy_of(pool), page, pages);
 }
@@ -537,6 +568,8 @@ buddy_close(struct pool *pool)
 			bittree_fini(&buddy->list[type][order].set);
 	free(buddy->chunk);
 	free(buddy->free_in_giga);
+	free(buddy->before);
+	free(buddy->fixed);
 	free(buddy);
 }
 
@@ -546,6 +579,7 @@ static const struct pool_ops buddy_ops = {
 	.give = buddy_give,
 	.blocks = buddy_blocks,
 	.begun = buddy_begun,
+	.compact = buddy_compact,
 	.close = buddy_close,
 };
 
@@ -573,12 +607,13 @@ start(struct buddy *buddy, const struct buddy_config *config)
 		return grow_free(buddy, CHUNKS_FIRST);
 	error = grow(buddy, chunks);
 	if (!error && config->start == BUDDY_FILE)
-		return buddy_scatter(buddy, config->blocks, config->seed);
-	if (!error)
+		error = buddy_scatter(buddy, config->blocks, config->seed);
+	else if (!error)
 		error = free_all(buddy);
 	if (!error && config->start == BUDDY_AGED)
 		error = buddy_age(buddy, config->aged, config->seed);
-	return error;
+	return error || config->start == BUDDY_FRESH ? error
+						     : buddy_note_start(buddy);
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside of the buddy allocator, for buddy.c and buddy-start.c only.
+ * Inside of the buddy allocator, for buddy.c, buddy-start.c and compaction.c
+ * only.
  *
  *	chunk   1024 pages, the largest block: free as a whole, or broken up
  *	state   of the page at which a free block begins: its order and whose
@@ -52,13 +53,40 @@ struct buddy {
 	struct buddy_list list[POOL_TYPES][POOL_ORDERS];
 	bool lowest, grouping;
 	uint64_t begun; /* pages in use at the start */
+	/* owned, bits by page, NULL: none: in use since the start, by others
+	 * than the run; of these, those that cannot be moved */
+	uint64_t *before, *fixed;
+	/* compaction.c: where it goes on looking for what to empty, upwards,
+	 * and for where to put it, downwards by groups, upwards in one from
+	 * fill_at on; 0: at the ends */
+	uint64_t empty_from, fill_below, fill_at;
 };
+
+static inline bool
+buddy_bit(const uint64_t *bits, uint64_t page)
+{
+	return bits && bits[page / 64] >> page % 64 & 1;
+}
+
+static inline void
+buddy_bit_flip(uint64_t *bits, uint64_t page)
+{
+	bits[page / 64] ^= UINT64_C(1) << page % 64;
+}
 
 /* A run of 2^order pages; 0 or -ENOMEM. */
 int buddy_take_order(struct buddy *buddy, unsigned order, enum pool_type type,
 		     uint32_t *page);
 /* Pages [page, page + pages) become free, and merge.  0 or -ENOMEM. */
 int buddy_free(struct buddy *buddy, uint64_t page, uint64_t pages);
+/* The free block that this page is in: its order; POOL_ORDERS: none. */
+unsigned buddy_block_round(const struct buddy *buddy, uint64_t page,
+			   enum pool_type *type);
+/* Take [page, page + 2^order) out of the free block that it is in: 0, -EBUSY,
+ * -ENOMEM. */
+int buddy_carve(struct buddy *buddy, uint64_t page, unsigned order);
+/* Of the group of pages that this one is in. */
+enum pool_type buddy_group_type(const struct buddy *buddy, uint64_t page);
 /* Pages free now. */
 uint64_t buddy_free_pages(const struct buddy *buddy);
 
@@ -68,5 +96,11 @@ int buddy_age(struct buddy *buddy, double used, uint64_t seed);
 int buddy_scatter(struct buddy *buddy,
 		  const uint64_t blocks[POOL_TYPES][POOL_ORDERS],
 		  uint64_t seed);
+
+/* compaction.c: what is in use now was so before the run began.  0 or
+ * -ENOMEM. */
+int buddy_note_start(struct buddy *buddy);
+int buddy_compact(struct pool *pool, unsigned shift,
+		  const struct pool_mover *mover, struct pool_work *work);
 
 #endif

@@ -37,7 +37,9 @@ struct bank {
 struct frames {
 	struct bank *bank; /* owned */
 	unsigned nodes;
-	struct numa *numa; /* borrowed; NULL: one node */
+	struct numa *numa;	    /* borrowed; NULL: one node */
+	struct numa_copies *copies; /* borrowed; NULL: tables have none */
+	struct frames *below;	    /* borrowed: the host's, or NULL */
 	bool recorded, host;
 	unsigned shift; /* node = (address - FRAMES_BASE) >> shift */
 	uint32_t space;
@@ -189,6 +191,8 @@ open_banks(struct frames *frames, const struct frames_config *config)
 	/* Of a guest and its host the host's counts: it is opened last. */
 	if (frames->numa)
 		frames->numa->shift = frames->shift;
+	if (frames->copies)
+		numa_copies_span(frames->copies, frames->shift);
 	return error;
 }
 
@@ -211,6 +215,9 @@ frames_open(struct frames **out, const struct frames_config *config)
 	frames->nodes = config->numa ? config->numa->nodes : 1;
 	frames->recorded = config->order == FRAMES_RECORDED;
 	frames->host = config->host;
+	if (config->numa)
+		frames->copies = config->host ? config->numa->host_copies
+					      : config->numa->copies;
 	frames->bank = calloc(frames->nodes, sizeof(*frames->bank));
 	frames->colours = config->colours;
 	frames->page = config->palette.page ? config->palette.page : 12;
@@ -429,6 +436,13 @@ table_want(unsigned shift)
 	return (struct want){ shift, POOL_UNMOVABLE, PALETTE_NO_PAGE };
 }
 
+/* Of a run of a table, log2 of the bytes that move to another node as one. */
+static unsigned
+moving_shift(const struct frames *frames, unsigned shift)
+{
+	return shift < frames->page ? shift : frames->page;
+}
+
 /* Runs like that at address on all nodes, and its pages become copies. */
 static int
 take_copies(struct frames *frames, unsigned shift, uint64_t address)
@@ -436,7 +450,7 @@ take_copies(struct frames *frames, unsigned shift, uint64_t address)
 	struct numa *numa = frames->numa;
 	const struct want want = table_want(shift);
 	unsigned first = node_of(frames, address), n = 0;
-	bool moves = numa->config.tables == TABLES_MIGRATE;
+	bool moves = !numa_copies_replicated(frames->copies);
 	uint64_t runs[TOPOLOGY_NODES];
 
 	for (; n < (moves ? 1 : numa->nodes); n++) {
@@ -453,14 +467,17 @@ take_copies(struct frames *frames, unsigned shift, uint64_t address)
 
 			for (unsigned i = 0; i < n; i++)
 				all[i] = runs[i] + (page << 12);
-			if (numa_copies_add(numa, address + (page << 12), all) <
-			    0)
+			if (numa_copies_add(frames->copies,
+					    address + (page << 12),
+					    moving_shift(frames, shift),
+					    all) < 0)
 				break;
 		}
 		if (page == pages)
 			return 0;
 		while (page--)
-			(void)numa_copies_remove(numa, address + (page << 12),
+			(void)numa_copies_remove(frames->copies,
+						 address + (page << 12),
 						 (uint64_t[TOPOLOGY_NODES]){
 							 0 });
 	}
@@ -480,7 +497,7 @@ frames_take_table(struct frames *frames, unsigned shift, unsigned level,
 	int error = take(frames, node, &want, address);
 
 	(void)virtual;
-	if (!error && numa && numa->redirects) {
+	if (!error && frames->copies) {
 		error = take_copies(frames, shift, *address);
 		if (error)
 			give(frames, shift, *address);
@@ -507,6 +524,12 @@ struct numa *
 frames_numa(const struct frames *frames)
 {
 	return frames->numa;
+}
+
+struct numa_copies *
+frames_copies(const struct frames *frames)
+{
+	return frames->copies;
 }
 
 int
@@ -572,13 +595,14 @@ frames_take_at(struct frames *frames, unsigned shift, uint64_t physical,
 /* A page of a table that moves keeps the frame where it was first, for that is
  * its name, and no other may get it: taken, but not in use. */
 static void
-leave(struct frames *frames, uint64_t address)
+leave(struct frames *frames, uint64_t address, unsigned shift)
 {
 	struct bank *bank = bank_of(frames, address);
+	uint64_t pages = UINT64_C(1) << (shift - 12);
 
 	note_peak(bank);
-	bank->used_pages--;
-	frames->used_pages--;
+	bank->used_pages -= pages;
+	frames->used_pages -= pages;
 }
 
 static void
@@ -597,7 +621,7 @@ give_copies(struct frames *frames, unsigned shift, uint64_t address)
 
 	for (uint64_t page = address; page < end; page += 4096) {
 		uint64_t copy[TOPOLOGY_NODES];
-		unsigned n = numa_copies_remove(frames->numa, page, copy);
+		unsigned n = numa_copies_remove(frames->copies, page, copy);
 
 		if (!n)
 			give(frames, 12, page);
@@ -611,11 +635,16 @@ give_copies(struct frames *frames, unsigned shift, uint64_t address)
 void
 frames_give(struct frames *frames, unsigned shift, uint64_t address)
 {
-	if (frames->numa && frames->numa->redirects && shift < 30 &&
-	    frames_is_table(frames, address))
+	if (frames->copies && shift < 30 && frames_is_table(frames, address))
 		give_copies(frames, shift, address);
 	else
 		give(frames, shift, address);
+}
+
+void
+frames_stand_on(struct frames *guest, struct frames *host)
+{
+	guest->below = host;
 }
 
 void
@@ -623,26 +652,28 @@ frames_move_tables(struct frames *frames)
 {
 	struct numa_wish wish;
 
-	while (numa_copies_wish(frames->numa, &wish)) {
+	if (frames->below)
+		frames_move_tables(frames->below);
+	while (frames->copies && numa_copies_wish(frames->copies, &wish)) {
 		uint64_t address;
 
-		const struct want want = table_want(12);
+		const struct want want = table_want(wish.shift);
 
 		if (bank_take(frames, &frames->bank[wish.node], &want,
 			      &address) < 0)
 			continue;
-		numa_copies_moved(frames->numa, wish.page, address);
+		numa_copies_moved(frames->copies, &wish, address);
 		if (wish.now == wish.page)
-			leave(frames, wish.now);
+			leave(frames, wish.now, wish.shift);
 		else
-			give(frames, 12, wish.now);
+			give(frames, wish.shift, wish.now);
 	}
 }
 
 unsigned
 frames_table_copies(const struct frames *frames)
 {
-	return frames->numa && frames->numa->config.tables == TABLES_REPLICATED
+	return frames->copies && numa_copies_replicated(frames->copies)
 		       ? frames->nodes
 		       : 1;
 }
@@ -673,6 +704,73 @@ const uint64_t *
 frames_colours(const struct frames *frames)
 {
 	return frames->colour;
+}
+
+bool
+frames_compactable(const struct frames *frames)
+{
+	return frames->bank[0].pool->ops->compact != NULL;
+}
+
+/* Where who runs now gets data from. */
+static struct bank *
+bank_here(const struct frames *frames)
+{
+	return &frames->bank[frames->numa ? frames->numa->node : 0];
+}
+
+struct moving {
+	struct frames_compaction *of;
+	const struct bank *bank;
+};
+
+static bool
+may_move(void *context, uint64_t page)
+{
+	const struct moving *moving = context;
+	const struct bank *bank = moving->bank;
+
+	if (page / 64 < bank->table_words &&
+	    bank->table[page / 64] >> page % 64 & 1)
+		return false;
+	return moving->of->may(moving->of->context, bank->base + (page << 12));
+}
+
+static int
+move(void *context, uint64_t from, uint64_t to)
+{
+	const struct moving *moving = context;
+	uint64_t base = moving->bank->base;
+
+	return moving->of->move(moving->of->context, base + (from << 12),
+				base + (to << 12));
+}
+
+int
+frames_compact(struct frames *frames, unsigned shift,
+	       struct frames_compaction *compaction)
+{
+	const struct bank *bank = bank_here(frames);
+	struct moving moving = { compaction, bank };
+	const struct pool_mover mover = { &moving, may_move, move };
+	struct pool_work work = { 0 };
+	int made = bank->pool->ops->compact(bank->pool, shift, &mover, &work);
+
+	compaction->looked += work.looked;
+	compaction->moved += work.moved;
+	return made;
+}
+
+void
+frames_fragmentation(const struct frames *frames, unsigned shift,
+		     uint64_t *pages, int64_t *index)
+{
+	const struct pool *pool = bank_here(frames)->pool;
+	uint64_t blocks[POOL_ORDERS];
+
+	pool->ops->blocks(pool, blocks);
+	*pages = buddyinfo_pages(blocks);
+	*index = buddyinfo_fragmentation(blocks, shift - 12);
 }
 
 /* Free blocks when most was in use. */

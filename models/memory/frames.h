@@ -20,6 +20,7 @@
 
 struct frames;
 struct numa;
+struct numa_copies;
 struct numa_wish;
 
 enum frames_order {
@@ -65,7 +66,7 @@ void frames_close(struct frames *frames);
 void frames_run(struct frames *frames, uint32_t space);
 
 /*
- * A free, aligned run of 2^shift bytes (12 .. 21, 30): its physical address in
+ * A free, aligned run of 2^shift bytes (12 .. 30): its physical address in
  * *address.  Frame 0 is never given, so an address of 0 can mean "none".
  * 0 or -ENOMEM (unsaid): memory is full or too fragmented.
  */
@@ -113,8 +114,32 @@ struct numa *frames_numa(const struct frames *frames);
 /* Frames of data on a node, and only there: to move a page to. */
 int frames_take_on(struct frames *frames, unsigned shift, unsigned node,
 		   uint64_t *address);
-/* Where tables move to who walks them: do what numa_copies_wish wants. */
+/* This is the memory of a guest, and that of its host; NULL: no longer. */
+void frames_stand_on(struct frames *guest, struct frames *host);
+/* Copies of its tables; NULL: there are none, nor do they move. */
+struct numa_copies *frames_copies(const struct frames *frames);
+/* Where tables move to who walks them: do what numa_copies_wish wants, and for a
+ * host's too. */
 void frames_move_tables(struct frames *frames);
+
+/* Does memory have free lists that compaction can be of? */
+bool frames_compactable(const struct frames *frames);
+
+/* As struct pool_mover, by address; what was done is added up. */
+struct frames_compaction {
+	void *context;
+	bool (*may)(void *context, uint64_t address);
+	int (*move)(void *context, uint64_t from, uint64_t to);
+	uint64_t looked, moved;
+};
+/* Move pages until a run of 2^shift bytes is free: 1; 0: none can be made so,
+ * -ENOMEM (said).  On the node that who runs now gets memory from. */
+int frames_compact(struct frames *frames, unsigned shift,
+		   struct frames_compaction *compaction);
+/* Free pages there, and the kernel's fragmentation index of such a run, in
+ * thousandths (buddyinfo.h). */
+void frames_fragmentation(const struct frames *frames, unsigned shift,
+			  uint64_t *pages, int64_t *index);
 
 /* Is the page at this address one of a table, or was it, and is not data? */
 bool frames_is_table(const struct frames *frames, uint64_t address);

@@ -78,8 +78,7 @@ const struct option_row numa_rows[] = {
 	  .offset = offsetof(struct numa_config, host_tables),
 	  .fallback = "local",
 	  .choices = tables,
-	  .help = "The same for the tables of a host, with nested tables; "
-		  "neither replicated nor migrate" },
+	  .help = "The same for the tables of a host, with nested tables" },
 	{ .name = "threads",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct numa_config, threads),
@@ -331,12 +330,6 @@ numa_config_wrong(const struct numa_config *config, const char **field,
 	if (config->node >= nodes)
 		return snprintf(text, bytes, "%jd is no node; allowed: 0 to %u",
 				(intmax_t)config->node, nodes - 1);
-	*field = "host-tables";
-	if (config->host_tables >= TABLES_REPLICATED)
-		return snprintf(text, bytes,
-				"%s; allowed: local, remote, interleave, "
-				"upper-pinned, leaf-beside-data",
-				tables[config->host_tables]);
 	*field = "scan-max";
 	if (config->scan_max_ns < config->scan_min_ns)
 		return snprintf(text, bytes,

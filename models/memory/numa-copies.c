@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/memory/frames.h"
 #include "models/memory/numa.h"
 #include "models/paging/hash.h"
 
@@ -17,9 +18,13 @@
 #define WISHES	   256
 
 struct numa_copies {
-	struct hash place;   /* page number -> index of its first copy */
-	uint64_t *address;   /* owned: [nodes] of each page */
-	uint8_t *row, *from; /* owned, by page: references in a row, from */
+	const struct numa *numa; /* borrowed */
+	bool replicated;
+	unsigned shift;	   /* of a node's memory */
+	struct hash place; /* page number -> index of its first copy */
+	uint64_t *address; /* owned: [nodes] of each page */
+	/* owned, by page: references in a row, from; what it is part of */
+	uint8_t *row, *from, *shift_of;
 	uint32_t n, room, nodes;
 	uint32_t *free; /* owned: [n_free] indices */
 	uint32_t n_free;
@@ -29,10 +34,27 @@ struct numa_copies {
 };
 
 int
-numa_copies_open(struct numa_copies **out)
+numa_copies_open(struct numa_copies **out, const struct numa *numa,
+		 bool replicated)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
+	if (!*out)
+		return -ENOMEM;
+	(*out)->numa = numa;
+	(*out)->replicated = replicated;
+	return 0;
+}
+
+void
+numa_copies_span(struct numa_copies *copies, unsigned shift)
+{
+	copies->shift = shift;
+}
+
+bool
+numa_copies_replicated(const struct numa_copies *copies)
+{
+	return copies->replicated;
 }
 
 void
@@ -44,14 +66,15 @@ numa_copies_close(struct numa_copies *copies)
 	free(copies->address);
 	free(copies->row);
 	free(copies->from);
+	free(copies->shift_of);
 	free(copies->free);
 	free(copies);
 }
 
-static bool
-replicates(const struct numa *numa)
+static unsigned
+copies_of(const struct numa_copies *copies)
 {
-	return numa->config.tables == TABLES_REPLICATED;
+	return copies->replicated ? copies->numa->nodes : 1;
 }
 
 static int
@@ -60,7 +83,7 @@ grow(struct numa_copies *copies, unsigned nodes)
 	uint32_t room = copies->room ? 2 * copies->room : 256;
 	uint64_t *address = reallocarray(copies->address, (size_t)room * nodes,
 					 sizeof(*address));
-	uint8_t *row, *from;
+	uint8_t *row, *from, *shift;
 	uint32_t *list;
 
 	if (!address)
@@ -74,6 +97,10 @@ grow(struct numa_copies *copies, unsigned nodes)
 	if (!from)
 		return -ENOMEM;
 	copies->from = from;
+	shift = realloc(copies->shift_of, room);
+	if (!shift)
+		return -ENOMEM;
+	copies->shift_of = shift;
 	list = reallocarray(copies->free, room, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
@@ -83,10 +110,10 @@ grow(struct numa_copies *copies, unsigned nodes)
 }
 
 int
-numa_copies_add(struct numa *numa, uint64_t page, const uint64_t *address)
+numa_copies_add(struct numa_copies *copies, uint64_t page, unsigned shift,
+		const uint64_t *address)
 {
-	struct numa_copies *copies = numa->copies;
-	unsigned nodes = replicates(numa) ? numa->nodes : 1;
+	unsigned nodes = copies_of(copies);
 	uint32_t i;
 
 	if (!copies->n_free && copies->n == copies->room &&
@@ -96,6 +123,7 @@ numa_copies_add(struct numa *numa, uint64_t page, const uint64_t *address)
 	memcpy(copies->address + (size_t)i * nodes, address,
 	       nodes * sizeof(*address));
 	copies->row[i] = 0;
+	copies->shift_of[i] = (uint8_t)shift;
 	if (hash_put(&copies->place, page >> 12, i) < 0) {
 		copies->free[copies->n_free++] = i;
 		return -ENOMEM;
@@ -105,10 +133,9 @@ numa_copies_add(struct numa *numa, uint64_t page, const uint64_t *address)
 }
 
 unsigned
-numa_copies_remove(struct numa *numa, uint64_t page, uint64_t *address)
+numa_copies_remove(struct numa_copies *copies, uint64_t page, uint64_t *address)
 {
-	struct numa_copies *copies = numa->copies;
-	unsigned nodes = replicates(numa) ? numa->nodes : 1;
+	unsigned nodes = copies_of(copies);
 	const uint64_t *place = hash_find(&copies->place, page >> 12);
 
 	if (!place)
@@ -118,86 +145,96 @@ numa_copies_remove(struct numa *numa, uint64_t page, uint64_t *address)
 	copies->free[copies->n_free++] = (uint32_t)*place;
 	hash_remove(&copies->place, page >> 12);
 	for (unsigned i = 0; i < copies->n_wishes; i++)
-		if (copies->wish[i].page == page)
+		if (copies->wish[i].page ==
+		    page >> copies->wish[i].shift << copies->wish[i].shift)
 			copies->wish[i--] = copies->wish[--copies->n_wishes];
 	return nodes;
 }
 
 /* A reference to a page that moves, from the running node. */
 static void
-count_row(struct numa *numa, uint32_t i, uint64_t page)
+count_row(struct numa_copies *copies, uint32_t i, uint64_t page)
 {
-	struct numa_copies *copies = numa->copies;
+	unsigned node = copies->numa->node;
 	uint64_t now = copies->address[i];
 
-	if (numa_node_of(numa, now) == numa->node) {
+	if ((now - FRAMES_BASE) >> copies->shift == node) {
 		copies->row[i] = 0;
 		return;
 	}
-	if (copies->from[i] != numa->node)
+	if (copies->from[i] != node)
 		copies->row[i] = 0;
-	copies->from[i] = (uint8_t)numa->node;
+	copies->from[i] = (uint8_t)node;
 	if (copies->row[i] < MOVE_AFTER && ++copies->row[i] == MOVE_AFTER) {
 		if (copies->n_wishes < WISHES)
 			copies->wish[copies->n_wishes++] =
-				(struct numa_wish){ page, now, numa->node };
+				(struct numa_wish){ page, copies->shift_of[i],
+						    now, node };
 		else
 			copies->row[i] = 0;
 	}
 }
 
+uint64_t
+numa_copies_read(struct numa_copies *copies, uint64_t physical)
+{
+	uint64_t page = physical & ~UINT64_C(4095);
+	const uint64_t *place = hash_find(&copies->place, page >> 12);
+	unsigned nodes = copies->numa->nodes;
+	uint64_t at;
+
+	if (!place)
+		return physical;
+	if (copies->replicated)
+		return copies->address[*place * nodes + copies->numa->node] +
+		       (physical - page);
+	at = copies->address[*place] + (physical - page);
+	page = page >> copies->shift_of[*place] << copies->shift_of[*place];
+	place = hash_find(&copies->place, page >> 12);
+	count_row(copies, (uint32_t)*place, page);
+	return at;
+}
+
 void
 numa_redirect(struct numa *numa, struct hierarchy_queue *queue)
 {
-	const struct numa_copies *copies = numa->copies;
-	bool replicated = replicates(numa);
+	struct numa_copies *copies = numa->redirects;
 
-	for (unsigned i = 0; i < queue->n; i++) {
-		uint64_t physical = queue->physical[i], page;
-		const uint64_t *place;
-
-		if (queue->use[i] != USE_WALK)
-			continue;
-		page = physical & ~UINT64_C(4095);
-		place = hash_find(&copies->place, page >> 12);
-		if (!place)
-			continue;
-		if (!replicated)
-			count_row(numa, (uint32_t)*place, page);
-		queue->physical[i] =
-			copies->address[replicated ? *place * numa->nodes +
-							     numa->node
-						   : *place] +
-			(physical - page);
-	}
+	for (unsigned i = 0; i < queue->n; i++)
+		if (queue->use[i] == USE_WALK)
+			queue->physical[i] =
+				numa_copies_read(copies, queue->physical[i]);
 }
 
 bool
-numa_copies_wish(struct numa *numa, struct numa_wish *wish)
+numa_copies_wish(struct numa_copies *copies, struct numa_wish *wish)
 {
-	struct numa_copies *copies = numa->copies;
-
-	if (!copies || !copies->n_wishes)
+	if (!copies->n_wishes)
 		return false;
 	*wish = copies->wish[--copies->n_wishes];
 	return true;
 }
 
 void
-numa_copies_moved(struct numa *numa, uint64_t page, uint64_t address)
+numa_copies_moved(struct numa_copies *copies, const struct numa_wish *wish,
+		  uint64_t address)
 {
-	struct numa_copies *copies = numa->copies;
-	const uint64_t *place = hash_find(&copies->place, page >> 12);
+	uint64_t pages = UINT64_C(1) << (wish->shift - 12);
 
-	copies->address[*place] = address;
-	copies->row[*place] = 0;
+	for (uint64_t i = 0; i < pages; i++) {
+		const uint64_t *place =
+			hash_find(&copies->place, (wish->page >> 12) + i);
+
+		copies->address[*place] = address + (i << 12);
+		copies->row[*place] = 0;
+	}
 	copies->moved++;
 }
 
 void
-numa_copies_written(struct numa *numa, uint64_t entries)
+numa_copies_written(struct numa_copies *copies, uint64_t entries)
 {
-	numa->copies->written = entries;
+	copies->written = entries;
 }
 
 /* Of one write to each copy but the nearest, on average over the nodes. */
@@ -213,23 +250,29 @@ cycles_of_write(const struct numa *numa)
 }
 
 int
-numa_copies_finish(const struct numa *numa, struct result *result)
+numa_copies_finish(const struct numa_copies *copies, bool host,
+		   struct result *result)
 {
-	const struct numa_copies *copies = numa->copies;
+	static const char *const names[2][4] = {
+		{ "numa.tables.moved", "numa.tables.copies",
+		  "numa.tables.writes", "numa.tables.write-cycles" },
+		{ "numa.host-tables.moved", "numa.host-tables.copies",
+		  "numa.host-tables.writes", "numa.host-tables.write-cycles" },
+	};
+	const char *const *name = names[host];
 	int error;
 
-	if (!replicates(numa))
-		return result_count(result, "numa.tables.moved", copies->moved,
-				    "pages");
-	error = result_count(result, "numa.tables.copies", copies->copies,
-			     "pages");
+	if (!copies->replicated)
+		return result_count(result, name[0], copies->moved, "pages");
+	error = result_count(result, name[1], copies->copies, "pages");
 	if (!error)
-		error = result_count(result, "numa.tables.writes",
-				     copies->written * (numa->nodes - 1),
+		error = result_count(result, name[2],
+				     copies->written *
+					     (copies->numa->nodes - 1),
 				     "writes");
 	return error ? error
-		     : result_real(result, "numa.tables.write-cycles",
+		     : result_real(result, name[3],
 				   (double)copies->written *
-					   cycles_of_write(numa),
+					   cycles_of_write(copies->numa),
 				   "cycles");
 }

@@ -110,6 +110,15 @@ set_latencies(struct numa *numa, const struct numa_config *config,
 	return 0;
 }
 
+static int
+open_copies(const struct numa *numa, int tables, struct numa_copies **out)
+{
+	return tables < TABLES_REPLICATED
+		       ? 0
+		       : numa_copies_open(out, numa,
+					  tables == TABLES_REPLICATED);
+}
+
 int
 numa_open(struct numa **out, const struct numa_config *config,
 	  uint64_t memory_latency)
@@ -135,13 +144,13 @@ numa_open(struct numa **out, const struct numa_config *config,
 	numa->nodes = config->topology ? numa->topology->nodes
 				       : (unsigned)config->nodes;
 	numa->node = (unsigned)config->node;
-	numa->redirects = config->tables == TABLES_REPLICATED ||
-			  config->tables == TABLES_MIGRATE;
 	set_distances(numa, config);
 	set_lists(numa, config);
 	if (set_latencies(numa, config, memory_latency) < 0 ||
-	    (numa->redirects && numa_copies_open(&numa->copies) < 0))
+	    open_copies(numa, config->tables, &numa->copies) < 0 ||
+	    open_copies(numa, config->host_tables, &numa->host_copies) < 0)
 		goto no_memory;
+	numa->redirects = numa->copies;
 	*out = numa;
 	return 0;
 
@@ -156,11 +165,19 @@ numa_close(struct numa *numa)
 	if (!numa)
 		return;
 	numa_copies_close(numa->copies);
+	numa_copies_close(numa->host_copies);
 	free(numa->topology);
 	free(numa->latency);
 	free(numa->near);
 	free(numa->home);
 	free(numa);
+}
+
+void
+numa_nest(struct numa *numa)
+{
+	numa->nested = true;
+	numa->redirects = numa->host_copies;
 }
 
 void
@@ -425,6 +442,9 @@ numa_finish(const struct numa *numa, bool data, struct result *result)
 		error = put_levels(numa, result);
 	if (!error)
 		error = put_pages(numa, result);
-	return error || !numa->copies ? error
-				      : numa_copies_finish(numa, result);
+	if (!error && numa->copies)
+		error = numa_copies_finish(numa->copies, false, result);
+	return error || !numa->nested || !numa->host_copies
+		       ? error
+		       : numa_copies_finish(numa->host_copies, true, result);
 }

@@ -53,7 +53,7 @@ struct numa_config {
 	char *load;	 /* owned: a factor for each node, or NULL: 1 */
 	int64_t latency; /* 0: memory.latency */
 	int data, tables, threads;
-	int host_tables; /* enum numa_tables, not replicated, not migrated */
+	int host_tables; /* enum numa_tables, of a host below a guest */
 	int64_t node;
 	char *bind;    /* owned: nodes, or NULL: all */
 	char *weights; /* owned: of each node */
@@ -78,7 +78,9 @@ struct numa {
 	unsigned nodes;
 	unsigned node;	/* that runs now */
 	unsigned shift; /* node = (address - FRAMES_BASE) >> shift */
-	bool redirects; /* walk references go through numa_redirect */
+	/* borrowed: walk references go through numa_redirect; NULL: none */
+	struct numa_copies *redirects;
+	bool nested;
 	struct topology *topology; /* owned */
 	double load[TOPOLOGY_NODES];
 	uint32_t weight[TOPOLOGY_NODES], weights;
@@ -89,7 +91,8 @@ struct numa {
 	unsigned data_node; /* of the frame of data given last */
 	uint8_t *home;	    /* owned: by thread, as recorded */
 	uint32_t homes;
-	struct numa_copies *copies; /* owned: of table pages, or NULL */
+	/* owned: of table pages, a host's and others; NULL: none */
+	struct numa_copies *host_copies, *copies;
 
 	/* by node of the memory; by level, of walks */
 	struct numa_count data[TOPOLOGY_NODES], walk[TOPOLOGY_NODES];
@@ -101,6 +104,8 @@ struct numa {
 int numa_open(struct numa **out, const struct numa_config *config,
 	      uint64_t memory_latency);
 void numa_close(struct numa *numa);
+/* Tables are nested: what the caches see are addresses of the host's. */
+void numa_nest(struct numa *numa);
 
 /* The accesses to come, after so many, are of this thread. */
 void numa_run(struct numa *numa, uint32_t thread, uint64_t accesses);

@@ -295,6 +295,28 @@ find_giga(struct bitmap *bitmap, uint64_t *page)
 	return false;
 }
 
+/* An aligned run of so many whole blocks. */
+static bool
+find_blocks(struct bitmap *bitmap, size_t n, uint64_t *page)
+{
+	size_t runs = bitmap->blocks / n, start = 0;
+
+	if (bitmap->random && runs)
+		start = random_below(&bitmap->state, runs);
+	for (size_t i = 0; i < runs; i++) {
+		size_t first = (start + i) % runs * n, k = 0;
+
+		while (k < n &&
+		       bittree_next(&bitmap->whole, first + k) == first + k)
+			k++;
+		if (k == n) {
+			*page = (uint64_t)first * BLOCK_PAGES;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool
 find(struct bitmap *bitmap, unsigned shift, uint64_t *page)
 {
@@ -302,7 +324,11 @@ find(struct bitmap *bitmap, unsigned shift, uint64_t *page)
 		return find_page(bitmap, page);
 	if (shift < 21)
 		return find_run(bitmap, 1u << (shift - 12), page);
-	return shift == 21 ? find_block(bitmap, page) : find_giga(bitmap, page);
+	if (shift == 21)
+		return find_block(bitmap, page);
+	return shift == 30
+		       ? find_giga(bitmap, page)
+		       : find_blocks(bitmap, (size_t)1 << (shift - 21), page);
 }
 
 /* Pages of a block, or whole blocks; free, and no longer. */
@@ -329,7 +355,7 @@ bitmap_take(struct pool *pool, unsigned shift, enum pool_type type,
 	struct bitmap *bitmap = bitmap_of(pool);
 
 	(void)type;
-	assert((shift >= 12 && shift <= 21) || shift == 30);
+	assert(shift >= 12 && shift <= 30);
 	if (bitmap->random &&
 	    bitmap->used_pages * 2 > bitmap->blocks * BLOCK_PAGES)
 		(void)bitmap_grow(bitmap, bitmap->blocks * 2);
@@ -338,6 +364,8 @@ bitmap_take(struct pool *pool, unsigned shift, enum pool_type type,
 
 		if (shift == 30 && wanted < bitmap->gigas * 2 * GIGA_BLOCKS)
 			wanted = bitmap->gigas * 2 * GIGA_BLOCKS;
+		if (shift > 21 && wanted >> (shift - 21) < 2)
+			wanted = (size_t)2 << (shift - 21);
 		if (bitmap_grow(bitmap, wanted) < 0)
 			return -ENOMEM;
 	}

@@ -26,9 +26,23 @@ struct pool {
 	const struct pool_ops *ops;
 };
 
+/* Who has pages of the run moved, numbers of the pool. */
+struct pool_mover {
+	void *context;
+	/* May what is in this page, which the run took, be elsewhere? */
+	bool (*may)(void *context, uint64_t page);
+	/* It is copied to another.  0 or -ENOMEM (said). */
+	int (*move)(void *context, uint64_t from, uint64_t to);
+};
+
+/* What compaction did: pages looked at to be emptied, and moved. */
+struct pool_work {
+	uint64_t looked, moved;
+};
+
 struct pool_ops {
 	/*
-	 * A free, aligned run of 2^shift bytes (12 .. 21, 30): its first page.
+	 * A free, aligned run of 2^shift bytes (12 .. 30): its first page.
 	 * 0 or -ENOMEM (unsaid): full or too fragmented.
 	 */
 	int (*take)(struct pool *pool, unsigned shift, enum pool_type type,
@@ -42,6 +56,11 @@ struct pool_ops {
 	void (*blocks)(const struct pool *pool, uint64_t *blocks);
 	/* Pages that were in use before the first was taken; NULL: none. */
 	uint64_t (*begun)(const struct pool *pool);
+	/* Move pages until a run of 2^shift bytes (13 .. 21) is free: 1; 0:
+	 * none can be made so; -ENOMEM (said).  work is added to.  NULL: it
+	 * moves none. */
+	int (*compact)(struct pool *pool, unsigned shift,
+		       const struct pool_mover *mover, struct pool_work *work);
 	void (*close)(struct pool *pool);
 };
 

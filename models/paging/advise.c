@@ -2,8 +2,8 @@
 /*
  * madvise and mlock.
  *
- * Not followed, for they change no count while memory suffices: MADV_FREE,
- * COLD, WILLNEED (nothing happens until reclaim).
+ * MADV_FREE and COLD change no count while memory suffices: reclaim-driver.c
+ * follows them.  Not followed: WILLNEED of files.
  */
 #include "models/paging/space.h"
 
@@ -37,10 +37,11 @@ sooner(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* VMA by VMA: a PTE table goes only if one VMA has all of its 2 MiB. */
+/* VMA by VMA: a PTE table goes only if one VMA has all of its 2 MiB; up to one that
+ * is locked. */
 static int
 drop_pages(struct paging *paging, struct address_space *space,
-	   struct range range)
+	   struct range range, bool locked)
 {
 	int error = 0;
 
@@ -49,11 +50,14 @@ drop_pages(struct paging *paging, struct address_space *space,
 	     space->vmas.vma[i].start < range.end;
 	     i++) {
 		const struct vma *vma = &space->vmas.vma[i];
+		struct range part = { later(range.start, vma->start),
+				      sooner(range.end, vma->end) };
 
-		error = zap_pages(paging, space, later(range.start, vma->start),
-				  sooner(range.end, vma->end));
+		if (!locked && vma->flags & VMA_LOCKED)
+			break;
+		error = zap_pages(paging, space, part.start, part.end);
 		if (!error)
-			error = coverage_drop(paging, space, range);
+			error = coverage_drop(paging, space, part);
 	}
 	return error;
 }
@@ -125,17 +129,24 @@ page_out_one(struct paging *paging, struct address_space *space, uint64_t at)
 
 	if (!vma || vma->flags & VMA_LOCKED)
 		return 0;
+	if (pageset_state(&space->pages, at) == PAGE_BORROWED) {
+		out = evict_mapped(paging, space, at);
+		return out < 0 ? out : 0;
+	}
 	paging->table_ops->walk(space->table, at, reference, &mapping);
-	if (owner_count(paging, mapping.frame) != 1)
+	if (owner_count(paging, mapping.frame) -
+		    swap_cached_slot(paging, mapping.frame, NULL) !=
+	    1)
 		return 0;
 	out = swap_out(paging, space, at);
 	return out < 0 ? out : 0;
 }
 
 /*
- * MADV_PAGEOUT (mm/madvise.c, madvise_cold_or_pageout_pte_range): anonymous
- * pages that nobody else maps go to swap.  Pages of files stay: they are in
- * the page cache, dirty or not, and this part knows no disk.
+ * MADV_PAGEOUT (mm/madvise.c, madvise_cold_or_pageout_pte_range): pages that
+ * nobody else maps go to swap, those of files out of the page cache; what was
+ * written to a file is only unmapped (shrink_folio_list leaves the writing to
+ * others).  Up to a mapping that is locked.
  */
 static int
 page_out(struct paging *paging, struct address_space *space, struct range range)
@@ -146,6 +157,13 @@ page_out(struct paging *paging, struct address_space *space, struct range range)
 
 	if (!paging->swap_space)
 		return 0;
+	for (size_t i = vma_at_or_after(&space->vmas, range.start);
+	     i < space->vmas.n && space->vmas.vma[i].start < range.end; i++)
+		if (space->vmas.vma[i].flags & VMA_LOCKED) {
+			range.end =
+				later(space->vmas.vma[i].start, range.start);
+			break;
+		}
 	error = large_split_alone(paging, space, range.start, range.end);
 	if (error)
 		return error;
@@ -209,9 +227,14 @@ follow_advice(struct paging *paging, struct address_space *space,
 	switch (event->value) {
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
-		return drop_pages(paging, space, range);
+		return drop_pages(paging, space, range,
+				  event->value == MADV_DONTNEED_LOCKED);
 	case MADV_PAGEOUT:
 		return page_out(paging, space, range);
+	case MADV_WILLNEED:
+		return swap_want(paging, space, range);
+	case MADV_FREE:
+		return swap_drop(paging, space, range);
 	case MADV_COLLAPSE:
 		return khugepaged_advise(paging, space, range.start, range.end);
 	case MADV_REMOVE:

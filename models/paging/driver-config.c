@@ -40,9 +40,8 @@ const struct option_row driver_rows[] = {
 	  .choices = swap_device_names,
 	  .help = "Where pages go: memory compressed (zram), a drive (nvme, "
 		  "disk), another machine's memory (far); none: no swap. "
-		  "Files are on nvme, or on the disk. Swap is read page by "
-		  "page, without read-ahead (vm.page-cluster=0), and by each "
-		  "process that fork left a page in swap to" },
+		  "Files are on nvme, or on the disk. Drives read ahead as "
+		  "pages.page-cluster says" },
 	{ .name = "read_ns",
 	  .type = OPTION_TIME,
 	  .offset = AT(read_ns),
@@ -95,6 +94,15 @@ driver_device(struct driver *driver)
 	driver->file_read_ns = swap_devices[drive].read_ns;
 	driver->file_write_ns = swap_devices[drive].write_ns;
 	driver->synchronous = device->synchronous;
+}
+
+enum swap_kind
+driver_swap(const struct driver_config *config)
+{
+	return config->device == DEVICE_DISK ? SWAP_KIND_DISK
+	       : swap_devices[config->device].synchronous
+		       ? SWAP_KIND_SYNCHRONOUS
+		       : SWAP_KIND_DRIVE;
 }
 
 bool

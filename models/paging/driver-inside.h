@@ -25,6 +25,8 @@ enum page_flag {
 	DRIVER_LOCKED = 16,  /* may not leave: the policy does not know it */
 	DRIVER_AWAY = 32,    /* in swap or its file; frame is a slot */
 	DRIVER_COUNTED = 64, /* ... and takes room in swap */
+	DRIVER_LAZY = 128,   /* MADV_FREE: unless written since, nobody needs
+			      * what is in it */
 };
 
 struct driver_page {
@@ -54,6 +56,7 @@ struct oom {
 	uint32_t pid;		    /* who would be chosen */
 	char *name;		    /* owned, or NULL: not known */
 	struct paging_usage usage;
+	int64_t points; /* its badness */
 	uint64_t candidates;
 };
 
@@ -78,8 +81,13 @@ struct driver {
 	uint32_t spaces;
 	char **name; /* owned [names]: of each space's program, or NULL */
 	uint32_t names;
+	bool *matched; /* owned: each of config.groups has found a process */
+	int64_t *adj;  /* owned [adjs]: oom_score_adj of each space */
+	uint32_t adjs;
 	uint32_t *victim; /* owned [victim_room]: to be unmapped */
 	uint32_t victims, victim_room;
+	uint32_t *ahead; /* owned [ahead_room]: pages that were read ahead */
+	uint32_t aheads, ahead_room;
 	uint32_t last_fed; /* whose write lookup.late means */
 	uint64_t fed;	   /* references */
 
@@ -92,6 +100,7 @@ struct driver {
 	uint64_t reads, writes;		  /* of swap */
 	uint64_t file_reads, file_writes; /* of files */
 	uint64_t stuck;	     /* victims that could not be taken away */
+	uint64_t freed;	     /* ... that were nobody's any more */
 	uint64_t swap_pages; /* taken now */
 	struct oom oom;
 };
@@ -112,6 +121,15 @@ int memory_follow(struct driver *driver, const struct batch *batch,
 		  const struct event *event);
 /* The program's name in a space, or NULL. */
 const char *memory_program(const struct driver *driver, uint32_t space);
+/* "web=nginx,db=1234": the assignment at `at`, and where the next one is. */
+struct assignment {
+	const char *group, *process;
+	size_t group_length, process_length;
+};
+const char *assignment_next(const char *at, struct assignment *assignment);
+/* EVENT_COUNTER: what counts when memory is out.  0, -ENOMEM (said). */
+int oom_follow(struct driver *driver, uint32_t space,
+	       const struct event *event);
 /* A page must go to swap where there is no room. */
 void oom_note(struct driver *driver);
 

@@ -70,6 +70,7 @@ memories_fini(struct driver *driver)
 	for (uint32_t i = 0; i < driver->names; i++)
 		free(driver->name[i]);
 	free(driver->name);
+	free(driver->matched);
 }
 
 static int
@@ -174,16 +175,27 @@ memory_follow(struct driver *driver, const struct batch *batch,
 	return driver->name[space] ? 0 : driver_no_memory();
 }
 
-/* "web=nginx,db=1234": is this process in the assignment at `at`? */
-static bool
-is_in(const char *at, size_t length, const char *program, uint32_t pid)
+const char *
+assignment_next(const char *at, struct assignment *assignment)
 {
+	size_t all = strcspn(at, ","), name = strcspn(at, "=");
+
+	*assignment =
+		(struct assignment){ at, at + name + 1, name, all - name - 1 };
+	return at + all + (at[all] == ',');
+}
+
+static bool
+is_in(const struct assignment *assignment, const char *program, uint32_t pid)
+{
+	size_t length = assignment->process_length;
 	char number[16];
 	int digits = snprintf(number, sizeof(number), "%" PRIu32, pid);
 
-	return ((size_t)digits == length && !strncmp(at, number, length)) ||
+	return ((size_t)digits == length &&
+		!strncmp(assignment->process, number, length)) ||
 	       (program && strlen(program) == length &&
-		!strncmp(at, program, length));
+		!strncmp(assignment->process, program, length));
 }
 
 static int
@@ -192,16 +204,17 @@ memory_of_group(struct driver *driver, const char *program, uint32_t pid,
 {
 	const char *at = driver->config.groups ? driver->config.groups : "";
 
-	while (*at) {
-		size_t all = strcspn(at, ","), name = strcspn(at, "=");
+	for (size_t i = 0; *at; i++) {
+		struct assignment assignment;
 		char group[GROUP_NAME_BYTES];
 
-		if (name < all && name < sizeof(group) &&
-		    is_in(at + name + 1, all - name - 1, program, pid)) {
-			snprintf(group, sizeof(group), "%.*s", (int)name, at);
-			return memory_named(driver, group, 0, number);
-		}
-		at += all + (at[all] == ',');
+		at = assignment_next(at, &assignment);
+		if (!is_in(&assignment, program, pid))
+			continue;
+		driver->matched[i] = true;
+		snprintf(group, sizeof(group), "%.*s",
+			 (int)assignment.group_length, assignment.group);
+		return memory_named(driver, group, 0, number);
 	}
 	return memory_named(driver, OTHERS, 0, number);
 }

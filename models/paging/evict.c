@@ -6,6 +6,7 @@
  *	of an object     -> unmapped wherever the object is mapped, then out of
  *	                    it: a file's page is in its file and not in the page
  *	                    cache, another's in swap
+ *	in the swap cache, and mapped by nobody -> out of it
  *
  * A place may be old: the page was moved, or who had it is gone and others have
  * it still.  So it is looked for: at the same address in all spaces, then
@@ -47,14 +48,17 @@ paging_place(struct paging *paging, uint32_t number, uint64_t address,
 	place->file = paging->object[vma->object].file;
 }
 
-/* Unmap a page of an object at one address. */
-static void
-unmap_one(struct paging *paging, struct address_space *space, uint64_t address,
-	  uint64_t frame)
+static bool
+is_mapped(const struct paging *paging, const struct address_space *space,
+	  uint64_t address, uint64_t frame)
 {
-	if (pageset_state(&space->pages, address) != PAGE_BORROWED ||
-	    mapping_at(paging, space, address).frame != frame)
-		return;
+	return pageset_state(&space->pages, address) == PAGE_BORROWED &&
+	       mapping_at(paging, space, address).frame == frame;
+}
+
+static void
+unmap_one(struct paging *paging, struct address_space *space, uint64_t address)
+{
 	paging->table_ops->unmap(space->table, address, PAGE_BYTES, false, NULL,
 				 NULL);
 	/* Taking away needs no memory. */
@@ -62,24 +66,31 @@ unmap_one(struct paging *paging, struct address_space *space, uint64_t address,
 	space_stale(paging, space, address, PAGE_BYTES);
 }
 
-static void
-unmap_all(struct paging *paging, uint32_t object, uint64_t page, uint64_t frame)
+/* All addresses at which a page of an object is mapped: how many; unmapped too, if
+ * asked. */
+static uint64_t
+visit_all(struct paging *paging, uint32_t object, uint64_t page, uint64_t frame,
+	  bool unmap)
 {
-	uint64_t offset = page << PAGE_SHIFT;
+	uint64_t offset = page << PAGE_SHIFT, n = 0;
 
 	for (size_t s = 0; s < paging->spaces; s++) {
 		struct address_space *space = paging->space[s];
 
 		for (size_t i = 0; space && i < space->vmas.n; i++) {
 			const struct vma *vma = &space->vmas.vma[i];
+			uint64_t at = vma->start + (offset - vma->offset);
 
-			if (vma->object == object && offset >= vma->offset &&
-			    offset - vma->offset < vma->end - vma->start)
-				unmap_one(paging, space,
-					  vma->start + (offset - vma->offset),
-					  frame);
+			if (vma->object != object || offset < vma->offset ||
+			    offset - vma->offset >= vma->end - vma->start ||
+			    !is_mapped(paging, space, at, frame))
+				continue;
+			n++;
+			if (unmap)
+				unmap_one(paging, space, at);
 		}
 	}
+	return n;
 }
 
 static int
@@ -88,20 +99,49 @@ evict_object(struct paging *paging, const struct paging_place *place,
 {
 	struct object *object = &paging->object[place->object];
 	const uint64_t *known = hash_find(&object->frame, place->at);
+	uint64_t slot = paging->swap.slots;
+	int error;
 
 	if (!known || *known != frame)
 		return 0;
-	unmap_all(paging, place->object, place->at, frame);
+	visit_all(paging, place->object, place->at, frame, true);
+	error = object->file ? swap_file_slot(paging, &slot)
+			     : swap_take(paging, &slot);
+	if (error)
+		return error;
 	if (file_cache_drop(&object->cache, place->at) < 0 ||
-	    hash_put(&object->out, place->at, paging->swap.slots) < 0)
+	    hash_put(&object->out, place->at, slot) < 0)
 		return paging_no_memory(paging);
 	if (paging->listener.swapped)
-		paging->listener.swapped(paging->listener.context, frame,
-					 paging->swap.slots);
-	paging->swap.slots++;
+		paging->listener.swapped(paging->listener.context, frame, slot);
 	hash_remove(&object->frame, place->at);
 	owner_release(paging, PAGE_SHIFT, frame);
 	return object->file ? 2 : 1;
+}
+
+int
+evict_mapped(struct paging *paging, const struct address_space *space,
+	     uint64_t address)
+{
+	struct mapping mapping = mapping_at(paging, space, address);
+	struct paging_place place;
+
+	paging_place(paging, space->number, address, &place);
+	if (place.object == PAGING_PLACE_SPACE || place.locked ||
+	    visit_all(paging, place.object, place.at, mapping.frame, false) !=
+		    1)
+		return 0;
+	if (!place.file &&
+	    hash_remove(&paging->object[place.object].unwritten, place.at)) {
+		visit_all(paging, place.object, place.at, mapping.frame, true);
+		hash_remove(&paging->object[place.object].frame, place.at);
+		owner_release(paging, PAGE_SHIFT, mapping.frame);
+		return 0;
+	}
+	if (!place.file || !mapping.writable)
+		return evict_object(paging, &place, mapping.frame);
+	visit_all(paging, place.object, place.at, mapping.frame, true);
+	return 0;
 }
 
 /* Does this space have it there, as a page of its own? */
@@ -147,26 +187,72 @@ search(const struct paging *paging, const struct address_space *space,
 	return found;
 }
 
+/* A space that maps it, and where; NULL: none does. */
+static struct address_space *
+find_space(struct paging *paging, const struct paging_place *place,
+	   uint64_t frame, uint64_t *address)
+{
+	struct address_space *space = paging->space[place->space];
+
+	*address = place->at << PAGE_SHIFT;
+	if (!has_at(paging, space, *address, frame))
+		space = find_at(paging, *address, frame);
+	for (size_t i = 0; !space && i < paging->spaces; i++) {
+		if (!paging->space[i])
+			continue;
+		*address = search(paging, paging->space[i], frame);
+		if (*address)
+			space = paging->space[i];
+	}
+	return space;
+}
+
 int
 paging_evict(struct paging *paging, const struct paging_place *place,
 	     uint64_t frame)
 {
-	uint64_t address = place->at << PAGE_SHIFT;
 	struct address_space *space;
+	uint64_t address;
 
+	if (swap_leave_cache(paging, frame))
+		return 1;
 	if (place->object != PAGING_PLACE_SPACE)
 		return evict_object(paging, place, frame);
-	space = paging->space[place->space];
-	if (!has_at(paging, space, address, frame))
-		space = find_at(paging, address, frame);
-	for (size_t i = 0; !space && i < paging->spaces; i++) {
-		if (!paging->space[i])
-			continue;
-		address = search(paging, paging->space[i], frame);
-		if (address)
-			space = paging->space[i];
-	}
+	space = find_space(paging, place, frame, &address);
 	return space ? swap_out(paging, space, address) : 0;
+}
+
+int
+paging_discard(struct paging *paging, const struct paging_place *place,
+	       uint64_t frame)
+{
+	struct address_space *space;
+	uint64_t address;
+
+	if (place->object != PAGING_PLACE_SPACE)
+		return 0;
+	space = find_space(paging, place, frame, &address);
+	for (size_t i = 0; space && i < paging->spaces; i++) {
+		if (!has_at(paging, paging->space[i], address, frame))
+			continue;
+		unmap_one(paging, paging->space[i], address);
+		owner_release(paging, PAGE_SHIFT, frame);
+	}
+	return space != NULL;
+}
+
+bool
+paging_is_alone(const struct paging *paging, uint32_t number, uint64_t address,
+		bool anonymous)
+{
+	struct address_space *space = paging->space[number];
+	enum page_state state = pageset_state(&space->pages, address);
+	uint64_t frame;
+
+	if (state == PAGE_ABSENT || (anonymous && state == PAGE_BORROWED))
+		return false;
+	frame = mapping_at(paging, space, address).frame;
+	return state == PAGE_BORROWED || owner_alone(paging, PAGE_SHIFT, frame);
 }
 
 bool

@@ -206,15 +206,24 @@ read_in(const struct fault *fault, struct object *object)
 static int
 shared_class(const struct fault *fault, const struct object *object)
 {
-	return object_is_out(object, object_page_at(fault->vma, fault->address))
-		       ? FAULT_SWAP
-		       : FAULT_SHARED;
+	const uint64_t *slot =
+		hash_find(&object->out,
+			  object_page_at(fault->vma, fault->address));
+	uint64_t frame;
+
+	if (!slot)
+		return FAULT_SHARED;
+	return swap_cached(fault->paging, *slot, &frame) ? FAULT_CACHED
+							 : FAULT_SWAP;
 }
 
 /* Twice round at most: what had to be read makes the fault begin anew. */
 static int
 fault_read(const struct fault *fault, struct object *object)
 {
+	uint64_t page = object_page_at(fault->vma, fault->address);
+	bool new = !object->file && !hash_find(&object->frame, page) &&
+		   !hash_find(&object->out, page);
 	struct pageset *pages = &fault->space->pages;
 	bool writable =
 		(fault->vma->flags & (MAP_FLAG_SHARED | MAP_FLAG_WRITE)) ==
@@ -238,7 +247,11 @@ fault_read(const struct fault *fault, struct object *object)
 		if (got == FILE_HIT || !around)
 			break;
 	}
-	return map_folio(fault, object, writable) < 0 ? -ENOMEM : class;
+	if (map_folio(fault, object, writable) < 0)
+		return -ENOMEM;
+	if (new &&hash_put(&object->unwritten, page, 1) < 0)
+		return paging_no_memory(fault->paging);
+	return class;
 }
 
 int
@@ -252,6 +265,9 @@ fault_object(const struct fault *fault)
 	if (!fault->write)
 		return fault_read(fault, object);
 	class = shared_class(fault, object);
+	if (shared)
+		hash_remove(&object->unwritten,
+			    object_page_at(fault->vma, fault->address));
 	got = read_in(fault, object);
 	if (got < 0)
 		return got;

@@ -4,7 +4,7 @@
  *
  *	no mapping here     -> the stack above grows, or nowhere (see below)
  *	rights forbid it    -> a signal: counted, nothing mapped
- *	page in swap        -> it comes back: major
+ *	page in swap        -> it comes back: major, unless it is in memory, too
  *	page not present    -> anonymous: a new frame, or the zero page if read
  *	                       private file: read: the cached page and its
  *	                       neighbours; write: a copy, at once
@@ -101,6 +101,32 @@ fault_own(const struct fault *fault, enum fault_class class)
 	return error ? error : (int)class;
 }
 
+/* A page of [vdso]: the same for all, and one by one. */
+static int
+fault_kernel(const struct fault *fault)
+{
+	struct paging *paging = fault->paging;
+	uint64_t page = (fault->address - fault->vma->start) >> PAGE_SHIFT;
+	uint64_t key = (uint64_t)fault->vma->region << 32 | page;
+	const uint64_t *known = hash_find(&paging->kernel_frame, key);
+	struct mapping mapping = { .shift = PAGE_SHIFT };
+	int error = 0;
+
+	if (known) {
+		mapping.frame = *known;
+	} else {
+		error = frames_take(paging->frames, PAGE_SHIFT, &mapping.frame);
+		if (!error)
+			error = hash_put(&paging->kernel_frame, key,
+					 mapping.frame);
+	}
+	if (error)
+		return paging_no_memory(paging);
+	error = page_map(paging, fault->space, fault->address, &mapping,
+			 PAGE_BORROWED);
+	return error ? error : FAULT_FILE;
+}
+
 static int
 fault_anonymous(const struct fault *fault)
 {
@@ -111,6 +137,8 @@ fault_anonymous(const struct fault *fault)
 	if (fault->vma->flags & VMA_UNMAPPED)
 		return fault_own(fault, paging->mapping_events ? FAULT_UNMAPPED
 							       : FAULT_ANON);
+	if (fault->vma->flags & VMA_KERNEL)
+		return fault_kernel(fault);
 	if (fault->write || !paging->zero_page) {
 		int class = huge_fault(paging, fault->space, fault->vma,
 				       fault->address);
@@ -124,9 +152,7 @@ fault_anonymous(const struct fault *fault)
 	mapping.frame = paging->zero_frame;
 	error = page_map(paging, fault->space, fault->address, &mapping,
 			 PAGE_BORROWED);
-	return error				? error
-	       : fault->vma->flags & VMA_KERNEL ? FAULT_FILE
-						: FAULT_ZERO;
+	return error ? error : FAULT_ZERO;
 }
 
 /* Present, and the write is allowed but the entry is read-only. */
@@ -151,7 +177,9 @@ fault_write(const struct fault *fault, enum page_state state,
 		return fault_own(fault, old->frame == paging->zero_frame
 						? FAULT_ZERO_COW
 						: FAULT_COW);
-	if (owner_alone(paging, PAGE_SHIFT, old->frame)) {
+	/* What swap still has, too, and nobody else wants: do_wp_page. */
+	if (owner_alone(paging, PAGE_SHIFT, old->frame) ||
+	    swap_take_over(paging, old->frame)) {
 		int error = page_map(paging, fault->space, fault->address,
 				     &mapping, PAGE_OWNED);
 
@@ -164,21 +192,12 @@ fault_write(const struct fault *fault, enum page_state state,
 }
 
 static int
-fault_swapped(const struct fault *fault)
-{
-	int error = swap_in(fault->paging, fault->space, fault->vma,
-			    fault->address);
-
-	return error ? error : FAULT_SWAP;
-}
-
-static int
 fault_absent(const struct fault *fault)
 {
 	int class;
 
 	if (swap_has(fault->space, fault->address))
-		return fault_swapped(fault);
+		return swap_fault(fault);
 	class = large_fault(fault->paging, fault->space, fault->vma,
 			    fault->address, fault->write);
 
@@ -331,10 +350,18 @@ paging_fault(struct paging *paging, uint32_t number, uint64_t address,
 	error = space_get(paging, number, &space);
 	if (!error)
 		error = fault_page(paging, space, address, kind, CAUSE_ACCESS);
+	if (!error)
+		error = promote_settle(paging);
 	if (error)
 		return error;
 	if (pageset_touch(&space->pages, address))
 		paging->touched_pages++;
+	if (paging->huge.watching) {
+		error = coverage_touch(paging, space, address);
+		if (error)
+			return error;
+		coverage_note(paging);
+	}
 	space_account(paging, space);
 	paging->table_ops->walk(space->table, address, reference, mapping);
 	return 0;

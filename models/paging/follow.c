@@ -172,12 +172,42 @@ protect_pages(struct paging *paging, struct address_space *space,
 	return n < 0 ? paging_no_memory(paging) : error;
 }
 
-static int
-follow_protect(struct paging *paging, struct address_space *space,
-	       const struct event *event)
+/*
+ * Locked private memory that becomes writable is made its owner's at once
+ * (mm/mprotect.c, mprotect_fixup: populate_vma_page_range): where, as [n] ranges
+ * that the caller frees.  Their number, -ENOMEM (said).
+ */
+static int64_t
+to_populate(const struct paging *paging, const struct address_space *space,
+	    struct range range, struct range **out)
 {
-	struct range range = range_of(event->address, event->length);
-	uint32_t rights = event->flags & MAP_RIGHTS;
+	const struct vma_list *vmas = &space->vmas;
+	size_t first = vma_at_or_after(vmas, range.start), n = 0;
+
+	*out = NULL;
+	for (size_t i = first; i < vmas->n && vmas->vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &vmas->vma[i];
+
+		if ((vma->flags & (MAP_FLAG_WRITE | MAP_FLAG_SHARED |
+				   VMA_LOCKED)) != VMA_LOCKED)
+			continue;
+		if (!*out)
+			*out = calloc(vmas->n - i, sizeof(**out));
+		if (!*out)
+			return paging_no_memory(paging);
+		(*out)[n++] = (struct range){
+			range.start > vma->start ? range.start : vma->start,
+			range.end < vma->end ? range.end : vma->end,
+		};
+	}
+	return (int64_t)n;
+}
+
+static int
+protect_all(struct paging *paging, struct address_space *space,
+	    struct range range, uint32_t rights)
+{
 	int error;
 
 	if (vma_change(&space->vmas, range.start, range.end, MAP_RIGHTS,
@@ -202,6 +232,27 @@ follow_protect(struct paging *paging, struct address_space *space,
 	}
 	space_stale(paging, space, range.start, range.end - range.start);
 	return error;
+}
+
+static int
+follow_protect(struct paging *paging, struct address_space *space,
+	       const struct event *event)
+{
+	struct range range = range_of(event->address, event->length);
+	struct range *part = NULL;
+	uint32_t rights = event->flags & MAP_RIGHTS;
+	int64_t n = 0;
+	int error = 0;
+
+	if (rights & MAP_FLAG_WRITE)
+		n = to_populate(paging, space, range, &part);
+	if (n >= 0)
+		error = protect_all(paging, space, range, rights);
+	for (int64_t i = 0; i < n && !error; i++)
+		error = fault_range(paging, space, part[i].start, part[i].end,
+				    true, false);
+	free(part);
+	return n < 0 ? (int)n : error;
 }
 
 struct move {

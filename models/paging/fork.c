@@ -80,6 +80,8 @@ follow_fork(struct paging *paging, struct address_space *parent,
 		return fail(EINVAL, "fork: there is no address space %u",
 			    child_number);
 	error = space_get(paging, child_number, &child);
+	if (!error)
+		child->program = parent->program;
 	/* khugepaged asks which of its pages the child has touched. */
 	if (paging->config.policy == PAGES_THP)
 		paging->untouched_pages = true;
@@ -138,6 +140,22 @@ follow_end(struct paging *paging, struct address_space *space)
 	return error;
 }
 
+/* What the space runs from here on. */
+static int
+follow_program(struct paging *paging, const struct event *event)
+{
+	struct address_space *space;
+	int error;
+
+	if (event->file == UINT32_MAX ||
+	    event->value >= stream_spaces(paging->stream))
+		return 0;
+	error = space_get(paging, (uint32_t)event->value, &space);
+	if (!error)
+		space->program = event->file + 1;
+	return error;
+}
+
 /* The kernel's own access faults as the program's would. */
 static int
 follow_kernel(struct paging *paging, struct address_space *space,
@@ -162,7 +180,7 @@ follow_kernel(struct paging *paging, struct address_space *space,
 		}
 		if (pageset_touch(&space->pages, page))
 			paging->touched_pages++;
-		if (paging->huge.watched &&
+		if (paging->huge.watching &&
 		    coverage_touch(paging, space, page) < 0)
 			return -ENOMEM;
 	}
@@ -215,6 +233,8 @@ paging_event(struct paging *paging, const struct batch *batch,
 	case EVENT_EXEC:
 		if (event->value != batch->space && is_owner(paging, batch))
 			error = follow_end(paging, space);
+		if (!error)
+			error = follow_program(paging, event);
 		break;
 	case EVENT_EXIT:
 		if (event->flags & 1 && is_owner(paging, batch))
@@ -232,6 +252,10 @@ paging_event(struct paging *paging, const struct batch *batch,
 	default:
 		return 0;
 	}
+	if (!error)
+		error = promote_settle(paging);
+	if (paging->huge.watching)
+		coverage_note(paging);
 	space_account(paging, space);
 	return error;
 }

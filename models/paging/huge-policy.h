@@ -17,6 +17,9 @@ struct huge_policy {
 	/* It is there now; may be NULL.  0, -ENOMEM (said) */
 	int (*came)(struct paging *paging, struct address_space *space,
 		    struct vma *vma, uint64_t address);
+	/* All that the fault or call at hand brings is there, and huge.ripe was
+	 * set meanwhile; may be NULL.  0, -ENOMEM (said) */
+	int (*settle)(struct paging *paging);
 	/* Time has come to this; may be NULL.  0, -ENOMEM (said) */
 	int (*tick)(struct paging *paging, uint64_t time_ns);
 };

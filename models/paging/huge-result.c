@@ -233,6 +233,8 @@ huge_finish(const struct paging *paging, uint64_t accesses,
 		return 0;
 	error = put_counts(paging, result);
 	if (!error)
+		error = compact_finish(paging, result);
+	if (!error)
 		error = put_state(paging, result);
 	if (!error)
 		error = put_sizes(paging, result);

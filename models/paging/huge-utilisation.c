@@ -2,7 +2,7 @@
 /*
  * Promotion by utilisation, as Ingens does (Kwon et al., OSDI 2016): a region
  * of 2M becomes one page when a share of its 4K pages is there, not at its
- * first fault; in the background, so here at the end of the batch.
+ * first fault; there in the background, here as soon as the fault is through.
  */
 #include "models/paging/huge-policy.h"
 
@@ -18,14 +18,14 @@ utilisation_came(struct paging *paging, struct address_space *space,
 	(void)vma;
 	if ((double)promote_present(space, start) < wanted)
 		return 0;
+	paging->huge.ripe = true;
 	return hash_put(&space->wanted, start, 1) < 0 ? paging_no_memory(paging)
 						      : 0;
 }
 
 static int
-utilisation_tick(struct paging *paging, uint64_t time_ns)
+utilisation_settle(struct paging *paging)
 {
-	(void)time_ns;
 	for (size_t i = 0; i < paging->spaces; i++) {
 		struct address_space *space = paging->space[i];
 		uint64_t *start = NULL;
@@ -50,5 +50,5 @@ utilisation_tick(struct paging *paging, uint64_t time_ns)
 
 const struct huge_policy utilisation_policy = {
 	.came = utilisation_came,
-	.tick = utilisation_tick,
+	.settle = utilisation_settle,
 };

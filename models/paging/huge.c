@@ -17,6 +17,11 @@
 static const char *const modes[] = { "always", "madvise", "never", "recorded",
 				     NULL };
 
+/* enum huge_defrag */
+static const char *const defrags[] = { "always",  "defer", "defer+madvise",
+				       "madvise", "never", "recorded",
+				       NULL };
+
 const struct option_row huge_rows[] = {
 	{ .name = "thp",
 	  .type = OPTION_CHOICE,
@@ -41,9 +46,32 @@ const struct option_row huge_rows[] = {
 	  .type = OPTION_BOOL,
 	  .offset = offsetof(struct huge_config, bloat),
 	  .fallback = "true",
-	  .help = "Where large pages may come: look at every access, to say "
-		  "what of them is never touched; takes up to 1.6 times as "
-		  "long" },
+	  .help = "Where large pages may come: look at what of them is "
+		  "touched, to say what never is" },
+	{ .name = "defrag",
+	  .type = OPTION_CHOICE,
+	  .offset = offsetof(struct huge_config, defrag),
+	  .fallback = "madvise",
+	  .choices = defrags,
+	  .help = "Where memory.order=buddy has no free run for a huge page: "
+		  "who waits for compaction, or wakes kcompactd; recorded: as "
+		  "on the trace's host" },
+	{ .name = "look-cost",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct huge_config, look_ns),
+	  .fallback = "20",
+	  .min = 0,
+	  .max = 1e6,
+	  .unit = "ns",
+	  .help = "What a page costs that compaction looks at" },
+	{ .name = "move-cost",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct huge_config, move_ns),
+	  .fallback = "1000",
+	  .min = 0,
+	  .max = 1e6,
+	  .unit = "ns",
+	  .help = "What a page costs that compaction moves" },
 	{ .name = "zero-cost",
 	  .type = OPTION_INT,
 	  .offset = offsetof(struct huge_config, zero_ns),
@@ -103,6 +131,11 @@ const struct option_row khugepaged_rows[] = {
 	  .max = 511,
 	  .unit = "pages",
 	  .help = "Collapse up to so many pages that fork made shared" },
+	{ .name = "no-defrag",
+	  .type = OPTION_BOOL,
+	  .offset = offsetof(struct khugepaged_config, no_defrag),
+	  .fallback = "false",
+	  .help = "It does not compact memory for them" },
 	{ 0 },
 };
 
@@ -216,6 +249,26 @@ recorded_orders(const struct stream *stream, struct huge_orders *orders)
 	}
 }
 
+/* ", defrag madvise" of the same */
+static int
+recorded_defrag(const struct stream *stream)
+{
+	const json_t *host = json_object_get(stream_about(stream), "host");
+	const char *text =
+		json_string_value(json_object_get(host, "huge pages"));
+	size_t n;
+
+	text = text ? strstr(text, "defrag ") : NULL;
+	if (!text)
+		return DEFRAG_MADVISE;
+	text += strlen("defrag ");
+	n = strcspn(text, ", ");
+	for (int i = 0; i < DEFRAG_RECORDED; i++)
+		if (strlen(defrags[i]) == n && !strncmp(defrags[i], text, n))
+			return i;
+	return DEFRAG_MADVISE;
+}
+
 const char *
 huge_config_wrong(const struct huge_config *config, const char **field)
 {
@@ -244,6 +297,10 @@ huge_open(struct paging *paging)
 		(void)huge_orders_parse(config->mthp,
 					(enum huge_mode)config->thp,
 					&paging->huge.orders);
+	paging->huge.defrag = config->defrag == DEFRAG_RECORDED
+				      ? recorded_defrag(paging->stream)
+				      : config->defrag;
+	paging->huge.watching = paging_wants_watch(paging);
 	/* The option's text is the caller's. */
 	paging->config.huge.mthp = NULL;
 	return 0;
@@ -306,7 +363,8 @@ map_run(struct paging *paging, struct address_space *space, struct vma *vma,
 	uint64_t frame;
 	int error = 0;
 
-	if (owner_take(paging, PAGE_SHIFT + order, start, &frame) < 0) {
+	if (compact_take(paging, vma, COMPACT_FAULT, PAGE_SHIFT + order, start,
+			 &frame) < 0) {
 		paging->huge.fallback[order]++;
 		return FAULT_CLASSES;
 	}

@@ -17,11 +17,22 @@ enum huge_mode {
 	HUGE_RECORDED, /* as the trace says of its host; else always */
 };
 
+/* Where memory is too fragmented for them: transparent_hugepage/defrag */
+enum huge_defrag {
+	DEFRAG_ALWAYS,
+	DEFRAG_DEFER,
+	DEFRAG_DEFER_MADVISE,
+	DEFRAG_MADVISE,
+	DEFRAG_NEVER,
+	DEFRAG_RECORDED, /* as the trace says of its host; else madvise */
+};
+
 /* sysfs khugepaged/, in pages of 4K */
 struct khugepaged_config {
 	uint64_t scan_pages; /* a round; 0: it does not run */
 	uint64_t sleep_ns;   /* between rounds */
 	int64_t max_none, max_swap, max_shared;
+	bool no_defrag; /* it does not compact memory */
 };
 
 enum promotion_by {
@@ -52,6 +63,9 @@ struct huge_config {
 	bool no_zero; /* no huge zero page: use_zero_page is 0 */
 	/* cost in ns of 4K: zeroed in a large page; copied by a collapse */
 	int64_t zero_ns, copy_ns;
+	int defrag; /* enum huge_defrag */
+	/* of compaction: a page looked at, and moved */
+	int64_t look_ns, move_ns;
 	struct khugepaged_config khugepaged;
 	struct hugetlb_config hugetlb;
 	struct promotion_config promotion;

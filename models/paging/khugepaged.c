@@ -26,6 +26,14 @@ struct seen {
 	bool referenced;
 };
 
+/* A region that may be collapsed. */
+struct candidate {
+	struct address_space *space;
+	struct vma *vma;
+	uint64_t start;
+	struct seen seen;
+};
+
 static int
 look(const struct paging *paging, const struct address_space *space,
      uint64_t start, struct seen *seen)
@@ -67,11 +75,13 @@ is_candidate(const struct address_space *space, const struct vma *vma,
 
 /* 1: it is one large page now; 0: it stays as it is; -ENOMEM (said). */
 static int
-collapse(struct paging *paging, struct address_space *space, struct vma *vma,
-	 uint64_t start, const struct seen *seen)
+collapse(struct paging *paging, const struct candidate *candidate,
+	 enum compact_for who)
 {
+	const struct seen *seen = &candidate->seen;
 	struct huge *huge = &paging->huge;
-	int error = large_collapse(paging, space, vma, start);
+	int error = large_collapse(paging, candidate->space, candidate->vma,
+				   candidate->start, who);
 
 	if (error == 0) {
 		huge->collapse_failed++;
@@ -89,15 +99,15 @@ int
 khugepaged_collapse(struct paging *paging, struct address_space *space,
 		    uint64_t start)
 {
-	struct vma *vma = vma_find(&space->vmas, start);
-	struct seen seen;
+	struct candidate one = { .space = space, .start = start };
 	int error;
 
-	if (!vma || !is_candidate(space, vma, start))
+	one.vma = vma_find(&space->vmas, start);
+	if (!one.vma || !is_candidate(space, one.vma, start))
 		return 0;
-	error = look(paging, space, start, &seen);
+	error = look(paging, space, start, &one.seen);
 	if (!error)
-		error = collapse(paging, space, vma, start, &seen);
+		error = collapse(paging, &one, COMPACT_POLICY);
 	paging->huge.promoted += error == 1;
 	return error;
 }
@@ -108,15 +118,15 @@ khugepaged_advise(struct paging *paging, struct address_space *space,
 {
 	for (uint64_t at = (start + LARGE_BYTES - 1) & ~(LARGE_BYTES - 1);
 	     at < end && end - at >= LARGE_BYTES; at += LARGE_BYTES) {
-		struct vma *vma = vma_find(&space->vmas, at);
-		struct seen seen;
+		struct candidate one = { .space = space, .start = at };
 		int error;
 
-		if (!vma || !is_candidate(space, vma, at))
+		one.vma = vma_find(&space->vmas, at);
+		if (!one.vma || !is_candidate(space, one.vma, at))
 			continue;
-		error = look(paging, space, at, &seen);
+		error = look(paging, space, at, &one.seen);
 		if (!error)
-			error = collapse(paging, space, vma, at, &seen);
+			error = collapse(paging, &one, COMPACT_ADVICE);
 		if (error < 0)
 			return error;
 		paging->huge.advised += (uint64_t)error;
@@ -131,22 +141,23 @@ scan_region(struct paging *paging, struct address_space *space, struct vma *vma,
 {
 	const struct khugepaged_config *config =
 		&paging->config.huge.khugepaged;
+	struct candidate one = { space, vma, start, { 0 } };
+	const struct seen *seen = &one.seen;
 	struct huge *huge = &paging->huge;
-	struct seen seen;
 	int error;
 
 	huge->scanned++;
 	if (!is_candidate(space, vma, start))
 		return 0;
-	error = look(paging, space, start, &seen);
+	error = look(paging, space, start, &one.seen);
 	if (error)
 		return error;
-	if (seen.swapped > config->max_swap || seen.none > config->max_none ||
-	    seen.shared > config->max_shared || !seen.referenced) {
+	if (seen->swapped > config->max_swap || seen->none > config->max_none ||
+	    seen->shared > config->max_shared || !seen->referenced) {
 		huge->beyond_limits++;
 		return 0;
 	}
-	error = collapse(paging, space, vma, start, &seen);
+	error = collapse(paging, &one, COMPACT_KHUGEPAGED);
 	if (error == 1)
 		huge->collapsed++;
 	return error;

@@ -177,12 +177,16 @@ class_of(const struct paging *paging, const struct vma *vma)
 
 static int
 zero_large(struct paging *paging, struct address_space *space,
-	   struct large_page *page)
+	   const struct vma *vma, struct large_page *page)
 {
 	int error;
 
+	/* Whatever pages.defrag (mm/huge_memory.c, get_huge_zero_folio) */
 	if (!paging->zero_large &&
-	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0) {
+	    frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) < 0 &&
+	    (compact_for(paging, vma, COMPACT_ADVICE, LARGE_SHIFT) != 1 ||
+	     frames_take(paging->frames, LARGE_SHIFT, &paging->zero_large) <
+		     0)) {
 		paging->huge.fallback[LARGE_ORDER]++;
 		return FAULT_CLASSES;
 	}
@@ -199,6 +203,9 @@ take_frame(struct paging *paging, const struct vma *vma,
 {
 	return page->kind == LARGE_HUGETLB
 		       ? hugetlb_take(paging, vma, page, copy, frame)
+	       : page->kind == LARGE_THP
+		       ? compact_take(paging, vma, COMPACT_FAULT, page->shift,
+				      page->start, frame)
 		       : owner_take(paging, page->shift, page->start, frame);
 }
 
@@ -241,7 +248,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 		vma_prepare(paging, space, vma);
 	if (page.kind == LARGE_THP && !write && paging->zero_page &&
 	    !paging->config.huge.no_zero)
-		return zero_large(paging, space, &page);
+		return zero_large(paging, space, vma, &page);
 	if (take_frame(paging, vma, &page, false, &frame) < 0)
 		return no_run(paging, &page);
 	if (page.kind == LARGE_THP) {
@@ -259,7 +266,7 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 
 int
 large_collapse(struct paging *paging, struct address_space *space,
-	       struct vma *vma, uint64_t start)
+	       struct vma *vma, uint64_t start, enum compact_for who)
 {
 	const struct large_page page = {
 		.start = start,
@@ -270,7 +277,7 @@ large_collapse(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (owner_take(paging, LARGE_SHIFT, start, &frame) < 0)
+	if (compact_take(paging, vma, who, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
 	error = zap_pages(paging, space, start, start + LARGE_BYTES);
 	if (error)

@@ -318,12 +318,32 @@ is_known(uint32_t value, bool write)
 	return value && (!write || value & LOOKUP_WRITABLE);
 }
 
+/* A page that is not followed: its runs count as those of others do. */
 static inline void
-refer_value(struct lookup *lookup, uint32_t value, bool write, uint64_t access)
+pass(struct lookup *lookup, uint32_t value)
 {
-	value &= ~LOOKUP_WRITABLE;
-	if (value != LOOKUP_SILENT)
-		lookup_refer(lookup, value - LOOKUP_FIRST, write, access);
+	uint32_t number =
+		(value & ~(LOOKUP_WRITABLE | LOOKUP_PASSED)) - LOOKUP_FIRST;
+
+	lookup->passed += number != lookup->last;
+	lookup->last = number;
+	lookup->last_written = value & LOOKUP_WRITABLE;
+}
+
+static inline void
+take_value(struct lookup *lookup, uint32_t value, bool write, uint64_t access)
+{
+	if (value & LOOKUP_PASSED)
+		pass(lookup, value);
+	else if ((value & ~LOOKUP_WRITABLE) != LOOKUP_SILENT)
+		lookup_refer(lookup, (value & ~LOOKUP_WRITABLE) - LOOKUP_FIRST,
+			     write, access);
+}
+
+void
+lookup_take(struct lookup *lookup, uint32_t value, bool write, uint64_t access)
+{
+	take_value(lookup, value, write, access);
 }
 
 /* It may lie in more than one page: was all of it known? */
@@ -340,10 +360,10 @@ scan_long(struct lookup *lookup, const struct batch *batch, uint32_t i,
 		second = value_of(lookup, batch->space, pages.last);
 		if (!is_known(second, write))
 			return false;
-		refer_value(lookup, first, write, access);
+		take_value(lookup, first, write, access);
 		first = second;
 	}
-	refer_value(lookup, first, write, access);
+	take_value(lookup, first, write, access);
 	return true;
 }
 
@@ -398,7 +418,7 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 				 address >> lookup->shift);
 		if (unlikely(!is_known(value, write)))
 			return i;
-		refer_value(lookup, value, write, position + (i - from));
+		take_value(lookup, value, write, position + (i - from));
 		base = address & ~(bytes - 1);
 		near = within + 1;
 		allowed = (value & ~LOOKUP_WRITABLE) != LOOKUP_SILENT &&

@@ -20,8 +20,9 @@
 /* A value: 0 nothing is known; else: */
 #define LOOKUP_SILENT	1u /* readable, but nobody's page (the zero page) */
 #define LOOKUP_FIRST	2u /* number + LOOKUP_FIRST: that page, readable */
-#define LOOKUP_WRITABLE (UINT32_C(1) << 31)		     /* flag */
-#define LOOKUP_MAX	(LOOKUP_WRITABLE - LOOKUP_FIRST - 1) /* numbers */
+#define LOOKUP_WRITABLE (UINT32_C(1) << 31) /* flag */
+#define LOOKUP_PASSED	(UINT32_C(1) << 30) /* flag: only counted, see `passed' */
+#define LOOKUP_MAX	(LOOKUP_PASSED - LOOKUP_FIRST - 1) /* numbers */
 
 #define LOOKUP_CHUNK_SHIFT 9
 #define LOOKUP_RECENT	   1024u
@@ -49,6 +50,7 @@ struct lookup {
 	/* The last page's first write came when its reference had gone on: it
 	 * is noted here (the owner clears it) or, unless `notes`, appended */
 	bool late, notes;
+	uint64_t passed; /* references to pages that are LOOKUP_PASSED */
 	/* out: references, emptied by the owner (n = 0) */
 	uint32_t *page;	  /* owned [LOOKUP_REFERENCES] */
 	uint8_t *write;	  /* ... */
@@ -81,6 +83,11 @@ uint32_t lookup_scan(struct lookup *lookup, const struct batch *batch,
  * and says whether any wrote.  There must be room. */
 void lookup_refer(struct lookup *lookup, uint32_t number, bool write,
 		  uint64_t access);
+
+/* The same for a value but 0: of a silent page nothing is appended, one to be
+ * passed is counted. */
+void lookup_take(struct lookup *lookup, uint32_t value, bool write,
+		 uint64_t access);
 
 /* From accesses to time: the times of what was appended become nanoseconds,
  * evenly from one moment to another for the n accesses from `position` on. */

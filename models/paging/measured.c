@@ -380,7 +380,7 @@ measured_event(struct paging *paging, struct address_space *space,
 	if (event->flags & COUNTER_SYSTEM) {
 		if (event->flags & COUNTER_START && !strncmp(name, "ksm.", 4))
 			ksm_counter(paging, name, event->value);
-		return 0;
+		return host_counters_event(paging, name, event);
 	}
 	figure = figure_of(name);
 	if (figure < 0)
@@ -429,8 +429,9 @@ reason(const struct paging *paging, const struct compared *row)
 		return "ksm.run asks for what the host did not do";
 	if (row->disturbed)
 		return "the recorder's own are in it, and how many is not known";
-	if (figure->sizes && (policy == PAGES_2M || policy == PAGES_1G ||
-			      paging->config.granule != GRANULE_4K))
+	if (figure->sizes &&
+	    (policy == PAGES_2M || policy == PAGES_1G ||
+	     policy == PAGES_BLOCK || paging->config.granule != GRANULE_4K))
 		return "pages.policy and pages.granule ask for what the host did not do";
 	return NULL;
 }
@@ -448,12 +449,29 @@ agrees(const struct compared *row)
 	       figures[row->figure].tolerance * (double)row->measured;
 }
 
+/* The file's name of what the space runs, or NULL */
+static const char *
+program_of(const struct paging *paging, uint32_t number)
+{
+	uint32_t program = number < paging->spaces && paging->space[number]
+				   ? paging->space[number]->program
+				   : 0;
+	const char *path, *slash;
+
+	if (!program || program > stream_files(paging->stream))
+		return NULL;
+	path = stream_file(paging->stream, program - 1)->path;
+	slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 static int
 put_row(const struct paging *paging, const struct compared *row,
 	struct result *result)
 {
 	const struct figure *figure = &figures[row->figure];
 	const struct space *space = stream_space(paging->stream, row->space);
+	const char *program = program_of(paging, row->space);
 	const char *why = reason(paging, row);
 	char tolerance[32] = "exact";
 
@@ -461,15 +479,15 @@ put_row(const struct paging *paging, const struct compared *row,
 		snprintf(tolerance, sizeof(tolerance), "%g %%",
 			 figure->tolerance * 100);
 	if (why)
-		return result_row(result, "validate", "usnunsssss",
+		return result_row(result, "validate", "usnunssssss",
 				  (uint64_t)space->pid, figure->name,
 				  row->measured, tolerance, "not compared",
-				  figure->counter, figure->unit, why);
-	return result_row(result, "validate", "usuudsssss",
+				  figure->counter, figure->unit, why, program);
+	return result_row(result, "validate", "usuudssssss",
 			  (uint64_t)space->pid, figure->name, row->predicted,
 			  row->measured, error_of(row), tolerance,
 			  agrees(row) ? "yes" : "no", figure->counter,
-			  figure->unit, NULL);
+			  figure->unit, NULL, program);
 }
 
 int
@@ -478,7 +496,7 @@ measured_finish(const struct paging *paging, struct result *result)
 	static const char *const columns[] = {
 		"process:", "figure:",	  "predicted:", "measured:",
 		"error:",   "tolerance:", "pass:",	"counter:",
-		"unit:",    "reason:",	  NULL,
+		"unit:",    "reason:",	  "program:",	NULL,
 	};
 	const struct measured *measured = paging->measured;
 	uint64_t n[3] = { 0 }; /* passed, differ, not compared */

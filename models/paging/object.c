@@ -16,6 +16,7 @@ object_fini(struct object *object)
 {
 	hash_fini(&object->frame);
 	hash_fini(&object->out);
+	hash_fini(&object->unwritten);
 	file_cache_fini(&object->cache);
 }
 
@@ -85,6 +86,7 @@ object_of_file(struct paging *paging, uint32_t file, uint32_t *object)
 	paging->object[*object] = (struct object){
 		.pages = page_up(about->size_bytes) >> PAGE_SHIFT,
 		.named = true,
+		.number = file,
 		.file = !is_memory(about->path),
 		.disk = !is_memory(about->path),
 		.cache.config = {
@@ -103,17 +105,36 @@ object_is_out(const struct object *object, uint64_t page)
 	return object->out.n && hash_find(&object->out, page);
 }
 
-/* It comes back to this frame. */
-static void
+/*
+ * It comes back, into that frame or (shared memory that was read ahead) the one
+ * in which it is already (mm/shmem.c, shmem_swapin_folio).
+ */
+static int
 object_return(struct paging *paging, struct object *object, uint64_t page,
-	      uint64_t frame)
+	      uint64_t *frame)
 {
 	uint64_t slot = *hash_find(&object->out, page);
 
 	hash_remove(&object->out, page);
+	if (!object->file && swap_cached(paging, slot, frame)) {
+		swap_hit(paging, NULL, 0, slot);
+		swap_uncache(paging, slot, *frame);
+		swap_free(paging, slot);
+		return 0;
+	}
+	if (!object->file && !paging->swap.synchronous &&
+	    swap_read_cluster(paging, slot) < 0)
+		return -ENOMEM;
+	if (owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT, frame) < 0)
+		return paging_no_memory(paging);
+	if (!object->file) {
+		swap_free(paging, slot);
+		paging->swap.ins++;
+	}
 	if (paging->listener.returned)
-		paging->listener.returned(paging->listener.context, slot, frame,
-					  true);
+		paging->listener.returned(paging->listener.context, slot,
+					  *frame, false);
+	return 0;
 }
 
 int
@@ -159,16 +180,40 @@ object_page(struct paging *paging, struct object *object, uint64_t page,
 	    bool create, uint64_t *frame)
 {
 	const uint64_t *known = hash_find(&object->frame, page);
+	int error;
 
 	*frame = known ? *known : 0;
 	if (known || !create)
 		return 0;
-	if (owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT, frame) < 0 ||
-	    hash_put(&object->frame, page, *frame) < 0)
-		return paging_no_memory(paging);
 	if (object_is_out(object, page))
-		object_return(paging, object, page, *frame);
-	return 0;
+		error = object_return(paging, object, page, frame);
+	else
+		error = owner_take(paging, PAGE_SHIFT, page << PAGE_SHIFT,
+				   frame) < 0
+				? paging_no_memory(paging)
+				: 0;
+	if (error)
+		return error;
+	return hash_put(&object->frame, page, *frame) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
+}
+
+/* It is nobody's any more while in swap or its file. */
+static void
+forget_out(struct paging *paging, struct object *object, uint64_t page)
+{
+	uint64_t slot = *hash_find(&object->out, page), frame;
+
+	hash_remove(&object->out, page);
+	if (!object->file && swap_cached(paging, slot, &frame)) {
+		swap_uncache(paging, slot, frame);
+		owner_release(paging, PAGE_SHIFT, frame);
+	} else if (paging->listener.forgotten) {
+		paging->listener.forgotten(paging->listener.context, slot);
+	}
+	if (!object->file)
+		swap_free(paging, slot);
 }
 
 void
@@ -180,14 +225,8 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 	uint64_t *page;
 	int64_t n = hash_keys(&object->out, first, last, &page);
 
-	for (int64_t i = 0; i < n; i++) {
-		uint64_t slot = *hash_find(&object->out, page[i]);
-
-		hash_remove(&object->out, page[i]);
-		if (paging->listener.forgotten)
-			paging->listener.forgotten(paging->listener.context,
-						   slot);
-	}
+	for (int64_t i = 0; i < n; i++)
+		forget_out(paging, object, page[i]);
 	free(page);
 	n = hash_keys(&object->frame, first, last, &page);
 	for (int64_t i = 0; i < n; i++) {
@@ -198,6 +237,7 @@ object_punch(struct paging *paging, uint32_t number, uint64_t first,
 		else
 			owner_release(paging, PAGE_SHIFT, frame);
 		hash_remove(&object->frame, page[i]);
+		hash_remove(&object->unwritten, page[i]);
 	}
 	free(page);
 	if (!object->file && object->cache.n)

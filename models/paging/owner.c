@@ -96,6 +96,8 @@ owner_release(struct paging *paging, unsigned shift, uint64_t frame)
 	} else if (owners > 1) {
 		/* Fewer entries or a known key: needs no memory. */
 		(void)owners_set(paging, shift, frame, owners - 1);
+		if (owners == 2 && shift == PAGE_SHIFT)
+			swap_settle(paging, frame);
 	} else {
 		frames_give(paging->frames, shift, frame);
 		paging->resident_bytes -= UINT64_C(1) << shift;

@@ -10,7 +10,8 @@
 
 static const char *const policies[] = { "recorded",    "4k",	  "2m",
 					"1g",	       "thp",	  "reservation",
-					"utilisation", "buckets", NULL };
+					"utilisation", "buckets", "block",
+					NULL };
 
 /* enum pages_granule */
 static const char *const granules[] = { "4k", "16k", "64k", NULL };
@@ -27,15 +28,17 @@ const struct option_row paging_rows[] = {
 	  .offset = offsetof(struct paging_config, policy),
 	  .fallback = "recorded",
 	  .choices = policies,
-	  .help = "Which page sizes the kernel chooses" },
+	  .help = "Which page sizes the kernel chooses; block: all of the "
+		  "size that an entry above the last level maps, 2M, 32M or "
+		  "512M by pages.granule" },
 	{ .name = "granule",
 	  .type = OPTION_CHOICE,
 	  .offset = offsetof(struct paging_config, granule),
 	  .fallback = "4k",
 	  .choices = granules,
 	  .help = "Least page, and page of the radix table (AArch64); of 16k "
-		  "and 64k, sizes 4k, 2m and 1g of tlb.* are the least, the "
-		  "block and the large block" },
+		  "and 64k, sizes 4k, 2m and 1g of tlb.* are the least, 2M "
+		  "(contiguous entries) and the block of 32M or 512M" },
 	{ .name = "fault-around",
 	  .type = OPTION_SIZE,
 	  .offset = offsetof(struct paging_config, fault_around_bytes),
@@ -66,6 +69,15 @@ const struct option_row paging_rows[] = {
 	  .choices = host_swaps,
 	  .help = "There is swap for MADV_PAGEOUT; recorded: as on the "
 		  "trace's host" },
+	{ .name = "page-cluster",
+	  .type = OPTION_INT,
+	  .offset = offsetof(struct paging_config, page_cluster),
+	  .fallback = "-1",
+	  .min = -1,
+	  .max = 5,
+	  .help = "Of swap 2^N pages at most are read at once, as "
+		  "vm.page-cluster (0: one by one; zram's that nobody shares "
+		  "always are); -1: as on the trace's host, else 3" },
 	{ 0 },
 };
 
@@ -94,8 +106,8 @@ const struct option_row files_rows[] = {
 
 /* Order and names of enum fault_class. */
 static const char *const class_names[FAULT_CLASSES] = {
-	"anon",	  "zero",  "zero-cow", "cow",  "reuse", "file",
-	"shared", "stack", "unmapped", "swap", "read",
+	"anon",	  "zero",  "zero-cow", "cow",	     "reuse", "file",
+	"shared", "stack", "unmapped", "swap-cache", "swap",  "read",
 };
 
 static const struct timeline_series table_series[] = {
@@ -143,7 +155,7 @@ timelines_open(struct paging *paging)
 }
 
 /* What the trace says of its host; NULL: nothing. */
-static const char *
+const char *
 recorded_host(const struct stream *stream, const char *name)
 {
 	const json_t *host = json_object_get(stream_about(stream), "host");
@@ -160,15 +172,6 @@ recorded_zero_page(const struct stream *stream)
 	return !text || strncmp(text, "no", 2);
 }
 
-/* "24105 MiB, swap 0 MiB" */
-static bool
-recorded_swap(const struct stream *stream)
-{
-	const char *text = recorded_host(stream, "memory");
-
-	return !text || !strstr(text, ", swap 0 MiB");
-}
-
 int
 paging_open(struct paging **out, const struct paging_config *config,
 	    const struct stream *stream, struct frames *frames,
@@ -182,6 +185,8 @@ paging_open(struct paging **out, const struct paging_config *config,
 	if (!paging)
 		return fail(ENOMEM, "pages: out of memory");
 	paging->config = *config;
+	if (config->policy == PAGES_BLOCK && config->granule == GRANULE_4K)
+		paging->config.policy = PAGES_2M;
 	/* As mm/memory.c: rounded down to a power of two, at least a page. */
 	if (around < PAGE_BYTES)
 		around = PAGE_BYTES;
@@ -192,9 +197,7 @@ paging_open(struct paging **out, const struct paging_config *config,
 				    ? recorded_zero_page(stream)
 				    : config->zero_page == ZERO_PAGE_YES;
 	paging->cache_known = config->files.cache == FILES_COLD;
-	paging->swap_space = config->swap == SWAP_RECORDED
-				     ? recorded_swap(stream)
-				     : config->swap == SWAP_YES;
+	swap_open(paging);
 	paging->frames = frames;
 	paging->table_ops = table_ops;
 	if (tables)
@@ -256,20 +259,36 @@ paging_close(struct paging *paging)
 		free(paging->region[i].name);
 	free(paging->region);
 	hash_fini(&paging->owners);
-	hash_fini(&paging->swap.owners);
+	swap_fini(&paging->swap);
 	hash_fini(&paging->file_object);
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
+	host_counters_close(paging->host_counters);
 	ksm_close(paging->ksm);
 	fault_log_close(paging->log);
 	sharing_close(paging->sharing);
 	timeline_close(paging->huge.line);
+	compact_fini(paging);
 	hugetlb_fini(paging);
+	hash_fini(&paging->kernel_frame);
 	free(paging->huge.reservation);
 	free(paging);
+}
+
+/* log2 of what all pages are in granules over 4K, which are what-ifs. */
+static unsigned
+granule_pages(const struct paging_config *config)
+{
+	unsigned granule = paging_granule(config);
+
+	if (granule > PAGE_SHIFT && config->policy == PAGES_2M)
+		return LARGE_SHIFT;
+	if (granule > PAGE_SHIFT && config->policy == PAGES_BLOCK)
+		return granule + granule - 3;
+	return granule;
 }
 
 static int
@@ -287,7 +306,7 @@ space_open(struct paging *paging, uint32_t number, struct address_space **out)
 		return error;
 	}
 	space->number = number;
-	space->granule = paging_granule(&paging->config);
+	space->granule = granule_pages(&paging->config);
 	space->nowhere = (struct vma){ .end = UINT64_MAX,
 				       .object = OBJECT_NONE,
 				       .flags = MAP_RIGHTS | VMA_UNMAPPED,
@@ -432,6 +451,12 @@ paging_is_zero(const struct paging *paging, uint64_t frame)
 }
 
 uint64_t
+paging_swap_faults(const struct paging *paging)
+{
+	return paging->faults[FAULT_SWAP];
+}
+
+uint64_t
 paging_major(const struct paging *paging)
 {
 	uint64_t major = 0;
@@ -468,7 +493,19 @@ paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses)
 	error = promote_tick(paging, time_ns);
 	if (!error)
 		error = khugepaged_run(paging, time_ns);
+	if (paging->huge.watching)
+		coverage_note(paging);
 	return error ? error : ksm_run(paging, time_ns);
+}
+
+uint64_t
+paging_next(const struct paging *paging)
+{
+	/* khugepaged's, or that of a policy: there is never both */
+	uint64_t huge = paging->huge.next_ns, ksm = ksm_next(paging);
+
+	huge = huge ? huge : UINT64_MAX;
+	return huge < ksm ? huge : ksm;
 }
 
 static int
@@ -573,7 +610,9 @@ static int
 put_table_pages(const struct paging *paging, struct result *result,
 		uint64_t tables, bool ended)
 {
-	uint64_t pages = tables >> paging_granule(&paging->config);
+	uint64_t pages =
+		tables >> (has_root(paging) ? paging_granule(&paging->config)
+					    : PAGE_SHIFT);
 
 	if (ended)
 		pages += tables > 0 && has_root(paging);
@@ -648,13 +687,11 @@ static int
 put_regions(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"mapping:",	   "faults:faults",
-		"anon:faults",	   "zero:faults",
-		"zero-cow:faults", "cow:faults",
-		"reuse:faults",	   "file:faults",
-		"shared:faults",   "stack:faults",
-		"unmapped:faults", "swap:faults",
-		"read:faults",	   NULL,
+		"mapping:",	"faults:faults",   "anon:faults",
+		"zero:faults",	"zero-cow:faults", "cow:faults",
+		"reuse:faults", "file:faults",	   "shared:faults",
+		"stack:faults", "unmapped:faults", "swap-cache:faults",
+		"swap:faults",	"read:faults",	   NULL,
 	};
 	int error =
 		result_table(result, "faults.mappings",
@@ -668,31 +705,12 @@ put_regions(const struct paging *paging, struct result *result)
 			all += n[k];
 		if (all)
 			error = result_row(result, "faults.mappings",
-					   "suuuuuuuuuuuu",
+					   "suuuuuuuuuuuuu",
 					   paging->region[i].name, all, n[0],
 					   n[1], n[2], n[3], n[4], n[5], n[6],
-					   n[7], n[8], n[9], n[10]);
+					   n[7], n[8], n[9], n[10], n[11]);
 	}
 	return error;
-}
-
-static int
-put_swap(const struct paging *paging, struct result *result)
-{
-	int error;
-
-	if (!paging->swap.outs)
-		return 0;
-	error = result_count(result, "swap.out", paging->swap.outs, "pages");
-	if (!error)
-		error = result_count(result, "swap.in", paging->swap.ins,
-				     "pages");
-	if (!error)
-		error = result_count(result, "swap.bytes",
-				     paging->swap.pages << PAGE_SHIFT, "bytes");
-	return error ? error
-		     : result_count(result, "swap.bytes.peak",
-				    paging->swap.peak << PAGE_SHIFT, "bytes");
 }
 
 /* What was read of files, and the page cache */
@@ -763,7 +781,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = put_resident(paging, result);
 	if (!error)
-		error = put_swap(paging, result);
+		error = swap_finish(paging, result);
 	if (!error)
 		error = put_files(paging, result);
 	if (!error)
@@ -782,5 +800,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 		error = ksm_finish(paging, accesses, result);
 	if (!error)
 		error = measured_finish(paging, result);
+	if (!error)
+		error = host_counters_finish(paging, result);
 	return error;
 }

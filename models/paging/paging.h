@@ -22,7 +22,7 @@
 struct paging;
 
 /*
- * 2M and 1G are what-ifs of page size alone: the first touch maps the whole
+ * 2M, 1G and blocks are what-ifs of page size alone: the first touch maps the whole
  * aligned region, whatever mappings share it, writable, at one fault of the
  * touched mapping's class; no zero page, no fault-around.  Fork shares it and
  * the first write after copies it whole, except where the first touch was in
@@ -41,6 +41,7 @@ enum pages_policy {
 	PAGES_RESERVATION,
 	PAGES_UTILISATION,
 	PAGES_BUCKETS,
+	PAGES_BLOCK, /* of the granule: 2M, 32M, 512M */
 };
 
 /*
@@ -64,6 +65,7 @@ enum fault_class {
 	FAULT_SHARED,	/* shared anonymous memory; write to a shared file */
 	FAULT_STACK,	/* growth of the stack's mapping, then anon */
 	FAULT_UNMAPPED, /* outside every recorded mapping: mapped anyway */
+	FAULT_CACHED,	/* in swap, and in memory as well: the swap cache */
 	FAULT_MINOR_CLASSES, /* above: minor; from here on: major */
 	FAULT_SWAP = FAULT_MINOR_CLASSES, /* its page was in swap */
 	FAULT_READ,			  /* its page was read from a file */
@@ -103,6 +105,14 @@ struct paging_config {
 	int granule;		     /* enum pages_granule */
 	int64_t list;		     /* predicted faults to list, at most */
 	int swap;		     /* enum host_swap */
+	int64_t page_cluster;	     /* vm.page-cluster; below 0: as recorded */
+	/* Where swap is: not an option of its own; zeroed: as recorded */
+	enum swap_kind {
+		SWAP_KIND_RECORDED,
+		SWAP_KIND_SYNCHRONOUS, /* read by the processor, as zram */
+		SWAP_KIND_DRIVE,
+		SWAP_KIND_DISK, /* it turns */
+	} swap_kind;
 	struct huge_config huge;
 	struct files_config files;
 	struct ksm_config ksm;
@@ -132,12 +142,13 @@ struct paging_listener {
 	void (*gone)(void *context, uint64_t frame);
 	/* The same page leaves its frame for a slot of swap (or, of a file, its
 	 * disk), which is told before the frame is gone; ... comes back from
-	 * there, and is the last to do so; ... is gone while there.  All or
-	 * none. */
+	 * there, and is kept there, too; ... is gone while there; and came back
+	 * to that frame unasked.  All or none. */
 	void (*swapped)(void *context, uint64_t frame, uint64_t slot);
 	void (*returned)(void *context, uint64_t slot, uint64_t frame,
-			 bool last);
+			 bool kept);
 	void (*forgotten)(void *context, uint64_t slot);
+	void (*ahead)(void *context, uint64_t frame);
 	/* A fault was counted for this page of 4K, at `accesses` of the run;
 	 * NULL: nobody asks. */
 	void (*faulted)(void *context, uint32_t space, uint64_t page,
@@ -238,6 +249,17 @@ void paging_place(struct paging *paging, uint32_t space, uint64_t address,
  */
 int paging_evict(struct paging *paging, const struct paging_place *place,
 		 uint64_t frame);
+/*
+ * The anonymous page in this frame is nobody's any more, though it is mapped
+ * (MADV_FREE): it is gone, and who touches it faults anew.  1; 0: it is not there;
+ * -ENOMEM (said).
+ */
+int paging_discard(struct paging *paging, const struct paging_place *place,
+		   uint64_t frame);
+/* Does nobody else map the 4K page at this address?  anonymous: false where it is
+ * not. */
+bool paging_is_alone(const struct paging *paging, uint32_t space,
+		     uint64_t address, bool anonymous);
 /* Has the page at this address left, so that a fault would bring it back? */
 bool paging_is_away(const struct paging *paging, uint32_t space,
 		    uint64_t address);
@@ -277,8 +299,9 @@ uint32_t paging_regions(const struct paging *paging);
 
 /* Of one space now, with the tables held back to split large pages. */
 uint64_t paging_table_bytes(const struct paging *paging, uint32_t space);
-/* Major faults so far. */
+/* Major faults so far; those of them that read swap. */
 uint64_t paging_major(const struct paging *paging);
+uint64_t paging_swap_faults(const struct paging *paging);
 /* Minor faults so far: as perf counts them or, with the populated ones, as
  * getrusage does. */
 uint64_t paging_minor(const struct paging *paging, bool populated);
@@ -288,6 +311,9 @@ uint64_t paging_minor(const struct paging *paging, bool populated);
  * clock is done.  0, -ENOMEM (said).
  */
 int paging_time(struct paging *paging, uint64_t time_ns, uint64_t accesses);
+
+/* When there is next something to do by the clock; UINT64_MAX: never. */
+uint64_t paging_next(const struct paging *paging);
 
 /* What a space holds now (as smaps_rollup: Anonymous, the rest of Rss with
  * zero pages, AnonHugePages without, Private and Shared Hugetlb, Swap). */

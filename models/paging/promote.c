@@ -98,6 +98,17 @@ promote_tick(struct paging *paging, uint64_t time_ns)
 	return policy && policy->tick ? policy->tick(paging, time_ns) : 0;
 }
 
+int
+promote_settle(struct paging *paging)
+{
+	const struct huge_policy *policy = policy_of(paging);
+
+	if (likely(!paging->huge.ripe))
+		return 0;
+	paging->huge.ripe = false;
+	return policy && policy->settle ? policy->settle(paging) : 0;
+}
+
 unsigned
 promote_present(const struct address_space *space, uint64_t start)
 {

@@ -16,8 +16,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "analyzer/fail.h"
+
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
 
 /* The policy hears of all that was gathered, memory by memory. */
 static int
@@ -51,6 +56,10 @@ take_away(struct driver *driver, uint32_t number)
 	if (page->flags & (DRIVER_IN | DRIVER_LOCKED | DRIVER_AWAY) ||
 	    !page->frame)
 		return 0;
+	if ((page->flags & (DRIVER_LAZY | DRIVER_DIRTY)) == DRIVER_LAZY) {
+		driver->freed++;
+		return paging_discard(driver->with.paging, &place, page->frame);
+	}
 	driver->evicting = true;
 	went = paging_evict(driver->with.paging, &place, page->frame);
 	driver->evicting = false;
@@ -212,6 +221,33 @@ refer(struct driver *driver, uint32_t number, bool write, uint64_t time)
 	return was_in ? 0 : flush(driver);
 }
 
+/* What was read ahead is in memory, and not referenced yet. */
+static int
+bring_ahead(struct driver *driver)
+{
+	int error = flush(driver);
+
+	for (uint32_t i = 0; !error && i < driver->aheads; i++) {
+		struct driver_page *page = &driver->page[driver->ahead[i]];
+		struct memory *memory = driver->memory[page->memory];
+		struct reclaim_batch batch = { .page = &page->local,
+					       .time = &driver->time_ns,
+					       .n = 1,
+					       .position = driver->fed,
+					       .ahead = true };
+
+		if (page->flags & (DRIVER_IN | DRIVER_AWAY) || !page->frame)
+			continue;
+		page->flags |= DRIVER_IN;
+		driver->fed++;
+		error = memory->policy->ops->feed(memory->policy, &batch);
+		if (!error)
+			error = take_victims(driver);
+	}
+	driver->aheads = 0;
+	return error;
+}
+
 /* What lookup is to say of a page from now on. */
 static uint32_t
 value_of(const struct driver *driver, uint32_t number, bool writable)
@@ -297,7 +333,7 @@ refer_access(struct driver *driver, const struct batch *batch, uint32_t i)
 		if (page == pages.last)
 			break;
 	}
-	return error;
+	return error || !driver->aheads ? error : bring_ahead(driver);
 }
 
 static void
@@ -341,6 +377,49 @@ driver_feed(struct driver *driver, const struct batch *batch, uint32_t from,
 	if (!error)
 		error = flush(driver);
 	return error ? error : driver->with.run(driver->with.context, to);
+}
+
+/* MADV_COLD and MADV_FREE: of pages that nobody else maps (mm/madvise.c). */
+static int
+cool(struct driver *driver, uint32_t space, uint64_t at, bool lazy)
+{
+	uint32_t value = lookup_get(&driver->lookup, space, at), number;
+	struct driver_page *page;
+	struct reclaim *policy;
+
+	value &= ~LOOKUP_WRITABLE;
+	if (value < LOOKUP_FIRST)
+		return 0;
+	number = value - LOOKUP_FIRST;
+	page = &driver->page[number];
+	if (!(page->flags & DRIVER_IN) ||
+	    !paging_is_alone(driver->with.paging, space, at << PAGE_SHIFT,
+			     lazy))
+		return 0;
+	policy = driver->memory[page->memory]->policy;
+	/* A write is news again. */
+	driver->lookup.last = UINT32_MAX;
+	if (lazy) {
+		page->flags &= (uint8_t)~DRIVER_DIRTY;
+		page->flags |= DRIVER_LAZY;
+	}
+	if (policy->ops->cool)
+		policy->ops->cool(policy, page->local, lazy);
+	return 0;
+}
+
+static int
+follow_cooling(struct driver *driver, uint32_t space, const struct event *event)
+{
+	bool lazy = event->value == MADV_FREE;
+	uint64_t end = event->address + event->length;
+	int error = flush(driver);
+
+	/* Parts of pages are none of it. */
+	for (uint64_t at = event->address >> PAGE_SHIFT;
+	     !error && at < end >> PAGE_SHIFT; at++)
+		error = cool(driver, space, at, lazy);
+	return error;
 }
 
 static bool
@@ -389,8 +468,15 @@ driver_event(struct driver *driver, const struct batch *batch,
 	begin_batch(driver, batch, position - event->position);
 	if (!error)
 		error = memory_follow(driver, batch, event);
+	if (!error && driver->aheads)
+		error = bring_ahead(driver);
+	if (!error && event->type == EVENT_COUNTER)
+		error = oom_follow(driver, batch->space, event);
 	if (error || !touches(event) || !event->length || end < event->address)
 		return error;
+	if (event->type == EVENT_ADVISE &&
+	    (event->value == MADV_COLD || event->value == MADV_FREE))
+		return follow_cooling(driver, batch->space, event);
 	for (uint64_t at = event->address >> PAGE_SHIFT;
 	     !error && at <= (end - 1) >> PAGE_SHIFT; at++)
 		if (event->type != EVENT_ADVISE ||
@@ -445,7 +531,7 @@ write_out(struct driver *driver, struct driver_page *page)
 		driver->swap_pages++;
 		page->flags |= DRIVER_COUNTED;
 	}
-	page->flags &= (uint8_t) ~(DRIVER_DIRTY | DRIVER_COPY);
+	page->flags &= (uint8_t) ~(DRIVER_DIRTY | DRIVER_COPY | DRIVER_LAZY);
 }
 
 void
@@ -488,7 +574,7 @@ leave_slot(struct driver *driver, uint64_t slot)
 }
 
 void
-driver_returned(struct driver *driver, uint64_t slot, uint64_t frame, bool last)
+driver_returned(struct driver *driver, uint64_t slot, uint64_t frame, bool kept)
 {
 	const uint64_t *known = hash_find(&driver->slots, slot);
 	struct driver_page *page = known ? &driver->page[*known] : NULL;
@@ -498,8 +584,7 @@ driver_returned(struct driver *driver, uint64_t slot, uint64_t frame, bool last)
 		driver->file_reads++;
 	else
 		driver->reads++;
-	/* Others have it there still: this is a copy, a page of its own. */
-	if (!last || !page)
+	if (!page)
 		return;
 	number = leave_slot(driver, slot);
 	at = lookup_frame(&driver->lookup, frame);
@@ -509,8 +594,32 @@ driver_returned(struct driver *driver, uint64_t slot, uint64_t frame, bool last)
 	}
 	*at = number + 1;
 	page->frame = frame;
-	if (!driver->synchronous && !(page->flags & DRIVER_FILE))
+	if ((kept || !driver->synchronous) && !(page->flags & DRIVER_FILE))
 		page->flags |= DRIVER_COPY;
+}
+
+/* Nobody has asked for it: it comes in once the access is made that did. */
+void
+driver_ahead(struct driver *driver, uint64_t frame)
+{
+	const uint32_t *known = lookup_frame(&driver->lookup, frame);
+
+	if (!known || !*known)
+		return;
+	if (driver->aheads == driver->ahead_room) {
+		uint32_t room =
+			driver->ahead_room ? driver->ahead_room * 2 : 64;
+		uint32_t *grown =
+			reallocarray(driver->ahead, room, sizeof(*grown));
+
+		if (!grown) {
+			driver->error = driver_no_memory();
+			return;
+		}
+		driver->ahead = grown;
+		driver->ahead_room = room;
+	}
+	driver->ahead[driver->aheads++] = *known - 1;
 }
 
 void
@@ -538,6 +647,14 @@ driver_open(struct driver **out, const struct driver_config *config,
 	driver->limit = with->memory_bytes >> PAGE_SHIFT;
 	driver->last_fed = UINT32_MAX;
 	driver_device(driver);
+	/* As many as there could be at most */
+	driver->matched =
+		calloc(1 + (config->groups ? strlen(config->groups) : 0),
+		       sizeof(*driver->matched));
+	if (!driver->matched) {
+		free(driver);
+		return driver_no_memory();
+	}
 	error = lookup_init(&driver->lookup, with->stream, PAGE_SHIFT, true);
 	driver->lookup.notes = true;
 	if (error) {
@@ -558,6 +675,8 @@ driver_close(struct driver *driver)
 	hash_fini(&driver->slots);
 	free(driver->page);
 	free(driver->victim);
+	free(driver->ahead);
+	free(driver->adj);
 	free(driver->oom.name);
 	free(driver);
 }

@@ -50,6 +50,8 @@ extern const struct option_row driver_rows[]; /* prefix "reclaim" */
 
 /* Is reclaim asked for? */
 bool driver_wanted(const struct driver_config *config);
+/* How its device is read. */
+enum swap_kind driver_swap(const struct driver_config *config);
 /*
  * Does the configuration make sense with so much memory?  0, or more and in
  * text the value and what is allowed, in *field the option's whole name.
@@ -82,7 +84,8 @@ void driver_invalidate(struct driver *driver, uint32_t space, uint64_t address,
 void driver_gone(struct driver *driver, uint64_t frame);
 void driver_swapped(struct driver *driver, uint64_t frame, uint64_t slot);
 void driver_returned(struct driver *driver, uint64_t slot, uint64_t frame,
-		     bool last);
+		     bool kept);
+void driver_ahead(struct driver *driver, uint64_t frame);
 void driver_forgotten(struct driver *driver, uint64_t slot);
 
 /*

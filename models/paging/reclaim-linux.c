@@ -42,6 +42,7 @@
 #define REFERENCED 4u /* found accessed once */
 #define WORKINGSET 8u /* was active */
 #define SHADOW	   16u
+#define LAZY	   32u /* on the files' lists: what is in it is not wanted */
 
 struct linux_lru {
 	struct reclaim_lists lists;
@@ -58,8 +59,10 @@ struct linux_lru {
 };
 
 static unsigned
-type_of(const struct linux_lru *lru, uint32_t page)
+type_of(struct linux_lru *lru, uint32_t page)
 {
+	if (reclaim_node(&lru->lists, page)->flags & LAZY)
+		return FILES;
 	return lru->file && (*lru->file)[page] ? FILES : ANON;
 }
 
@@ -122,6 +125,17 @@ evict(struct linux_lru *lru, uint32_t page)
 	node->flags = kept | SHADOW;
 }
 
+/* Written since: it is memory as before (shrink_folio_list, nr_lazyfree_fail). */
+static void
+want_again(struct linux_lru *lru, uint32_t page)
+{
+	reclaim_node(&lru->lists, page)->flags &= (uint8_t) ~(LAZY | ACCESSED);
+	reclaim_unlink(&lru->lists, page);
+	reclaim_push(&lru->lists, ACTIVE(ANON), page);
+	lru->age++;
+	lru->activations++;
+}
+
 /* shrink_inactive_list, folio_check_references: how many left */
 static uint64_t
 shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
@@ -137,8 +151,15 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 		bool again = node->flags & REFERENCED;
 
 		node->flags &= (uint8_t)~REFERENCED;
+		if ((node->flags & (LAZY | RECLAIM_DIRTY)) ==
+		    (LAZY | RECLAIM_DIRTY)) {
+			want_again(lru, page);
+			continue;
+		}
 		if (!(node->flags & ACCESSED)) {
-			written += type == ANON || node->flags & RECLAIM_DIRTY;
+			written +=
+				!(node->flags & LAZY) &&
+				(type == ANON || node->flags & RECLAIM_DIRTY);
 			evict(lru, page);
 			reclaimed++;
 			continue;
@@ -277,7 +298,7 @@ refault(struct linux_lru *lru, const struct reclaim_node *node, unsigned type)
 
 static ALWAYS_INLINE bool
 linux_touch(struct reclaim_lists *lists, uint32_t page,
-	    UNUSED const struct reclaim_batch *batch, UNUSED uint32_t i)
+	    const struct reclaim_batch *batch, UNUSED uint32_t i)
 {
 	struct linux_lru *lru = (struct linux_lru *)lists;
 	struct reclaim_node *node = reclaim_node(lists, page);
@@ -297,7 +318,7 @@ linux_touch(struct reclaim_lists *lists, uint32_t page,
 		active = refault(lru, node, type);
 		kept = active ? node->flags & WORKINGSET : 0;
 	}
-	node->flags = kept | ACCESSED;
+	node->flags = batch->ahead ? kept : kept | ACCESSED;
 	reclaim_enter(lists, page);
 	reclaim_push(lists, active ? ACTIVE(type) : INACTIVE(type), page);
 	return false;
@@ -313,6 +334,30 @@ static void
 linux_drop(struct reclaim *reclaim, uint32_t page)
 {
 	reclaim_lists_drop((struct reclaim_lists *)reclaim, page, LISTS - 1);
+}
+
+/* lru_deactivate, lru_lazyfree */
+static void
+linux_cool(struct reclaim *reclaim, uint32_t page, bool free)
+{
+	struct linux_lru *lru = (struct linux_lru *)reclaim;
+	struct reclaim_lists *lists = &lru->lists;
+	struct reclaim_node *node;
+	bool active;
+
+	if (page >= lists->room)
+		return;
+	node = reclaim_node(lists, page);
+	if (node->list == RECLAIM_NONE)
+		return;
+	active = node->list == ACTIVE(ANON) || node->list == ACTIVE(FILES);
+	node->flags &= (uint8_t) ~(ACCESSED | REFERENCED);
+	if (free)
+		node->flags = LAZY;
+	if (!free && !active)
+		return;
+	reclaim_unlink(lists, page);
+	reclaim_push(lists, INACTIVE(type_of(lru, page)), page);
 }
 
 static int
@@ -351,5 +396,6 @@ const struct reclaim_ops linux_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = linux_feed,
 	.drop = linux_drop,
+	.cool = linux_cool,
 	.finish = linux_finish,
 };

@@ -117,6 +117,13 @@ reclaim_push(struct reclaim_lists *lists, unsigned list, uint32_t page)
 	reclaim_push_below(lists, list, list, page);
 }
 
+/* ... at its oldest end */
+static ALWAYS_INLINE void
+reclaim_push_oldest(struct reclaim_lists *lists, unsigned list, uint32_t page)
+{
+	reclaim_push_below(lists, list, lists->node[list].prev, page);
+}
+
 /* To the newest end of the list that it is on */
 static ALWAYS_INLINE void
 reclaim_renew(struct reclaim_lists *lists, uint32_t page)

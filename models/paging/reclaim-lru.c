@@ -35,6 +35,18 @@ lru_drop(struct reclaim *reclaim, uint32_t page)
 	reclaim_lists_drop((struct reclaim_lists *)reclaim, page, 0);
 }
 
+static void
+lru_cool(struct reclaim *reclaim, uint32_t page, UNUSED bool free)
+{
+	struct reclaim_lists *lists = (struct reclaim_lists *)reclaim;
+
+	if (page >= lists->room ||
+	    reclaim_node(lists, page)->list == RECLAIM_NONE)
+		return;
+	reclaim_unlink(lists, page);
+	reclaim_push_oldest(lists, 0, page);
+}
+
 static int
 lru_open(struct reclaim **out, const struct reclaim_config *config)
 {
@@ -50,4 +62,5 @@ const struct reclaim_ops lru_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = lru_feed,
 	.drop = lru_drop,
+	.cool = lru_cool,
 };

@@ -222,7 +222,7 @@ make_room(struct mglru *mglru, uint32_t page)
 
 static ALWAYS_INLINE bool
 mglru_touch(struct reclaim_lists *lists, uint32_t page,
-	    UNUSED const struct reclaim_batch *batch, UNUSED uint32_t i)
+	    const struct reclaim_batch *batch, UNUSED uint32_t i)
 {
 	struct mglru *mglru = (struct mglru *)lists;
 	struct reclaim_node *node = reclaim_node(lists, page);
@@ -239,9 +239,12 @@ mglru_touch(struct reclaim_lists *lists, uint32_t page,
 	type = type_of(mglru, page);
 	if (node->flags & SHADOW)
 		mglru->back[type]++;
-	node->flags = ACCESSED;
+	node->flags = batch->ahead ? 0 : ACCESSED;
 	reclaim_enter(lists, page);
-	reclaim_push(lists, list_of(type, mglru->max), page);
+	reclaim_push(lists,
+		     list_of(type,
+			     batch->ahead ? mglru->min[type] : mglru->max),
+		     page);
 	return false;
 }
 
@@ -256,6 +259,24 @@ mglru_drop(struct reclaim *reclaim, uint32_t page)
 {
 	reclaim_lists_drop((struct reclaim_lists *)reclaim, page,
 			   RECLAIM_LISTS - 1);
+}
+
+/* lru_gen's part of lru_deactivate and lru_lazyfree: to the oldest generation; of
+ * its type, as this knows no pages that change theirs */
+static void
+mglru_cool(struct reclaim *reclaim, uint32_t page, UNUSED bool free)
+{
+	struct mglru *mglru = (struct mglru *)reclaim;
+	struct reclaim_lists *lists = &mglru->lists;
+	unsigned type;
+
+	if (page >= lists->room ||
+	    reclaim_node(lists, page)->list == RECLAIM_NONE)
+		return;
+	type = type_of(mglru, page);
+	reclaim_node(lists, page)->flags &= (uint8_t)~ACCESSED;
+	reclaim_unlink(lists, page);
+	reclaim_push(lists, list_of(type, mglru->min[type]), page);
 }
 
 static int
@@ -294,5 +315,6 @@ const struct reclaim_ops mglru_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = mglru_feed,
 	.drop = mglru_drop,
+	.cool = mglru_cool,
 	.finish = mglru_finish,
 };

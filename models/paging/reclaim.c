@@ -11,10 +11,11 @@
 		.name = row_name, .type = OPTION_REAL, .offset = AT(field), \
 		.fallback = given, .min = 0, .max = 1, .help = text         \
 	}
-#define COUNT(row_name, field, given, of, text)                             \
-	{                                                                   \
-		.name = row_name, .type = OPTION_SIZE, .offset = AT(field), \
-		.fallback = given, .unit = of, .help = text                 \
+#define COUNT(row_name, field, given, least, of, text)                        \
+	{                                                                     \
+		.name = row_name, .type = OPTION_SIZE, .offset = AT(field),   \
+		.fallback = given, .min = least, .max = (least) ? 0x1p50 : 0, \
+		.unit = of, .help = text                                      \
 	}
 
 const struct option_row reclaim_rows[] = {
@@ -81,21 +82,21 @@ const struct option_row reclaim_rows[] = {
 	  .fallback = "false",
 	  .help = "s3fifo: until memory is full, the main queue takes what the "
 		  "small one has no room for (libCacheSim since 2024)" },
-	COUNT("ws.window", ws_window, "1M", "references",
+	COUNT("ws.window", ws_window, "1M", 1, "references",
 	      "ws: a page not referenced for so many leaves"),
 	{ .name = "ws.time",
 	  .type = OPTION_TIME,
 	  .offset = AT(ws_time_ns),
 	  .fallback = "0",
 	  .help = "ws: the window in time, in place of references" },
-	COUNT("pff.interval", pff_interval, "1K", "references",
+	COUNT("pff.interval", pff_interval, "1K", 1, "references",
 	      "pff: faults farther apart than that take unused pages away"),
 	{ .name = "pff.time",
 	  .type = OPTION_TIME,
 	  .offset = AT(pff_time_ns),
 	  .fallback = "0",
 	  .help = "pff: the interval in time, in place of references" },
-	COUNT("nru.interval", nru_interval, "0", "references",
+	COUNT("nru.interval", nru_interval, "0", 0, "references",
 	      "nru: use is forgotten after so many (0: as many as there are "
 	      "pages of memory)"),
 	{ NULL },

@@ -71,6 +71,8 @@ struct reclaim_batch {
 	const uint64_t *access;
 	uint32_t n;
 	uint64_t position; /* of the first in the whole string */
+	bool ahead; /* they are read ahead, and not referenced: linux, mglru;
+		     * the other policies take them for references */
 };
 
 struct reclaim_counts {
@@ -105,6 +107,9 @@ struct reclaim_ops {
 	int (*feed)(struct reclaim *reclaim, const struct reclaim_batch *batch);
 	/* The page is gone (unmapped, its process over): its frame is free. */
 	void (*drop)(struct reclaim *reclaim, uint32_t page);
+	/* The program says that it will not want the page soon (MADV_COLD) or
+	 * not what is in it (free: MADV_FREE).  NULL: all the same to it */
+	void (*cool)(struct reclaim *reclaim, uint32_t page, bool free);
 	/* Puts what only this policy counts into the result; may be NULL. */
 	int (*finish)(const struct reclaim *reclaim, struct result *result);
 };

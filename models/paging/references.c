@@ -19,6 +19,7 @@
 #define PAGE_SHIFT 12
 
 struct references {
+	struct references_config config;
 	struct lookup lookup;
 	struct tables_config tables;
 	struct frames *frames; /* NULL with paging */
@@ -113,6 +114,7 @@ references_open(struct references **out, const struct references_config *config,
 
 	if (!references)
 		return fail(ENOMEM, "references: no memory");
+	references->config = *config;
 	error = lookup_init(&references->lookup, stream, config->shift,
 			    config->fetches);
 	if (!error && config->shift == PAGE_SHIFT)
@@ -162,6 +164,18 @@ new_number(struct references *references, uint32_t region, uint32_t *number)
 	return 0;
 }
 
+/* The value of a page with this number */
+static uint32_t
+value_of(const struct references *references, uint32_t number, bool writable)
+{
+	const struct references_config *config = &references->config;
+	uint32_t value = number + LOOKUP_FIRST;
+
+	if (config->wanted && !config->wanted(config->context, number))
+		value |= LOOKUP_PASSED;
+	return value | (writable ? LOOKUP_WRITABLE : 0);
+}
+
 /* What the page of an address is, brought in if it is not there; 0: nothing,
  * for it may not be accessed. */
 static int
@@ -200,19 +214,17 @@ find_paged(struct references *references, uint32_t space, uint64_t address,
 			return error;
 		++*number;
 	}
-	*value = (*number - 1 + LOOKUP_FIRST) |
-		 (mapping.writable ? LOOKUP_WRITABLE : 0);
+	*value = value_of(references, *number - 1, mapping.writable);
 	return 0;
 }
 
 static int
 find_plain(struct references *references, uint32_t *value)
 {
-	int error;
+	uint32_t number = 0;
+	int error = new_number(references, 0, &number);
 
-	*value = 0;
-	error = new_number(references, 0, value);
-	*value = (*value + LOOKUP_FIRST) | LOOKUP_WRITABLE;
+	*value = error ? 0 : value_of(references, number, true);
 	return error;
 }
 
@@ -236,12 +248,11 @@ refer(struct references *references, uint32_t space, uint64_t page,
 		if (!error && value)
 			error = lookup_set(lookup, space, page, value);
 	}
-	value &= ~LOOKUP_WRITABLE;
-	if (error || value < LOOKUP_FIRST)
+	if (error || !(value & ~LOOKUP_WRITABLE))
 		return error;
 	if (lookup->n == LOOKUP_REFERENCES)
 		error = flush(references);
-	lookup_refer(lookup, value - LOOKUP_FIRST, write, time);
+	lookup_take(lookup, value, write, time);
 	return error;
 }
 
@@ -361,6 +372,12 @@ uint64_t
 references_accesses(const struct references *references)
 {
 	return references->accesses;
+}
+
+uint64_t
+references_passed(const struct references *references)
+{
+	return references->lookup.passed;
 }
 
 const char *

@@ -23,6 +23,11 @@ struct references;
 struct references_config {
 	unsigned shift; /* log2 bytes of a page: 12, or 6 for cache lines ... */
 	bool fetches;	/* code is referenced too */
+	/* Is a page wanted, when its first reference comes?  Of others only
+	 * the number of references is known.  NULL: all are.  May be asked of
+	 * a page more than once. */
+	bool (*wanted)(const void *context, uint32_t page);
+	const void *context;
 };
 
 /* What of a batch goes on, in its order. */
@@ -49,6 +54,8 @@ int references_feed(struct references *references, const struct batch *batch,
 uint32_t references_pages(const struct references *references);
 /* All accesses so far, those left out included. */
 uint64_t references_accesses(const struct references *references);
+/* References to pages that were not wanted. */
+uint64_t references_passed(const struct references *references);
 /* What is mapped there ("[heap]", a path): the label of a page's first
  * reference.  Borrowed. */
 const char *references_label(const struct references *references,

@@ -36,7 +36,7 @@ become_large(struct paging *paging, struct address_space *space,
 	    !anonymous_at(space, address, address + LARGE_BYTES))
 		return 0;
 	error = large_collapse(paging, space, vma_find(&space->vmas, address),
-			       address);
+			       address, COMPACT_KHUGEPAGED);
 	if (error == 1)
 		paging->recorded_large++;
 	return error < 0 ? error : 0;

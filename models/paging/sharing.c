@@ -9,7 +9,7 @@
  *	                         \-> per mapping: how much it would be unshared
  *
  * Sharers outside the trace are not known: they would make PSS smaller.  The
- * zero page is nobody's, as in the kernel's RSS.
+ * zero page is nobody's, as in the kernel's RSS; [vdso] is in RSS, and everybody's.
  */
 #include "models/paging/space.h"
 
@@ -49,6 +49,7 @@ struct sharing {
 	uint64_t mapped[KINDS];	  /* bytes, each mapping */
 	uint64_t distinct[KINDS]; /* bytes, each frame once */
 	uint64_t tables, tables_shareable;
+	struct libraries *libraries; /* owned */
 };
 
 /* A look under way. */
@@ -66,6 +67,7 @@ sharing_close(struct sharing *sharing)
 {
 	if (!sharing)
 		return;
+	libraries_close(sharing->libraries);
 	free(sharing->process);
 	free(sharing->region);
 	free(sharing);
@@ -135,6 +137,12 @@ add_page(struct look *look, uint64_t address, const struct vma *vma,
 
 	if (!left)
 		return 0;
+	if (state == PAGE_BORROWED && vma && vma->flags & VMA_KERNEL) {
+		/* All processes of the system share it. */
+		process->rss += bytes;
+		process->of_kind[KIND_FILE] += bytes;
+		return 0;
+	}
 	if (kind == KIND_ANON &&
 	    ksm_maps(look->paging, look->space, address, mapping->frame))
 		kind = KIND_MERGED;
@@ -152,15 +160,17 @@ add_page(struct look *look, uint64_t address, const struct vma *vma,
 	sharing->distinct[kind] += first ? bytes : 0;
 	if (vma)
 		add_region(sharing, look, vma->region, bytes, first);
+	if (sharing->libraries)
+		libraries_add(sharing->libraries, look->paging,
+			      &(struct shared_page){
+				      .vma = vma,
+				      .address = address,
+				      .bytes = bytes,
+				      .times = times,
+				      .space = look->space->number,
+				      .first = first,
+				      .own = state != PAGE_BORROWED });
 	return 0;
-}
-
-static bool
-is_kernels(struct address_space *space, uint64_t address)
-{
-	const struct vma *vma = vma_find(&space->vmas, address);
-
-	return vma && vma->flags & VMA_KERNEL;
 }
 
 static int
@@ -176,7 +186,7 @@ visit_page(struct look *look, struct address_space *space, uint64_t address,
 		return 0;
 	if (mapping.frame == paging->zero_frame ||
 	    mapping.frame == paging->zero_large) {
-		if (look->counted && !is_kernels(space, address))
+		if (look->counted)
 			look->sharing->zero += UINT64_C(1) << mapping.shift;
 		return 0;
 	}
@@ -309,6 +319,9 @@ take_look(struct paging *paging, uint64_t pages, struct sharing **out)
 		if (!sharing->process || !sharing->region)
 			error = -ENOMEM;
 	}
+	/* Without pages it is a look for one process's share only. */
+	if (!error && pages)
+		error = libraries_open(&sharing->libraries, paging);
 	if (!error)
 		error = look_spaces(&look);
 	hash_fini(&look.mapped);
@@ -502,5 +515,7 @@ sharing_finish(const struct paging *paging, struct result *result)
 		error = put_processes(sharing, result);
 	if (!error)
 		error = put_regions(paging, result);
+	if (!error)
+		error = libraries_finish(sharing->libraries, paging, result);
 	return error ? error : put_savings(paging, result);
 }

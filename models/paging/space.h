@@ -12,9 +12,12 @@
  *	huge.c     which sizes may come
  *	region.c   labels                       hash.c     number to number
  *	resident.c what was seen of the real pages
- *	sharing.c  who shares what
+ *	compact.c  where memory is too fragmented for large pages
+ *	sharing.c  who shares what          libraries.c  by segments of ELF
  *	swap.c     pages that are in swap       evict.c    pages that must go
+ *	swap-cache.c  and in memory as well, or read ahead
  *	measured.c what the kernel counted, beside what is predicted
+ *	measured-host.c  the same of the whole host
  *	ksm.c      merging pages of the same content
  *	fault-log.c faults one by one, beside those recorded
  *	hugetlb.c  pools of MAP_HUGETLB
@@ -66,6 +69,7 @@ struct address_space {
 	uint64_t table_bytes; /* as last added to paging->table_bytes */
 	uint64_t minor, major, populated, fetched; /* faults; by fetches */
 	uint64_t recorded;	  /* minor ones of the kernel */
+	uint32_t program;	  /* file that it runs, plus 1; 0: not told */
 	struct table_taken taken; /* ... to paging->taken */
 };
 
@@ -73,16 +77,21 @@ struct address_space {
 struct object {
 	struct hash frame; /* page number -> frame */
 	struct hash out;   /* page number -> slot: it had to leave (evict.c) */
-	uint64_t pages;	   /* length of a file; 0: unknown */
-	bool named;	   /* a file: it stays when nobody maps it */
-	bool file;	   /* all its pages are in the page cache */
-	bool disk;	   /* the first write to a page must be noticed */
+	/* Of shared memory: came in by a read, and no fault told of a write: it
+	 * is zeros still, unless it was written without a fault */
+	struct hash unwritten;
+	uint64_t pages;		 /* length of a file; 0: unknown */
+	bool named;		 /* a file: it stays when nobody maps it */
+	uint32_t number;	 /* of the stream's files, then */
+	bool file;		 /* all its pages are in the page cache */
+	bool disk;		 /* the first write to a page must be noticed */
 	struct file_cache cache; /* of a file */
 	uint8_t shift;		 /* of hugetlb's pages; 0: of 4K */
 	uint64_t reserved;	 /* pages of a pool: hugetlb.c */
 };
 
 struct measured;
+struct host_counters;
 struct ksm;
 
 /* What the trace's host had; 0: not told */
@@ -123,9 +132,36 @@ struct huge_state {
 	uint64_t deposited_bytes;
 };
 
+/* Who compacts memory. */
+enum compact_for {
+	COMPACT_FAULT,
+	COMPACT_ADVICE, /* MADV_COLLAPSE, the huge zero page */
+	COMPACT_KHUGEPAGED,
+	COMPACT_POLICY, /* of huge-policy.h */
+	COMPACT_KCOMPACTD,
+	COMPACT_WHO,
+};
+
+struct compact_count {
+	uint64_t tries, made, skipped, looked, moved, ns, longest_ns;
+};
+
+/* compact.c */
+struct compact {
+	struct hash where; /* frame -> space and page of who maps it alone */
+	unsigned woken_shift; /* what kcompactd is to make free; 0: nothing */
+	/* after failures for runs of failed_shift on: tries that were put off */
+	unsigned defer_shift, failed_shift;
+	uint64_t considered;
+	uint64_t wakes;
+	struct compact_count count[COMPACT_WHO];
+};
+
 /* huge.c, khugepaged.c, coverage.c, huge-result.c */
 struct huge {
 	struct huge_orders orders; /* that mappings may have */
+	int defrag;		   /* enum huge_defrag */
+	struct compact compact;
 	/* counts: large pages that faults brought in, by order; those that
 	 * found no free run; copies of the huge zero page within the first */
 	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
@@ -147,7 +183,8 @@ struct huge {
 	struct reservation *reservation; /* owned */
 	size_t reservations, reservation_room, reservation_first;
 	uint64_t reserved_bytes, reserved_peak, reservations_broken, promoted;
-	bool watched;
+	bool ripe; /* some space has regions that are wanted */
+	bool watching, watched; /* it is asked for; it was told */
 	uint32_t filtered; /* space that the filter is of */
 	uint64_t filter[COVERAGE_FILTER];
 };
@@ -163,10 +200,21 @@ struct hugetlb {
 	struct pool_of pool[HUGETLB_POOLS]; /* pages 0: no limit */
 };
 
-/* Slots ever given (none twice), pages there now and at most, moves. */
 struct swap {
-	struct hash owners; /* see swap.c */
-	uint64_t slots, pages, peak, ins, outs;
+	struct hash owners;		    /* see swap.c */
+	struct hash cached, slot_of, ahead; /* see swap-cache.c */
+	uint64_t *used; /* owned [used_room]: bits of slots with a page */
+	size_t used_room;
+	/* Slots ever given (none twice), pages there now and at most, moves;
+	 * read ahead, and of these wanted. */
+	uint64_t slots, pages, peak, ins, outs, aheads, ahead_hits;
+	/* The device: read by the processor (zram); a disk that turns; log2 of
+	 * the most pages that are read at once */
+	bool synchronous, turns;
+	unsigned cluster;
+	/* read-ahead by slots: hits since the last one, its place, its pages */
+	unsigned hits, last;
+	uint64_t before;
 };
 
 struct paging {
@@ -194,6 +242,7 @@ struct paging {
 	size_t regions, region_room;
 	struct hash file_region;	 /* file of the stream -> region */
 	uint64_t zero_frame, zero_large; /* 0: not taken yet */
+	struct hash kernel_frame; /* region << 32 | page of it -> frame */
 	uint32_t families;		 /* of anonymous pages, so far */
 
 	/* counts */
@@ -218,6 +267,7 @@ struct paging {
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
 	struct measured *measured; /* owned; NULL: nothing was */
+	struct host_counters *host_counters; /* the same */
 	struct ksm *ksm;	   /* owned; NULL: nothing merges */
 	struct ksm_host ksm_host;
 	bool contents;		 /* of pages were told */
@@ -238,6 +288,8 @@ void count_fault(struct paging *paging, const struct vma *vma,
 /* Does any space have pages? */
 bool paging_is_alive(const struct paging *paging);
 int paging_no_memory(const struct paging *paging);
+/* What the trace says of its host; NULL: nothing. */
+const char *recorded_host(const struct stream *stream, const char *name);
 
 /* owner.c: an anonymous frame has one owner unless fork shared it. */
 /* address: virtual, or a place in a file. */
@@ -314,6 +366,18 @@ int page_table_add(struct paging *paging, struct address_space *space,
 void vma_prepare(struct paging *paging, struct address_space *space,
 		 struct vma *vma);
 
+/* compact.c */
+/* A frame for a large page of that mapping, as owner_take; memory may be
+ * compacted for it.  0 or -ENOMEM. */
+int compact_take(struct paging *paging, const struct vma *vma,
+		 enum compact_for who, unsigned shift, uint64_t address,
+		 uint64_t *frame);
+/* There was none.  1: there may be one now; 0: no; -ENOMEM (said). */
+int compact_for(struct paging *paging, const struct vma *vma,
+		enum compact_for who, unsigned shift);
+void compact_fini(struct paging *paging);
+int compact_finish(const struct paging *paging, struct result *result);
+
 /* huge.c */
 int huge_open(struct paging *paging);
 /* Bits of the orders that faults may bring in there. */
@@ -350,6 +414,23 @@ int sharing_pss_anon(struct paging *paging, const struct address_space *space,
 		     uint64_t *bytes);
 int sharing_finish(const struct paging *paging, struct result *result);
 
+/* libraries.c: a page that a process maps */
+struct shared_page {
+	const struct vma *vma; /* or NULL */
+	uint64_t address, bytes;
+	uint64_t times;	/* it is mapped in all */
+	uint32_t space;
+	bool first, own; /* no process had it before; it is anonymous */
+};
+struct libraries;
+/* 0 or -ENOMEM (unsaid); *out is to be closed in any case. */
+int libraries_open(struct libraries **out, const struct paging *paging);
+void libraries_close(struct libraries *libraries);
+void libraries_add(struct libraries *libraries, const struct paging *paging,
+		   const struct shared_page *page);
+int libraries_finish(const struct libraries *libraries,
+		     const struct paging *paging, struct result *result);
+
 /* large.c */
 enum large_kind {
 	LARGE_WHAT_IF, /* pages.policy 2m, 1g; pages.granule 16k, 64k */
@@ -376,7 +457,7 @@ int large_fault(struct paging *paging, struct address_space *space,
 /* One comes in at [start, start + 2M) for the 4K pages there, if any: 1, or 0
  * if memory is too fragmented, or -ENOMEM (said). */
 int large_collapse(struct paging *paging, struct address_space *space,
-		   struct vma *vma, uint64_t start);
+		   struct vma *vma, uint64_t start, enum compact_for who);
 /* The 4K pages of [start, start + 2M), which lie in the run at the frame and are
  * nobody else's, are one from here on.  0, -ENOMEM (said). */
 int large_promote(struct paging *paging, struct address_space *space,
@@ -464,6 +545,8 @@ int coverage_drop(struct paging *paging, struct address_space *space,
 int coverage_move(struct paging *paging, struct address_space *space,
 		  struct range range, uint64_t delta);
 
+/* How much is untouched now. */
+void coverage_note(struct paging *paging);
 /* Pages touched before count as touched again. */
 void coverage_again(struct paging *paging);
 
@@ -476,6 +559,8 @@ int promote_frame(struct paging *paging, struct address_space *space,
 int promote_came(struct paging *paging, struct address_space *space,
 		 struct vma *vma, uint64_t address);
 int promote_tick(struct paging *paging, uint64_t time_ns);
+/* What came last may have made regions ripe. */
+int promote_settle(struct paging *paging);
 /* Anonymous pages in the 2M. */
 unsigned promote_present(const struct address_space *space, uint64_t start);
 
@@ -520,22 +605,71 @@ int huge_finish(const struct paging *paging, uint64_t accesses,
  */
 int swap_out(struct paging *paging, struct address_space *space,
 	     uint64_t address);
+/* A new slot, of one entry.  0, -ENOMEM (said). */
+int swap_take(struct paging *paging, uint64_t *slot);
+void swap_free(struct paging *paging, uint64_t slot);
+/* One that stands for a file's place: not of the swap device. */
+int swap_file_slot(struct paging *paging, uint64_t *slot);
+bool swap_in_use(const struct paging *paging, uint64_t slot);
+/* How many entries of tables lead there. */
+uint64_t swap_entries(const struct paging *paging, uint64_t slot);
 /* Is the page at the address in swap? */
 bool swap_has(const struct address_space *space, uint64_t address);
-/* The one at the first address of a page comes back.  0, -ENOMEM (said). */
-int swap_in(struct paging *paging, struct address_space *space,
-	    const struct vma *vma, uint64_t address);
+/* ... and in which slot? */
+bool swap_slot(const struct address_space *space, uint64_t address,
+	       uint64_t *slot);
+/* do_swap_page, for one that is: the class, -ENOMEM (said). */
+int swap_fault(const struct fault *fault);
 /* How many of the range are there; -ENOMEM (said). */
 int64_t swap_count(const struct paging *paging,
 		   const struct address_space *space, struct range range);
 /* Those of the range are gone, without coming back. */
 int swap_drop(struct paging *paging, struct address_space *space,
 	      struct range range);
-int swap_fork(struct paging *paging, const struct address_space *parent,
+int swap_fork(struct paging *paging, struct address_space *parent,
 	      struct address_space *child, const struct vma *vma);
 /* Their tables are there already. */
 int swap_move(struct paging *paging, struct address_space *space,
 	      struct range range, uint64_t delta);
+
+/* swap-result.c */
+void swap_open(struct paging *paging);
+void swap_fini(struct swap *swap);
+int swap_finish(const struct paging *paging, struct result *result);
+
+/* swap-cache.c */
+/* The frame of what is in memory, too; slot may be NULL. */
+bool swap_cached(const struct paging *paging, uint64_t slot, uint64_t *frame);
+bool swap_cached_slot(const struct paging *paging, uint64_t frame,
+		      uint64_t *slot);
+/* It is in memory alone, or in swap alone; the cache's ownership of the frame is
+ * the caller's. */
+void swap_uncache(struct paging *paging, uint64_t slot, uint64_t frame);
+/* An owner of the frame, or an entry, has gone: nobody may want it any more. */
+void swap_settle(struct paging *paging, uint64_t frame);
+/* Who maps it would have it alone: nobody but the cache is in the way, and goes. */
+bool swap_take_over(struct paging *paging, uint64_t frame);
+/* Nobody maps it, and it leaves memory. */
+bool swap_leave_cache(struct paging *paging, uint64_t frame);
+/* Read into the cache; with what is to be read ahead.  0, -ENOMEM (said). */
+int swap_read(struct paging *paging, uint64_t slot, uint64_t address,
+	      uint64_t *frame);
+int swap_read_cluster(struct paging *paging, uint64_t slot);
+int swap_read_fault(const struct fault *fault, uint64_t slot, uint64_t *frame);
+/* It was found in the cache; vma NULL: not by an entry. */
+void swap_hit(struct paging *paging, struct vma *vma, uint64_t address,
+	      uint64_t slot);
+/* MADV_WILLNEED.  0, -ENOMEM (said). */
+int swap_want(struct paging *paging, const struct address_space *space,
+	      struct range range);
+
+/* evict.c */
+/* MADV_PAGEOUT of what a mapping of a file or shared memory has at the address, if
+ * nobody else maps it: 1 to swap, 2 out of the page cache; 0: not, though what was
+ * written to a file is unmapped, and shared memory that nobody wrote to is gone;
+ * -ENOMEM (said). */
+int evict_mapped(struct paging *paging, const struct address_space *space,
+		 uint64_t address);
 
 /* fork.c */
 int follow_fork(struct paging *paging, struct address_space *parent,
@@ -552,6 +686,8 @@ void ksm_counter(struct paging *paging, const char *name, uint64_t value);
 int ksm_content(struct paging *paging, struct address_space *space,
 		const struct event *event);
 int ksm_run(struct paging *paging, uint64_t time_ns);
+/* When it wakes next; UINT64_MAX: never. */
+uint64_t ksm_next(const struct paging *paging);
 /* The same, whatever is still to come. */
 int ksm_catch_up(struct paging *paging, uint64_t time_ns);
 /* MADV_UNMERGEABLE: each page its own again, which getrusage counts. */
@@ -573,6 +709,12 @@ int measured_event(struct paging *paging, struct address_space *space,
 void measured_forget(struct paging *paging);
 int measured_finish(const struct paging *paging, struct result *result);
 void measured_close(struct measured *measured);
+
+/* measured-host.c: a COUNTER_SYSTEM at one of the ends */
+int host_counters_event(struct paging *paging, const char *name,
+			const struct event *event);
+int host_counters_finish(const struct paging *paging, struct result *result);
+void host_counters_close(struct host_counters *counters);
 
 static inline uint64_t
 page_down(uint64_t address)

@@ -3,8 +3,8 @@
  * Anonymous pages that are in swap.  A slot holds one page, for all spaces
  * that fork made share it; its number is all that a space remembers:
  *
- *	space->swapped   page number -> slot
- *	swap.owners      slot -> owners, if it is not one
+ *	space->swapped   page number -> slot * 2 + 1 if fork never shared the page
+ *	swap.owners      slot -> entries that lead there, if it is not one
  *
  * The entry of the page table is gone from the table (a walk finds nothing),
  * but as in Linux it fills its place: the PTE table stays, and no large page
@@ -13,28 +13,106 @@
 #include "models/paging/space.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static uint64_t
-slot_owners(const struct paging *paging, uint64_t slot)
+#define WORD_BITS 64u
+
+uint64_t
+swap_entries(const struct paging *paging, uint64_t slot)
 {
 	const uint64_t *owners = hash_find(&paging->swap.owners, slot);
 
 	return owners ? *owners : 1;
 }
 
-/* Is it free now? */
+bool
+swap_in_use(const struct paging *paging, uint64_t slot)
+{
+	return slot < paging->swap.slots &&
+	       paging->swap.used[slot / WORD_BITS] >> slot % WORD_BITS & 1;
+}
+
+/* The next number, which no page has yet. */
+static int
+next_slot(struct paging *paging, uint64_t *slot)
+{
+	struct swap *swap = &paging->swap;
+
+	if (swap->slots / WORD_BITS == swap->used_room) {
+		size_t room = swap->used_room ? swap->used_room * 2 : 64;
+		uint64_t *grown =
+			reallocarray(swap->used, room, sizeof(*grown));
+
+		if (!grown)
+			return paging_no_memory(paging);
+		memset(grown + swap->used_room, 0,
+		       (room - swap->used_room) * sizeof(*grown));
+		swap->used = grown;
+		swap->used_room = room;
+	}
+	*slot = swap->slots++;
+	return 0;
+}
+
+int
+swap_file_slot(struct paging *paging, uint64_t *slot)
+{
+	return next_slot(paging, slot);
+}
+
+int
+swap_take(struct paging *paging, uint64_t *slot)
+{
+	struct swap *swap = &paging->swap;
+	int error = next_slot(paging, slot);
+
+	if (error)
+		return error;
+	swap->used[*slot / WORD_BITS] |= UINT64_C(1) << *slot % WORD_BITS;
+	swap->outs++;
+	if (++swap->pages > swap->peak)
+		swap->peak = swap->pages;
+	return 0;
+}
+
+void
+swap_free(struct paging *paging, uint64_t slot)
+{
+	struct swap *swap = &paging->swap;
+
+	hash_remove(&swap->owners, slot);
+	swap->used[slot / WORD_BITS] &= ~(UINT64_C(1) << slot % WORD_BITS);
+	swap->pages--;
+}
+
+static int
+add_entries(struct paging *paging, uint64_t slot, uint64_t n)
+{
+	return hash_put(&paging->swap.owners, slot,
+			swap_entries(paging, slot) + n) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
+}
+
+/* One entry less: is the slot free now? */
 static bool
 slot_leave(struct paging *paging, uint64_t slot)
 {
-	uint64_t owners = slot_owners(paging, slot);
+	uint64_t entries = swap_entries(paging, slot), frame;
+	bool cached = swap_cached(paging, slot, &frame);
 
-	if (owners == 1)
-		paging->swap.pages--;
-	else if (owners == 2)
+	if (entries == 1 && !cached) {
+		swap_free(paging, slot);
+		return true;
+	}
+	/* a known key: needs no memory */
+	if (entries == 2 && !cached)
 		hash_remove(&paging->swap.owners, slot);
-	else /* a known key: needs no memory */
-		(void)hash_put(&paging->swap.owners, slot, owners - 1);
-	return owners == 1;
+	else
+		(void)hash_put(&paging->swap.owners, slot, entries - 1);
+	if (cached)
+		swap_settle(paging, frame);
+	return false;
 }
 
 bool
@@ -42,6 +120,17 @@ swap_has(const struct address_space *space, uint64_t address)
 {
 	return space->swapped.n &&
 	       hash_find(&space->swapped, address >> PAGE_SHIFT);
+}
+
+bool
+swap_slot(const struct address_space *space, uint64_t address, uint64_t *slot)
+{
+	const uint64_t *entry =
+		hash_find(&space->swapped, address >> PAGE_SHIFT);
+
+	if (entry)
+		*slot = *entry / 2;
+	return entry;
 }
 
 static struct mapping
@@ -74,11 +163,11 @@ maps(const struct paging *paging, const struct address_space *space,
 
 static int
 leave_for(struct paging *paging, struct address_space *space, uint64_t address,
-	  uint64_t slot)
+	  uint64_t entry)
 {
 	uint64_t frame = mapping_at(paging, space, address).frame;
 
-	if (hash_put(&space->swapped, address >> PAGE_SHIFT, slot) < 0)
+	if (hash_put(&space->swapped, address >> PAGE_SHIFT, entry) < 0)
 		return paging_no_memory(paging);
 	paging->table_ops->unmap(space->table, address, PAGE_BYTES, false, NULL,
 				 NULL);
@@ -89,62 +178,124 @@ leave_for(struct paging *paging, struct address_space *space, uint64_t address,
 	return 0;
 }
 
+/* For so many who map it: the slot that the page came from, or a new one. */
+static int
+slot_for(struct paging *paging, uint64_t frame, uint64_t mappers,
+	 uint64_t *slot)
+{
+	int error;
+
+	if (swap_cached_slot(paging, frame, slot))
+		return add_entries(paging, *slot, mappers);
+	error = swap_take(paging, slot);
+	return error || mappers == 1 ? error
+				     : add_entries(paging, *slot, mappers - 1);
+}
+
 int
 swap_out(struct paging *paging, struct address_space *space, uint64_t address)
 {
-	uint64_t frame, owners, found = 0, slot = paging->swap.slots;
-	int error = 0;
+	uint64_t frame, mappers, found = 0, slot, entry;
+	bool cached;
+	int error;
 
 	address = page_down(address);
 	if (!is_own(space, address))
 		return 0;
 	frame = mapping_at(paging, space, address).frame;
-	owners = owner_count(paging, frame);
+	cached = swap_cached_slot(paging, frame, NULL);
+	mappers = owner_count(paging, frame) - cached;
 	/* Who shares it since a fork has it at the same address. */
-	for (size_t i = 0; owners > 1 && i < paging->spaces; i++)
+	for (size_t i = 0; mappers > 1 && i < paging->spaces; i++)
 		found += maps(paging, paging->space[i], address, frame);
-	if (owners > 1 && found != owners)
+	if (mappers > 1 && found != mappers)
 		return 0;
-	if (paging->listener.swapped)
-		paging->listener.swapped(paging->listener.context, frame, slot);
-	if (owners == 1)
-		error = leave_for(paging, space, address, slot);
-	for (size_t i = 0; owners > 1 && !error && i < paging->spaces; i++)
-		if (maps(paging, paging->space[i], address, frame))
-			error = leave_for(paging, paging->space[i], address,
-					  slot);
-	if (!error && owners > 1 &&
-	    hash_put(&paging->swap.owners, slot, owners) < 0)
-		error = paging_no_memory(paging);
+	error = slot_for(paging, frame, mappers, &slot);
 	if (error)
 		return error;
-	paging->swap.slots++;
-	paging->swap.outs++;
-	if (++paging->swap.pages > paging->swap.peak)
-		paging->swap.peak = paging->swap.pages;
-	return 1;
+	if (paging->listener.swapped)
+		paging->listener.swapped(paging->listener.context, frame, slot);
+	entry = slot * 2 +
+		(pageset_state(&space->pages, address) == PAGE_OWNED);
+	if (mappers == 1)
+		error = leave_for(paging, space, address, entry);
+	for (size_t i = 0; mappers > 1 && !error && i < paging->spaces; i++)
+		if (maps(paging, paging->space[i], address, frame))
+			error = leave_for(paging, paging->space[i], address,
+					  slot * 2);
+	if (!error && cached) {
+		swap_uncache(paging, slot, frame);
+		owner_release(paging, PAGE_SHIFT, frame);
+	}
+	return error ? error : 1;
 }
 
-int
-swap_in(struct paging *paging, struct address_space *space,
-	const struct vma *vma, uint64_t address)
+/* Read by the processor, for nobody else: no cache, and the slot is free. */
+static int
+come_alone(const struct fault *fault, uint64_t slot)
 {
-	uint64_t slot = *hash_find(&space->swapped, address >> PAGE_SHIFT);
+	struct paging *paging = fault->paging;
 	struct mapping mapping = { .shift = PAGE_SHIFT,
-				   .writable = vma->flags & MAP_FLAG_WRITE };
-	bool last;
+				   .writable =
+					   fault->vma->flags & MAP_FLAG_WRITE };
+	int error;
 
-	if (owner_take(paging, PAGE_SHIFT, address, &mapping.frame) < 0)
+	if (owner_take(paging, PAGE_SHIFT, fault->address, &mapping.frame) < 0)
 		return paging_no_memory(paging);
-	hash_remove(&space->swapped, address >> PAGE_SHIFT);
-	last = slot_leave(paging, slot);
+	hash_remove(&fault->space->swapped, fault->address >> PAGE_SHIFT);
+	slot_leave(paging, slot);
 	paging->swap.ins++;
 	if (paging->listener.returned)
 		paging->listener.returned(paging->listener.context, slot,
-					  mapping.frame, last);
-	/* What others still have in swap is copied at once; the kernel's would
-	 * stay one page until written (the swap cache). */
-	return page_map(paging, space, address, &mapping, PAGE_OWNED);
+					  mapping.frame, false);
+	error = page_map(paging, fault->space, fault->address, &mapping,
+			 PAGE_OWNED);
+	return error ? error : FAULT_SWAP;
+}
+
+/* From the cache: its own if nobody else has it, else to be copied by who writes. */
+static int
+map_cached(const struct fault *fault, uint64_t entry, uint64_t frame,
+	   enum fault_class class)
+{
+	struct paging *paging = fault->paging;
+	struct mapping mapping = { .frame = frame, .shift = PAGE_SHIFT };
+	enum page_state state = PAGE_FORKED;
+	int error;
+
+	if (owner_share(paging, PAGE_SHIFT, frame) < 0)
+		return paging_no_memory(paging);
+	hash_remove(&fault->space->swapped, fault->address >> PAGE_SHIFT);
+	slot_leave(paging, entry / 2);
+	if ((entry & 1 || fault->write) && swap_take_over(paging, frame)) {
+		state = PAGE_OWNED;
+		mapping.writable = fault->vma->flags & MAP_FLAG_WRITE;
+	} else if (fault->write) {
+		error = fault_own(fault, class);
+		owner_release(paging, PAGE_SHIFT, frame);
+		return error;
+	}
+	error = page_map(paging, fault->space, fault->address, &mapping, state);
+	return error ? error : (int)class;
+}
+
+int
+swap_fault(const struct fault *fault)
+{
+	struct paging *paging = fault->paging;
+	uint64_t entry = *hash_find(&fault->space->swapped,
+				    fault->address >> PAGE_SHIFT);
+	uint64_t slot = entry / 2, frame;
+	int error;
+
+	if (swap_cached(paging, slot, &frame)) {
+		swap_hit(paging, fault->vma, fault->address, slot);
+		return map_cached(fault, entry, frame, FAULT_CACHED);
+	}
+	if (paging->swap.synchronous && swap_entries(paging, slot) == 1)
+		return come_alone(fault, slot);
+	error = swap_read_fault(fault, slot, &frame);
+	return error ? error : map_cached(fault, entry, frame, FAULT_SWAP);
 }
 
 /* Their number; -ENOMEM (said). */
@@ -181,7 +332,7 @@ swap_drop(struct paging *paging, struct address_space *space,
 	int64_t n = swapped_in(paging, space, range, &page);
 
 	for (int64_t i = 0; i < n; i++) {
-		uint64_t slot = *hash_find(&space->swapped, page[i]);
+		uint64_t slot = *hash_find(&space->swapped, page[i]) / 2;
 
 		if (slot_leave(paging, slot) && paging->listener.forgotten)
 			paging->listener.forgotten(paging->listener.context,
@@ -193,7 +344,7 @@ swap_drop(struct paging *paging, struct address_space *space,
 }
 
 int
-swap_fork(struct paging *paging, const struct address_space *parent,
+swap_fork(struct paging *paging, struct address_space *parent,
 	  struct address_space *child, const struct vma *vma)
 {
 	const struct range range = { vma->start, vma->end };
@@ -202,13 +353,15 @@ swap_fork(struct paging *paging, const struct address_space *parent,
 	int error = n < 0 ? (int)n : 0;
 
 	for (int64_t i = 0; i < n && !error; i++) {
-		uint64_t slot = *hash_find(&parent->swapped, page[i]);
+		uint64_t *entry = hash_find(&parent->swapped, page[i]);
+		uint64_t slot = *entry / 2;
 
+		*entry = slot * 2; /* not the parent's alone any more */
 		error = page_table_add(paging, child, page[i] << PAGE_SHIFT);
-		if (!error && (hash_put(&child->swapped, page[i], slot) < 0 ||
-			       hash_put(&paging->swap.owners, slot,
-					slot_owners(paging, slot) + 1) < 0))
+		if (!error && hash_put(&child->swapped, page[i], slot * 2) < 0)
 			error = paging_no_memory(paging);
+		if (!error)
+			error = add_entries(paging, slot, 1);
 	}
 	free(page);
 	return error;
@@ -223,12 +376,12 @@ swap_move(struct paging *paging, struct address_space *space,
 	int error = n < 0 ? (int)n : 0;
 
 	for (int64_t i = 0; i < n && !error; i++) {
-		uint64_t slot = *hash_find(&space->swapped, page[i]);
+		uint64_t entry = *hash_find(&space->swapped, page[i]);
 		/* delta may be negative, modulo 2^64: so may the sum */
 		uint64_t to = (page[i] << PAGE_SHIFT) + delta;
 
 		hash_remove(&space->swapped, page[i]);
-		if (hash_put(&space->swapped, to >> PAGE_SHIFT, slot) < 0)
+		if (hash_put(&space->swapped, to >> PAGE_SHIFT, entry) < 0)
 			error = paging_no_memory(paging);
 	}
 	free(page);

@@ -40,6 +40,9 @@ struct vma {
 	uint32_t region; /* its label */
 	uint32_t anon;	 /* family of its anonymous pages; 0: has none yet */
 	uint32_t flags;
+	/* Of read-ahead from swap (swap-cache.c): address of the last fault,
+	 * pages << 6, hits; 0: none yet */
+	uint64_t ahead;
 };
 
 /* Zeroed memory is an empty list. */

@@ -99,7 +99,8 @@ zap_tables(struct paging *paging, struct address_space *space, uint64_t start,
 	   uint64_t end)
 {
 	/* What-if pages may reach into the gap: keep off their regions. */
-	uint64_t align = paging->config.policy == PAGES_1G
+	uint64_t align = paging->config.policy == PAGES_1G ||
+					 space->granule > LARGE_SHIFT
 				 ? UINT64_C(1) << GIANT_SHIFT
 				 : LARGE_BYTES;
 	uint64_t floor, ceiling;

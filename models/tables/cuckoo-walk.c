@@ -59,7 +59,7 @@ region_has(const struct cuckoo *cuckoo, uint64_t address, unsigned region_shift,
 	   unsigned code)
 {
 	const struct present *present = &cuckoo->leaves.present[code];
-	unsigned shift = region_shift - LEAF_SHIFT(code);
+	unsigned shift = region_shift - cuckoo->leaves.shift[code];
 	uint64_t first = address >> region_shift << shift;
 
 	return present->n &&
@@ -127,7 +127,7 @@ cuckoo_walk(struct table *table, uint64_t address,
 	unsigned code, n = 0;
 	uint64_t *word = leaves_find(&cuckoo->leaves, address, &code);
 
-	*mapping = leaves_mapping(word, code);
+	*mapping = leaves_mapping(&cuckoo->leaves, word, code);
 	for (code = 0; code < LEAF_SIZES; code++) {
 		const struct part *part = &cuckoo->part[code];
 		uint64_t hash = leaves_hash(key_of(part, address));
@@ -161,7 +161,7 @@ cuckoo_walk_from(struct table *table, uint64_t address, unsigned from,
 		known[i] = has_cwc(cuckoo, i) &&
 			   aside_use(table->aside, i, address, table->asid);
 	list_walk(cuckoo, address, known[CWC_2M], known[CWC_1G], &list);
-	*mapping = leaves_mapping(word, code);
+	*mapping = leaves_mapping(&cuckoo->leaves, word, code);
 	if (word)
 		*word |= LEAF_ACCESSED;
 	for (unsigned i = 0; i < list.n; i++)
@@ -192,14 +192,14 @@ cuckoo_look(struct table *table, const uint64_t *address, unsigned n,
 	/* what is written here changes none of these */
 	const struct memos memos = cuckoo->memos;
 	const unsigned shift = cuckoo->part[0].shift, mask = cuckoo->pages - 1;
+	const unsigned least = cuckoo->leaves.shift[0];
 	uint64_t *page = looks->page;
 	void **at = looks->at;
 
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t key = (address[i] >> shift) + 1;
 		const struct memo *memo = memo_at(memos, key);
-		uint64_t *word =
-			memo->word + (address[i] >> LEAF_SHIFT(0) & mask);
+		uint64_t *word = memo->word + (address[i] >> least & mask);
 
 		if (unlikely(memo->key != key || !*word)) {
 			if (!look_further(cuckoo, address[i], &page[i], &at[i]))

@@ -77,7 +77,8 @@ key_of(const struct part *part, uint64_t address)
 static ALWAYS_INLINE unsigned
 word_of(const struct cuckoo *cuckoo, uint64_t address, unsigned code)
 {
-	return (unsigned)(address >> LEAF_SHIFT(code)) & (cuckoo->pages - 1);
+	return (unsigned)(address >> cuckoo->leaves.shift[code]) &
+	       (cuckoo->pages - 1);
 }
 
 /* Where a key of 4K pages would be remembered. */

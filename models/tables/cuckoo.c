@@ -175,7 +175,7 @@ cuckoo_open(struct table **out, const struct table_with *with)
 	if (!cuckoo)
 		return fail(ENOMEM, "cuckoo table: no memory");
 	table_init(&cuckoo->leaves.table, &cuckoo_table, with);
-	cuckoo->leaves.ops = &cuckoo_leaves;
+	leaves_init(&cuckoo->leaves, &cuckoo_leaves, with);
 	cuckoo->leaves.table.most = most_of(with->kinds);
 	cuckoo->ways = (unsigned)config->ways;
 	cuckoo->pages = (unsigned)config->pages;
@@ -190,7 +190,7 @@ cuckoo_open(struct table **out, const struct table_with *with)
 	cuckoo->random = with->space;
 	for (unsigned code = 0; code < LEAF_SIZES; code++)
 		cuckoo->part[code].shift =
-			LEAF_SHIFT(code) +
+			cuckoo->leaves.shift[code] +
 			(unsigned)__builtin_ctz(cuckoo->pages);
 	for (unsigned i = 0; i < ARRAY_SIZE(cuckoo->cwt); i++)
 		if (i == CWC_2M ? config->cwc_2m : config->cwc_1g)

@@ -8,7 +8,8 @@
  *	16K, 47 bits	     11 | 11 | 11 | 14	3 levels
  *	64K, 48 bits	      6 | 13 | 13 | 16	3 levels
  *
- * Leaves are of 16K, 32M and 64G, or 64K, 512M and 4T.  Each half of the address
+ * Leaves are of 16K, 32M and 64G, or 64K, 512M and 4T; and 128 or 32 entries of the
+ * last level that are marked contiguous are one of 2M.  Each half of the address
  * space has its own root (TTBR0_EL1, TTBR1_EL1), the upper one from its first page
  * on.
  *
@@ -23,13 +24,15 @@
 
 #include "analyzer/fail.h"
 #include "models/tables/tables.h"
+#include "models/translation/tlb.h"
 
-#define LEAF	 UINT64_C(1)
-#define WRITABLE TABLE_WRITABLE
-#define GLOBAL	 UINT64_C(4)
-#define ACCESSED UINT64_C(8)
-#define FLAGS	 UINT64_C(0xfff)
-#define HALVES	 2u
+#define LEAF	   UINT64_C(1)
+#define WRITABLE   TABLE_WRITABLE
+#define GLOBAL	   UINT64_C(4)
+#define ACCESSED   UINT64_C(8)
+#define CONTIGUOUS UINT64_C(16)
+#define FLAGS	   UINT64_C(0xfff)
+#define HALVES	   2u
 
 struct node {
 	uint64_t physical;
@@ -188,17 +191,52 @@ canonical(const struct granule *granule, uint64_t address)
 	return address >> bits == (address >> 63 ? UINT64_MAX >> bits : 0);
 }
 
+/* How many entries of the last level one page of 2M takes. */
+static unsigned
+run_entries(const struct granule *granule)
+{
+	return 1u << (TLB_CONTIGUOUS_SHIFT - granule->shape.page);
+}
+
+/* The entry that speaks for a leaf: itself, or the first of its run. */
+static uint64_t *
+head_of(const struct granule *granule, uint64_t *entry)
+{
+	uint64_t number = *entry >> granule->shape.page;
+
+	return *entry & CONTIGUOUS ? entry - number % run_entries(granule)
+				   : entry;
+}
+
 static void
-leaf_mapping(const struct granule *granule, uint64_t entry, unsigned level,
+leaf_mapping(const struct granule *granule, uint64_t *entry, unsigned level,
 	     struct mapping *mapping)
 {
+	uint64_t head = *head_of(granule, entry);
+
 	*mapping = (struct mapping){
-		.frame = entry & ~FLAGS,
-		.shift = (uint8_t)level_shift(granule, level),
-		.writable = entry & WRITABLE,
-		.global = entry & GLOBAL,
-		.accessed = entry & ACCESSED,
+		.frame = head & ~FLAGS,
+		.shift = (uint8_t)(head & CONTIGUOUS
+					   ? TLB_CONTIGUOUS_SHIFT
+					   : level_shift(granule, level)),
+		.writable = head & WRITABLE,
+		.global = head & GLOBAL,
+		.accessed = head & ACCESSED,
 	};
+}
+
+/* The run of an entry falls apart (arch/arm64/mm/contpte.c, contpte_convert). */
+static void
+break_run(struct granule *granule, uint64_t *entry)
+{
+	uint64_t *head = head_of(granule, entry);
+	uint64_t accessed = *head & ACCESSED;
+
+	if (!(*entry & CONTIGUOUS))
+		return;
+	for (unsigned i = 0; i < run_entries(granule); i++)
+		head[i] = (head[i] & ~CONTIGUOUS) | accessed;
+	granule->table.counts.map_writes += run_entries(granule);
 }
 
 /* The entry at which a walk ends, or NULL: it has none to read.  Lists those from
@@ -238,8 +276,8 @@ granule_walk_from(struct table *table, uint64_t address, unsigned from,
 
 	*mapping = (struct mapping){ .shift = 0 };
 	if (likely(entry && *entry)) {
-		leaf_mapping(granule, *entry, level, mapping);
-		*entry |= ACCESSED;
+		leaf_mapping(granule, entry, level, mapping);
+		*head_of(granule, entry) |= ACCESSED;
 	}
 	return n;
 }
@@ -250,12 +288,12 @@ granule_walk(struct table *table, uint64_t address,
 {
 	struct granule *granule = granule_of(table);
 	unsigned n, level;
-	const uint64_t *entry = find_end(granule, address, table->levels,
-					 references, &n, &level);
+	uint64_t *entry = find_end(granule, address, table->levels, references,
+				   &n, &level);
 
 	*mapping = (struct mapping){ .shift = 0 };
 	if (entry && *entry)
-		leaf_mapping(granule, *entry, level, mapping);
+		leaf_mapping(granule, entry, level, mapping);
 	return n;
 }
 
@@ -300,6 +338,29 @@ descend(struct granule *granule, uint64_t *entry, unsigned level,
 	return child(*entry);
 }
 
+/* A page that begins at the entry or, of a run, at its first. */
+static void
+put_leaf(struct granule *granule, uint64_t *entry, unsigned level,
+	 const struct mapping *mapping)
+{
+	unsigned shift = level_shift(granule, level), n = 1;
+	uint64_t leaf = mapping->frame | LEAF |
+			(mapping->writable ? WRITABLE : 0) |
+			(mapping->global ? GLOBAL : 0);
+
+	if (mapping->shift > shift) {
+		n = run_entries(granule);
+		leaf |= CONTIGUOUS;
+	} else if (is_table(*entry)) {
+		node_close(granule, child(*entry), level - 1);
+	} else {
+		break_run(granule, entry);
+	}
+	for (unsigned i = 0; i < n; i++)
+		entry[i] = leaf + ((uint64_t)i << shift);
+	granule->table.counts.map_writes += n;
+}
+
 static int
 granule_map(struct table *table, uint64_t address,
 	    const struct mapping *mapping)
@@ -323,12 +384,11 @@ granule_map(struct table *table, uint64_t address,
 			       level, address);
 	if (!node)
 		return no_memory(address);
-	entry = &node->entry[index_at(granule, address, level)];
-	table->counts.map_writes++;
-	if (is_table(*entry))
-		node_close(granule, child(*entry), level - 1);
-	*entry = mapping->frame | LEAF | (mapping->writable ? WRITABLE : 0) |
-		 (mapping->global ? GLOBAL : 0);
+	entry = &node->entry[index_at(granule,
+				      address >> mapping->shift
+							 << mapping->shift,
+				      level)];
+	put_leaf(granule, entry, level, mapping);
 	return 0;
 }
 
@@ -353,16 +413,24 @@ unmap_entry(const struct unmap *unmap, uint64_t *entry, unsigned level,
 	uint64_t end =
 		start + ((UINT64_C(1) << level_shift(granule, level)) - 1);
 	bool whole = start >= unmap->from && end <= unmap->last;
+	unsigned n = 1;
 	struct mapping mapping;
 
 	if (!*entry)
 		return;
+	if (*entry & LEAF && *entry & CONTIGUOUS) {
+		end = start + ((UINT64_C(1) << TLB_CONTIGUOUS_SHIFT) - 1);
+		if (end <= unmap->last && entry == head_of(granule, entry))
+			n = run_entries(granule);
+		else
+			break_run(granule, entry);
+	}
 	/* As radix.c: split, or where memory is full the whole page goes. */
 	if (*entry & LEAF &&
 	    (whole || level == 1 || split(granule, entry, level, start))) {
-		leaf_mapping(granule, *entry, level, &mapping);
-		*entry = 0;
-		granule->table.counts.unmap_writes++;
+		leaf_mapping(granule, entry, level, &mapping);
+		memset(entry, 0, n * sizeof(*entry));
+		granule->table.counts.unmap_writes += n;
 		if (unmap->gone)
 			unmap->gone(unmap->context, start, &mapping);
 		return;

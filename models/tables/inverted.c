@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The inverted table: one entry a frame of memory, whoever has it, found through
+ * The inverted table: one entry a frame of memory (of the least page), whoever has it, found through
  * a hash anchor table; one table for all spaces, whose size the memory fixes
  * (as of the IBM RT PC; Chang and Mergen, "801 storage", 1988).
  *
@@ -20,6 +20,7 @@
 
 #include "analyzer/fail.h"
 #include "models/tables/leaves.h"
+#include "models/translation/tlb.h"
 
 #define THERE	     (UINT64_C(1) << 63)
 #define ANCHOR_BYTES 8u
@@ -42,7 +43,8 @@ struct shared {
 	struct entry *entry; /* owned: by frame */
 	uint32_t *anchor;    /* owned: number of the first entry plus 1 */
 	unsigned anchors_shift;
-	uint32_t frames;
+	unsigned shift[LEAF_SIZES];	      /* of a page, by code */
+	uint32_t frames;		      /* of the least page */
 	struct table_extent entries, anchors; /* as modelled */
 	/* aliases: numbers from `frames` on */
 	struct entry *alias; /* owned */
@@ -85,10 +87,10 @@ inverted_of(struct table *table)
 	return (struct inverted *)table;
 }
 
-static uint64_t
-page_of(uint64_t address, unsigned code)
+static ALWAYS_INLINE uint64_t
+page_of(const struct shared *shared, uint64_t address, unsigned code)
 {
-	return THERE | address >> LEAF_SHIFT(code) << 2 | code;
+	return THERE | address >> shared->shift[code] << 2 | code;
 }
 
 static ALWAYS_INLINE uint64_t
@@ -140,9 +142,9 @@ find(const struct shared *shared, uint32_t space, uint64_t page)
 static uint64_t *
 inverted_find(struct leaves *leaves, uint64_t address, unsigned code)
 {
-	struct entry *entry =
-		find(((struct inverted *)leaves)->shared,
-		     leaves->table.memory.space, page_of(address, code));
+	const struct shared *shared = ((struct inverted *)leaves)->shared;
+	struct entry *entry = find(shared, leaves->table.memory.space,
+				   page_of(shared, address, code));
 
 	return entry ? &entry->word : NULL;
 }
@@ -193,9 +195,10 @@ inverted_insert(struct leaves *leaves, uint64_t address, unsigned code,
 {
 	struct shared *shared = ((struct inverted *)leaves)->shared;
 	uint32_t space = leaves->table.memory.space;
-	uint64_t page = page_of(address, code);
+	uint64_t page = page_of(shared, address, code);
 	uint64_t frame =
-		frames_number(shared->memory.frames, word & ~TABLE_BITS);
+		frames_number(shared->memory.frames, word & ~TABLE_BITS) >>
+		(shared->shift[0] - 12);
 	uint32_t *anchor = &shared->anchor[anchor_of(shared, space, page)];
 	uint32_t i;
 
@@ -216,7 +219,7 @@ inverted_remove(struct leaves *leaves, uint64_t address, unsigned code)
 {
 	struct shared *shared = ((struct inverted *)leaves)->shared;
 	uint32_t space = leaves->table.memory.space, i;
-	uint64_t page = page_of(address, code);
+	uint64_t page = page_of(shared, address, code);
 	uint32_t *link = &shared->anchor[anchor_of(shared, space, page)];
 	struct entry *entry;
 
@@ -274,8 +277,9 @@ list_all(const struct shared *shared, uint32_t space, uint64_t address,
 	for (*code = 0; *code < LEAF_SIZES; ++*code) {
 		if (*code && !shared->present[*code])
 			continue;
-		entry = list_size(shared, space, page_of(address, *code),
-				  reference, n);
+		entry = list_size(shared, space,
+				  page_of(shared, address, *code), reference,
+				  n);
 		if (entry)
 			return entry;
 	}
@@ -292,7 +296,8 @@ walk(struct table *table, uint64_t address, struct table_reference *references,
 		list_all(inverted_of(table)->shared, table->memory.space,
 			 address, reference, &n, &code);
 
-	*mapping = leaves_mapping(entry ? &entry->word : NULL, code);
+	*mapping = leaves_mapping(&inverted_of(table)->leaves,
+				  entry ? &entry->word : NULL, code);
 	if (touch && entry)
 		entry->word |= LEAF_ACCESSED;
 	for (unsigned i = 0; i < n; i++)
@@ -326,7 +331,7 @@ static NOINLINE bool
 look_further(const struct shared *shared, uint32_t space, uint64_t address,
 	     uint32_t first, uint64_t *page, void **at)
 {
-	uint64_t wanted = page_of(address, 0);
+	uint64_t wanted = page_of(shared, address, 0);
 
 	for (unsigned rank = 1; first && rank <= RANK_MAX; rank++) {
 		struct entry *entry = entry_at(shared, first);
@@ -341,7 +346,8 @@ look_further(const struct shared *shared, uint32_t space, uint64_t address,
 	for (unsigned code = 0; code < LEAF_SIZES; code++) {
 		struct entry *entry =
 			shared->present[code]
-				? find(shared, space, page_of(address, code))
+				? find(shared, space,
+				       page_of(shared, address, code))
 				: NULL;
 
 		if (!entry)
@@ -362,14 +368,14 @@ inverted_look(struct table *table, const uint64_t *address, unsigned n,
 	uint32_t space = table->memory.space, first[TABLE_LOOKS_MAX];
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t page = page_of(address[i], 0);
+		uint64_t page = page_of(shared, address[i], 0);
 
 		first[i] = shared->anchor[anchor_of(shared, space, page)];
 		if (first[i])
 			__builtin_prefetch(entry_at(shared, first[i]));
 	}
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t page = page_of(address[i], 0);
+		uint64_t page = page_of(shared, address[i], 0);
 		struct entry *entry =
 			first[i] ? entry_at(shared, first[i]) : NULL;
 
@@ -395,7 +401,8 @@ inverted_prefetch(const struct table *table, const uint64_t *address,
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(
 			&shared->anchor[anchor_of(shared, space,
-						  page_of(address[i], 0))]);
+						  page_of(shared, address[i],
+							  0))]);
 }
 
 static ALWAYS_INLINE unsigned
@@ -505,12 +512,15 @@ shared_open(struct shared **out, const struct table_with *with)
 {
 	const struct inverted_config *config = &with->kinds->inverted;
 	struct shared *shared = calloc(1, sizeof(*shared));
-	uint64_t frames = frames_total(with->frames), anchors;
+	const unsigned granule = tables_granule(with->config);
+	uint64_t frames = frames_total(with->frames) >> (granule - 12), anchors;
 
 	if (!shared)
 		return fail(ENOMEM, "inverted table: no memory");
 	table_memory_init(&shared->memory, &with->config->memory, with->frames,
 			  UINT32_MAX);
+	for (unsigned code = 0; code < LEAF_SIZES; code++)
+		shared->shift[code] = tlb_page_shift(granule, code);
 	shared->frames = (uint32_t)frames;
 	shared->anchors_shift = shift_over((double)frames * config->anchors);
 	anchors = UINT64_C(1) << shared->anchors_shift;
@@ -541,7 +551,7 @@ inverted_open(struct table **out, const struct table_with *with)
 	if (!inverted)
 		return fail(ENOMEM, "inverted table: no memory");
 	table_init(&inverted->leaves.table, &inverted_table, with);
-	inverted->leaves.ops = &inverted_leaves;
+	leaves_init(&inverted->leaves, &inverted_leaves, with);
 	inverted->leaves.table.most = LEAF_SIZES * (CHAIN_MAX + 1);
 	inverted->shared_at = with->shared;
 	inverted->shared = *with->shared;

@@ -3,11 +3,23 @@
 #include "models/tables/leaves.h"
 
 #include "analyzer/fail.h"
+#include "models/tables/tables.h"
+#include "models/translation/tlb.h"
 
 static struct leaves *
 leaves_of(struct table *table)
 {
 	return (struct leaves *)table;
+}
+
+void
+leaves_init(struct leaves *leaves, const struct leaves_ops *ops,
+	    const struct table_with *with)
+{
+	leaves->ops = ops;
+	leaves->granule = tables_granule(with->config);
+	for (unsigned code = 0; code < LEAF_SIZES; code++)
+		leaves->shift[code] = tlb_page_shift(leaves->granule, code);
 }
 
 void
@@ -40,7 +52,8 @@ add(struct leaves *leaves, uint64_t address, unsigned code, uint64_t entry)
 
 	if (error)
 		return error;
-	if (present_add(&leaves->present[code], address >> LEAF_SHIFT(code))) {
+	if (present_add(&leaves->present[code],
+			address >> leaves->shift[code])) {
 		leaves->ops->remove(leaves, address, code);
 		return fail(ENOMEM, "%s table: no memory",
 			    leaves->table.ops->name);
@@ -53,22 +66,24 @@ static void
 drop(struct leaves *leaves, uint64_t address, unsigned code)
 {
 	leaves->ops->remove(leaves, address, code);
-	present_remove(&leaves->present[code], address >> LEAF_SHIFT(code));
+	present_remove(&leaves->present[code], address >> leaves->shift[code]);
 	leaves->table.counts.unmap_writes++;
 }
 
-/* A page becomes 512 of the next smaller size.  0, -ENOMEM (said): then some
+/* A page becomes some of the next smaller size.  0, -ENOMEM (said): then some
  * are missing. */
 static int
 split(struct leaves *leaves, uint64_t address, unsigned code)
 {
-	uint64_t start = address >> LEAF_SHIFT(code) << LEAF_SHIFT(code);
+	uint64_t start = address >> leaves->shift[code] << leaves->shift[code];
 	uint64_t entry = *leaves->ops->find(leaves, address, code);
-	uint64_t step = UINT64_C(1) << LEAF_SHIFT(code - 1);
+	uint64_t step = UINT64_C(1) << leaves->shift[code - 1];
+	uint64_t parts = UINT64_C(1)
+			 << (leaves->shift[code] - leaves->shift[code - 1]);
 	int error = 0;
 
 	drop(leaves, start, code);
-	for (unsigned i = 0; !error && i < 512; i++)
+	for (uint64_t i = 0; !error && i < parts; i++)
 		error = add(leaves, start + i * step, code - 1,
 			    entry + i * step);
 	return error;
@@ -78,10 +93,10 @@ split(struct leaves *leaves, uint64_t address, unsigned code)
 static void
 drop_smaller(struct leaves *leaves, uint64_t start, unsigned code)
 {
-	uint64_t last = start + ((UINT64_C(1) << LEAF_SHIFT(code)) - 1);
+	uint64_t last = start + ((UINT64_C(1) << leaves->shift[code]) - 1);
 
 	while (code--) {
-		unsigned shift = LEAF_SHIFT(code);
+		unsigned shift = leaves->shift[code];
 		struct present *present = &leaves->present[code];
 		uint64_t page = present_next(present, start >> shift);
 
@@ -95,7 +110,7 @@ int
 leaves_map(struct table *table, uint64_t address, const struct mapping *mapping)
 {
 	struct leaves *leaves = leaves_of(table);
-	unsigned code = (mapping->shift - 12u) / 9u;
+	unsigned code = tlb_page_code(leaves->granule, mapping->shift);
 	uint64_t entry = mapping->frame | LEAF_THERE |
 			 (mapping->writable ? LEAF_WRITABLE : 0) |
 			 (mapping->global ? LEAF_GLOBAL : 0);
@@ -139,7 +154,7 @@ leaves_unmap(struct table *table, uint64_t address, uint64_t length,
 	if (last < address)
 		last = UINT64_MAX;
 	for (unsigned code = LEAF_SIZES; code--;) {
-		unsigned shift = LEAF_SHIFT(code);
+		unsigned shift = leaves->shift[code];
 		struct present *present = &leaves->present[code];
 		uint64_t page = present_next(present, address >> shift);
 
@@ -148,12 +163,13 @@ leaves_unmap(struct table *table, uint64_t address, uint64_t length,
 			uint64_t start = page << shift;
 			uint64_t end = start + ((UINT64_C(1) << shift) - 1);
 			struct mapping mapping =
-				leaves_mapping(leaves->ops->find(leaves, start,
+				leaves_mapping(leaves,
+					       leaves->ops->find(leaves, start,
 								 code),
 					       code);
 
-			/* Where memory is full it goes as a whole. */
-			if ((start < address || end > last) &&
+			/* The least, or where memory is full: as a whole. */
+			if (code && (start < address || end > last) &&
 			    !split(leaves, start, code))
 				continue;
 			if (leaves->ops->find(leaves, start, code))

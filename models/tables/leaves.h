@@ -12,12 +12,11 @@
 #include "models/tables/present.h"
 #include "models/tables/table.h"
 
-#define LEAF_SIZES	 3u
-#define LEAF_THERE	 UINT64_C(1)
-#define LEAF_WRITABLE	 TABLE_WRITABLE
-#define LEAF_GLOBAL	 UINT64_C(4)
-#define LEAF_ACCESSED	 UINT64_C(8)
-#define LEAF_SHIFT(code) (12u + 9u * (code))
+#define LEAF_SIZES    3u
+#define LEAF_THERE    UINT64_C(1)
+#define LEAF_WRITABLE TABLE_WRITABLE
+#define LEAF_GLOBAL   UINT64_C(4)
+#define LEAF_ACCESSED UINT64_C(8)
 
 struct leaves;
 
@@ -37,9 +36,14 @@ struct leaves_ops {
 struct leaves {
 	struct table table;
 	const struct leaves_ops *ops;
+	unsigned granule;
+	unsigned shift[LEAF_SIZES]; /* of a page, by code: tlb_page_shift */
 	struct present present[LEAF_SIZES]; /* by page number of that size */
 };
 
+/* After table_init. */
+void leaves_init(struct leaves *leaves, const struct leaves_ops *ops,
+		 const struct table_with *with);
 void leaves_fini(struct leaves *leaves);
 
 /* The entry of the page with this address and its size, or NULL. */
@@ -55,12 +59,13 @@ void leaves_unmap(struct table *table, uint64_t address, uint64_t length,
 		  void *context);
 
 static inline struct mapping
-leaves_mapping(const uint64_t *entry, unsigned code)
+leaves_mapping(const struct leaves *leaves, const uint64_t *entry,
+	       unsigned code)
 {
 	if (!entry)
 		return (struct mapping){ .shift = 0 };
 	return (struct mapping){ .frame = *entry & ~TABLE_BITS,
-				 .shift = (uint8_t)LEAF_SHIFT(code),
+				 .shift = (uint8_t)leaves->shift[code],
 				 .writable = *entry & LEAF_WRITABLE,
 				 .global = *entry & LEAF_GLOBAL,
 				 .accessed = *entry & LEAF_ACCESSED };

@@ -19,7 +19,8 @@ const struct option_row table_memory_rows[] = {
 	  .offset = offsetof(struct table_memory_config, frames),
 	  .fallback = "4k",
 	  .choices = frame_choices,
-	  .help = "frames that hold table pages; 2m: 512 pages in each" },
+	  .help = "frames that hold table pages; 2m: 512 pages in each, of "
+		  "16k 128, of 64k 32" },
 	{ .name = "cached",
 	  .type = OPTION_BOOL,
 	  .offset = offsetof(struct table_memory_config, cached),
@@ -38,16 +39,24 @@ table_find(const char *name)
 	return NULL;
 }
 
+const struct table_ops *
+table_find_of(const char *name, unsigned granule)
+{
+	const struct table_ops *ops = name ? table_find(name) : NULL;
+
+	return ops == &radix_table && granule > 12 ? &granule_table : ops;
+}
+
 void
 tables_resolve(struct tables_config *config)
 {
 	struct nested_config *nested = &config->nested;
 	struct shadow_config *shadow = &config->shadow;
 
-	nested->guest_ops = nested->guest ? table_find(nested->guest) : NULL;
-	nested->host_ops = nested->host ? table_find(nested->host) : NULL;
-	shadow->guest_ops = shadow->guest ? table_find(shadow->guest) : NULL;
-	shadow->shadow_ops = shadow->shadow ? table_find(shadow->shadow) : NULL;
+	nested->guest_ops = table_find_of(nested->guest, config->granule);
+	nested->host_ops = table_find_of(nested->host, config->granule);
+	shadow->guest_ops = table_find_of(shadow->guest, config->granule);
+	shadow->shadow_ops = table_find_of(shadow->shadow, config->granule);
 }
 
 void
@@ -133,38 +142,54 @@ add_run(struct table_memory *memory, unsigned level, uint64_t virtual)
 	return 0;
 }
 
-/* A free page of a run: its number, or RUN_PAGES. */
+/* Bits of so many pages (1 to 64) from one on, in their word. */
+static uint64_t
+bits_of(unsigned page, unsigned pages)
+{
+	return UINT64_MAX >> (64 - pages) << page % 64;
+}
+
+/* So many free pages of a run, aligned: the first one's number, or RUN_PAGES. */
 static unsigned
-free_page(const struct table_run *run)
+free_pages(const struct table_run *run, unsigned pages)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(run->used); i++)
-		if (~run->used[i])
-			return i * 64 +
-			       (unsigned)__builtin_ctzll(~run->used[i]);
+		for (unsigned page = 0; ~run->used[i] && page < 64;
+		     page += pages)
+			if (!(run->used[i] & bits_of(page, pages)))
+				return i * 64 + page;
 	return RUN_PAGES;
 }
 
 static int
-take_part(struct table_memory *memory, unsigned level, uint64_t virtual,
-	  uint64_t *physical)
+take_part(struct table_memory *memory, unsigned shift, unsigned level,
+	  uint64_t virtual, uint64_t *physical)
 {
+	unsigned pages = 1u << (shift - 12), page = RUN_PAGES;
 	struct table_run *run;
-	unsigned page;
+	size_t i;
 
 	while (memory->first < memory->runs &&
-	       free_page(&memory->run[memory->first]) == RUN_PAGES)
+	       free_pages(&memory->run[memory->first], 1) == RUN_PAGES)
 		memory->first++;
-	if (memory->first == memory->runs && add_run(memory, level, virtual))
-		return -ENOMEM;
-	run = &memory->run[memory->first];
-	page = free_page(run);
-	run->used[page / 64] |= UINT64_C(1) << page % 64;
+	for (i = memory->first; i < memory->runs; i++) {
+		page = free_pages(&memory->run[i], pages);
+		if (page < RUN_PAGES)
+			break;
+	}
+	if (i == memory->runs) {
+		if (add_run(memory, level, virtual))
+			return -ENOMEM;
+		page = 0;
+	}
+	run = &memory->run[i];
+	run->used[page / 64] |= bits_of(page, pages);
 	*physical = run->physical + page * UINT64_C(4096);
 	return 0;
 }
 
 static void
-give_part(struct table_memory *memory, uint64_t physical)
+give_part(struct table_memory *memory, unsigned shift, uint64_t physical)
 {
 	uint64_t page = physical >> 12 & (RUN_PAGES - 1);
 	struct table_run *run = memory->run;
@@ -172,7 +197,7 @@ give_part(struct table_memory *memory, uint64_t physical)
 
 	while (run->physical != physical >> RUN_SHIFT << RUN_SHIFT)
 		run++;
-	run->used[page / 64] &= ~(UINT64_C(1) << page % 64);
+	run->used[page / 64] &= ~bits_of((unsigned)page, 1u << (shift - 12));
 	if ((size_t)(run - memory->run) < memory->first)
 		memory->first = (size_t)(run - memory->run);
 	for (unsigned i = 0; i < ARRAY_SIZE(run->used); i++)
@@ -184,13 +209,20 @@ give_part(struct table_memory *memory, uint64_t physical)
 	/* what came in its place may be full: it is asked when it is its turn */
 }
 
+/* Of 64 pages of 4K, a table page of 64K granules has 16. */
+static bool
+is_part(const struct table_memory *memory, unsigned shift)
+{
+	return memory->large && shift <= 18;
+}
+
 int
 table_memory_take(struct table_memory *memory, unsigned shift, unsigned level,
 		  uint64_t virtual, uint64_t *physical)
 {
 	int error =
-		memory->large && shift == 12
-			? take_part(memory, level, virtual, physical)
+		is_part(memory, shift)
+			? take_part(memory, shift, level, virtual, physical)
 			: take_frame(memory, shift, level, virtual, physical);
 
 	if (!error)
@@ -203,8 +235,8 @@ table_memory_give(struct table_memory *memory, unsigned shift,
 		  uint64_t physical)
 {
 	memory->bytes -= UINT64_C(1) << shift;
-	if (memory->large && shift == 12)
-		give_part(memory, physical);
+	if (is_part(memory, shift))
+		give_part(memory, shift, physical);
 	else
 		give_frame(memory, shift, physical);
 }

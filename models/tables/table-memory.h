@@ -11,7 +11,7 @@
 
 enum table_frames {
 	TABLE_FRAMES_4K,
-	TABLE_FRAMES_2M, /* 512 table pages in each */
+	TABLE_FRAMES_2M, /* 512 table pages of 4K in each */
 };
 
 /* Prefix "table". */
@@ -38,7 +38,7 @@ struct table_memory {
 	bool large;
 	struct table_run *run; /* owned */
 	size_t runs, room;
-	size_t first;		  /* no run before this has a free page */
+	size_t first;		  /* no run before this has a free page of 4K */
 	uint64_t bytes;		  /* taken from here */
 	struct table_taken taken; /* from frames */
 };
@@ -50,7 +50,7 @@ void table_memory_init(struct table_memory *memory,
 void table_memory_fini(struct table_memory *memory);
 
 /*
- * 2^shift bytes (12 or 21), aligned, for a table whose entries are of this level
+ * 2^shift bytes (12 to 21), aligned, for a table whose entries are of this level
  * (0: of none), the first of which translates this virtual address.  0 or
  * -ENOMEM (unsaid).
  */

@@ -31,7 +31,7 @@ struct tables_config {
 	struct table_memory_config memory;
 	/* of other groups, no options of their own */
 	uint64_t memory_bytes; /* memory.size */
-	unsigned granule;      /* of granule_table: 14 or 16 */
+	unsigned granule;      /* log2 of the least page: 12, 14, 16; 0: 12 */
 };
 
 extern const struct table_ops hashed_table;
@@ -43,6 +43,13 @@ extern const struct table_ops inverted_table;
 
 /* The kind of this name, or NULL. */
 const struct table_ops *table_find(const char *name);
+/* The same with pages of such a granule (0: 12). */
+const struct table_ops *table_find_of(const char *name, unsigned granule);
+static inline unsigned
+tables_granule(const struct tables_config *config)
+{
+	return config->granule ? config->granule : 12;
+}
 /* Find the kinds that others are made of; of right names. */
 void tables_resolve(struct tables_config *config);
 /* References of a walk of n over one of m. */

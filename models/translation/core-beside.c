@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "analyzer/fail.h"
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
 #include "models/translation/core-miss.h"
 
 int
@@ -67,7 +69,7 @@ find_prefetched(struct core *core, const struct core_page *page,
 	}
 	*found = (struct beside_found){
 		.physical = entry->frame + (page->address - entry->page),
-		.code = TLB_SIZE_CODE(entry->shift),
+		.code = tlb_page_code(core->walker.pwc.granule, entry->shift),
 		.latency = core->tlb[CORE_L2].latency,
 		.readonly = entry->readonly,
 		.second = true,
@@ -99,6 +101,7 @@ static void
 fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
 {
 	struct prefetch *prefetch = &core->beside->prefetch;
+	const struct numa *numa = core->hierarchy->numa;
 	struct table_reference references[TABLE_REFERENCES_MAX];
 	uint64_t asid = core_asid(core, address), cycles;
 	struct mapping mapping;
@@ -114,11 +117,13 @@ fetch_ahead(struct core *core, const struct core_page *page, uint64_t address)
 	core->ahead = false;
 	cycles = core->walker.overhead;
 	for (unsigned i = 0; i < n; i++) {
+		uint64_t physical = references[i].address;
 		enum hierarchy_place place;
 
-		cycles +=
-			hierarchy_access(core->hierarchy, references[i].address,
-					 USE_WALK, &place);
+		if (unlikely(numa) && numa->redirects)
+			physical = numa_copies_read(numa->redirects, physical);
+		cycles += hierarchy_access(core->hierarchy, physical, USE_WALK,
+					   &place);
 	}
 	prefetch->references += n;
 	prefetch->cycles += cycles;
@@ -178,7 +183,7 @@ predict_recency(struct core *core, const struct core_page *page, unsigned code,
 static void
 predict(struct core *core, const struct core_page *page, unsigned code)
 {
-	unsigned shift = TLB_GRANULE_SHIFT(core->walker.pwc.granule, code);
+	unsigned shift = tlb_page_shift(core->walker.pwc.granule, code);
 	uint64_t wanted[PREFETCH_PAGES_MAX];
 	unsigned n = core->beside->prefetch.kind == PREFETCH_RECENCY
 			     ? predict_recency(core, page, code, wanted)
@@ -201,7 +206,8 @@ core_beside_walked(struct core *core, const struct core_page *page,
 			   (uint32_t)core_asid(core, page->address),
 			   page->address, mapping))
 		core->error = -ENOMEM;
-	predict(core, page, TLB_SIZE_CODE(mapping->shift));
+	predict(core, page,
+		tlb_page_code(core->walker.pwc.granule, mapping->shift));
 }
 
 void

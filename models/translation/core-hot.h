@@ -63,4 +63,11 @@ void core_set_heavy(struct core *core, bool heavy);
 void core_feed_after(struct core *core, uint64_t walks_before,
 		     uint64_t accesses);
 
+/* Where it is watched who touches what: accesses [from, to) are fed from now on;
+ * tell of those before a position of the run; of one. */
+void core_tell_of(struct core *core, const struct batch *batch, uint32_t from,
+		  uint32_t to);
+int core_tell(struct core *core, uint64_t position);
+int core_tell_one(struct core *core, uint64_t address, uint32_t ref);
+
 #endif

@@ -320,6 +320,8 @@ fault(struct core *core, const struct core_page *page,
 			walker_flat_cost(&core->walker,
 					 walker_steps(references, n)) -
 			core->walker.overhead;
+	if (core_tell(core, page->position))
+		return -ENOMEM;
 	return core->kernel.fault(core->kernel.context, core->space,
 				  page->address, SITE_KIND(page->ref),
 				  page->position, mapping);
@@ -377,7 +379,8 @@ run_of_hit(const struct core *core, struct core_page *page,
 {
 	unsigned least = core->walker.pwc.granule;
 	uint64_t number = page->address >> least;
-	uint64_t pages = UINT64_C(1) << (least - 3) * at->code;
+	uint64_t pages = UINT64_C(1)
+			 << (tlb_page_shift(least, at->code) - least);
 
 	if (at->array->group && !at->code) {
 		tlb_group_run(at->array, at->slot, page->address,
@@ -410,8 +413,7 @@ core_resolve(struct core *core, struct core_page *page,
 		assert(!core_denied(page, mapping));
 	}
 	core_add_walk(core, page, references, n, mapping);
-	/* right for the granules of 16K and 64K too */
-	code = TLB_SIZE_CODE(mapping->shift);
+	code = tlb_page_code(core->walker.pwc.granule, mapping->shift);
 	core->counts.walks[code]++;
 	page->found = true;
 	page->physical =

@@ -7,6 +7,13 @@
 
 static const char *const size_names[TLB_SIZES] = { "4k", "2m", "1g" };
 
+/* ... of granules of 4K, 16K and 64K. */
+static const char *const page_names[3][TLB_SIZES] = {
+	{ "4k", "2m", "1g" },
+	{ "16k", "2m", "32m" },
+	{ "64k", "2m", "512m" },
+};
+
 static int
 put(struct result *result, const char *prefix, const char *name, uint64_t value,
     const char *unit)
@@ -206,6 +213,8 @@ finish_sizes(const struct core *core, struct result *result)
 					       "l2_fetch_hits:lookups",
 					       "walks:walks",
 					       NULL };
+	const char *const *names =
+		page_names[(core->walker.pwc.granule - 12) / 2];
 	const struct core_counts *c = &core->counts;
 	uint64_t data[TLB_SIZES], fetch[TLB_SIZES];
 	int error = result_table(result, "tlb.sizes",
@@ -216,8 +225,8 @@ finish_sizes(const struct core *core, struct result *result)
 	l1_hits(core, CORE_DATA, data);
 	l1_hits(core, CORE_FETCH, fetch);
 	for (unsigned code = 0; !error && code < TLB_SIZES; code++)
-		error = result_row(result, "tlb.sizes", "suuuuu",
-				   size_names[code], data[code], fetch[code],
+		error = result_row(result, "tlb.sizes", "suuuuu", names[code],
+				   data[code], fetch[code],
 				   c->l2_hits[CORE_DATA][code],
 				   c->l2_hits[CORE_FETCH][code],
 				   c->walks[code]);

@@ -16,9 +16,12 @@ struct sight {
 	const uint64_t *tag, *cover, *unit;
 	uint64_t *stamp;
 	const uint16_t *hint; /* of data */
+	const uint64_t *known; /* the same */
 	const struct core_group *rest;
 	uint64_t asid;
-	bool large; /* there are entries of large pages; constant */
+	/* Constants: there are entries of large pages; and it is to be told what
+	 * of them is touched */
+	bool large, watched;
 };
 
 /*
@@ -40,9 +43,14 @@ look(const struct sight *sight, uint64_t address, const uint16_t *hint,
      int64_t must, uint64_t *wrong)
 {
 	uint64_t key = (address & PAGE_MASK) | sight->asid;
-	uint64_t slot = hint[core_hint_hash(key)] & (uint64_t)(must >> 63);
+	uint64_t there = (uint64_t)(must >> 63);
+	unsigned at = core_hint_hash(key);
+	uint64_t slot = hint[at] & there;
 
 	*wrong |= differs(sight, key, slot, must);
+	if (sight->watched)
+		*wrong |= (sight->known[(hint - sight->hint) + at] ^ key) &
+			  there;
 	return slot;
 }
 
@@ -79,8 +87,12 @@ feed_step(struct core *core, uint32_t number, const uint64_t *root,
 	uint32_t made =
 		expand_step(step->access, step->n_accesses, step->guarded, root,
 			    own->address, own->site);
+	int error;
 
-	return core_feed_columns(core, own, from, to < made ? to : made);
+	to = to < made ? to : made;
+	core_tell_of(core, own, from, to);
+	error = core_feed_columns(core, own, from, to);
+	return error ? error : core_tell(core, core->position);
 }
 
 /* How far the loop is, and packed counters of what it took. */
@@ -273,7 +285,7 @@ open_group(struct core *core, const struct sight *sight,
 		sight->stamp[opened->slot[k]] = core->now + opening->at;
 	}
 	opened->unit[k] = sight->unit[opened->slot[k]];
-	return 0;
+	return core->known ? core_tell_one(core, address, opening->ref) : 0;
 }
 
 /* All groups' first accesses were fed: the step's others are hits. */
@@ -364,16 +376,17 @@ sight_of(const struct core *core)
 			       .unit = core->l1_column.unit,
 			       .stamp = core->l1_column.stamp,
 			       .hint = core->hint,
+			       .known = core->known,
 			       .asid = core->asid };
 }
 
-/* Two loops of one text: where no large pages are held now, which is only a
+/* Loops of one text: where no large pages are held now, which is only a
  * matter of speed, they need not be thought of. */
 static const uint32_t *
 take_small(struct sight sight, const uint32_t *number, const uint32_t *end,
 	   struct taken *taken)
 {
-	sight.large = false;
+	sight.large = sight.watched = false;
 	return take_steps(&sight, number, end, taken);
 }
 
@@ -382,6 +395,17 @@ take_large(struct sight sight, const uint32_t *number, const uint32_t *end,
 	   struct taken *taken)
 {
 	sight.large = true;
+	sight.watched = false;
+	return take_steps(&sight, number, end, taken);
+}
+
+/* A large page hides which part was touched: what is not known of is not taken
+ * (of a page of 4K it is its entry that is not there). */
+static const uint32_t *
+take_watched(struct sight sight, const uint32_t *number, const uint32_t *end,
+	     struct taken *taken)
+{
+	sight.large = sight.watched = true;
 	return take_steps(&sight, number, end, taken);
 }
 
@@ -395,13 +419,15 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 	struct sight sight = sight_of(core);
 	const uint32_t *(*take)(struct sight, const uint32_t *,
 				const uint32_t *, struct taken *) =
-		large_held(core) ? take_large : take_small;
+		!large_held(core) ? take_small
+		: core->known	  ? take_watched
+				  : take_large;
 	struct taken taken = { .root = batch->root + pass->root,
 			       .now = core->now };
 	uint64_t position = core->position;
 	int error = 0;
 
-	sight.large = take == take_large;
+	sight.large = take != take_small;
 	for (;;) {
 		number = take(sight, number, last, &taken);
 		core->position += taken.now - core->now;
@@ -504,7 +530,9 @@ core_pass_feed(struct core *core, struct core_pass *pass, uint32_t to)
 
 	if (!pass->stepwise) {
 		pass->at = to;
-		return core_feed(core, &pass->columns, from, to);
+		core_tell_of(core, &pass->columns, from, to);
+		error = core_feed(core, &pass->columns, from, to);
+		return error ? error : core_tell(core, core->position);
 	}
 	while (!error && pass->at < to) {
 		if (pass->at == pass->step_at)

@@ -24,6 +24,9 @@
 #define HEAVY	 8u	       /* one walk in so many accesses is heavy */
 #define ROWS_AT	 8u	       /* where the first level's columns begin */
 
+#define KNOWN_BYTES (sizeof(uint64_t) * CORE_SIDES << CORE_HINT_BITS)
+#define KNOWN_FEW   UINT64_C(64) /* pages that are forgotten one by one */
+
 const char *const core_array_names[CORE_ARRAYS] = {
 	"l1d",	  "l1d-2m", "l1d-1g", "l1i", "l1i-2m",
 	"l1i-1g", "l2",	    "l2-1g",  "l2i",
@@ -133,6 +136,12 @@ init_arrays(struct core *core, const struct core_config *config)
 
 	for (unsigned i = 0; i < CORE_L1_ARRAYS; i++)
 		n += (size_t)config->tlb[i].entries;
+	if (config->watch) {
+		core->known = malloc(KNOWN_BYTES);
+		if (!core->known)
+			return -ENOMEM;
+		memset(core->known, 0xff, KNOWN_BYTES);
+	}
 	core->hint = calloc((size_t)CORE_SIDES << CORE_HINT_BITS,
 			    sizeof(*core->hint));
 	if (!core->hint || tlb_columns_init(&core->l1_column, n, true))
@@ -259,6 +268,73 @@ core_fini(struct core *core)
 	core->phases = NULL;
 	free(core->hint);
 	core->hint = NULL;
+	free(core->known);
+	core->known = NULL;
+}
+
+/* What is touched there is to be told once more. */
+static void
+forget_known(struct core *core, uint64_t asid, uint64_t address,
+	     uint64_t length)
+{
+	uint64_t end = address + length;
+
+	if (!core->known)
+		return;
+	if (length > KNOWN_FEW * PAGE_BYTES) {
+		memset(core->known, 0xff, KNOWN_BYTES);
+		return;
+	}
+	for (uint64_t at = address & PAGE_MASK; at < end; at += PAGE_BYTES) {
+		uint64_t key = at | asid;
+
+		core->known[core_hint_hash(key)] = UINT64_MAX;
+		core->known[core_hint_hash(key) + (1u << CORE_HINT_BITS)] =
+			UINT64_MAX;
+	}
+}
+
+int
+core_tell_one(struct core *core, uint64_t address, uint32_t ref)
+{
+	uint64_t key = (address & PAGE_MASK) | core->asid;
+	uint64_t *known = &core->known[core_hint_at(key, ref)];
+
+	if (likely(*known == key))
+		return 0;
+	*known = key;
+	return core->kernel.touched(core->kernel.context, core->space, &address,
+				    1);
+}
+
+void
+core_tell_of(struct core *core, const struct batch *batch, uint32_t from,
+	     uint32_t to)
+{
+	core->telling = (struct core_telling){ .address = batch->address,
+					       .site = batch->site,
+					       .at = from,
+					       .n = to,
+					       .position =
+						       core->position - from };
+}
+
+int
+core_tell(struct core *core, uint64_t position)
+{
+	struct core_telling *telling = &core->telling;
+	int error = 0;
+
+	if (!core->known || position <= telling->position)
+		return 0;
+	while (!error && telling->at < telling->n &&
+	       telling->at < position - telling->position) {
+		uint32_t i = telling->at++;
+
+		error = core_tell_one(core, telling->address[i],
+				      telling->site[i]);
+	}
+	return error;
 }
 
 static void
@@ -270,6 +346,7 @@ flush_asid(struct core *core, uint64_t asid)
 	aside_flush_asid(&core->walker.aside, asid);
 	if (core->beside)
 		core_beside_flush_asid(core->beside, asid);
+	forget_known(core, asid, 0, UINT64_MAX);
 }
 
 static void
@@ -347,6 +424,7 @@ core_invalidate(struct core *core, uint32_t space, uint64_t address,
 		flush_asid(core, asid);
 		return true;
 	}
+	forget_known(core, asid, address, length);
 	invalidate_arrays(core, asid, address, length);
 	pwc_invalidate(&core->walker.pwc, asid, address, length);
 	aside_invalidate(&core->walker.aside, asid, address, length);

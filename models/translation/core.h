@@ -78,6 +78,7 @@ struct core_config {
 	struct asid_config asid;
 	bool data_cached; /* data and fetches go through the hierarchy too */
 	bool plain;	  /* no hints: for tests of the hot loop */
+	bool watch;	  /* tell who touches what: see core_kernel */
 	unsigned granule; /* log2 of the least page; 0: 12.  No option here */
 	uint64_t seed;
 };
@@ -111,6 +112,14 @@ struct core_kernel {
 		     struct mapping *mapping);
 	/* In order; not always at once, but before the end of core_feed */
 	void (*missed)(void *context, const struct core_misses *misses);
+	/*
+	 * With core_config.watch: these were accessed, in order, and before the
+	 * next fault.  Of a 4K page, part of a larger one or not, it is told at
+	 * least the first time since anything of it was invalidated.  0 or
+	 * -ENOMEM (said).
+	 */
+	int (*touched)(void *context, uint32_t space, const uint64_t *address,
+		       uint32_t n);
 };
 
 #define CORE_HINT_BITS	11u
@@ -147,11 +156,23 @@ struct core_counts {
 	uint64_t flushes, switches;
 };
 
+/* With core_config.watch: accesses under way, [at, n) of which are to be told. */
+struct core_telling {
+	const uint64_t *address;
+	const uint32_t *site;
+	uint32_t at, n;
+	uint64_t position; /* of [0] in the run */
+};
+
 struct core {
 	struct tlb tlb[CORE_ARRAYS];
 	struct core_level l1[CORE_SIDES], l2[CORE_SIDES];
 	struct tlb_columns l1_column; /* owned: all L1 arrays; [0] stays free */
 	uint16_t *hint; /* owned: [side << CORE_HINT_BITS | hash] -> its slot */
+	/* owned: by hint, the page and ASID that were told of last; NULL: nobody
+	 * watches */
+	uint64_t *known;
+	struct core_telling telling;
 	struct walker walker;
 	struct walk_queue queue;
 	struct core_beside *beside;  /* owned; NULL: nothing of it */

@@ -186,6 +186,54 @@ take_in_short(uint64_t *column, uint64_t value, unsigned in, unsigned n)
 	}
 }
 
+/* A row of one vector: lanes before which nothing was found stay. */
+static ALWAYS_INLINE SHORT_VECTORS void
+take_in_short4(uint64_t *column, __m256i row, uint64_t value, __m256i before)
+{
+	__m256i moved =
+		_mm256_blend_epi32(_mm256_permute4x64_epi64(row,
+							    _MM_SHUFFLE(2, 1, 0,
+									3)),
+				   _mm256_set1_epi64x((long long)value), 3);
+
+	_mm256_storeu_si256((void *)column,
+			    _mm256_blendv_epi8(moved, row, before));
+}
+
+/* Up to 4 ways: as use_row4, and for the same reason. */
+static ALWAYS_INLINE SHORT_VECTORS unsigned
+use_row_short4(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
+	       unsigned ways)
+{
+	const __m256i zero = _mm256_setzero_si256();
+	const __m256i beyond =
+		_mm256_cmpgt_epi64(_mm256_setr_epi64x(0, 1, 2, 3),
+				   _mm256_set1_epi64x((long long)ways - 1));
+	__m256i row = _mm256_loadu_si256((void *)tags);
+	__m256i is =
+		_mm256_cmpeq_epi64(row, _mm256_set1_epi64x((long long)tag));
+	__m256i by1 =
+		_mm256_blend_epi32(_mm256_permute4x64_epi64(is,
+							    _MM_SHUFFLE(2, 1, 0,
+									3)),
+				   zero, 3);
+	__m256i by2 = _mm256_permute2x128_si256(is, is, 8);
+	__m256i by3 =
+		_mm256_blend_epi32(_mm256_permute4x64_epi64(is,
+							    _MM_SHUFFLE(0, 3, 2,
+									1)),
+				   zero, 63);
+	__m256i before = _mm256_or_si256(_mm256_or_si256(by1, by2),
+					 _mm256_or_si256(by3, beyond));
+
+	take_in_short4(tags, row, tag, before);
+	if (frames)
+		take_in_short4(frames, _mm256_loadu_si256((void *)frames),
+			       frame, before);
+	return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(is)) &
+	       ((1u << ways) - 1);
+}
+
 static ALWAYS_INLINE SHORT_VECTORS unsigned
 use_row_short(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	      unsigned ways, unsigned kind)
@@ -193,6 +241,8 @@ use_row_short(uint64_t *tags, uint64_t *frames, uint64_t tag, uint64_t frame,
 	const __m256i new = _mm256_set1_epi64x((long long)tag);
 	unsigned found = 0, in;
 
+	if (kind == 4)
+		return use_row_short4(tags, frames, tag, frame, ways);
 	for (unsigned i = 0; i < kind / 4; i++)
 		found |= (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(
 				 _mm256_cmpeq_epi64(new,

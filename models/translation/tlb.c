@@ -258,7 +258,7 @@ tlb_init(struct tlb *tlb, const struct tlb_config *config,
 			     .random = seed * 2 + 1 };
 	for (unsigned code = 0; code < TLB_SIZES; code++)
 		if (config->sizes >> code & 1) {
-			shift = TLB_GRANULE_SHIFT(granule, code);
+			shift = tlb_page_shift(granule, code);
 			tlb->code[tlb->n_sizes] = (uint8_t)code;
 			tlb->shift[tlb->n_sizes++] = (uint8_t)shift;
 			tlb->shift_of[code] = (uint8_t)shift;

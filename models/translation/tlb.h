@@ -50,12 +50,31 @@ struct replacement_ops;
 
 /* Page sizes by code: 0 is 4K, 1 is 2M, 2 is 1G. */
 #define TLB_SIZES 3
-/* With a granule of 2^granule bytes (AArch64: 12, 14, 16) each level of the table
- * has granule - 3 bits: 16K, 32M, 64G and 64K, 512M, 4T. */
+/* With a granule of 2^granule bytes (AArch64: 12, 14, 16) an entry of each level of
+ * the table is of granule - 3 bits more: 16K, 32M, 64G and 64K, 512M, 4T. */
 #define TLB_GRANULE_SHIFT(granule, code) ((granule) + ((granule)-3u) * (code))
+/* Page sizes of granules over 4K by code: 0 is the granule; 1 is 2M, entries of the
+ * last level that are marked contiguous; 2 is the block of the level above, 32M or
+ * 512M.  Those of the levels above that no kernel maps. */
+#define TLB_CONTIGUOUS_SHIFT 21u
+static inline unsigned
+tlb_page_shift(unsigned granule, unsigned code)
+{
+	if (granule == 12)
+		return 12 + 9 * code;
+	return code == 1 ? TLB_CONTIGUOUS_SHIFT
+			 : TLB_GRANULE_SHIFT(granule, code / 2);
+}
+
+static inline unsigned
+tlb_page_code(unsigned granule, unsigned shift)
+{
+	if (granule == 12)
+		return (shift - 12u) / 9u;
+	return (shift > granule) + (shift > TLB_CONTIGUOUS_SHIFT);
+}
 /* For those who only know a granule of 4K. */
-#define TLB_SHIFT(code)	     (12u + 9u * (code))
-#define TLB_SIZE_CODE(shift) (((shift)-12u) / 9u)
+#define TLB_SHIFT(code) (12u + 9u * (code))
 
 /* The columns of an array; a slot is free while its tag is TLB_FREE. */
 struct tlb_columns {

@@ -230,6 +230,16 @@ cache_rows()
 	rm -f "$work/cache.pst"
 }
 
+# run_row WHAT NATIVE-SECONDS COMMAND...: into a replaying machine, in one
+# process
+run_row()
+{
+	local what=$1 native=$2 taken
+	shift 2
+	taken=$(seconds "$pagescope" run -e cache -o "$work/run.json" -- "$@")
+	row "$what" "$(ratio "$taken" "$native")" x '<=8'
+}
+
 sums()
 {
 	printf 'print(sum(i * i %% 7 for i in range(%d)))' "$1"
@@ -254,6 +264,7 @@ bench_cache()
 		-c '$work/4M' | '$pagescope' replay -i - -o /dev/null")
 	row "  replayed at once (of 4 MB), of native" \
 		"$(ratio "$stored" "$native")" x '<=8'
+	run_row "  by run, without a trace" "$native" gzip -9 -c "$work/4M"
 	# It can't be faster than a replay is
 	"$pagescope" record -e cache -o "$work/cache.pst" -- \
 		gzip -9 -c "$work/4M" >/dev/null 2>&1
@@ -264,8 +275,14 @@ bench_cache()
 	cache_short "gzip -9 of 1 MB" gzip -9 -c "$work/1M"
 	cache_rows sqlite3 '>=250' sqlite3 :memory: ".read $work/long.sql"
 	cache_short sqlite3 sqlite3 :memory: ".read $work/q.sql"
+	native=$(seconds sqlite3 :memory: ".read $work/q.sql")
+	run_row "  the same by run, of native" "$native" \
+		sqlite3 :memory: ".read $work/q.sql"
 	cache_rows "python3, sums" - $python -c "$(sums 30000000)"
 	cache_short "python3, sums" $python -c "$(sums 3000000)"
+	native=$(seconds $python -c "$(sums 10000000)")
+	run_row "python3, a third of the sums, by run, of native" "$native" \
+		$python -c "$(sums 10000000)"
 	cache_rows cc1 - "$cc1" -O2 -quiet "$work/long.i" -o "$work/x.s"
 	cache_short cc1 "$cc1" -O2 -quiet "$work/x.i" -o "$work/x.s"
 	cache_rows "4 threads that allocate" - "$work/cache-work" alloc 16

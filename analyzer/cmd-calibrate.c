@@ -1,0 +1,707 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagescope calibrate: what this host's caches, TLBs, walks and faults take, by
+ * measurement, as a machine's file.
+ *
+ *	curves (calibration.c) -> steps -> figures over config detect's
+ *	  -> a machine -> fed with the same chases -> walker.overhead, time.error
+ */
+#include "analyzer/calibration.h"
+#include "analyzer/cmd-config.h"
+#include "analyzer/fail.h"
+#include "analyzer/progress.h"
+#include "analyzer/run.h"
+#include "analyzer/verb.h"
+#include "models/machine.h"
+#include "reports/grid.h"
+#include "reports/number.h"
+#include "traces/open.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB	       (UINT64_C(1) << 20)
+#define LARGE	       (2 * MIB)
+#define LEAST_ERROR    10.0 /* percent: no machine is known better */
+#define SAME	       1.3  /* what is measured and what is told agree within */
+#define LEVELS	       3    /* of caches */
+#define FIT_PAGES_MOST 65536
+
+struct calibrate_config {
+	char *output;
+	bool quick;
+	uint64_t memory;
+	int64_t processor, seed;
+};
+
+static const struct option_row calibrate_rows[] = {
+	{ "output", OPTION_STRING, offsetof(struct calibrate_config, output),
+	  .help = "write the machine here, for --config; - for standard output "
+		  "(and the report to standard error)",
+	  .key = 'o', .argument = "FILE" },
+	{ "quick", OPTION_BOOL, offsetof(struct calibrate_config, quick), "no",
+	  .help = "at most 10 seconds, with fewer points and less memory" },
+	{ "memory", OPTION_SIZE, offsetof(struct calibrate_config, memory), "0",
+	  .unit = "bytes",
+	  .help = "measure up to so much; 0: 256M, or 64M with --quick; at "
+		  "most a sixth of what is free" },
+	{ "processor", OPTION_INT, offsetof(struct calibrate_config, processor),
+	  "-1", .min = -1, .max = 1023,
+	  .help = "measure on this one; -1: where it runs", .argument = "N" },
+	{ "seed", OPTION_INT, offsetof(struct calibrate_config, seed), "1",
+	  .min = 0, .max = 9e15, .help = "of the order of loads" },
+	{ NULL },
+};
+
+static const struct option_group calibrate_groups[] = {
+	{ "", calibrate_rows, 0, NULL },
+	{ NULL },
+};
+
+static const struct option_tree calibrate_options = {
+	calibrate_groups, sizeof(struct calibrate_config)
+};
+
+struct calibrate {
+	const struct verb_call *call;
+	const struct calibrate_config *config;
+	struct calibration measured;
+	struct detected detected;
+	struct machine_config machine;
+	struct progress progress;
+	int processor;
+	double seconds;
+	bool noisy;
+	/* Of the model against the curves; percent, cycles */
+	double error, walk, walk_huge, walk_pages;
+};
+
+/* --- what to measure ------------------------------------------------------ */
+
+static int
+pin(struct calibrate *calibrate)
+{
+	cpu_set_t set;
+
+	calibrate->processor = calibrate->config->processor >= 0
+				       ? (int)calibrate->config->processor
+				       : sched_getcpu();
+	CPU_ZERO(&set);
+	CPU_SET((size_t)calibrate->processor, &set);
+	return sched_setaffinity(0, sizeof(set), &set)
+		       ? fail_errno(errno, "calibrate: processor %d",
+				    calibrate->processor)
+		       : 0;
+}
+
+static void
+measure_tick(void *context, unsigned done, unsigned all)
+{
+	struct calibrate *calibrate = context;
+
+	progress_update(&calibrate->progress, done, all, 0);
+}
+
+static struct calibration_plan
+plan_of(struct calibrate *calibrate)
+{
+	const struct calibrate_config *config = calibrate->config;
+	uint64_t bytes = config->quick ? 64 * MIB : 256 * MIB;
+	uint64_t room = (uint64_t)sysconf(_SC_AVPHYS_PAGES) *
+			(uint64_t)sysconf(_SC_PAGESIZE) / 6;
+
+	bytes = config->memory ? config->memory : bytes;
+	bytes = bytes < room ? bytes : room;
+	bytes = bytes < 8 * LARGE ? 8 * LARGE : bytes / LARGE * LARGE;
+	return (struct calibration_plan){
+		.bytes = bytes,
+		.seconds = config->quick ? 0.0008 : 0.0015,
+		.times = config->quick ? 15 : 31,
+		.octave = config->quick ? 4 : 6,
+		.seed = (uint64_t)config->seed,
+		.context = calibrate,
+		.tick = measure_tick,
+	};
+}
+
+static double
+now_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static int
+measure(struct calibrate *calibrate)
+{
+	const struct calibration *measured = &calibrate->measured;
+	struct calibration_plan plan = plan_of(calibrate);
+	double start = now_seconds();
+	int error;
+
+	progress_init(&calibrate->progress, "calibrate");
+	error = calibration_measure(&calibrate->measured, &plan);
+	progress_fini(&calibrate->progress);
+	calibrate->seconds = now_seconds() - start;
+	calibrate->noisy = measured->caches.noise > LATENCY_NOISE_MAX ||
+			   measured->small.noise > LATENCY_NOISE_MAX;
+	return error;
+}
+
+/* --- figures of the machine ----------------------------------------------- */
+
+static const char source[] = "measured";
+
+/* What option_set would take of the figures known so far; fallback: none */
+static double
+known(const struct calibrate *calibrate, const char *option, double fallback)
+{
+	for (size_t i = 0; i < calibrate->detected.n; i++)
+		if (!strcmp(calibrate->detected.figure[i].option, option))
+			return strtod(calibrate->detected.figure[i].value,
+				      NULL);
+	return fallback;
+}
+
+static const char *
+between(const struct latency_step *step, char *text, size_t bytes)
+{
+	snprintf(text, bytes, "%s, %.4g to %.4g", source, step->low,
+		 step->high);
+	return text;
+}
+
+/* Which step is that of a level of this size?  NULL: none is near. */
+static const struct latency_step *
+step_near(const struct latency_curve *curve, double size)
+{
+	const struct latency_step *best = NULL;
+
+	for (size_t i = 0; size > 0 && i < curve->steps; i++) {
+		const struct latency_step *step = &curve->step[i];
+
+		if (step->low / SAME <= size && size <= step->high * SAME &&
+		    (!best || fabs(log(step->size / size)) <
+				      fabs(log(best->size / size))))
+			best = step;
+	}
+	return best;
+}
+
+/* Latencies by the plateaus, sizes where nobody told of them */
+static void
+add_caches(struct calibrate *calibrate)
+{
+	static const char *const parts[LEVELS] = { "cache.l1d", "cache.l2",
+						   "cache.l3" };
+	const struct latency_curve *curve = &calibrate->measured.caches;
+	struct detected *out = &calibrate->detected;
+	double after = 0;
+
+	for (size_t i = 0; i < LEVELS; i++) {
+		const struct latency_step *step;
+		char option[32];
+		double told;
+
+		snprintf(option, sizeof(option), "%s.size", parts[i]);
+		told = known(calibrate, option, 0);
+		step = step_near(curve, told);
+		if (!step) {
+			if (told > 0 && i < curve->steps)
+				detect_remark(out,
+					      "%s: nothing steps near %s "
+					      "(other programs use it, too?)",
+					      option, number_bytes(told).text);
+			continue;
+		}
+		detect_add(out, source, parts[i], "latency", "%.0f",
+			   fmax(1, round(step->before)));
+		after = step->after;
+	}
+	if (after > 0)
+		detect_add(out, source, "memory", "latency", "%.0f",
+			   round(after));
+}
+
+/* A number of sets that is a power of two, with ways near to those told */
+static void
+add_entries(struct calibrate *calibrate, const char *part,
+	    const struct latency_step *step)
+{
+	char option[48], text[64];
+	double told, ways, sets, entries = step->size;
+
+	snprintf(option, sizeof(option), "%s.entries", part);
+	told = known(calibrate, option, 0);
+	if (told > 0 && step->low / SAME <= told && told <= step->high * SAME)
+		return;
+	if (told > 0)
+		detect_remark(&calibrate->detected,
+			      "%s: CPUID says %.0f, the step is at %.0f",
+			      option, told, entries);
+	snprintf(option, sizeof(option), "%s.ways", part);
+	ways = known(calibrate, option, 0);
+	if (ways > 0) {
+		sets = exp2(round(log2(entries / ways)));
+		ways = round(entries / sets);
+		entries = ways * sets;
+		detect_add(&calibrate->detected, source, part, "ways", "%.0f",
+			   ways);
+	}
+	detect_add(&calibrate->detected, between(step, text, sizeof(text)),
+		   part, "entries", "%.0f", round(entries));
+}
+
+static void
+add_tlbs(struct calibrate *calibrate)
+{
+	const struct latency_curve *small = &calibrate->measured.small;
+	struct detected *out = &calibrate->detected;
+	const struct latency_step *first = &small->step[0];
+
+	if (!small->steps || first->size > 1024) {
+		detect_remark(out, "TLBs: nothing steps below 1024 pages");
+		return;
+	}
+	add_entries(calibrate, "tlb.l1d", first);
+	detect_add(out, source, "tlb.l2", "latency", "%.0f",
+		   fmax(1, round(first->after - first->before)));
+	if (small->steps > 1)
+		add_entries(calibrate, "tlb.l2", &small->step[1]);
+	if (calibrate->measured.no_huge ||
+	    calibration_huge_reach(&calibrate->measured))
+		return;
+	/* An entry is of what guest and host both have in one page. */
+	detect_remark(out, "huge pages: the host backs them with small ones; "
+			   "they save steps of walks, not entries");
+	detect_add(out, "measured: the host has small pages", "tlb.l1d",
+		   "sizes", "4k");
+	detect_add(out, "measured: the host has small pages", "tlb.l2", "sizes",
+		   "4k");
+	detect_add(out, "measured: the host has small pages", "table", "kind",
+		   "nested");
+}
+
+static void
+add_times(struct calibrate *calibrate)
+{
+	const struct calibration *measured = &calibrate->measured;
+	struct detected *out = &calibrate->detected;
+
+	detect_add(out, source, "time", "clock", "%.0f", measured->mhz);
+	if (measured->fault_ns > 0)
+		detect_add(out, source, "time", "fault", "%.0f",
+			   measured->fault_ns);
+	if (measured->huge_fault_ns > 0)
+		detect_add(out, source, "time", "huge-fault", "%.0f",
+			   measured->huge_fault_ns);
+	if (measured->overlap > 0 && measured->overlap <= 1)
+		detect_add(out, source, "time", "overlap-low", "%.2f",
+			   measured->overlap);
+}
+
+/* --- the machine against the curves --------------------------------------- */
+
+/* Cycles of translation in so many rounds through all pages */
+static int
+replay_rounds(const struct machine_config *config, double pages,
+	      unsigned rounds, double *cycles)
+{
+	char spec[96];
+	struct source *chase = NULL;
+	struct model *model = NULL;
+	struct result *result = NULL;
+	struct run run = { .models = &model, .n_models = 1 };
+	int error;
+
+	snprintf(spec, sizeof(spec), "generate:chase,pages=%.0f,n=%.0f", pages,
+		 pages * rounds);
+	error = source_open(&chase, spec, false);
+	if (!error)
+		error = machine_model.open(&model, config, chase->stream);
+	run.source = chase;
+	if (!error)
+		error = run_feed(&run);
+	if (!error)
+		error = result_open(&result);
+	if (!error)
+		error = model->methods->finish(model, result);
+	if (!error) {
+		const json_t *values =
+			json_object_get(result_json(result), "values");
+
+		*cycles = json_number_value(
+			json_object_get(json_object_get(values,
+							"translation.cycles"),
+					"value"));
+	}
+	result_close(result);
+	model_close(model);
+	source_close(chase);
+	return error;
+}
+
+/* What the machine adds to a load, when all pages are there */
+static int
+modelled(struct machine_config *config, int policy, double pages,
+	 double *penalty)
+{
+	bool data = config->core.data_cached;
+	double first = 0, all = 0;
+	int error, was = config->paging.policy;
+
+	config->paging.policy = policy;
+	config->core.data_cached = true;
+	error = replay_rounds(config, pages, 2, &first);
+	if (!error)
+		error = replay_rounds(config, pages, 4, &all);
+	config->paging.policy = was;
+	config->core.data_cached = data;
+	*penalty = (all - first) / (2 * pages);
+	return error;
+}
+
+/* Numbers of pages beyond the second level */
+static size_t
+fit_sizes(const struct calibrate *calibrate, double pages[8])
+{
+	const struct latency_curve *small = &calibrate->measured.small;
+	double most = small->point[small->n - 1].size;
+	double entries = (double)calibrate->machine.core.tlb[CORE_L2].entries;
+	size_t n = 0;
+
+	most = most < FIT_PAGES_MOST ? most : FIT_PAGES_MOST;
+	for (double at = 2 * entries; at <= most * 1.01 && n < 8; at *= 2)
+		pages[n++] = floor(at);
+	return n;
+}
+
+/* walker.overhead takes up what the model is short of in the mean. */
+static int
+fit_overhead(struct calibrate *calibrate, const double *pages, size_t n)
+{
+	double short_of = 0;
+
+	calibrate->machine.core.walker.overhead = 0;
+	for (size_t i = 0; i < n; i++) {
+		double penalty;
+		int error = modelled(&calibrate->machine, PAGES_4K, pages[i],
+				     &penalty);
+
+		if (error)
+			return error;
+		short_of += (calibration_penalty(&calibrate->measured.small,
+						 pages[i]) -
+			     penalty) /
+			    (double)n;
+	}
+	calibrate->machine.core.walker.overhead =
+		short_of > 0 ? (int64_t)round(short_of) : 0;
+	detect_add(&calibrate->detected, source, "walker", "overhead", "%.0f",
+		   fmax(0, round(short_of)));
+	return 0;
+}
+
+static int
+fit_error(struct calibrate *calibrate, const double *pages, size_t n)
+{
+	struct calibration *measured = &calibrate->measured;
+
+	calibrate->error = LEAST_ERROR;
+	for (size_t i = 0; i < n; i++) {
+		double real = calibration_penalty(&measured->small, pages[i]);
+		double penalty;
+		int error = modelled(&calibrate->machine, PAGES_4K, pages[i],
+				     &penalty);
+
+		if (error)
+			return error;
+		if (real > 0)
+			calibrate->error = fmax(calibrate->error,
+						100 * fabs(penalty / real - 1));
+	}
+	calibrate->error = fmin(calibrate->error, 95);
+	detect_add(&calibrate->detected, source, "time", "error", "%.0f",
+		   calibrate->error);
+	return 0;
+}
+
+static int
+fit(struct calibrate *calibrate)
+{
+	double pages[8];
+	size_t n = fit_sizes(calibrate, pages);
+	int error;
+
+	if (!n || calibrate->noisy) {
+		detect_remark(&calibrate->detected, "walks: not fitted, as %s",
+			      n ? "the measurement is too noisy"
+				: "the second level is not left behind");
+		return 0;
+	}
+	calibrate->walk_pages = pages[0];
+	calibrate->walk =
+		calibration_penalty(&calibrate->measured.small, pages[0]);
+	if (!calibrate->measured.no_huge)
+		calibrate->walk_huge =
+			calibration_penalty(&calibrate->measured.huge,
+					    pages[0]);
+	error = fit_overhead(calibrate, pages, n);
+	return error ? error : fit_error(calibrate, pages, n);
+}
+
+/* --- telling -------------------------------------------------------------- */
+
+static void
+tell_step(struct grid *grid, const char *what, const struct latency_step *step,
+	  const char *option, const struct calibrate *calibrate)
+{
+	bool bytes = !strncmp(option, "cache", 5);
+	double told = known(calibrate, option, 0);
+	char text[3][64];
+
+	for (int i = 0; i < 3; i++) {
+		double value = i == 0	? step->size
+			       : i == 1 ? step->low
+					: step->high;
+
+		if (bytes)
+			snprintf(text[i], sizeof(text[i]), "%s",
+				 number_bytes(value).text);
+		else
+			snprintf(text[i], sizeof(text[i]), "%.0f", value);
+	}
+	grid_add(grid, what);
+	grid_add(grid, text[0]);
+	grid_addf(grid, "%s to %s", text[1], text[2]);
+	grid_addf(grid, "%.3g", step->before);
+	if (told > 0 && bytes)
+		grid_add(grid, number_bytes(told).text);
+	else if (told > 0)
+		grid_addf(grid, "%.0f", told);
+	else
+		grid_add(grid, "-");
+}
+
+static int
+tell_steps(const struct calibrate *calibrate, FILE *file)
+{
+	static const char *const names[] = { "L1 data cache", "L2 cache",
+					     "L3 cache" };
+	static const char *const options[] = { "cache.l1d.size",
+					       "cache.l2.size",
+					       "cache.l3.size" };
+	const struct calibration *measured = &calibrate->measured;
+	struct grid *grid = grid_open("<>>>>");
+	int error;
+
+	if (!grid)
+		return fail(ENOMEM, "calibrate: no memory");
+	grid_add(grid, "");
+	grid_add(grid, "holds");
+	grid_add(grid, "between");
+	grid_add(grid, "cycles");
+	grid_add(grid, "in the file");
+	for (size_t i = 0; i < LEVELS && i < measured->caches.steps; i++)
+		tell_step(grid, names[i], &measured->caches.step[i], options[i],
+			  calibrate);
+	for (size_t i = 0; i < 2 && i < measured->small.steps; i++)
+		tell_step(grid,
+			  i ? "second-level TLB, 4K pages"
+			    : "first-level TLB, 4K pages",
+			  &measured->small.step[i],
+			  i ? "tlb.l2.entries" : "tlb.l1d.entries", calibrate);
+	for (size_t i = 0; i < 2 && i < measured->huge.steps; i++)
+		tell_step(grid,
+			  i ? "second-level TLB, 2M pages, in 4K"
+			    : "first-level TLB, 2M pages, in 4K",
+			  &measured->huge.step[i], "", calibrate);
+	error = grid_print(grid, file, 100, false);
+	grid_close(grid);
+	return error ? fail(ENOMEM, "calibrate: no memory") : 0;
+}
+
+static void
+tell_walks(const struct calibrate *calibrate, FILE *file)
+{
+	const struct calibration *measured = &calibrate->measured;
+	const struct latency_curve *small = &measured->small;
+
+	if (small->steps)
+		fprintf(file, "  A hit of the second level takes %.1f cycles",
+			small->step[0].after - small->step[0].before);
+	if (calibrate->walk > 0)
+		fprintf(file, "; a walk, of %.0f pages, %.0f of 4K",
+			calibrate->walk_pages, calibrate->walk);
+	if (calibrate->walk_huge > 0)
+		fprintf(file, " and %.0f of 2M pages", calibrate->walk_huge);
+	fputs(small->steps ? ".\n" : "", file);
+	if (measured->no_huge)
+		fprintf(file, "  Huge pages: not measured, as %s.\n",
+			measured->no_huge);
+	else if (!calibration_huge_reach(measured))
+		fputs("  Huge pages: the host hides them, as their entries "
+		      "reach no further than\n  those of small pages. They "
+		      "save steps of walks alone.\n",
+		      file);
+	fprintf(file,
+		"  Loads that do not wait for each other take %.0f %% of the "
+		"time of those that do.\n",
+		100 * measured->overlap);
+	fprintf(file, "  A fault of 4K takes %.0f ns", measured->fault_ns);
+	if (measured->huge_fault_ns > 0)
+		fprintf(file, ", one of 2M %.0f us",
+			measured->huge_fault_ns / 1000);
+	fputs(".\n", file);
+	if (calibrate->error > 0)
+		fprintf(file,
+			"  The machine in the file, with walker.overhead %.0f, "
+			"has walks within %.0f %% of\n  these.\n",
+			(double)calibrate->machine.core.walker.overhead,
+			calibrate->error);
+}
+
+static int
+tell(const struct calibrate *calibrate, FILE *file)
+{
+	const struct calibration *measured = &calibrate->measured;
+	int error;
+
+	fprintf(file, "%s, processor %d, %.0f MHz, measured in %.0f s\n",
+		calibrate->detected.name, calibrate->processor, measured->mhz,
+		calibrate->seconds);
+	error = tell_steps(calibrate, file);
+	if (error)
+		return error;
+	tell_walks(calibrate, file);
+	fprintf(file, "  Noise: %.1f %% (caches), %.1f %% (pages).\n",
+		100 * measured->caches.noise, 100 * measured->small.noise);
+	if (calibrate->noisy)
+		fprintf(file,
+			"  Too noisy: above %.0f %% sizes and latencies are "
+			"not to be believed. Stop what else\n  runs here, or "
+			"try again with --processor of a quiet one.\n",
+			100 * LATENCY_NOISE_MAX);
+	for (size_t i = 0; i < calibrate->detected.n_remarks; i++)
+		fprintf(file, "  Note: %s.\n", calibrate->detected.remark[i]);
+	return 0;
+}
+
+static int
+write_machine(struct calibrate *calibrate)
+{
+	const char *path = calibrate->config->output;
+	FILE *file;
+	int error = 0;
+
+	if (!path || !*path)
+		return 0;
+	if (!strcmp(path, "-")) {
+		config_write(&calibrate->machine, &calibrate->detected, stdout);
+		return 0;
+	}
+	file = fopen(path, "w");
+	if (!file)
+		return fail_errno(errno, "%s", path);
+	config_write(&calibrate->machine, &calibrate->detected, file);
+	if (ferror(file))
+		error = EIO;
+	if (fclose(file) && !error)
+		error = errno;
+	return error ? fail_errno(error, "%s", path) : 0;
+}
+
+static int
+calibrate_all(struct calibrate *calibrate)
+{
+	const struct detect_host host = { "", detect_cpuid, NULL };
+	const char *path = calibrate->config->output;
+	int error = pin(calibrate);
+
+	if (!error)
+		error = measure(calibrate);
+	if (error)
+		return error;
+	detect(&host, &calibrate->detected);
+	if (!calibrate->noisy) {
+		add_times(calibrate);
+		add_caches(calibrate);
+		add_tlbs(calibrate);
+	}
+	error = config_apply(&calibrate->machine, &calibrate->detected);
+	if (!error)
+		error = fit(calibrate);
+	if (!error) /* with what was fitted */
+		error = config_apply(&calibrate->machine, &calibrate->detected);
+	if (!error)
+		error = tell(calibrate,
+			     path && !strcmp(path, "-") ? stderr : stdout);
+	return error ? error : write_machine(calibrate);
+}
+
+static int
+calibrate_run(const struct verb_call *call)
+{
+	struct calibrate *calibrate;
+	int error;
+
+	if (call->argc)
+		return fail(EUSAGE, "calibrate: takes no arguments; -o names "
+				    "the file");
+	calibrate = calloc(1, sizeof(*calibrate));
+	if (!calibrate)
+		return fail(ENOMEM, "calibrate: no memory");
+	calibrate->call = call;
+	calibrate->config = call->config;
+	error = option_init(&machine_options, &calibrate->machine);
+	if (error)
+		error = fail(ENOMEM, "calibrate: no memory");
+	else
+		error = calibrate_all(calibrate);
+	option_fini(&machine_options, &calibrate->machine);
+	if (!error && calibrate->noisy)
+		error = STATUS_PARTIAL;
+	free(calibrate);
+	return error;
+}
+
+const struct verb_ops calibrate_verb = {
+	.name = "calibrate",
+	.help = "measure this host's caches, TLBs, walks and faults",
+	.arguments = "[OPTION...]",
+	.details =
+		"Times loads that wait for each other, over sizes from 4 KiB "
+		"and 16 pages up, on one processor, in 4K pages and in huge "
+		"ones, and finds the steps: what a level of cache or TLB holds "
+		"(likely, and between), and what its hits take. Then a machine "
+		"is made of that and of what config detect finds, fed with the "
+		"same loads, and walker.overhead takes up what its walks are "
+		"short of; how far they still are from those measured is "
+		"time.error, which sets how wide the intervals of pagescope "
+		"advise are. Faults and how far loads overlap are measured, "
+		"too (time.*).\n\n"
+		"The file of -o is for --config of replay, run, advise. Each "
+		"figure says whether it was measured ([M]), detected ([D]) or "
+		"is assumed ([A]); sizes that CPUID tells are kept where a "
+		"step agrees.\n\n"
+		"It takes up to a minute; with --quick up to 10 s, with fewer "
+		"points. Where neighbouring points differ by more than 15 % "
+		"without a step it says that the host is too noisy, writes no "
+		"figure that it could not tell, and ends with status 3. In a "
+		"virtual machine whose host has no huge pages for it, those of "
+		"the guest reach no further than small ones: this is found, "
+		"said, and written as tables that are nested and TLBs that "
+		"hold 4K alone.",
+	.examples = "pagescope calibrate --quick --memory 16M -o host.cfg\n"
+		    "pagescope advise huge-pages trace.pst --config host.cfg\n"
+		    "# a quiet processor (not tested)\n"
+		    "pagescope calibrate --processor 3 -o host.cfg\n",
+	.options = &calibrate_options,
+	.run = calibrate_run,
+};
