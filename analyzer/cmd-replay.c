@@ -185,7 +185,7 @@ int
 replay_fill(struct result *result, const struct replay_parts *parts,
 	    json_t *command)
 {
-	int error = finish_model(parts->machine, result);
+	int error = parts->machine ? finish_model(parts->machine, result) : 0;
 
 	if (!error)
 		error = finish_model(parts->samples, result);
