@@ -116,9 +116,26 @@ if run record --heap -o known.pst -- "$target" 1000 2000 300; then
 		complain "who.pages: $(table known.json who.pages | wc -l) rows"
 fi
 
+# Other kinds of allocations, and a child that goes on where its parent was
+run record --heap -o kinds.pst -- "$target" 1 1 1 200
+run replay kinds.pst --cpu skylake-sp --by all -o kinds.json
+# shellcheck disable=SC2086
+adds_up kinds.json $tables
+for kind in make_zeroed make_larger make_aligned; do
+	has kinds.json who.object "$kind (who-target.c:[0-9]*) < .*,allocated,,[0-9]*,1,200,0,200,200,[0-9]*,200,"
+done
+has kinds.json who.object 'third_array,symbol,.*,200,0,200,200,[0-9]*,200,'
+run report --format folded --weight faults_minor kinds.json
+grep -q '^process [0-9]*;.*;main;.*in_child;touch_third;.*third_array 200$' out ||
+	complain "child: $(grep touch_third out)"
+
 # Without --heap the blocks are what was mapped for them
 run record -o plain.pst -- "$target" 10 20 300
 run replay plain.pst --cpu skylake-sp --by object -o plain.json
+"$PAGESCOPE" report --get who.allocations plain.json >out 2>&1
+grep -q 'without --heap' out || complain "no allocations: $(cat out)"
+[ "$(value kinds.json who.allocations)" -ge 7 ] ||
+	complain "allocations: $(value kinds.json who.allocations)"
 table plain.json who.object | grep -q allocated && complain "allocations without --heap"
 table plain.json who.object | grep -q '^\[mmap [0-9]*\],mmap,.*,301,0,301,301,' ||
 	complain "mmap: $(table plain.json who.object)"
@@ -166,5 +183,9 @@ for each in first again; do
 	sed '/"command"/,/\]/d' $each.json >$each.bare
 done
 cmp -s first.bare again.bare || complain "--jobs changes results"
+
+# Not into what runs already
+"$PAGESCOPE" record --heap -p $$ -o none.pst >out 2>&1 && complain '--heap -p'
+grep -q 'when a command starts' out || complain "--heap -p: $(cat out)"
 
 exit $failed
