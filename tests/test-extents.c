@@ -158,6 +158,33 @@ kind_at(struct objects *objects, uint32_t space, uint64_t address)
 	return objects_get(objects, objects_at(objects, space, address))->kind;
 }
 
+/* A stack, what is moved, what is gone */
+static void
+mapped_objects(struct objects *objects)
+{
+	struct event event;
+	uint32_t number;
+
+	assert_int_equal(objects_stack(objects, 0, 0x51000, 5), 0);
+	number = objects_at(objects, 0, 0x50000);
+	assert_int_equal(objects_get(objects, number)->kind, OBJECT_STACK);
+	assert_int_equal(objects_get(objects, number)->thread, 5);
+	event = (struct event){ .type = EVENT_REMAP,
+				.address = 0x50000,
+				.length = 0x2000,
+				.value = 0x90000,
+				.extra = 0x4000 };
+	assert_int_equal(objects_event(objects, 0, &event), 0);
+	assert_int_equal(objects_at(objects, 0, 0x93fff), number);
+	assert_int_equal(kind_at(objects, 0, 0x50000), OBJECT_NOTHING);
+	event = (struct event){ .type = EVENT_UNMAP,
+				.address = 0x91000,
+				.length = 0x1000 };
+	assert_int_equal(objects_event(objects, 0, &event), 0);
+	assert_int_equal(kind_at(objects, 0, 0x91000), OBJECT_NOTHING);
+	assert_int_equal(objects_at(objects, 0, 0x92000), number);
+}
+
 static void
 data_objects(void **state)
 {
@@ -203,25 +230,7 @@ data_objects(void **state)
 	assert_int_equal(objects_free(objects, 0, 0x20100), 0);
 	assert_int_equal(kind_at(objects, 0, 0x20100), OBJECT_HEAP);
 	assert_int_equal(objects_at(objects, 1, 0x20100), allocated);
-	/* a thread's stack; what is moved; what is gone */
-	assert_int_equal(objects_stack(objects, 0, 0x51000, 5), 0);
-	number = objects_at(objects, 0, 0x50000);
-	assert_int_equal(objects_get(objects, number)->kind, OBJECT_STACK);
-	assert_int_equal(objects_get(objects, number)->thread, 5);
-	event = (struct event){ .type = EVENT_REMAP,
-				.address = 0x50000,
-				.length = 0x2000,
-				.value = 0x90000,
-				.extra = 0x4000 };
-	assert_int_equal(objects_event(objects, 0, &event), 0);
-	assert_int_equal(objects_at(objects, 0, 0x93fff), number);
-	assert_int_equal(kind_at(objects, 0, 0x50000), OBJECT_NOTHING);
-	event = (struct event){ .type = EVENT_UNMAP,
-				.address = 0x91000,
-				.length = 0x1000 };
-	assert_int_equal(objects_event(objects, 0, &event), 0);
-	assert_int_equal(kind_at(objects, 0, 0x91000), OBJECT_NOTHING);
-	assert_int_equal(objects_at(objects, 0, 0x92000), number);
+	mapped_objects(objects);
 	/* the same call site is the same object */
 	block.address = 0x21000;
 	assert_int_equal(objects_allocate(objects, 0, &block), 0);
