@@ -129,6 +129,41 @@ run report --format folded --weight faults_minor kinds.json
 grep -q '^process [0-9]*;.*;main;.*in_child;touch_third;.*third_array 200$' out ||
 	complain "child: $(grep touch_third out)"
 
+# Whatever recorded it, data and allocations are the same (by name: L1d misses,
+# walks, faults; of the rows that the program alone makes)
+for engine in step cache valgrind; do
+	"$PAGESCOPE" record -e $engine --heap -o $engine.pst -- "$target" 20 30 40 40 2>err ||
+		continue
+	run replay $engine.pst --cpu skylake-sp --by object,path -o $engine.json
+	table $engine.json who.object | grep -E '^((first|second|third)_array|make_)' |
+		awk -F, '{ print $1, $(NF - 7), $(NF - 4), $(NF - 2) }' | sort >$engine.objects
+	cmp -s step.objects $engine.objects ||
+		complain "$engine: $(diff step.objects $engine.objects)"
+done
+[ "$(wc -l <step.objects)" = 8 ] || complain "step: $(cat step.objects)"
+
+# operator new is the caller's, not the C++ library's
+cat >new.cc <<'END'
+__attribute__((noinline)) char *make_new(unsigned long n)
+{
+	char *block = new char[n];
+	__asm__ volatile("" ::: "memory");
+	return block;
+}
+int main()
+{
+	volatile char *block = make_new(60 * 4096);
+	for (int i = 0; i < 59; i++)
+		block[i * 4096 + 4096 - ((unsigned long)block & 4095)] = 1;
+}
+END
+if c++ -g -O1 -o new new.cc 2>/dev/null; then
+	run record --heap -o new.pst -- ./new
+	run replay new.pst --cpu skylake-sp --by object -o new.json
+	table new.json who.object | grep -q '^make_new(unsigned long) (new.cc:[0-9]*),allocated,.*,59,0,59,59,' ||
+		complain "new: $(table new.json who.object | grep allocated)"
+fi
+
 # Without --heap the blocks are what was mapped for them
 run record -o plain.pst -- "$target" 10 20 300
 run replay plain.pst --cpu skylake-sp --by object -o plain.json
