@@ -624,12 +624,13 @@ open_nodes(struct machine *machine, const struct machine_config *config)
 	int error = numa_open(&machine->numa, &config->numa,
 			      (uint64_t)config->hierarchy.memory.latency);
 
-	if (machine->numa && machine->nested)
+	if (error || !machine->numa)
+		return error;
+	if (machine->nested)
 		numa_nest(machine->numa);
-	return !error && machine->numa &&
-			       machine->numa->config.data == NUMA_MIGRATE
+	return machine->numa->config.data == NUMA_MIGRATE
 		       ? numa_hints_open(&machine->hints, machine->numa)
-		       : error;
+		       : 0;
 }
 
 static int
