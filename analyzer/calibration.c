@@ -6,19 +6,33 @@
 #include "analyzer/pointer-chase.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LINE	    64.0
 #define PAGE	    4096.0
 #define CACHE_LEAST 4096.0
 #define PAGES_LEAST 16.0
+#define CACHE_PART  4 /* of the buffer for the caches' curve */
 #define LEVEL_MOST \
 	0.5 /* of the small pages' penalty: huge ones reach further */
+
+/* Times of one curve, over passes */
+struct series {
+	struct chase *chase;
+	size_t step;
+	double least; /* size of the first point, in lines */
+	unsigned n;
+	struct chase_time time[LATENCY_POINTS_MAX];
+};
 
 struct measuring {
 	const struct calibration_plan *plan;
 	struct calibration *out;
 	struct chase *small, *huge; /* huge: NULL: none came */
+	struct series caches, small_pages, huge_pages;
+	struct chase_time chained, beside;
 	unsigned done, all;
 };
 
@@ -31,117 +45,180 @@ tick(struct measuring *measuring)
 				      measuring->all);
 }
 
-static struct chase_time
-time_of(struct measuring *measuring, struct chase *chase, double n, double step)
-{
-	const struct chase_shape shape = {
-		.n = (size_t)n,
-		.step = (size_t)step,
-		.seconds = measuring->plan->seconds,
-		.times = measuring->plan->times,
-	};
-	struct chase_time time;
-
-	chase_run(chase, &shape, &time);
-	tick(measuring);
-	return time;
-}
-
 static double
 cycles_of(const struct measuring *measuring, double ns)
 {
 	return ns * measuring->out->mhz / 1000;
 }
 
-static unsigned
-points(const struct calibration_plan *plan, double from, double to)
-{
-	unsigned n = (unsigned)(log2(to / from) * plan->octave) + 1;
-
-	return n < LATENCY_POINTS_MAX ? n : LATENCY_POINTS_MAX;
-}
-
 static double
-size_of(const struct calibration_plan *plan, double from, unsigned i)
+size_of(const struct measuring *measuring, double least, unsigned i)
 {
-	return floor(from * exp2((double)i / plan->octave));
+	return floor(least * exp2((double)i / measuring->plan->octave));
 }
 
-/* Lines side by side, in the largest pages there are */
 static void
-measure_caches(struct measuring *measuring)
+series_init(const struct measuring *measuring, struct series *series,
+	    struct chase *chase, size_t step)
 {
-	const struct calibration_plan *plan = measuring->plan;
-	struct latency_curve *curve = &measuring->out->caches;
-	struct chase *chase =
-		measuring->huge ? measuring->huge : measuring->small;
-	unsigned n = points(plan, CACHE_LEAST, (double)plan->bytes);
+	double most = (double)measuring->plan->bytes;
 
-	for (unsigned i = 0; i < n; i++) {
-		double bytes = size_of(plan, CACHE_LEAST, i);
-		struct chase_time time =
-			time_of(measuring, chase, bytes / LINE, LINE);
+	/* Beside page tables, so many lines are no matter. */
+	if (step == (size_t)LINE)
+		most /= CACHE_PART;
+	series->chase = chase;
+	series->step = step;
+	series->least = step == (size_t)LINE ? CACHE_LEAST / LINE : PAGES_LEAST;
+	series->n = (unsigned)(log2(most / (double)step / series->least) *
+			       measuring->plan->octave) +
+		    1;
+	if (series->n > LATENCY_POINTS_MAX)
+		series->n = LATENCY_POINTS_MAX;
+	if (!chase)
+		series->n = 0;
+}
 
-		curve->point[curve->n++] = (struct latency_point){
-			bytes, cycles_of(measuring, time.ns), time.spread
-		};
+static struct chase_shape
+shape_of(const struct measuring *measuring, double n, size_t step)
+{
+	return (struct chase_shape){
+		.n = (size_t)n,
+		.step = step,
+		.seconds = measuring->plan->seconds,
+		.times = measuring->plan->times,
+	};
+}
+
+static void
+measure_series(struct measuring *measuring, struct series *series)
+{
+	for (unsigned i = 0; i < series->n; i++) {
+		struct chase_shape shape =
+			shape_of(measuring,
+				 size_of(measuring, series->least, i),
+				 series->step);
+
+		chase_run(series->chase, &shape, &series->time[i]);
+		tick(measuring);
 	}
+}
+
+static void
+measure_clock(struct measuring *measuring)
+{
+	double mhz = chase_clock();
+
+	if (measuring->out->mhz < mhz)
+		measuring->out->mhz = mhz;
+}
+
+/* All that a pass looks at; what else the host does comes and goes, so that the
+ * least of several passes is nearer to what it is without. */
+static void
+measure_pass(struct measuring *measuring)
+{
+	struct chase_shape shape =
+		shape_of(measuring, (double)measuring->plan->bytes / PAGE,
+			 (size_t)PAGE);
+
+	measure_clock(measuring);
+	measure_series(measuring, &measuring->caches);
+	measure_clock(measuring);
+	measure_series(measuring, &measuring->small_pages);
+	measure_series(measuring, &measuring->huge_pages);
+	measure_clock(measuring);
+	chase_run(measuring->small, &shape, &measuring->chained);
+	tick(measuring);
+	shape.free = true;
+	chase_run(measuring->small, &shape, &measuring->beside);
+	tick(measuring);
+}
+
+/* Lines side by side */
+static void
+put_caches(const struct measuring *measuring, struct latency_curve *curve)
+{
+	const struct series *series = &measuring->caches;
+
+	for (unsigned i = 0; i < series->n; i++)
+		curve->point[curve->n++] = (struct latency_point){
+			LINE * size_of(measuring, series->least, i),
+			cycles_of(measuring, series->time[i].ns),
+			series->time[i].spread
+		};
 	curve->steps = latency_steps(curve->point, curve->n, curve->step,
 				     &curve->noise);
 }
 
 /* One line a page, less what as many lines side by side take */
 static void
-measure_pages(struct measuring *measuring, struct chase *chase,
-	      struct latency_curve *curve)
+put_pages(const struct measuring *measuring, const struct series *series,
+	  struct latency_curve *curve)
 {
-	const struct calibration_plan *plan = measuring->plan;
 	const struct latency_curve *caches = &measuring->out->caches;
 	double first = caches->point[0].latency;
-	unsigned n = points(plan, PAGES_LEAST, (double)plan->bytes / PAGE);
 
-	for (unsigned i = 0; i < n; i++) {
-		double pages = size_of(plan, PAGES_LEAST, i);
-		struct chase_time time = time_of(measuring, chase, pages, PAGE);
+	for (unsigned i = 0; i < series->n; i++) {
+		double pages = size_of(measuring, series->least, i);
 		double data = calibration_penalty(caches, pages * LINE);
-		double added = cycles_of(measuring, time.ns) - data;
+		double added = cycles_of(measuring, series->time[i].ns) - data;
 
-		curve->point[curve->n++] = (struct latency_point){
-			pages, added > first ? added : first, time.spread
-		};
+		curve->point[curve->n++] =
+			(struct latency_point){ pages,
+						added > first ? added : first,
+						series->time[i].spread };
 	}
-	curve->steps = latency_steps(curve->point, curve->n, curve->step,
-				     &curve->noise);
+	if (series->n)
+		curve->steps = latency_steps(curve->point, curve->n,
+					     curve->step, &curve->noise);
 }
 
-/* The middle of three draws of the chains */
 static void
-measure_overlap(struct measuring *measuring)
+put_curves(struct measuring *measuring)
 {
-	struct chase_shape shape = {
-		.n = measuring->plan->bytes / (size_t)PAGE,
-		.step = (size_t)PAGE,
-		.seconds = measuring->plan->seconds,
-		.times = measuring->plan->times,
-	};
-	struct chase_time chained, beside;
+	struct calibration *out = measuring->out;
 
-	chase_run(measuring->small, &shape, &chained);
-	tick(measuring);
-	shape.free = true;
-	chase_run(measuring->small, &shape, &beside);
-	tick(measuring);
-	measuring->out->overlap = beside.ns / chained.ns;
+	put_caches(measuring, &out->caches);
+	put_pages(measuring, &measuring->small_pages, &out->small);
+	put_pages(measuring, &measuring->huge_pages, &out->huge);
+	/* No less than one chain's share; else the passes were not alike. */
+	out->overlap = fmax(measuring->beside.ns / measuring->chained.ns,
+			    1.0 / CHASE_LANES);
 }
 
-static unsigned
-count(const struct measuring *measuring)
+static double
+now_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void
+measure_all(struct measuring *measuring)
 {
 	const struct calibration_plan *plan = measuring->plan;
-	unsigned pages = points(plan, PAGES_LEAST, (double)plan->bytes / PAGE);
+	double start = now_seconds(), took = 0;
 
-	return points(plan, CACHE_LEAST, (double)plan->bytes) + 2 +
-	       pages * (measuring->huge ? 2 : 1);
+	series_init(measuring, &measuring->caches,
+		    measuring->huge ? measuring->huge : measuring->small,
+		    (size_t)LINE);
+	series_init(measuring, &measuring->small_pages, measuring->small,
+		    (size_t)PAGE);
+	series_init(measuring, &measuring->huge_pages, measuring->huge,
+		    (size_t)PAGE);
+	measuring->all =
+		plan->passes * (measuring->caches.n + measuring->small_pages.n +
+				measuring->huge_pages.n + 2);
+	for (unsigned i = 0; i < plan->passes; i++) {
+		measure_pass(measuring);
+		took = (now_seconds() - start) / (i + 1);
+		measuring->out->passes = i + 1;
+		if (now_seconds() - start + took > plan->limit)
+			break;
+	}
+	put_curves(measuring);
 }
 
 static int
@@ -168,22 +245,20 @@ int
 calibration_measure(struct calibration *calibration,
 		    const struct calibration_plan *plan)
 {
-	struct measuring measuring = { .plan = plan, .out = calibration };
+	struct measuring *measuring = calloc(1, sizeof(*measuring));
 	int error;
 
-	*calibration = (struct calibration){ .mhz = chase_clock() };
-	error = open_buffers(&measuring);
-	if (!error) {
-		measuring.all = count(&measuring);
-		measure_caches(&measuring);
-		measure_pages(&measuring, measuring.small, &calibration->small);
-		if (measuring.huge)
-			measure_pages(&measuring, measuring.huge,
-				      &calibration->huge);
-		measure_overlap(&measuring);
-	}
-	chase_close(measuring.small);
-	chase_close(measuring.huge);
+	if (!measuring)
+		return fail(ENOMEM, "calibrate: no memory");
+	*calibration = (struct calibration){ .mhz = 0 };
+	measuring->plan = plan;
+	measuring->out = calibration;
+	error = open_buffers(measuring);
+	if (!error)
+		measure_all(measuring);
+	chase_close(measuring->small);
+	chase_close(measuring->huge);
+	free(measuring);
 	if (error)
 		return error;
 	calibration->fault_ns = chase_fault(CHASE_4K, plan->bytes / 4);
@@ -208,6 +283,22 @@ calibration_penalty(const struct latency_curve *curve, double size)
 	       (point[i].latency - point[i - 1].latency) *
 		       log(size / point[i - 1].size) /
 		       log(point[i].size / point[i - 1].size);
+}
+
+const struct latency_step *
+calibration_second_level(const struct latency_curve *curve)
+{
+	const struct latency_step *best = NULL;
+
+	for (size_t i = 1; i < curve->steps; i++) {
+		const struct latency_step *step = &curve->step[i];
+
+		if (step->size > 3 * curve->step[0].size &&
+		    (!best ||
+		     step->after - step->before > best->after - best->before))
+			best = step;
+	}
+	return best;
 }
 
 bool

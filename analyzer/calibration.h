@@ -21,6 +21,8 @@ struct calibration_plan {
 	double seconds;	 /* of one repetition of one point */
 	unsigned times;	 /* repetitions */
 	unsigned octave; /* points for a factor of two */
+	unsigned passes; /* over all points; fewer where time is up */
+	double limit;	 /* seconds after which no pass begins */
 	uint64_t seed;
 	void *context;
 	void (*tick)(void *context, unsigned done, unsigned all);
@@ -29,6 +31,7 @@ struct calibration_plan {
 /* Latencies in cycles */
 struct calibration {
 	double mhz;
+	unsigned passes;	     /* made */
 	struct latency_curve caches; /* by bytes */
 	/* What translation adds to a load that hits the L1 cache, which is in
 	 * it, by 4K pages touched: of small and of huge pages */
@@ -46,6 +49,11 @@ int calibration_measure(struct calibration *calibration,
 /* Do huge pages reach further than small ones?  false: the host backs them
  * with small ones, so that they save walks' depth alone. */
 bool calibration_huge_reach(const struct calibration *calibration);
+
+/* The step of the second level in a curve of pages: the highest behind the first
+ * one.  NULL: there is none. */
+const struct latency_step *
+calibration_second_level(const struct latency_curve *curve);
 
 /* Above the L1 cache's latency at so many pages, interpolated; cycles. */
 double calibration_penalty(const struct latency_curve *curve, double pages);

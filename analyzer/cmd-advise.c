@@ -25,8 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOPICS_MAX 16
-
 struct advise_options {
 	struct curve_options curve;
 	char *cpu, *config, *ranges;
@@ -237,7 +235,7 @@ get_memory(struct result **out, const struct verb_call *call, const char *input)
 struct advise {
 	const struct verb_call *call;
 	const struct advise_options *options;
-	const struct topic_ops *topic[TOPICS_MAX];
+	const struct topic_ops *topic[VERDICTS_TOPICS];
 	size_t n;
 	const char *input;
 	char **machine, **format; /* owned, not their strings: --set of each */
@@ -419,7 +417,7 @@ parse(struct advise *advise)
 		return fail(EUSAGE, "advise: of which trace or result?");
 	advise->input = input ? input : call->argv[words];
 	for (int i = 0; i < words; i++) {
-		if (advise->n == TOPICS_MAX)
+		if (advise->n == VERDICTS_TOPICS)
 			return fail(EUSAGE, "advise: too many topics");
 		advise->topic[advise->n] = verdicts_topic(call->argv[i]);
 		if (!advise->topic[advise->n++])

@@ -27,12 +27,13 @@
 #define MIB	       (UINT64_C(1) << 20)
 #define LARGE	       (2 * MIB)
 #define LEAST_ERROR    10.0 /* percent: no machine is known better */
-#define SAME	       1.3  /* what is measured and what is told agree within */
+#define SAME	       1.6  /* what is measured and what is told agree within */
 #define LEVELS	       3    /* of caches */
+#define FITS	       12
 #define FIT_PAGES_MOST 65536
 
 struct calibrate_config {
-	char *output;
+	char *output, *points;
 	bool quick;
 	uint64_t memory;
 	int64_t processor, seed;
@@ -43,6 +44,9 @@ static const struct option_row calibrate_rows[] = {
 	  .help = "write the machine here, for --config; - for standard output "
 		  "(and the report to standard error)",
 	  .key = 'o', .argument = "FILE" },
+	{ "points", OPTION_STRING, offsetof(struct calibrate_config, points),
+	  .help = "write the curves that were measured here, as CSV",
+	  .argument = "FILE" },
 	{ "quick", OPTION_BOOL, offsetof(struct calibrate_config, quick), "no",
 	  .help = "at most 10 seconds, with fewer points and less memory" },
 	{ "memory", OPTION_SIZE, offsetof(struct calibrate_config, memory), "0",
@@ -119,9 +123,11 @@ plan_of(struct calibrate *calibrate)
 	bytes = bytes < 8 * LARGE ? 8 * LARGE : bytes / LARGE * LARGE;
 	return (struct calibration_plan){
 		.bytes = bytes,
-		.seconds = config->quick ? 0.0008 : 0.0015,
-		.times = config->quick ? 15 : 31,
+		.seconds = config->quick ? 0.0005 : 0.001,
+		.times = 9,
 		.octave = config->quick ? 4 : 6,
+		.passes = config->quick ? 2 : 4,
+		.limit = config->quick ? 9 : 55,
 		.seed = (uint64_t)config->seed,
 		.context = calibrate,
 		.tick = measure_tick,
@@ -194,7 +200,23 @@ step_near(const struct latency_curve *curve, double size)
 	return best;
 }
 
-/* Latencies by the plateaus, sizes where nobody told of them */
+/* What of the last level is for this host: others may share it. */
+static void
+add_size(struct calibrate *calibrate, const char *part,
+	 const struct latency_step *step)
+{
+	char option[48], text[64];
+	double ways;
+
+	snprintf(option, sizeof(option), "%s.ways", part);
+	ways = fmax(1, known(calibrate, option, 16));
+	detect_add(&calibrate->detected, between(step, text, sizeof(text)),
+		   part, "size", "%.0f",
+		   ways * 64 * exp2(round(log2(step->size / ways / 64))));
+}
+
+/* Latencies by the plateaus; sizes where nobody told of them, and of the last
+ * level */
 static void
 add_caches(struct calibrate *calibrate)
 {
@@ -202,7 +224,7 @@ add_caches(struct calibrate *calibrate)
 						   "cache.l3" };
 	const struct latency_curve *curve = &calibrate->measured.caches;
 	struct detected *out = &calibrate->detected;
-	double after = 0;
+	const struct latency_step *below = NULL;
 
 	for (size_t i = 0; i < LEVELS; i++) {
 		const struct latency_step *step;
@@ -212,21 +234,26 @@ add_caches(struct calibrate *calibrate)
 		snprintf(option, sizeof(option), "%s.size", parts[i]);
 		told = known(calibrate, option, 0);
 		step = step_near(curve, told);
-		if (!step) {
-			if (told > 0 && i < curve->steps)
+		if (!step && curve->steps &&
+		    below < &curve->step[curve->steps - 1]) {
+			step = below ? below + 1 : &curve->step[0];
+			if (told > 0)
 				detect_remark(out,
-					      "%s: nothing steps near %s "
-					      "(other programs use it, too?)",
-					      option, number_bytes(told).text);
-			continue;
+					      "%s is %s, but what fits is %s "
+					      "(others use it, too?)",
+					      option, number_bytes(told).text,
+					      number_bytes(step->size).text);
+			add_size(calibrate, parts[i], step);
 		}
+		if (!step || step == below)
+			continue;
 		detect_add(out, source, parts[i], "latency", "%.0f",
 			   fmax(1, round(step->before)));
-		after = step->after;
+		below = step;
 	}
-	if (after > 0)
+	if (below)
 		detect_add(out, source, "memory", "latency", "%.0f",
-			   round(after));
+			   round(curve->step[curve->steps - 1].after));
 }
 
 /* A number of sets that is a power of two, with ways near to those told */
@@ -264,6 +291,7 @@ add_tlbs(struct calibrate *calibrate)
 	const struct latency_curve *small = &calibrate->measured.small;
 	struct detected *out = &calibrate->detected;
 	const struct latency_step *first = &small->step[0];
+	const struct latency_step *second = calibration_second_level(small);
 
 	if (!small->steps || first->size > 1024) {
 		detect_remark(out, "TLBs: nothing steps below 1024 pages");
@@ -272,8 +300,8 @@ add_tlbs(struct calibrate *calibrate)
 	add_entries(calibrate, "tlb.l1d", first);
 	detect_add(out, source, "tlb.l2", "latency", "%.0f",
 		   fmax(1, round(first->after - first->before)));
-	if (small->steps > 1)
-		add_entries(calibrate, "tlb.l2", &small->step[1]);
+	if (second)
+		add_entries(calibrate, "tlb.l2", second);
 	if (calibrate->measured.no_huge ||
 	    calibration_huge_reach(&calibrate->measured))
 		return;
@@ -369,7 +397,7 @@ modelled(struct machine_config *config, int policy, double pages,
 
 /* Numbers of pages beyond the second level */
 static size_t
-fit_sizes(const struct calibrate *calibrate, double pages[8])
+fit_sizes(const struct calibrate *calibrate, double pages[FITS])
 {
 	const struct latency_curve *small = &calibrate->measured.small;
 	double most = small->point[small->n - 1].size;
@@ -377,56 +405,66 @@ fit_sizes(const struct calibrate *calibrate, double pages[8])
 	size_t n = 0;
 
 	most = most < FIT_PAGES_MOST ? most : FIT_PAGES_MOST;
-	for (double at = 2 * entries; at <= most * 1.01 && n < 8; at *= 2)
+	for (double at = 2 * entries; at <= most * 1.01 && n < FITS; at *= 1.5)
 		pages[n++] = floor(at);
 	return n;
 }
 
-/* walker.overhead takes up what the model is short of in the mean. */
 static int
-fit_overhead(struct calibrate *calibrate, const double *pages, size_t n)
+compare(const void *left, const void *right)
 {
-	double short_of = 0;
+	double a = *(const double *)left, b = *(const double *)right;
 
-	calibrate->machine.core.walker.overhead = 0;
+	return a < b ? -1 : a > b;
+}
+
+/* What the machine makes of each number of pages, beside what was measured; the
+ * medians of what it is short of, and of its error in percent.  Medians, for at
+ * some sizes something else may have used the caches. */
+static int
+compare_walks(struct calibrate *calibrate, const double *pages, size_t n,
+	      double *short_of, double *error)
+{
+	double shorts[FITS], errors[FITS];
+
 	for (size_t i = 0; i < n; i++) {
+		double real = calibration_penalty(&calibrate->measured.small,
+						  pages[i]);
 		double penalty;
-		int error = modelled(&calibrate->machine, PAGES_4K, pages[i],
-				     &penalty);
+		int failed = modelled(&calibrate->machine, PAGES_4K, pages[i],
+				      &penalty);
 
-		if (error)
-			return error;
-		short_of += (calibration_penalty(&calibrate->measured.small,
-						 pages[i]) -
-			     penalty) /
-			    (double)n;
+		if (failed)
+			return failed;
+		shorts[i] = real - penalty;
+		errors[i] = real > 0 ? 100 * fabs(penalty / real - 1) : 100;
 	}
-	calibrate->machine.core.walker.overhead =
-		short_of > 0 ? (int64_t)round(short_of) : 0;
-	detect_add(&calibrate->detected, source, "walker", "overhead", "%.0f",
-		   fmax(0, round(short_of)));
+	qsort(shorts, n, sizeof(double), compare);
+	qsort(errors, n, sizeof(double), compare);
+	*short_of = shorts[n / 2];
+	*error = errors[n / 2];
 	return 0;
 }
 
+/* walker.overhead takes up what the model is short of. */
 static int
-fit_error(struct calibrate *calibrate, const double *pages, size_t n)
+fit_walks(struct calibrate *calibrate, const double *pages, size_t n)
 {
-	struct calibration *measured = &calibrate->measured;
+	double short_of, percent;
+	int error;
 
-	calibrate->error = LEAST_ERROR;
-	for (size_t i = 0; i < n; i++) {
-		double real = calibration_penalty(&measured->small, pages[i]);
-		double penalty;
-		int error = modelled(&calibrate->machine, PAGES_4K, pages[i],
-				     &penalty);
-
-		if (error)
-			return error;
-		if (real > 0)
-			calibrate->error = fmax(calibrate->error,
-						100 * fabs(penalty / real - 1));
-	}
-	calibrate->error = fmin(calibrate->error, 95);
+	calibrate->machine.core.walker.overhead = 0;
+	error = compare_walks(calibrate, pages, n, &short_of, &percent);
+	if (error)
+		return error;
+	short_of = fmax(0, round(short_of));
+	calibrate->machine.core.walker.overhead = (int64_t)short_of;
+	detect_add(&calibrate->detected, source, "walker", "overhead", "%.0f",
+		   short_of);
+	error = compare_walks(calibrate, pages, n, &short_of, &percent);
+	if (error)
+		return error;
+	calibrate->error = fmin(fmax(percent, LEAST_ERROR), 95);
 	detect_add(&calibrate->detected, source, "time", "error", "%.0f",
 		   calibrate->error);
 	return 0;
@@ -435,9 +473,8 @@ fit_error(struct calibrate *calibrate, const double *pages, size_t n)
 static int
 fit(struct calibrate *calibrate)
 {
-	double pages[8];
+	double pages[FITS];
 	size_t n = fit_sizes(calibrate, pages);
-	int error;
 
 	if (!n || calibrate->noisy) {
 		detect_remark(&calibrate->detected, "walks: not fitted, as %s",
@@ -452,8 +489,7 @@ fit(struct calibrate *calibrate)
 		calibrate->walk_huge =
 			calibration_penalty(&calibrate->measured.huge,
 					    pages[0]);
-	error = fit_overhead(calibrate, pages, n);
-	return error ? error : fit_error(calibrate, pages, n);
+	return fit_walks(calibrate, pages, n);
 }
 
 /* --- telling -------------------------------------------------------------- */
@@ -499,6 +535,7 @@ tell_steps(const struct calibrate *calibrate, FILE *file)
 					       "cache.l3.size" };
 	const struct calibration *measured = &calibrate->measured;
 	struct grid *grid = grid_open("<>>>>");
+	const struct latency_step *second;
 	int error;
 
 	if (!grid)
@@ -511,17 +548,21 @@ tell_steps(const struct calibrate *calibrate, FILE *file)
 	for (size_t i = 0; i < LEVELS && i < measured->caches.steps; i++)
 		tell_step(grid, names[i], &measured->caches.step[i], options[i],
 			  calibrate);
-	for (size_t i = 0; i < 2 && i < measured->small.steps; i++)
-		tell_step(grid,
-			  i ? "second-level TLB, 4K pages"
-			    : "first-level TLB, 4K pages",
-			  &measured->small.step[i],
-			  i ? "tlb.l2.entries" : "tlb.l1d.entries", calibrate);
-	for (size_t i = 0; i < 2 && i < measured->huge.steps; i++)
-		tell_step(grid,
-			  i ? "second-level TLB, 2M pages, in 4K"
-			    : "first-level TLB, 2M pages, in 4K",
-			  &measured->huge.step[i], "", calibrate);
+	if (measured->small.steps)
+		tell_step(grid, "first-level TLB, 4K pages",
+			  &measured->small.step[0], "tlb.l1d.entries",
+			  calibrate);
+	second = calibration_second_level(&measured->small);
+	if (second)
+		tell_step(grid, "second-level TLB, 4K pages", second,
+			  "tlb.l2.entries", calibrate);
+	if (measured->huge.steps)
+		tell_step(grid, "first-level TLB, 2M pages, in 4K",
+			  &measured->huge.step[0], "", calibrate);
+	second = calibration_second_level(&measured->huge);
+	if (second)
+		tell_step(grid, "second-level TLB, 2M pages, in 4K", second, "",
+			  calibrate);
 	error = grid_print(grid, file, 100, false);
 	grid_close(grid);
 	return error ? fail(ENOMEM, "calibrate: no memory") : 0;
@@ -593,23 +634,51 @@ tell(const struct calibrate *calibrate, FILE *file)
 	return 0;
 }
 
-static int
-write_machine(struct calibrate *calibrate)
+static void
+print_machine(const struct calibrate *calibrate, FILE *file)
 {
-	const char *path = calibrate->config->output;
+	config_write(&calibrate->machine, &calibrate->detected, file);
+}
+
+static void
+print_points(const struct calibrate *calibrate, FILE *file)
+{
+	const struct {
+		const char *name;
+		const struct latency_curve *curve;
+	} curves[] = {
+		{ "caches", &calibrate->measured.caches },
+		{ "4k", &calibrate->measured.small },
+		{ "2m", &calibrate->measured.huge },
+	};
+
+	fputs("curve,size,cycles,spread\n", file);
+	for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
+		for (size_t k = 0; k < curves[i].curve->n; k++)
+			fprintf(file, "%s,%.0f,%.3f,%.3f\n", curves[i].name,
+				curves[i].curve->point[k].size,
+				curves[i].curve->point[k].latency,
+				curves[i].curve->point[k].spread);
+}
+
+/* NULL, "": nowhere */
+static int
+write_to(const char *path, const struct calibrate *calibrate,
+	 void (*print)(const struct calibrate *calibrate, FILE *file))
+{
 	FILE *file;
 	int error = 0;
 
 	if (!path || !*path)
 		return 0;
 	if (!strcmp(path, "-")) {
-		config_write(&calibrate->machine, &calibrate->detected, stdout);
+		print(calibrate, stdout);
 		return 0;
 	}
 	file = fopen(path, "w");
 	if (!file)
 		return fail_errno(errno, "%s", path);
-	config_write(&calibrate->machine, &calibrate->detected, file);
+	print(calibrate, file);
 	if (ferror(file))
 		error = EIO;
 	if (fclose(file) && !error)
@@ -642,7 +711,11 @@ calibrate_all(struct calibrate *calibrate)
 	if (!error)
 		error = tell(calibrate,
 			     path && !strcmp(path, "-") ? stderr : stdout);
-	return error ? error : write_machine(calibrate);
+	if (!error)
+		error = write_to(path, calibrate, print_machine);
+	return error ? error
+		     : write_to(calibrate->config->points, calibrate,
+				print_points);
 }
 
 static int

@@ -17,7 +17,7 @@ common_command(const struct verb_call *call)
 
 	for (int i = 0; i < call->full_argc; i++) {
 		const char *word = call->full_argv[i];
-		bool skip = false;
+		bool skip = !strcmp(word, "--mpi");
 
 		for (size_t k = 0; k < ARRAY_SIZE(without) && !skip; k++) {
 			size_t n = strlen(without[k]);

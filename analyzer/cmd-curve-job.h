@@ -17,6 +17,7 @@
 #define CURVE_MODELS_MOST   4
 
 struct reclaim_config;
+struct segments_remote;
 struct simulate;
 
 struct curve_job {
@@ -29,12 +30,13 @@ struct curve_job {
 	struct reclaim_config *reclaim; /* borrowed */
 	struct span sizes;
 	struct source *source;
-	struct model *model;	   /* the curve, or its sample */
-	struct model *shapes;	   /* NULL: not wanted */
-	struct model *by;	   /* NULL: not wanted */
-	struct model *code_map;	   /* for functions; NULL: not wanted */
-	uint64_t *by_size;	   /* owned: sizes in pages, as in sizes */
-	struct simulate *simulate; /* borrowed */
+	struct model *model;		/* the curve, or its sample */
+	struct model *shapes;		/* NULL: not wanted */
+	struct model *by;		/* NULL: not wanted */
+	struct model *code_map;		/* for functions; NULL: not wanted */
+	uint64_t *by_size;		/* owned: sizes in pages, as in sizes */
+	struct segments_remote *remote; /* other ranks; NULL: not asked for */
+	struct simulate *simulate;	/* borrowed */
 	struct result *result;
 	struct progress progress;
 	bool stopped;
@@ -59,5 +61,11 @@ int curve_sample_open(struct curve_job *job);
 uint64_t curve_sample_peak(const struct curve_job *job);
 /* Values, and the table curve.  0, -ENOMEM. */
 int curve_sample_put(struct curve_job *job);
+
+/* Rank 0 gets the others, to be closed; in them it serves until the end, and says
+ * so.  0, or a negative errno (said). */
+int curve_mpi_open(struct segments_remote **out, bool *served);
+/* NULL is allowed. */
+void curve_mpi_close(struct segments_remote *remote);
 
 #endif

@@ -10,6 +10,7 @@
 #include "analyzer/run.h"
 #include "models/analysis/curve-result.h"
 #include "models/analysis/memory-need.h"
+#include "models/analysis/segments.h"
 #include "models/analysis/simulate.h"
 #include "models/paging/swap-device.h"
 #include "traces/importer.h"
@@ -205,12 +206,15 @@ open_input(struct curve_job *job)
 	return error;
 }
 
-/* Pieces side by side: one for each thread, but all in one for a single one */
+/* Pieces side by side: one for each rank or thread, but all in one for one */
 static unsigned
-segments_of(const struct curve_options *options)
+segments_of(const struct curve_job *job)
 {
+	const struct curve_options *options = job->options;
 	unsigned jobs = common_jobs(options->jobs);
 
+	if (job->remote)
+		return job->remote->n + 1;
 	if (options->segments >= 0)
 		return (unsigned)options->segments;
 	return jobs ? jobs + 1 : 0;
@@ -222,7 +226,8 @@ open_model(struct curve_job *job)
 	const struct curve_options *options = job->options;
 	struct curve_config config = {
 		.jobs = common_jobs(options->jobs),
-		.segments = segments_of(options),
+		.remote = job->remote,
+		.segments = segments_of(job),
 		.shift = unit_shift[options->unit],
 		.objects = options->unit == CURVE_OBJECT,
 		.fetches = options->fetches,
@@ -581,8 +586,13 @@ curve_measure(struct result **out, const struct verb_call *call,
 		.reclaim = &reclaim,
 		.simulate = &simulate,
 	};
-	int error = measure(&job);
+	bool served = false;
+	int error = options->mpi ? curve_mpi_open(&job.remote, &served) : 0;
 
+	if (error || served)
+		return error;
+	error = measure(&job);
+	curve_mpi_close(job.remote);
 	model_close(job.model);
 	curve_parts_close(&job);
 	source_close(job.source);

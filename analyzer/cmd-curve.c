@@ -61,6 +61,10 @@ static const struct option_row curve_rows[] = {
 	  .argument = "N" },
 	{ "ways", OPTION_INT, CURVE_AT(ways), "16", .min = 1, .max = 64,
 	  .help = "with --associativity: up to so many", .argument = "N" },
+	{ "mpi", OPTION_BOOL, CURVE_AT(mpi),
+	  .help = "measure pieces of the trace on the ranks of an MPI job: "
+		  "mpirun -n 8 pagescope curve --mpi TRACE; needs a build with "
+		  "configure --with-mpi" },
 	{ "set", OPTION_LIST, CURVE_AT(set),
 	  .help = "an option of a policy (reclaim.clock.loaded=no) or of the "
 		  "foreign format (csv.column=2), may be repeated",
@@ -86,7 +90,7 @@ curve_run(const struct verb_call *call)
 	const struct curve_options *options = call->config;
 	const char *input = options->input ? options->input : call->argv[0];
 	struct render_setup setup = { .top = 0 };
-	struct result *result;
+	struct result *result = NULL;
 	bool partial;
 	int error;
 
@@ -96,7 +100,7 @@ curve_run(const struct verb_call *call)
 	error = curve_check_device("curve", options);
 	if (!error)
 		error = curve_measure(&result, call, options, input);
-	if (error)
+	if (error || !result)
 		return error;
 	if (options->output) {
 		error = result_write(result, options->output);

@@ -38,7 +38,7 @@ struct curve_options {
 	char *sample;	      /* "1%"; NULL: 1 % */
 	uint64_t sample_size; /* pages; 0: a fixed rate */
 	int by;		      /* in curve_bys */
-	bool alone, associativity;
+	bool alone, associativity, mpi;
 	int64_t top, sets, ways; /* sets: 0: auto */
 	int64_t segments;	 /* -1: auto */
 };
@@ -155,7 +155,8 @@ extern const char *const curve_devices[];
 				"knee, or what the program uses"              \
 	}
 
-/* Measure the trace `input`; to be closed.  0, or a negative errno (said). */
+/* Measure the trace `input`; to be closed; NULL: another rank of an MPI job has
+ * it.  0, or a negative errno (said). */
 int curve_measure(struct result **out, const struct verb_call *call,
 		  const struct curve_options *options, const char *input);
 

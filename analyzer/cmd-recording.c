@@ -322,6 +322,8 @@ recording_describe(struct recording *recording)
 		command_of((pid_t)recording->config->pid, command);
 	json_object_set_new(about, "command", command);
 	json_object_set_new(about, "pagescope", json_string(PACKAGE_VERSION));
+	if (recording->config->heap)
+		json_object_set_new(about, "heap", json_true());
 	json_object_set_new(about, "kinds",
 			    json_string(
 				    record_kinds[recording->config->kinds]));

@@ -185,7 +185,7 @@ int
 replay_fill(struct result *result, const struct replay_parts *parts,
 	    json_t *command)
 {
-	int error = finish_model(parts->machine, result);
+	int error = parts->machine ? finish_model(parts->machine, result) : 0;
 
 	if (!error)
 		error = finish_model(parts->samples, result);
@@ -555,6 +555,21 @@ const struct verb_ops replay_verb = {
 		"found and what that took, faults and what comes after them. "
 		"The machine `textbook' is small enough to follow by "
 		"hand.\n\n"
+		"--by tells who misses the TLBs, walks and faults, and on what: "
+		"by function and line (symbols and DWARF), data object (an ELF "
+		"symbol, an allocation's call site if record --heap told of "
+		"allocations, a stack, a mapping), mapping, thread, and node "
+		"(which ran, which has the page). Each miss is counted once for "
+		"all that is asked for, so that every table adds up to the "
+		"totals: what is not told apart is its last row, \"(the rest)\". "
+		"path says who called whom, from the return addresses that calls "
+		"store and returns load (traces of all kinds of accesses; code "
+		"that is no file, a JIT's, has no calls), and counts for each "
+		"function what it called, too. page are the hottest pages, time "
+		"is the run in 256 intervals and the first 10,000 faults. "
+		"pagescope-report(1) prints the tables, folded stacks for flame "
+		"graphs, and a trace for Perfetto. object, path and node take "
+		"time: a replay with them may be several times slower.\n\n"
 		"--memory SIZE says how much memory there is for data. When "
 		"it is full a page has to leave, and who touches that again "
 		"waits for a device (--set reclaim.device=nvme): the report "
@@ -577,6 +592,11 @@ const struct verb_ops replay_verb = {
 		    "# the first walks, step by step\n"
 		    "pagescope replay trace.pst --cpu textbook "
 		    "--explain-walks 3\n"
+		    "# who misses, and on which data\n"
+		    "pagescope replay trace.pst --by function,line,object\n"
+		    "# a flame graph's stacks\n"
+		    "pagescope replay trace.pst --by path,function -o - | "
+		    "pagescope report --format folded\n"
 		    "# in 3 MiB of memory, with swap on a drive\n"
 		    "pagescope replay trace.pst --memory 3M "
 		    "--set reclaim.device=nvme\n"

@@ -36,14 +36,17 @@ sweep_result_path(char *path, size_t bytes, const struct sweep_plan *plan,
 	return sweep_path(path, bytes, plan, name);
 }
 
-/* On the disk, and under its own name now */
+/*
+ * Under its own name now.  It need not be on the disk: what a crash of the host
+ * loses is empty or has no end, and is run again.
+ */
 static int
 file_close(FILE *file, const char *from, const char *path)
 {
 	int error = 0;
 
 	errno = 0;
-	if (fflush(file) || ferror(file) || fdatasync(fileno(file)))
+	if (fflush(file) || ferror(file))
 		error = errno ? errno : EIO;
 	if (fclose(file) && !error)
 		error = errno;

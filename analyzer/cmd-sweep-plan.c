@@ -7,6 +7,7 @@
 #include "analyzer/cmd-common.h"
 #include "analyzer/cmd-sweep.h"
 #include "analyzer/fail.h"
+#include "analyzer/tasks.h"
 #include "models/machine-list.h"
 
 #include <limits.h>
@@ -175,10 +176,11 @@ sweep_point_hash(char hash[SWEEP_HASH_BYTES], const struct sweep_plan *plan,
 	return error;
 }
 
-/* Is it a machine?  If not, the point keeps why. */
+/* For tasks_run: is it a machine?  If not, the point keeps why. */
 static int
-check_point(struct sweep_plan *plan, size_t i)
+check_point(void *context, size_t i)
 {
+	struct sweep_plan *plan = context;
 	struct sweep_point *point = &plan->point[i];
 	char reason[SWEEP_REASON_BYTES];
 	struct machine_list list = { NULL, 0 };
@@ -193,7 +195,6 @@ check_point(struct sweep_plan *plan, size_t i)
 	if (error == -ENOMEM) {
 		fail(ENOMEM, "sweep: no memory");
 	} else if (error) {
-		plan->n_invalid++;
 		error = copy_text(&point->reason, reason);
 	} else {
 		error = sweep_point_hash(point->hash, plan, i, list.machine);
@@ -231,6 +232,23 @@ sweep_mark_again(struct sweep_plan *plan)
 	return 0;
 }
 
+static int
+check_points(struct sweep_plan *plan, unsigned jobs)
+{
+	struct tasks tasks = { .n = plan->n_points,
+			       .work = check_point,
+			       .context = plan,
+			       .jobs = jobs };
+	int error = tasks_run(&tasks);
+
+	for (size_t i = 0; !error && i < plan->n_points; i++)
+		plan->n_invalid += plan->point[i].reason != NULL;
+	if (!error && plan->n_invalid == plan->n_points)
+		error = fail(EUSAGE, "sweep: not one of %zu is a machine: %s",
+			     plan->n_points, plan->point[0].reason);
+	return error;
+}
+
 int
 sweep_plan_make(struct sweep_plan *plan, const struct sweep_options *options,
 		char *const *traces, char *const *axes)
@@ -248,11 +266,8 @@ sweep_plan_make(struct sweep_plan *plan, const struct sweep_options *options,
 		error = take_traces(plan, traces);
 	if (!error)
 		error = take_axes(plan, axes);
-	for (size_t i = 0; !error && i < plan->n_points; i++)
-		error = check_point(plan, i);
-	if (!error && plan->n_invalid == plan->n_points)
-		error = fail(EUSAGE, "sweep: not one of %zu is a machine: %s",
-			     plan->n_points, plan->point[0].reason);
+	if (!error)
+		error = check_points(plan, common_jobs(options->jobs));
 	if (!error)
 		error = sweep_mark_again(plan);
 	if (error)

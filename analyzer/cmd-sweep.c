@@ -61,7 +61,9 @@ static const struct option_row sweep_rows[] = {
 		  "processor. The result does not depend on it",
 	  .key = 'j', .argument = "N" },
 	{ "group", OPTION_INT, AT(group), "0", .min = 0, .max = 4096,
-	  .help = "machines in one decoding, at most; 0: 32", .argument = "N" },
+	  .help = "machines in one decoding, at most (a kill loses as much); "
+		  "0: 16 to 128, fewer of a longer trace",
+	  .argument = "N" },
 	{ "room", OPTION_SIZE, AT(room), "0",
 	  .help = "memory for a group; what needs more runs in smaller ones; "
 		  "0: three quarters of what is free" },

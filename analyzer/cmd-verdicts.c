@@ -150,6 +150,8 @@ add_specs(struct verdicts *verdicts, const struct machine_config *plain)
 	for (size_t i = 0; !error && i < request->n; i++) {
 		const char *const *machine = request->topic[i]->machines;
 
+		if (request->lean && !request->topic[i]->lean)
+			continue;
 		for (; !error && machine && *machine; machine++)
 			error = add_spec(verdicts, plain, *machine);
 	}

@@ -10,6 +10,8 @@
 #include "analyzer/replay.h"
 struct topic_ops;
 
+#define VERDICTS_TOPICS 16 /* at most */
+
 struct verdicts_request {
 	const struct verb_call *call;
 	const struct topic_ops *const *topic; /* [n] */
@@ -19,6 +21,7 @@ struct verdicts_request {
 	const char *plain;   /* options of the plain machine, or "" */
 	const char *name;    /* of the source */
 	bool data;	     /* caches carry data */
+	bool lean;	     /* only the machines of topics that are lean */
 	uint64_t runtime_ns; /* with 4K pages; 0: not known */
 };
 

@@ -50,6 +50,9 @@ noise_of(const struct latency_point *point, size_t n)
 	noise = difference[(n - 1) / 2] / 0.954; /* sqrt(2) * 0.6745 */
 	if (noise > 2 * spread[n / 2] + 0.05)
 		noise = 2 * spread[n / 2] + 0.05;
+	/* A quarter of the points that did not repeat is too many. */
+	if (noise < spread[3 * n / 4] / 3)
+		noise = spread[3 * n / 4] / 3;
 	return noise > NOISE_LEAST ? noise : NOISE_LEAST;
 }
 

@@ -21,6 +21,8 @@ enum chase_pages {
 
 struct chase;
 
+#define CHASE_LANES 8 /* chains side by side */
+
 /* bytes: a multiple of 2M.  0, -ENOMEM (unsaid), -ENOTSUP (unsaid): no huge
  * pages came. */
 int chase_open(struct chase **out, size_t bytes, enum chase_pages pages,
@@ -40,6 +42,8 @@ struct chase_shape {
 	bool free;	/* loads do not wait for each other */
 };
 
+/* One more pass over a shape: time is that of all passes so far, the one whose
+ * least was least; ns 0: there was none. */
 void chase_run(struct chase *chase, const struct chase_shape *shape,
 	       struct chase_time *time);
 

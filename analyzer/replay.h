@@ -48,7 +48,8 @@ int replay_machines(struct machine_list *list,
 /* What one machine made of a source, all of it fed */
 struct replay_parts {
 	const struct machine_choice *choice;
-	struct model *machine, *samples;
+	struct model *machine; /* NULL: has put its part there already */
+	struct model *samples;
 	struct symbols *symbols; /* NULL: without names of functions */
 	struct source *source;
 	const char *input; /* its name */

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH  640
-#define LEFT   70 /* room for the labels of an axis */
+#define WIDTH  480
+#define LEFT   64 /* room for the labels of an axis */
 #define HEIGHT 180
 #define BARS   10
-#define CELLS  64 /* of a heat map, each way */
+#define NAMES  190 /* room for the names of bars */
+#define BAR    230 /* the longest */
+#define CELLS  64  /* of a heat map, each way */
 #define SHADES 8
 
 static void
@@ -94,13 +96,13 @@ put_bars(const struct result *result, const struct bars *bars, FILE *file)
 		double y = 22 * (double)i + 4;
 		char text[200];
 
-		shorten(view_text(&table, i, label), 32, text, sizeof(text));
-		put_label(file, 226, y + 13, "end", text);
+		shorten(view_text(&table, i, label), 26, text, sizeof(text));
+		put_label(file, NAMES - 6, y + 14, "end", text);
 		fprintf(file,
-			"<rect x=\"232\" y=\"%.1f\" width=\"%.1f\" "
+			"<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" "
 			"height=\"18\" fill=\"var(--a)\"/>\n",
-			y, fmax(1, 300 * v / most));
-		put_label(file, 238 + 300 * v / most, y + 13, "start",
+			NAMES, y, fmax(1, BAR * v / most));
+		put_label(file, NAMES + 6 + BAR * v / most, y + 14, "start",
 			  number_share(v, sum).text);
 	}
 	end(file);
@@ -284,7 +286,7 @@ put_map(const struct result *result, FILE *file)
 	if (n) {
 		add_cells(&map, regions, n, rows, last, cell);
 		begin("First-level TLB misses by address and time",
-		      "Darker is more (logarithmic). Regions without misses "
+		      "Stronger is more (logarithmic). Regions without misses "
 		      "are left out.",
 		      290, file);
 		put_shades(cell, rows, file);
@@ -292,7 +294,8 @@ put_map(const struct result *result, FILE *file)
 			 (uintmax_t)regions[0].address);
 		put_label(file, LEFT, 284, "start", label);
 		put_label(file, WIDTH - 10, 284, "end", number_si(last).text);
-		put_label(file, LEFT + 290, 284, "middle", "accesses so far");
+		put_label(file, (LEFT + WIDTH) / 2., 284, "middle",
+			  "accesses so far");
 		fprintf(file,
 			"<path fill=\"none\" stroke=\"var(--line)\" "
 			"d=\"M%d 4V260H%d\"/>\n",

@@ -31,8 +31,8 @@ static const char style[] =
 	"td.t{max-width:24rem;overflow:hidden;text-overflow:ellipsis}"
 	"small,.dim{color:var(--dim)}\n"
 	"figure{margin:1rem 0}figcaption{font-weight:600;margin-bottom:.3rem}"
-	"svg{width:100%;height:auto;max-width:50rem;display:block}\n"
-	"svg text{fill:var(--text);font:12px system-ui,sans-serif}"
+	"svg{width:100%;height:auto;max-width:42rem;display:block}\n"
+	"svg text{fill:var(--text);font:13px system-ui,sans-serif}"
 	"summary{cursor:pointer;font-weight:600;margin:1rem 0 .3rem}\n";
 
 void

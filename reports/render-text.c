@@ -143,6 +143,7 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_merging(&text);
 		text_validate(&text);
 		text_reclaim(&text);
+		text_who(&text);
 		text_rankings(&text);
 		text_samples(&text);
 		text_provenance(&text);

@@ -18,8 +18,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a pc was found to be: a run of many machines asks as many times */
+struct known {
+	uint64_t pc;
+	uint32_t file; /* UINT32_MAX: of none */
+	uint16_t image;
+	char *function, *line; /* owned; NULL function: free place */
+	const char *path;      /* borrowed of the stream */
+};
+
 struct symbols {
 	struct result *result; /* that is being resolved */
+	struct known *known;   /* owned: [n_places], by pc and image */
+	size_t n_known, n_places;
 	const struct model *code_map;
 	const struct stream *stream;
 	struct elf_file **file; /* [n_files], opened when first needed */
@@ -86,9 +97,10 @@ demangle(char *name, size_t name_bytes)
 	free(plain);
 }
 
-void
-symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
-	     struct symbols_named *named)
+/* Returns the file's number, or UINT32_MAX. */
+static uint32_t
+look_up(struct symbols *symbols, uint16_t image, uint64_t pc,
+	struct symbols_named *named)
 {
 	const struct elf_file *elf;
 	struct code_place place;
@@ -102,14 +114,14 @@ symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
 			 (unsigned long long)pc);
 		if (!pc)
 			strcpy(named->function, SYMBOLS_UNKNOWN);
-		return;
+		return UINT32_MAX;
 	}
 	if (place.file >= symbols->n_files) {
 		named->file = "[anonymous]";
 		snprintf(named->function, sizeof(named->function),
 			 "[generated code at %#llx]",
 			 (unsigned long long)place.start);
-		return;
+		return UINT32_MAX;
 	}
 	path = stream_file(symbols->stream, place.file)->path;
 	named->file = path;
@@ -125,6 +137,77 @@ symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
 			elf_file_begin(elf, place.offset, &begin);
 		snprintf(named->function, sizeof(named->function), "%s+%#llx",
 			 base_name(path), (unsigned long long)begin);
+	}
+	return place.file;
+}
+
+/* Where it is, or would be */
+static struct known *
+known_place(const struct symbols *symbols, uint16_t image, uint64_t pc)
+{
+	size_t mask = symbols->n_places - 1;
+	size_t i = (pc * UINT64_C(0x9e3779b97f4a7c15) >> 32) + image;
+
+	for (;; i++) {
+		struct known *known = &symbols->known[i & mask];
+
+		if (!known->function ||
+		    (known->pc == pc && known->image == image))
+			return known;
+	}
+}
+
+/* Room for one more; false: no memory. */
+static bool
+known_grow(struct symbols *symbols)
+{
+	struct known *old = symbols->known;
+	size_t n = symbols->n_places;
+
+	if (4 * symbols->n_known < 3 * n)
+		return true;
+	symbols->known = calloc(n ? 2 * n : 1024, sizeof(*old));
+	if (!symbols->known) {
+		symbols->known = old;
+		return false;
+	}
+	symbols->n_places = n ? 2 * n : 1024;
+	for (size_t i = 0; i < n; i++)
+		if (old[i].function)
+			*known_place(symbols, old[i].image, old[i].pc) = old[i];
+	free(old);
+	return true;
+}
+
+/* What cannot be kept is looked up again. */
+void
+symbols_name(struct symbols *symbols, uint16_t image, uint64_t pc,
+	     struct symbols_named *named)
+{
+	struct known one = { .pc = pc, .image = image }, *known = NULL;
+
+	if (known_grow(symbols))
+		known = known_place(symbols, image, pc);
+	if (known && known->function) {
+		snprintf(named->function, sizeof(named->function), "%s",
+			 known->function);
+		snprintf(named->line, sizeof(named->line), "%s", known->line);
+		named->file = known->path;
+		/* it may be among what this result misses, too */
+		if (known->file < symbols->n_files)
+			file_of(symbols, known->file);
+		return;
+	}
+	one.file = look_up(symbols, image, pc, named);
+	one.path = named->file;
+	one.line = strdup(named->line);
+	one.function = one.line ? strdup(named->function) : NULL;
+	if (known && one.function) {
+		*known = one;
+		symbols->n_known++;
+	} else {
+		free(one.line);
+		free(one.function);
 	}
 }
 
@@ -433,6 +516,11 @@ symbols_close(struct symbols *symbols)
 		elf_file_close(symbols->file[i]);
 		free(symbols->why[i]);
 	}
+	for (size_t i = 0; i < symbols->n_places; i++) {
+		free(symbols->known[i].function);
+		free(symbols->known[i].line);
+	}
+	free(symbols->known);
 	free(symbols->file);
 	free(symbols->tried);
 	free(symbols->why);

@@ -4,6 +4,7 @@
 #include "reports/text-report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct ranking {
 	const char *table, *heading;
@@ -134,7 +135,16 @@ text_rankings(struct text *text)
 		  ">>>>~" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(rankings); i++)
-		put_ranking(text, &rankings[i]);
+	struct view_table told;
+
+	/* --by told the same, and more */
+	for (size_t i = 0; i < ARRAY_SIZE(rankings); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "who.%.*s",
+			 (int)strlen(rankings[i].table) - 1, rankings[i].table);
+		if (!view_table(text->result, name, &told))
+			put_ranking(text, &rankings[i]);
+	}
 	put_sites(text);
 }

@@ -48,6 +48,8 @@ void text_validate(struct text *text);
 void text_reclaim(struct text *text);
 /* Functions, mappings, sites. */
 void text_rankings(struct text *text);
+/* The same and more, as replay --by told it; nothing where nobody asked. */
+void text_who(struct text *text);
 /* Several machines side by side: a whole report. */
 void text_comparison(struct text *text);
 /* What samples tell; nothing where there are none. */

@@ -567,6 +567,7 @@ const struct topic_ops huge_pages_topic = {
 	.help = "what huge pages save and cost, by mapping, and where to "
 		"advise them",
 	.machines = machines,
+	.lean = true,
 	.judge = huge_judge,
 	.say = huge_say,
 };

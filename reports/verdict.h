@@ -40,6 +40,7 @@ struct topic_ops {
 	const char *const *machines;
 	bool curve; /* wants the memory curve of the trace, too */
 	bool data;  /* says nothing unless caches carry data */
+	bool lean;  /* quick enough for `run` */
 	/* Verdict and tables of its own into `out`, which may be `all`.  0 or
 	 * -ENOMEM (unsaid). */
 	int (*judge)(const struct result *all, struct result *out);

@@ -29,6 +29,8 @@ void
 world_invalidate(struct world *world, uint32_t space, uint64_t address,
 		 uint64_t length)
 {
+	if (world->watcher)
+		world->watcher->invalidated(world, space, address, length);
 	core_invalidate(&world->core, space, address, length);
 	if (world->twin)
 		plain_core_invalidate(world->twin, space, address,
@@ -84,7 +86,8 @@ world_fault(void *context, uint32_t space, uint64_t address,
 	/* pages in a row are in a row of frames, but for some */
 	uint64_t row = start * UINT64_C(0x9e3779b97f4a7c15) >> 61 ? 2 : 3;
 
-	(void)position;
+	if (world->watcher)
+		world->watcher->faulted(world, position);
 	if (++world->faults % 256 == 0 && world->turmoil)
 		disturb(world, space);
 	if (world->taken_away)
@@ -125,6 +128,18 @@ world_missed(void *context, const struct core_misses *misses)
 	}
 }
 
+static int
+world_touched(void *context, uint32_t space, uint64_t address,
+	      uint64_t position)
+{
+	struct world *world = context;
+
+	assert_true(position + 8192 > world->core.position &&
+		    position < world->core.position + 8192);
+	world->watcher->touched(world, space, address);
+	return 0;
+}
+
 /* Sites by kind and length: 1, 8, 64 and 300 bytes. */
 static void
 add_sites(struct world *world)
@@ -154,7 +169,8 @@ world_open_with(struct world *world, const struct core_config *config,
 	struct table_with with = { .config = kind_config,
 				   .kinds = &kind_config->own,
 				   .shared = &world->shared };
-	struct core_kernel kernel = { world, world_fault, world_missed };
+	struct core_kernel kernel = { world, world_fault, world_missed,
+				      world_touched };
 
 	*world = (struct world){ .granule = config->granule ? config->granule
 							    : 12 };

@@ -34,9 +34,19 @@ struct world {
 	bool turmoil;	     /* faults change other pages too */
 	uint64_t faults, missed, walked;
 	uint64_t trail; /* of what missed and when */
+	/* Who watches what is touched, or NULL: told by the core where it is to
+	 * (core_config.watch), of what is invalidated, and before a fault */
+	struct watcher *watcher;
 	struct stream *stream;
 	uint32_t site[16];
 	struct batch batch;
+};
+
+struct watcher {
+	void (*touched)(struct world *world, uint32_t space, uint64_t address);
+	void (*invalidated)(struct world *world, uint32_t space,
+			    uint64_t address, uint64_t length);
+	void (*faulted)(struct world *world, uint64_t position);
 };
 
 extern char lru[], fifo[], random_name[], plru[], srrip[], clock_name[], bip[];

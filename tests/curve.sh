@@ -255,7 +255,7 @@ refused 'reclaim.clock' curve --set reclaim.clock.x=1 $small
 refused 'cost no time' curve $small --device none
 refused 'cost no time' advise memory $small --device none
 refused '300B, 300K' curve $small --sizes 300
-refused 'about what' advise
+refused 'of which trace' advise
 refused 'did you mean "memory"' advise memry $small
 refused 'of which trace' advise memory
 "$PAGESCOPE" replay $small --no-symbols -o replay.json

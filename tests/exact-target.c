@@ -263,6 +263,129 @@ jumps(void)
 	return flags();
 }
 
+/* What a call leaves below the stack when it has returned: where it returned
+ * to.  The red zone is skipped. */
+static int
+is_left(void)
+{
+	unsigned long left, wanted;
+
+	__asm__ volatile("lea	-128(%%rsp), %%rsp\n"
+			 "	call	1f\n"
+			 "2:	mov	-8(%%rsp), %0\n"
+			 "	lea	2b(%%rip), %1\n"
+			 "	jmp	3f\n"
+			 "1:	ret\n"
+			 "3:	lea	128(%%rsp), %%rsp"
+			 : "=r"(left), "=r"(wanted)
+			 :
+			 : "memory");
+	return left == wanted;
+}
+
+/* An argument that is dropped stays where it was, too */
+static int
+is_dropped(void)
+{
+	unsigned long left;
+
+	__asm__ volatile("lea	-128(%%rsp), %%rsp\n"
+			 "	push	$1234\n"
+			 "	call	1f\n"
+			 "	mov	-8(%%rsp), %0\n"
+			 "	jmp	3f\n"
+			 "1:	ret	$8\n"
+			 "3:	lea	128(%%rsp), %%rsp"
+			 : "=r"(left)
+			 :
+			 : "memory");
+	return left == 1234;
+}
+
+/* Returns that nobody has called for, from a stack that can't be written; and
+ * a call that does not return. */
+static int
+is_chained(void)
+{
+	unsigned long *chain = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long n = 0;
+
+	__asm__ volatile("	lea	1f(%%rip), %%rax\n"
+			 "	mov	%%rax, 64(%1)\n"
+			 "	mov	%%rax, 72(%1)\n"
+			 "	lea	2f(%%rip), %%rax\n"
+			 "	mov	%%rax, 80(%1)\n"
+			 : "+r"(n)
+			 : "r"(chain)
+			 : "rax", "memory");
+	mprotect(chain, PAGE, PROT_READ);
+	__asm__ volatile("	mov	%%rsp, %%rbx\n"
+			 "	lea	64(%1), %%rsp\n"
+			 "	ret\n"
+			 "1:	add	$1, %0\n"
+			 "	ret\n"
+			 "2:	mov	%%rbx, %%rsp\n"
+			 "	lea	-128(%%rsp), %%rsp\n"
+			 "	call	3f\n"
+			 "3:	pop	%%rax\n"
+			 "	lea	128(%%rsp), %%rsp\n"
+			 : "+r"(n)
+			 : "r"(chain)
+			 : "rax", "rbx", "memory");
+	munmap(chain, PAGE);
+	return n == 2;
+}
+
+/* More than the processor keeps in mind */
+__attribute__((noinline)) static long
+recurse(long n)
+{
+	return n ? recurse(n - 1) * 3 + n : 1;
+}
+
+/* A call within a call, whose return addresses have the same low bits: two
+ * copies of
+ *
+ *	push %rbx		mov %rsi, %rbx
+ *	mov %rdi, %rax		mov %rdx, %rdi		mov %rsi, %rdx
+ *	call *%rax		add %rbx, %rax
+ *	pop %rbx		ret
+ */
+static int
+is_alike(void)
+{
+	static const unsigned char text[] = {
+		0x53, 0x48, 0x89, 0xf3, 0x48, 0x89, 0xf8, 0x48, 0x89, 0xd7,
+		0x48, 0x89, 0xf2, 0xff, 0xd0, 0x48, 0x01, 0xd8, 0x5b, 0xc3,
+	};
+	const size_t apart = 65536;
+	unsigned char *place = mmap(NULL, 2 * apart, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long (*outer)(void *, long, void *);
+	long all = 0;
+
+	memcpy(place, text, sizeof(text));
+	memcpy(place + apart, text, sizeof(text));
+	mprotect(place, 2 * apart, PROT_READ | PROT_EXEC);
+	memcpy(&outer, &place, sizeof(outer));
+	for (long i = 0; i < 20; i++)
+		all += outer(place + apart, i, (void *)recurse);
+	munmap(place, 2 * apart);
+	return all != 0;
+}
+
+static int
+returns(void)
+{
+	if (recurse(200) != recurse(200) || !is_left() || !is_dropped())
+		return 1;
+	for (int i = 0; i < 3; i++)
+		if (!is_chained() || !is_left())
+			return 2;
+	return is_alike() ? OK : 3;
+}
+
 static void
 cleaned(int *what)
 {
@@ -436,10 +559,15 @@ main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} program[] = {
-		{ "strings", strings },	      { "x87", x87 },
-		{ "signals", signals },	      { "jumps", jumps },
-		{ "exceptions", exceptions }, { "code", code },
-		{ "threads", threads },	      { "vdso", vdso },
+		{ "strings", strings },
+		{ "x87", x87 },
+		{ "signals", signals },
+		{ "jumps", jumps },
+		{ "exceptions", exceptions },
+		{ "code", code },
+		{ "returns", returns },
+		{ "threads", threads },
+		{ "vdso", vdso },
 #ifdef EXACT_DYNAMIC
 		{ "libraries", libraries },
 #endif

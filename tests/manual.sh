@@ -65,7 +65,7 @@ done
 # Every table of a result stands in its page
 result=${srcdir:-.}/reports/pagescope-result.5
 sed 's/\\-/-/g' "$result" >"$dir/plain"
-"$PAGESCOPE" replay generate:mix,n=9999,pages=300 --explain-walks 1 -o "$dir/r.json"
+"$PAGESCOPE" replay generate:mix,n=9999,pages=300 --explain-walks 1 --by all -o "$dir/r.json"
 "$PAGESCOPE" replay generate:mix,n=9999,pages=300 --memory 400K -o "$dir/less.json" \
 	--set ksm.run=yes --set ksm.rate=1 --set bound.region=all \
 	--set reclaim.scope=process

@@ -51,8 +51,8 @@ same()
 	cmp "$1/sweep.json" "$2/sweep.json" || complain "$1, $2: merged documents differ"
 }
 
-"$PAGESCOPE" import generate:mix,n=50K,pages=9000,seed=5 -o mix.pst || complain 'no trace'
-"$PAGESCOPE" import generate:zipf,n=30K,pages=5000,seed=6 -o zipf.pst || complain 'no trace'
+"$PAGESCOPE" import generate:mix,n=20K,pages=6000,seed=5 -o mix.pst || complain 'no trace'
+"$PAGESCOPE" import generate:zipf,n=20K,pages=5000,seed=6 -o zipf.pst || complain 'no trace'
 axes=(-P tlb.l2.entries 768..3072 x2 -L table.kind 'radix,hashed'
 	-L 'pages.policy=4k,2m' -P tlb.l2.ways '12,7')
 how=(mix.pst zipf.pst --cpu skylake-sp --set memory.size=1G --seed 3)
@@ -117,7 +117,7 @@ SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_COUNT=2 SLURM_ARRAY_TASK_MIN=3 refused 2 
 grep -q '36 points: 12 run, 24 were there' out || complain "more: $(cat out)"
 
 # Killed at any time, it goes on
-"$PAGESCOPE" import generate:mix,n=1M,pages=9000,seed=9 -o long.pst
+"$PAGESCOPE" import generate:mix,n=500K,pages=9000,seed=9 -o long.pst
 slow=(long.pst -P machine.seed 1..12 +1 --group 2 -j 0)
 "$PAGESCOPE" sweep "${slow[@]}" -o whole >out || complain 'long: failed'
 for after in 0 2 4 8; do
@@ -144,6 +144,28 @@ cp "$(find steps/results -name '*.json' | sort | tail -n 1)" "all/results/$hash.
 "$PAGESCOPE" sweep merge all >out 2>err && complain 'another: was taken'
 grep -q 'is not of this point' err || complain "another: $(cat err)"
 
+# One that fails while it runs does not end the others, and is not run again
+"$PAGESCOPE" sweep zipf.pst -P memory.size 4M..1G x16 -j 1 -o some >out 2>err
+[ $? -eq 3 ] || complain 'fails: not status 3'
+grep -q '3 points: 3 run, 0 were there, 1 failed' out || complain "fails: $(cat out)"
+grep -q 'failed, 1 point, the first with memory.size = 4194304: pages: no memory' out ||
+	complain "fails: without its reason: $(cat out)"
+alone some 2
+"$PAGESCOPE" sweep run some | grep -q '3 points: 0 run, 3 were there' || complain 'fails: runs again'
+
+# Stopped, it keeps what it has
+"$PAGESCOPE" sweep plan "${slow[@]}" -o stopped >out
+"$PAGESCOPE" sweep run stopped --group 1 -j 0 >out 2>err &
+pid=$!
+for _ in $(seq 400); do
+	[ -z "$(find stopped/results -name '*.json')" ] || break
+	sleep 0.01
+done
+kill -TERM $pid
+wait $pid
+[ $? -eq 3 ] || complain "stopped: not status 3: $(cat out err)"
+grep -q 'the same command goes on' err || complain "stopped: not told: $(cat err)"
+
 # A changed trace
 cp zipf.pst mix.pst
 rm all/results/*.json
@@ -161,6 +183,25 @@ END
 grep -q '12 points' out || complain "file: $(cat out)"
 alone file 12
 grep -q '"--cpu", "zen5", "--set", "pages.policy=4k"' file/sweep.json || complain 'file: not laid over'
+
+# Figures: lines of numbers, bars of words; seeds and traces are repetitions
+if command -v gnuplot >/dev/null; then
+	"$PAGESCOPE" plot steps/sweep.json --kind sweep --format png --figure walk.count -o plots >out 2>err ||
+		complain "plot: $(cat out err)"
+	[ "$(grep -vc '^#' plots/sweep.dat)" -eq 3 ] || complain "plot: not 3 values: $(cat plots/sweep.dat)"
+	"$PAGESCOPE" report --format csv --table sweep steps/sweep.json >points.csv
+	column=$(head -n 1 points.csv | tr , '\n' | grep -nx walk.count | cut -d: -f 1)
+	want=$(awk -F, -v c="$column" '$6 == 768 && $7 == "radix" && $8 == "4k" && $3 == "done" {
+		n++; s += $c; if (n == 1 || $c < l) l = $c; if (n == 1 || $c > m) m = $c }
+		END { printf "768 %.9g %.9g %.9g", s / n, l, m }' points.csv)
+	[ "$(sed -n '2s/^\([^ ]* [^ ]* [^ ]* [^ ]*\).*/\1/p' plots/sweep.dat)" = "$want" ] ||
+		complain "plot: not $want: $(cat plots/sweep.dat)"
+	"$PAGESCOPE" plot steps/sweep.json --kind sweep --format svg --x table.kind -o plots >out ||
+		complain 'plot of words: failed'
+	grep -q '^"cuckoo" ' plots/sweep.dat || complain "plot of words: $(cat plots/sweep.dat)"
+	"$PAGESCOPE" plot steps/sweep.json --kind sweep --x nothing -o plots 2>err && complain 'plot: of nothing'
+	grep -q 'nothing is no parameter of this sweep' err || complain "plot: $(cat err)"
+fi
 
 # What the words say wrong
 refused 2 'did you mean "tlb.l2.entries"?' zipf.pst -P tlb.l2.entrees 1..2

@@ -6,6 +6,7 @@
 #include "tests/core-world.h"
 
 #define SHAPES 60u
+#define SLOTS  (1u << 16) /* of pages that were touched */
 
 /* Accesses near the root, far from it, across its page's end, at addresses
  * without a root, wide ones, several pages of fetches, guarded ones. */
@@ -99,7 +100,7 @@ take_away(struct world *world, uint32_t space, uint64_t address, uint64_t pages,
 	if (unmap)
 		table->ops->unmap(table, address, pages << 12, false, NULL,
 				  NULL);
-	core_invalidate(&world->core, space, address, pages << 12);
+	world_invalidate(world, space, address, pages << 12);
 }
 
 /* Feed in pieces that end inside steps too, with pages taken away between. */
@@ -239,6 +240,206 @@ steps_equal_columns(void **state)
 	assert_int_equal(taken, 18 * 2 * SHAPES);
 }
 
+/*
+ * Pages that were touched since they were invalidated, and a trail of which were
+ * so first, between which faults.  A plain watcher goes through all accesses
+ * itself, up to each fault and to the end of each piece.
+ */
+struct touches {
+	struct watcher watcher; /* first */
+	uint64_t page[SLOTS];	/* space << 52 | number, plus 1; 0: none */
+	uint64_t n, trail;
+	const uint64_t *address; /* NULL: the core tells */
+	const uint32_t *site;
+	uint32_t at, end, space;
+	uint64_t position; /* of address[0] */
+};
+
+static uint64_t *
+touch_slot(struct touches *touches, uint64_t key)
+{
+	uint64_t i = key * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+
+	while (touches->page[i % SLOTS] && touches->page[i % SLOTS] != key)
+		i++;
+	return &touches->page[i % SLOTS];
+}
+
+static void
+touched(struct world *world, uint32_t space, uint64_t address)
+{
+	struct touches *touches = (struct touches *)world->watcher;
+	uint64_t key = ((uint64_t)space << 52 | address >> 12) + 1;
+	uint64_t *slot = touch_slot(touches, key);
+
+	if (*slot)
+		return;
+	*slot = key;
+	assert_true(++touches->n < SLOTS / 2);
+	touches->trail = (touches->trail ^ key ^ world->faults << 40) *
+			 UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static bool
+is_within(uint64_t key, uint32_t space, uint64_t address, uint64_t length)
+{
+	uint64_t page = (key - 1) & ((UINT64_C(1) << 52) - 1);
+
+	return key && (key - 1) >> 52 == space && page >= address >> 12 &&
+	       page <= (address + length - 1) >> 12;
+}
+
+/* The others move to where they are found. */
+static void
+untouch(struct world *world, uint32_t space, uint64_t address, uint64_t length)
+{
+	struct touches *touches = (struct touches *)world->watcher;
+	static uint64_t kept[SLOTS];
+	uint64_t n = 0;
+	bool any = false;
+
+	for (uint64_t at = address >> 12;
+	     length <= 1 << 21 && at <= (address + length - 1) >> 12; at++)
+		any |= *touch_slot(touches,
+				   ((uint64_t)space << 52 | at) + 1) != 0;
+	if (length <= 1 << 21 && !any)
+		return;
+	for (uint64_t i = 0; i < SLOTS; i++)
+		if (touches->page[i] &&
+		    !is_within(touches->page[i], space, address, length))
+			kept[n++] = touches->page[i];
+	memset(touches->page, 0, sizeof(touches->page));
+	for (uint64_t i = 0; i < n; i++)
+		*touch_slot(touches, kept[i]) = kept[i];
+	touches->n = n;
+}
+
+static void
+touch_up_to(struct world *world, uint64_t position)
+{
+	struct touches *touches = (struct touches *)world->watcher;
+
+	while (touches->address && touches->at < touches->end &&
+	       touches->position + touches->at < position) {
+		uint64_t at = touches->address[touches->at];
+		const struct site *site = stream_site(
+			world->stream,
+			SITE_INDEX(touches->site[touches->at++]));
+		uint64_t last = at + site->size - 1;
+
+		if (site->kind == SITE_FETCH)
+			last = at;
+		else if (last < at)
+			last = UINT64_MAX;
+		for (; at <= last; at = (at | 4095) + 1) {
+			touched(world, touches->space, at);
+			if ((at | 4095) == UINT64_MAX)
+				break;
+		}
+	}
+}
+
+static struct touches *
+touches_open(void)
+{
+	struct touches *touches = calloc(1, sizeof(*touches));
+
+	assert_non_null(touches);
+	touches->watcher = (struct watcher){ touched, untouch, touch_up_to };
+	return touches;
+}
+
+/* As feed_pieces, fewer of them. */
+static void
+feed_watched(struct world *world, const struct batch *batch, uint32_t n,
+	     uint32_t space, uint64_t random)
+{
+	struct touches *touches = (struct touches *)world->watcher;
+	struct core *core = &world->core;
+	struct core_pass pass;
+
+	core_switch(core, space, world->table[space]);
+	touches->at = 0;
+	touches->space = space;
+	touches->position = core->position;
+	assert_int_equal(core_pass_begin(core, &pass, world->stream, batch), 0);
+	while (pass.at < n) {
+		uint64_t x = next_random(&random);
+		uint32_t to = pass.at + 1 + (uint32_t)(x % 700);
+
+		to = to < n ? to : n;
+		touches->end = to;
+		assert_int_equal(core_pass_feed(core, &pass, to), 0);
+		touch_up_to(world, UINT64_MAX);
+		if (x & 0x10000)
+			take_away(world, space, (x >> 20) % 40 << 12,
+				  (x >> 28) % 8 + 1, true);
+	}
+}
+
+/* Whoever is fed how, the same pages are told first, between the same faults, as
+ * by looking at every access. */
+static void
+all_first_touches_are_told(void **state)
+{
+	static struct world steps, columns, plain;
+	uint64_t told = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < 12; k++) {
+		struct core_config config = config_of(k & 1 ? lru : fifo,
+						      k % 3);
+		struct touches *watcher[3];
+		uint64_t random = 4321 + k;
+
+		config.asid.asids = k % 4;
+		world_open(&plain, &config, false);
+		config.watch = true;
+		world_open(&steps, &config, false);
+		world_open(&columns, &config, false);
+		for (unsigned i = 0; i < 3; i++)
+			watcher[i] = touches_open();
+		steps.watcher = &watcher[0]->watcher;
+		columns.watcher = &watcher[1]->watcher;
+		plain.watcher = &watcher[2]->watcher;
+		steps.turmoil = columns.turmoil = plain.turmoil = true;
+		for (unsigned i = 0; i < SHAPES; i++) {
+			uint64_t same[2] = { random, random };
+
+			add_shape(&steps, &random);
+			add_shape(&columns, &same[0]);
+			add_shape(&plain, &same[1]);
+		}
+		for (unsigned round = 0; round < 40; round++) {
+			uint32_t space = (uint32_t)(round / 5 % SPACES), n;
+			struct batch *batch = &columns.batch;
+			uint64_t same = random;
+
+			fill_packed(&steps, &random);
+			fill_packed(&columns, &same);
+			batch_expand(batch, columns.stream);
+			batch->packed = false;
+			steps.batch.n = n = batch->n;
+			watcher[2]->address = batch->address;
+			watcher[2]->site = batch->site;
+			core_set_heavy(&steps.core, false);
+			feed_watched(&steps, &steps.batch, n, space, random);
+			feed_watched(&columns, batch, n, space, random);
+			feed_watched(&plain, batch, n, space, random);
+			assert_int_equal(watcher[0]->n, watcher[2]->n);
+			assert_int_equal(watcher[0]->trail, watcher[2]->trail);
+			assert_int_equal(watcher[1]->trail, watcher[2]->trail);
+		}
+		told += watcher[0]->n;
+		world_close(&steps);
+		world_close(&columns);
+		world_close(&plain);
+		for (unsigned i = 0; i < 3; i++)
+			free(watcher[i]);
+	}
+	assert_true(told > 10000);
+}
+
 /* One step with these pages for roots. */
 static void
 feed_roots(struct world *world, uint32_t number, const uint64_t *page)
@@ -314,6 +515,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opened_groups_are_stamped_by_their_last),
 		cmocka_unit_test(steps_equal_columns),
+		cmocka_unit_test(all_first_touches_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,7 @@ all(void)
 {
 	static const char *const mode[] = {
 		"strings", "x87",	"signals", "jumps",
-		"code",	   "processes", "vdso",
+		"code",	   "processes", "vdso",	   "returns",
 	};
 	char name[] = "/bin/true";
 	char *dynamic[] = { name, NULL };

@@ -113,7 +113,9 @@ watch(struct bench *bench, uint64_t address, uint64_t pages)
 		uint64_t at = address + i * PAGE;
 
 		use(bench, 0, at, SITE_STORE);
-		assert_int_equal(paging_watch(bench->paging, 0, &at, 1), 0);
+		assert_int_equal(paging_watch(bench->paging, 0, at,
+					      bench->accesses),
+				 0);
 	}
 }
 

@@ -3,7 +3,9 @@
  * The running kernel as judge of reclaim: a process touches its pages by a
  * seeded string of references, in a memory group with a limit and swap on a zram
  * device of its own; its major faults are what policy `linux' must miss, fed the
- * same string.  And the page at which such a group is out of memory.
+ * same string.  The same of pages of a file, and of both with a swappiness.  Two
+ * groups at once, as reclaim.scope=process has it.  And the page at which such a
+ * group is out of memory.
  *
  * Traps (each cost somebody a day): a group under pressure is killed although
  * swap is empty unless somebody reads its memory.stat now and then, so the
@@ -16,6 +18,7 @@
 #include "models/machine.h"
 
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -23,6 +26,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -42,6 +47,11 @@
 #define LRU_MOST 0.06
 #define OUR_MOST 0.04
 #define OOM_MOST 4
+#define NO_FILE	 4 /* exit: there is no loop device to map */
+/* Of files and of both together: TRUTH has no figure of them */
+#define FILE_MOST 0.04
+#define BOTH_MOST 0.06
+#define APART	  16 /* pages: fault-around maps no neighbour that is there */
 
 enum pattern {
 	LOOP,
@@ -56,11 +66,14 @@ struct run {
 	enum pattern pattern;
 	uint32_t pages, limit;
 	uint64_t n, seed;
+	uint32_t files;	    /* the first so many pages are of a file */
+	int64_t swappiness; /* 0: 60, the usual */
 };
 
 /* What the process tells, in shared memory. */
 struct report {
 	uint64_t majors, minors;
+	uint64_t of_files;		   /* of the majors */
 	uint64_t rss_sum, rss_n, rss_most; /* pages, as the group has it */
 	uint64_t touched;
 };
@@ -175,7 +188,12 @@ static bool
 swap_on(void)
 {
 	char command[128], name[64];
+	int lock = open("/tmp/pagescope-swap.lock",
+			O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
+	/* One test at a time has swap of its own; held until the end. */
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
 	env.zram = read_number(ZRAM "/hot_add");
 	if (env.zram < 0)
 		return false;
@@ -307,114 +325,219 @@ string_of(const struct run *run, uint64_t *n)
 	return page;
 }
 
-/* Also keeps the group's counters fresh, without which it is killed. */
-static void
-look(int stat)
+static uint64_t
+counted(const char *text, const char *word)
 {
-	static char text[8192];
-	ssize_t n = pread(stat, text, sizeof(text) - 1, 0);
-	const char *line;
-	uint64_t rss;
+	const char *line = strstr(text, word);
 
-	text[n > 0 ? n : 0] = '\0';
-	line = strstr(text, "\nrss ");
-	rss = line ? strtoull(line + 5, NULL, 10) / PAGE : 0;
-	env.report->rss_sum += rss;
-	env.report->rss_n++;
-	if (rss > env.report->rss_most)
-		env.report->rss_most = rss;
+	return line ? strtoull(line + strlen(word), NULL, 10) / PAGE : 0;
 }
 
-/* The process: it is in the group, and touches its arena by the string. */
-__attribute__((no_sanitize("address", "undefined", "thread"))) static void
-touch_all(const uint32_t *page, uint64_t n, uint32_t pages)
+/* Also keeps the group's counters fresh, without which it is killed. */
+static void
+look(struct report *report, int stat, bool files)
 {
-	struct report *report = env.report;
-	size_t bytes = (size_t)pages * PAGE;
+	static char text[8192];
+	ssize_t n = pread(stat, text, sizeof(text) - 2, 1);
+	uint64_t rss;
+
+	/* "\nrss ", and the first line is that of cache */
+	text[n > 0 ? n : 0] = '\0';
+	rss = counted(text, "\nrss ") + (files ? counted(text, "ache ") : 0);
+	report->rss_sum += rss;
+	report->rss_n++;
+	if (rss > report->rss_most)
+		report->rss_most = rss;
+}
+
+/* A loop device over memory that is all holes, and without read-ahead: its number;
+ * it goes with its last user. */
+static int
+loop_open(size_t bytes)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+	int memory = memfd_create("pagescope-test", MFD_CLOEXEC);
+	struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	fd = number < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && (ftruncate(memory, (off_t)bytes) ||
+			ioctl(fd, LOOP_SET_FD, memory) ||
+			ioctl(fd, LOOP_SET_STATUS64, &info))) {
+		close(fd);
+		fd = -1;
+	}
+	close(control);
+	close(memory);
+	snprintf(path, sizeof(path), "/sys/block/loop%d/queue", number);
+	if (fd >= 0)
+		put(path, "read_ahead_kb", "0");
+	return fd;
+}
+
+/* A file of its own.  No MADV_RANDOM: what is accessed through that is nothing to
+ * reclaim (vma_has_recency). */
+static char *
+map_file(uint32_t pages)
+{
+	size_t bytes = (size_t)pages * APART * PAGE;
+	int settings = loop_open(bytes), fd;
+	char path[64], *start;
+
+	if (settings < 0)
+		return NULL;
+	/* Read-ahead is taken over by who opens it from here on. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", settings);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	start = fd < 0 ? MAP_FAILED
+		       : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	close(settings);
+	close(fd);
+	return start == MAP_FAILED ? NULL : start;
+}
+
+static uint64_t
+majors_now(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_majflt;
+}
+
+/* The process: it is in the group, and touches its pages by the string. */
+__attribute__((no_sanitize("address", "undefined", "thread"))) static void
+touch_all(const struct run *run, struct report *report, const char *group,
+	  const uint32_t *page, uint64_t n)
+{
+	size_t bytes = (size_t)run->pages * PAGE;
 	char *arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *file = run->files ? map_file(run->files) : arena;
 	struct rusage before, after;
 	char path[192];
 	int stat;
 
 	madvise(arena, bytes, MADV_NOHUGEPAGE);
-	snprintf(path, sizeof(path), "%s/memory.stat", env.group);
+	snprintf(path, sizeof(path), "%s/memory.stat", group);
 	stat = open(path, O_RDONLY | O_CLOEXEC);
-	look(stat);
+	look(report, stat, run->files);
 	getrusage(RUSAGE_SELF, &before);
+	if (!file)
+		_exit(NO_FILE);
 	for (uint64_t i = 0; i < n; i++) {
+		bool of_file = page[i] < run->files;
 		volatile uint64_t *word =
 			(uint64_t *)(void *)(arena + (size_t)page[i] * PAGE);
+		uint64_t majors = run->files ? majors_now() : 0;
 
+		if (of_file)
+			(void)*(volatile char *)(file + (size_t)page[i] *
+								APART * PAGE);
 		/* Contents of their own, so that none is a page of zeros. */
-		if (i & 1 || i < pages)
+		else if (i & 1 || i < run->pages)
 			*word = i * UINT64_C(0x9e3779b97f4a7c15) + 1;
 		else
 			(void)*word;
+		if (of_file && i >= run->pages)
+			report->of_files += majors_now() - majors;
 		report->touched = i + 1;
 		if (i % LOOK == 0)
-			look(stat);
-		if (i == pages) /* full from here on */
+			look(report, stat, run->files);
+		if (i == run->pages) { /* full from here on */
 			report->rss_sum = report->rss_n = report->rss_most = 0;
+			if (run->files)
+				getrusage(RUSAGE_SELF, &before);
+		}
 	}
 	getrusage(RUSAGE_SELF, &after);
 	report->majors = (uint64_t)(after.ru_majflt - before.ru_majflt);
 	report->minors = (uint64_t)(after.ru_minflt - before.ru_minflt);
 }
 
-/* Run it in a group of that limit: its wait status. */
-static int
-run_process(const uint32_t *page, uint64_t n, uint32_t pages, uint32_t limit,
-	    bool swap)
+/* In a group of that name and limit; the process's number. */
+static pid_t
+start_process(const struct run *run, struct report *report, const char *group,
+	      const uint32_t *page, uint64_t n)
 {
-	int status = -1;
 	pid_t pid;
 
-	*env.report = (struct report){ 0 };
-	assert_int_equal(mkdir(env.group, 0755), 0);
-	put_number(env.group, "memory.limit_in_bytes", (uint64_t)limit * PAGE);
-	if (!swap)
-		put_number(env.group, "memory.swappiness", 0);
+	*report = (struct report){ 0 };
+	assert_int_equal(mkdir(group, 0755), 0);
+	put_number(group, "memory.limit_in_bytes", (uint64_t)run->limit * PAGE);
+	if (run->swappiness)
+		put_number(group, "memory.swappiness",
+			   run->swappiness < 0 ? 0 : (uint64_t)run->swappiness);
 	pid = fork();
 	if (!pid) {
 		char number[32];
 
 		snprintf(number, sizeof(number), "%d", getpid());
-		if (put(env.group, "cgroup.procs", number))
+		if (put(group, "cgroup.procs", number))
 			_exit(3);
-		touch_all(page, n, pages);
+		touch_all(run, report, group, page, n);
 		_exit(0);
 	}
+	return pid;
+}
+
+static int
+end_process(pid_t pid, const char *group)
+{
+	int status = -1;
+
 	waitpid(pid, &status, 0);
-	for (int i = 0; i < 100 && rmdir(env.group); i++)
+	for (int i = 0; i < 100 && rmdir(group); i++)
 		usleep(20000);
 	return status;
 }
 
-static uint64_t
-predict(const char *policy, uint64_t capacity, const uint32_t *page, uint64_t n,
-	uint32_t pages)
+/* Run it in a group of that limit: its wait status. */
+static int
+run_process(const struct run *run, const uint32_t *page, uint64_t n)
 {
-	struct reclaim_config config = { .policy = reclaim_find(policy),
-					 .capacity = capacity,
-					 .swappiness = 60 };
+	return end_process(start_process(run, env.report, env.group, page, n),
+			   env.group);
+}
+
+/* What it misses after all pages came in once; of_files: of those. */
+static uint64_t
+predict(const char *policy, uint64_t capacity, const struct run *run,
+	const uint32_t *page, uint64_t n, uint64_t *of_files)
+{
+	uint8_t *file = calloc(run->pages, 1);
+	const uint8_t *borrowed = file;
+	struct reclaim_config config = {
+		.policy = reclaim_find(policy),
+		.capacity = capacity,
+		.swappiness = run->swappiness ? run->swappiness : 60,
+		.file = &borrowed,
+	};
 	struct reclaim *reclaim;
-	uint64_t misses;
+	uint64_t misses, all = 0;
 
+	assert_non_null(file);
+	memset(file, 1, run->files);
 	assert_int_equal(reclaim_open(&reclaim, &config), 0);
-	for (uint64_t i = 0; i < n; i += BATCH_ACCESSES) {
-		const struct reclaim_batch batch = {
-			.page = page + i,
-			.n = (uint32_t)(n - i < BATCH_ACCESSES
-						? n - i
-						: BATCH_ACCESSES),
-			.position = i,
-		};
+	*of_files = 0;
+	for (uint64_t i = 0; i < n; i++) {
+		const struct reclaim_batch batch = { .page = page + i,
+						     .n = 1,
+						     .position = i };
 
+		if (i == run->pages)
+			all = reclaim->counts.misses;
+		misses = reclaim->counts.misses;
 		assert_int_equal(reclaim->ops->feed(reclaim, &batch), 0);
+		if (i >= run->pages && page[i] < run->files)
+			*of_files += reclaim->counts.misses - misses;
 	}
-	misses = reclaim->counts.misses - pages;
+	misses = reclaim->counts.misses - all;
 	reclaim_close(reclaim);
+	free(file);
 	return misses;
 }
 
@@ -424,26 +547,31 @@ error_of(uint64_t predicted, uint64_t measured)
 	return measured ? (double)predicted / (double)measured - 1 : 1;
 }
 
+static bool
+ended_well(int status)
+{
+	if (status)
+		print_message("the process ended with %#x\n", (unsigned)status);
+	return !status;
+}
+
 /* Once for real and by both models: are both near enough? */
 static bool
 is_predicted(const struct run *run)
 {
 	const struct report *report = env.report;
-	uint64_t n, ours, lru;
+	uint64_t n, ours, lru, files;
 	uint32_t *page = string_of(run, &n);
-	int status = run_process(page, n, run->pages, run->limit, true);
+	bool ended = ended_well(run_process(run, page, n));
 	double ours_off, lru_off;
 
-	if (status) {
-		print_message("the process ended with %#x\n", (unsigned)status);
-		munmap(page, n * sizeof(*page));
-		return false;
-	}
 	/* Pages leave by 32, so that it holds its most just before; LRU, of
 	 * which one leaves at a time, holds the mean. */
-	ours = predict("linux", report->rss_most, page, n, run->pages);
-	lru = predict("lru", report->rss_sum / report->rss_n, page, n,
-		      run->pages);
+	ours = ended ? predict("linux", report->rss_most, run, page, n, &files)
+		     : 0;
+	lru = ended ? predict("lru", report->rss_sum / report->rss_n, run, page,
+			      n, &files)
+		    : 0;
 	munmap(page, n * sizeof(*page));
 	ours_off = error_of(ours, report->majors);
 	lru_off = error_of(lru, report->majors);
@@ -452,8 +580,37 @@ is_predicted(const struct run *run)
 		      names[run->pattern], run->pages, run->limit,
 		      (uintmax_t)report->majors, (uintmax_t)ours,
 		      100 * ours_off, (uintmax_t)lru, 100 * lru_off);
-	return report->majors && fabs(ours_off) <= OUR_MOST &&
+	return ended && report->majors && fabs(ours_off) <= OUR_MOST &&
 	       (run->pattern == HOT_AND_SCAN || fabs(lru_off) <= LRU_MOST);
+}
+
+/* The same of files, and of both: by policy linux. */
+static bool
+files_are_predicted(const struct run *run)
+{
+	const struct report *report = env.report;
+	bool both = run->files < run->pages;
+	uint64_t n, all, files = 0;
+	uint32_t *page = string_of(run, &n);
+	bool ended = ended_well(run_process(run, page, n));
+	double off, files_off;
+
+	all = ended ? predict("linux", report->rss_most, run, page, n, &files)
+		    : 0;
+	munmap(page, n * sizeof(*page));
+	off = error_of(all, report->majors);
+	files_off = error_of(files, report->of_files);
+	print_message("%s, %u pages, %u of a file, in %u, swappiness %jd: %ju "
+		      "majors, linux %ju (%+.1f %%); of the file %ju, %ju "
+		      "(%+.1f %%)\n",
+		      names[run->pattern], run->pages, run->files, run->limit,
+		      (intmax_t)(run->swappiness ? run->swappiness : 60),
+		      (uintmax_t)report->majors, (uintmax_t)all, 100 * off,
+		      (uintmax_t)report->of_files, (uintmax_t)files,
+		      100 * files_off);
+	return ended && report->majors &&
+	       fabs(off) <= (both ? BOTH_MOST : FILE_MOST) &&
+	       fabs(files_off) <= (both ? BOTH_MOST : FILE_MOST);
 }
 
 static void
@@ -503,6 +660,41 @@ test_hot_and_scan(void **state)
 {
 	(void)state;
 	judge(HOT_AND_SCAN);
+}
+
+static void
+judge_files(struct run run)
+{
+	int tries = 0;
+
+	need_kernel();
+	if (access("/dev/loop-control", R_OK | W_OK)) {
+		print_message("no loop devices to map as a file\n");
+		skip();
+	}
+	while (!files_are_predicted(&run))
+		if (++tries == TRIES)
+			fail_msg("not predicted in %d tries", TRIES);
+}
+
+static void
+test_files(void **state)
+{
+	(void)state;
+	judge_files((struct run){ UNIFORM, 3000, 2200, 30000, 71, 3000, 0 });
+	judge_files(
+		(struct run){ HOT_AND_SCAN, 3200, 2300, 30000, 72, 3200, 0 });
+}
+
+static void
+test_swappiness(void **state)
+{
+	static const int64_t swappiness[] = { 10, 60, 100, 180 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(swappiness); i++)
+		judge_files((struct run){ UNIFORM, 3000, 2200, 30000, 80 + i,
+					  1500, swappiness[i] });
 }
 
 /* What the machine says: the access at which memory of that size is too little
@@ -562,7 +754,9 @@ static void
 test_out_of_memory(void **state)
 {
 	static const uint32_t limits[] = { 1500, 2300, 3700, 5000 };
-	const struct run all = { .pattern = LOOP, .pages = 6000, .n = 1 };
+	struct run all = {
+		.pattern = LOOP, .pages = 6000, .n = 1, .swappiness = -1
+	};
 	uint64_t n, beside = 0, touched = 0, predicted;
 	uint32_t *page;
 
@@ -570,8 +764,10 @@ test_out_of_memory(void **state)
 	need_kernel();
 	page = string_of(&all, &n);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		int status = run_process(page, n, all.pages, limits[i], false);
+		int status;
 
+		all.limit = limits[i];
+		status = run_process(&all, page, n);
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGKILL);
 		touched = env.report->touched;
@@ -601,6 +797,8 @@ main(void)
 		cmocka_unit_test(test_uniform),
 		cmocka_unit_test(test_zipf),
 		cmocka_unit_test(test_hot_and_scan),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_swappiness),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

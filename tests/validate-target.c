@@ -5,7 +5,9 @@
  * that the kernel chooses.
  *
  *	validate-target SEED OPERATIONS [fork]
- *	validate-target SEED OPERATIONS swap [CHILDREN]   and sends pages to swap
+ *	validate-target SEED OPERATIONS swap|drive [CHILDREN]   and sends pages to
+ *	swap; drive: private memory is written only, as what is read and not written
+ *	is still in swap, which no fault tells
  *	validate-target SEED PAGES merge     equal pages, until KSM has been round
  */
 #define _GNU_SOURCE
@@ -69,6 +71,8 @@ touch(const struct area *area)
 	/* What shared memory holds is known by its first touch alone. */
 	if (swaps && area->shared)
 		write = !area->read;
+	else if (swaps > 1)
+		write = 1;
 
 	for (size_t i = 0; i < n; i++) {
 		volatile char *byte =
@@ -218,7 +222,9 @@ main(int argc, char **argv)
 	operations = strtoul(argv[2], NULL, 10);
 	if (argc > 3 && strcmp(argv[3], "merge") == 0)
 		return merge(operations);
-	swaps = argc > 3 && strcmp(argv[3], "swap") == 0;
+	swaps = argc < 4			? 0
+		: strcmp(argv[3], "drive") == 0 ? 2
+						: strcmp(argv[3], "swap") == 0;
 	if (swaps)
 		return family(operations,
 			      argc > 4 ? strtoul(argv[4], NULL, 10) : 2);

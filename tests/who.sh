@@ -105,6 +105,9 @@ if run record --heap -o known.pst -- "$target" 1000 2000 300; then
 		complain "folded: $(awk '{ n += $NF } END { print n }' folded) walks"
 	grep -q ';main;middle;touch_second;.*second_array 2000$' folded ||
 		complain "folded: $(grep touch_second folded)"
+	# of the C library two frames, whatever they are called
+	grep -q '^[^;]*;thread [0-9]*;[^;]*;[^;]*;[^;]*;thread_run;touch_first;.*first_array 1000$' folded ||
+		complain "folded: $(grep touch_first folded)"
 	# times add up too
 	[ "$(table known.json who.time | awk -F, '{ n += $6 } END { print n }')" = \
 		"$(value known.json walk.cycles)" ] || complain "who.time: walk cycles"

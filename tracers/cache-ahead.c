@@ -15,20 +15,21 @@
 #define AT_A_TIME  1  /* between looks at what the target does */
 
 void
-ahead_expect(struct cache_code *code, uint64_t pc, bool by_table)
+ahead_expect(struct cache_code *code, uint64_t pc, enum ahead_why why)
 {
 	struct cache_ahead *ahead = &code->ahead;
 	struct cache_target *target;
 
-	if (by_table) {
+	if (why != EXPECT_LINK) {
 		target = cache_code_target(code, pc);
 		if (!target)
 			return;
-		target->returned = true;
+		target->returned |= why == EXPECT_RETURN;
+		target->expected |= why == EXPECT_TABLE;
 	}
 	if (ahead->n < AHEAD_SIZE)
 		ahead->expected[ahead->n++] =
-			(struct cache_expected){ pc, by_table };
+			(struct cache_expected){ pc, (uint8_t)why };
 }
 
 /* The next blocks that are expected and not there; false: none. */
@@ -49,7 +50,7 @@ make_some(struct cache_code *code, unsigned blocks)
 			block = cache_code_make(code, next->pc);
 		}
 		ahead->done++;
-		if (block && next->by_table && !block->listed)
+		if (block && next->why == EXPECT_TABLE && !block->listed)
 			link_indirect(code, block);
 		if (code->full)
 			break;
@@ -64,9 +65,9 @@ begin(struct cache_code *code, unsigned blocks)
 	struct cache_ahead *ahead = &code->ahead;
 
 	for (unsigned i = ahead->done; i < ahead->n; i++)
-		if (ahead->expected[i].by_table)
+		if (ahead->expected[i].why != EXPECT_LINK)
 			ahead->owed[ahead->n_owed++ % AHEAD_SIZE] =
-				ahead->expected[i].pc;
+				ahead->expected[i];
 	if (ahead->n_owed > 2 * AHEAD_SIZE)
 		ahead->n_owed -= AHEAD_SIZE;
 	ahead->n = ahead->done = 0;
@@ -83,7 +84,7 @@ cache_code_translate(struct cache_code *code, uint64_t pc)
 	code->running = false;
 	begin(code, AT_ONCE + AFTERWARDS);
 	if (cache_code_returns(code, code->caller))
-		ahead_expect(code, code->caller, true);
+		ahead_expect(code, code->caller, EXPECT_RETURN);
 	block = cache_code_make(code, pc);
 	if (block)
 		make_some(code, AT_ONCE);
@@ -107,10 +108,12 @@ static bool
 pay_back(struct cache_code *code)
 {
 	struct cache_ahead *ahead = &code->ahead;
+	const struct cache_expected *owed;
 
 	if (!ahead->n_owed || ahead->n == AHEAD_SIZE)
 		return false;
-	ahead_expect(code, ahead->owed[--ahead->n_owed % AHEAD_SIZE], true);
+	owed = &ahead->owed[--ahead->n_owed % AHEAD_SIZE];
+	ahead_expect(code, owed->pc, (enum ahead_why)owed->why);
 	return true;
 }
 

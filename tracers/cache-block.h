@@ -19,23 +19,24 @@
 #define BLOCK_MAX	   320 /* so many at most */
 #define BLOCK_ACCESSES	   900
 #define BLOCK_SPECIALS	   64
-#define BLOCK_CODE_BYTES   (64 << 10) /* at most */
+#define BLOCK_CODE_BYTES   (64 << 10) /* at most; places in it: 16 bits */
 
 struct cache_place {
 	uint64_t pc;
-	uint32_t start; /* of its code, from the block's */
+	uint16_t start; /* of its code, from the block's */
 	/* Up to here nothing has happened that can't be undone by taking the
 	 * registers back from the area ... */
-	uint32_t body;
+	uint16_t body;
 	/* ... which must be done from here on: the substitute's, or rax and
 	 * rcx of an indirect branch. */
-	uint32_t saved;
-	uint8_t length;
+	uint16_t saved;
+	uint16_t accesses, words, fixes;
+	uint8_t specials;
+	uint8_t length : 4;
+	uint8_t flow : 4;
 	int8_t substitute; /* register, or -1 */
-	bool takes_rax;
-	bool repeated;
-	uint8_t flow;
-	uint16_t accesses, words, fixes, specials;
+	bool takes_rax : 1;
+	bool repeated : 1;
 };
 
 /* An instruction whose accesses are worked out when its record is expanded */
@@ -61,6 +62,9 @@ struct cache_block {
 	bool dead;   /* its code has changed or is unmapped */
 	uint64_t checked; /* address of the checked entry, 0: none */
 	bool listed;	  /* indirect branches find it */
+	/* The push of a return, from the block's code on: at it rax is the pc
+	 * where control goes, and its own value is in the area; 0: none */
+	uint32_t return_at;
 	uint32_t first_link, n_links;
 	const struct cache_place *place; /* n_places + 1 */
 	const struct cache_access *access;

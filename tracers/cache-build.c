@@ -141,20 +141,20 @@ builder_place(struct builder *builder, unsigned k)
 	*place = (struct cache_place){
 		.start = builder_offset(builder),
 		.body = builder_offset(builder),
-		.saved = UINT32_MAX,
+		.saved = UINT16_MAX,
 		.substitute = -1,
 		.accesses = (uint16_t)builder->n_accesses,
 		.words = (uint16_t)builder->track.n_words,
 		.fixes = (uint16_t)builder->track.n_fixes,
-		.specials = (uint16_t)builder->n_specials,
+		.specials = (uint8_t)builder->n_specials,
 	};
 	if (k < builder->n) {
 		const struct instruction *touched = &builder->run[k].touched;
 
 		place->pc = touched->pc;
-		place->length = touched->length;
+		place->length = touched->length & 15u;
 		place->repeated = touched->repeated;
-		place->flow = builder->run[k].flow;
+		place->flow = builder->run[k].flow & 15u;
 		place->takes_rax = place->flow == FLOW_RETURN ||
 				   place->flow == FLOW_JUMP_BY ||
 				   place->flow == FLOW_CALL_BY;
@@ -322,7 +322,8 @@ begin(struct builder *builder)
 	if (last == FLOW_CALL || last == FLOW_CALL_BY)
 		emit_word64(&builder->emit, 0);
 	builder->checked = 0;
-	if (cache_code_returns(code, builder->pc)) {
+	builder->return_at = 0;
+	if (cache_code_expects(code, builder->pc)) {
 		builder->checked = emit_here(&builder->emit);
 		link_compare(code, &builder->emit, arena, builder->pc);
 	}
@@ -405,8 +406,9 @@ finish(struct builder *builder, uint32_t first_outcome)
 	block->code = builder->start;
 	block->arena = builder->arena;
 	block->offset = (uint32_t)(builder->start - arena->address);
-	block->bytes = builder_offset(builder);
+	block->bytes = (uint32_t)(emit_here(&builder->emit) - builder->start);
 	block->checked = builder->checked;
+	block->return_at = builder->return_at;
 	for (uint32_t i = first_outcome; i < code->n_outcomes; i++)
 		code->outcome[i].block = block;
 	arena->used += (size_t)(builder->emit.at - builder->emit.start);

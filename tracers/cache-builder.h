@@ -26,6 +26,7 @@ struct builder {
 	unsigned arena;
 	uint64_t start; /* address of the block's code */
 	uint64_t checked;
+	uint32_t return_at; /* 0: none */
 	uint64_t pc;
 	struct cache_instruction run[BLOCK_MAX];
 	/* A conditional branch whose target follows in the run */
@@ -66,10 +67,10 @@ void leave_rest(struct builder *builder);
 
 /* Note the state in which instruction k begins. */
 void builder_place(struct builder *builder, unsigned k);
-static inline uint32_t
+static inline uint16_t
 builder_offset(const struct builder *builder)
 {
-	return (uint32_t)(emit_here(&builder->emit) - builder->start);
+	return (uint16_t)(emit_here(&builder->emit) - builder->start);
 }
 
 #endif

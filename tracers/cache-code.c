@@ -161,6 +161,12 @@ cache_code_find(const struct cache_code *code, uint64_t pc)
 }
 
 bool
+cache_code_expects(const struct cache_code *code, uint64_t pc)
+{
+	return target_place(code->target, code->targets_size, pc)->expected;
+}
+
+bool
 cache_code_returns(const struct cache_code *code, uint64_t pc)
 {
 	return target_place(code->target, code->targets_size, pc)->returned;

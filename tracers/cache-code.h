@@ -27,9 +27,8 @@
 /* An exit of a block to the block at `target`: a jump that goes to its stub until it is linked. */
 struct cache_link {
 	uint64_t target;
-	uint64_t stub;
-	uint8_t *field; /* the jump's distance, in the tracer's view */
-	uint64_t field_address;
+	uint32_t stub; /* in the arena */
+	uint32_t at;   /* the jump's distance, there too */
 	uint32_t next; /* of those with the same target */
 	uint16_t arena;
 };
@@ -51,6 +50,7 @@ struct cache_target {
 	uint32_t links; /* the first, 0: none */
 	bool used;
 	bool returned; /* a call returns to it */
+	bool expected; /* other indirect branches come there */
 };
 
 struct emitter;
@@ -90,15 +90,21 @@ struct cache_meaning {
 
 #define PAGE_LISTS 4096
 
+enum ahead_why {
+	EXPECT_LINK,
+	EXPECT_RETURN, /* a call returns there */
+	EXPECT_TABLE,  /* other indirect branches come there */
+};
+
 /* Worth translating before control gets there */
 struct cache_ahead {
 	struct cache_expected {
 		uint64_t pc;
-		bool by_table; /* indirect branches will come there */
+		uint8_t why; /* enum ahead_why */
 	} expected[AHEAD_SIZE];
 	unsigned n, done, left;
 	/* Where calls return to that were not come to; the last ones */
-	uint64_t owed[AHEAD_SIZE];
+	struct cache_expected owed[AHEAD_SIZE];
 	unsigned n_owed;
 };
 
@@ -152,7 +158,7 @@ struct cache_block *cache_code_translate(struct cache_code *code, uint64_t pc);
 /* While threads of the target run: only this one.  NULL: not now. */
 struct cache_block *cache_code_ask(struct cache_code *code, uint64_t pc);
 /* Control may come to pc. */
-void ahead_expect(struct cache_code *code, uint64_t pc, bool by_table);
+void ahead_expect(struct cache_code *code, uint64_t pc, enum ahead_why why);
 /* Translate some more of what is expected, while the target runs; false: there
  * is nothing more. */
 bool ahead_go_on(struct cache_code *code);
@@ -166,6 +172,8 @@ struct cache_block *cache_code_at(const struct cache_code *code,
 				  uint64_t address);
 const struct cache_arena *cache_code_arena(const struct cache_code *code,
 					   uint64_t address);
+/* Do indirect branches come there? */
+bool cache_code_expects(const struct cache_code *code, uint64_t pc);
 /* Does a call that was translated return there? */
 bool cache_code_returns(const struct cache_code *code, uint64_t pc);
 /* The entry of a pc, made if need be; NULL: no memory. */
@@ -205,6 +213,11 @@ const struct cache_link *link_of(const struct cache_code *code,
  * when it comes there, and rax and rcx are the program's again. */
 void link_compare(const struct cache_code *code, struct emitter *emit,
 		  const struct cache_arena *arena, uint64_t pc);
+/* The same of where a return to pc lands; and where one lands that was not
+ * called in the cache. */
+void link_compare_return(const struct cache_code *code, struct emitter *emit,
+			 const struct cache_arena *arena, uint64_t pc);
+uint64_t link_return_miss(const struct cache_code *code);
 /* Let indirect branches to this block find it. */
 int link_indirect(struct cache_code *code, struct cache_block *block);
 /* Fill the tables of a new cache. */

@@ -3,7 +3,8 @@
  * A full cache is emptied: its threads are brought into the program's own state
  * ("parked"), the arenas begin anew with a fresh struct cache_code, and all go
  * on.  The old one lives until the last record of it is expanded.  Nothing of
- * the program refers to translated code: return addresses are its own.
+ * the program refers to translated code: return addresses are its own, and where
+ * its threads' returns land is forgotten.
  */
 #include "tracers/cache-engine.h"
 
@@ -70,6 +71,7 @@ empty(struct cache_engine *engine, struct cache_space *space)
 	link_forget(space->code);
 	queue_put(engine->queue, &segment);
 	space->code = new;
+	space_forget_returns(space);
 	engine->counts.emptied++;
 	for (struct cache_thread *t = engine->threads; t; t = next) {
 		next = t->next;

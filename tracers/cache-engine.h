@@ -323,6 +323,8 @@ int space_open(struct cache_space **out, struct cache_engine *engine,
 	       struct cache_thread *thread);
 /* Give a thread an area. */
 int space_join(struct cache_space *space, struct cache_thread *thread);
+/* Where its threads' returns are to land is code no more. */
+void space_forget_returns(struct cache_space *space);
 /* Of all its threads, from now on. */
 void space_careful(struct cache_space *space);
 void space_leave(struct cache_space *space, struct cache_thread *thread);

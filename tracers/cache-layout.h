@@ -6,6 +6,8 @@
  *	GS_TABLE           targets of indirect branches, by low bits of the pc;
  *	                   one table for all threads, mapped into each area
  *	GS_BUFFERS         record buffers, each with a guard behind it
+ *	GS_RETURNS         by the low bits of a pc that a call returns to: where
+ *	                   the last such call of this thread is to land
  *
  * Also included by assembly.
  */
@@ -59,6 +61,9 @@
 #define BUFFER_SHORT (1 << 20)
 #define GUARD_BYTES  8192 /* more than the longest record */
 #define BUFFERS	     3
+#define GS_RETURNS   (14 << 20)
+#define RETURNS	     (1 << 16) /* as movzwl has it */
+#define RETURN_BYTES (8 * RETURNS)
 #define AREA_BYTES   (16 << 20)
 
 /* The record of a system call that the target made in the cache: its number,

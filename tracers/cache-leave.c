@@ -30,9 +30,8 @@ exit_to(struct builder *builder, uint64_t target, uint8_t *field)
 
 	*link = (struct cache_link){
 		.target = target,
-		.field = field,
-		.field_address = builder->emit.address +
-				 (uint64_t)(field - builder->emit.start),
+		.at = (uint32_t)(field -
+				 builder->code->arena[builder->arena].memory),
 		.arena = (uint16_t)builder->arena,
 	};
 }
@@ -43,19 +42,28 @@ jump_to(struct builder *builder, uint64_t target)
 	exit_to(builder, target, emit_jump(&builder->emit, 0));
 }
 
-/* push of the constant in front of the block */
+/* Where the return lands; then push of the constant in front of the block */
 static void
 push_return(struct builder *builder, uint64_t pc)
 {
+	struct cache_code *code = builder->code;
 	struct emitter *emit = &builder->emit;
+	uint8_t *over;
 
+	emit_byte(emit, 0xe8); /* call */
+	over = emit->at;
+	emit->at += 4;
+	link_compare_return(code, emit, &code->arena[builder->arena], pc);
+	jump_to(builder, pc);
+	emit_relative(emit, over, emit_here(emit));
+	emit_pop_slot(emit, GS_RETURNS + 8 * (unsigned)(pc & (RETURNS - 1u)));
 	memcpy(builder->return_pc, &pc, sizeof(pc));
 	emit_bytes(emit, "\xff\x35", 2);
 	emit->at += 4;
 	emit_relative(emit, emit->at - 4,
 		      emit->address +
 			      (uint64_t)(builder->return_pc - emit->start));
-	ahead_expect(builder->code, pc, true);
+	ahead_expect(code, pc, EXPECT_RETURN);
 }
 
 /* Through the table, to the address in rax */
@@ -73,6 +81,24 @@ jump_by_table(struct builder *builder)
 	}
 	emit_bytes(emit, "\x65\xff\x24\xcd", 4); /* jmp *%gs:(,%rcx,8) */
 	emit_word32(emit, GS_TABLE);
+}
+
+/* By a return of the cache's own.  One that drops arguments would leave that
+ * among them. */
+static void
+return_by_table(struct builder *builder, const struct cache_instruction *code)
+{
+	struct emitter *emit = &builder->emit;
+
+	if (code->by) {
+		jump_by_table(builder);
+		return;
+	}
+	emit_bytes(emit, "\x0f\xb7\xc8", 3); /* movzwl %ax, %ecx */
+	builder->return_at = builder_offset(builder);
+	emit_bytes(emit, "\x65\xff\x34\xcd", 4); /* push %gs:(,%rcx,8) */
+	emit_word32(emit, GS_RETURNS);
+	emit_byte(emit, 0xc3);
 }
 
 /* mov what the branch names, %rax */
@@ -132,7 +158,7 @@ expect_named(struct builder *builder, const struct instruction *touched)
 			       (uint64_t)operand->displacement, &to,
 			       sizeof(to)) == sizeof(to) &&
 	    to)
-		ahead_expect(code, to, true);
+		ahead_expect(code, to, EXPECT_TABLE);
 }
 
 /* jmp and call by register or memory */
@@ -301,6 +327,10 @@ leave(struct builder *builder, unsigned k)
 		break;
 	case FLOW_SYSCALL:
 		leave_call_of_system(builder, k);
+		break;
+	case FLOW_RETURN:
+		header(builder, k + 1);
+		return_by_table(builder, code);
 		break;
 	default:
 		header(builder, k + 1);

@@ -13,6 +13,18 @@
  * the flags be in use where control is to go (the compiler's jump tables): so
  * that is `lea` of the difference and `jrcxz`.  It stands in front of blocks of
  * which it was known that indirect branches come there, else anywhere.
+ *
+ * A return is predicted by the processor if it is one, and lands behind a call.
+ * So calls and returns of the program are made as such:
+ *
+ *	call	1f			pop	%rax
+ *	(landing: is rax R?		movzwl	%ax, %ecx
+ *	 on at R)			push	%gs:returns(, %rcx, 8)
+ * 1:	pop	%gs:returns + 8 * R	ret
+ *	push	R
+ *
+ * where the last call that returns to R, or to a pc of the same low bits, has
+ * noted its landing (per thread).  The landing puts R back where it was.
  */
 #include "analyzer/base.h"
 #include "tracers/cache-code.h"
@@ -48,6 +60,18 @@ miss_label(const struct cache_code *code)
 	return code->pext ? cache_stub_miss : cache_stub_miss16;
 }
 
+static const uint8_t *
+return_label(const struct cache_code *code)
+{
+	return code->pext ? cache_stub_return : cache_stub_return16;
+}
+
+uint64_t
+link_return_miss(const struct cache_code *code)
+{
+	return stub_address(code, return_label(code));
+}
+
 static void
 emitter_of(struct cache_arena *arena, struct emitter *emit)
 {
@@ -59,12 +83,23 @@ emitter_of(struct cache_arena *arena, struct emitter *emit)
 	};
 }
 
-static void
-set_distance(const struct cache_link *link, uint64_t to)
+static uint64_t
+stub_of(const struct cache_code *code, const struct cache_link *link)
 {
-	int32_t distance = (int32_t)(int64_t)(to - (link->field_address + 4));
-	unsigned within = (uintptr_t)link->field & 7;
-	uint64_t *word = (uint64_t *)(void *)(link->field - within), new;
+	return code->arena[link->arena].address + link->stub;
+}
+
+static void
+set_distance(const struct cache_code *code, const struct cache_link *link,
+	     uint64_t to)
+{
+	const struct cache_arena *arena = &code->arena[link->arena];
+	uint64_t from = arena->address + link->at + 4;
+	int32_t distance = (int32_t)(int64_t)(to - from);
+	unsigned within = link->at & 7;
+	uint64_t *word =
+		(uint64_t *)(void *)(arena->memory + link->at - within);
+	uint64_t new;
 
 	/* A running thread sees the old or the new; nobody else writes */
 	memcpy(&new, word, sizeof(new));
@@ -99,7 +134,7 @@ link_to(struct cache_code *code, const struct cache_link *link,
 	if (link->arena != block->arena)
 		to = trampoline(&code->arena[link->arena], to);
 	if (to)
-		set_distance(link, to);
+		set_distance(code, link, to);
 }
 
 /*
@@ -141,7 +176,7 @@ link_add(struct cache_code *code, const struct cache_link *from)
 	code->n_links++;
 	*link = *from;
 	stub_begin(code, &code->arena[from->arena], &emit);
-	link->stub = emit_here(&emit);
+	link->stub = (uint32_t)(emit.at - code->arena[from->arena].memory);
 	emit_bytes(&emit, "\x65\xc7\x04\x25", 4);
 	emit_word32(&emit, GS_LINK);
 	emit_word32(&emit, number);
@@ -149,7 +184,7 @@ link_add(struct cache_code *code, const struct cache_link *from)
 	emit.at += 4;
 	emit_relative(&emit, emit.at - 4,
 		      arena_stub(&code->arena[link->arena], cache_stub_link));
-	set_distance(link, link->stub);
+	set_distance(code, link, stub_of(code, link));
 	return number;
 }
 
@@ -167,7 +202,7 @@ link_resolve(struct cache_code *code, uint32_t number)
 	if (target->block && !target->block->native)
 		link_to(code, link, target->block);
 	else if (!target->block)
-		ahead_expect(code, link->target, false);
+		ahead_expect(code, link->target, EXPECT_LINK);
 }
 
 void
@@ -196,7 +231,7 @@ link_at(const struct cache_code *code, uint64_t rip)
 	memcpy(&number, arena->memory + (rip - arena->address) + NUMBER_AT,
 	       sizeof(number));
 	link = link_of(code, number);
-	return link && link->stub == rip ? link : NULL;
+	return link && stub_of(code, link) == rip ? link : NULL;
 }
 
 const struct cache_link *
@@ -205,20 +240,35 @@ link_of(const struct cache_code *code, uint32_t number)
 	return number && number < code->n_links ? &code->link[number] : NULL;
 }
 
-/* What is compared is part of the code: as data it would take lines and TLB
- * entries of its own (a third of cc1's samples stood here) */
-void
-link_compare(const struct cache_code *code, struct emitter *emit,
-	     const struct cache_arena *arena, uint64_t pc)
+/* Is rax the pc?  Else to `miss`.  What is compared is part of the code: as data
+ * it would take lines and TLB entries of its own (a third of cc1's samples
+ * stood here). */
+static void
+compare(struct emitter *emit, uint64_t pc, uint64_t miss)
 {
-	uint64_t miss = arena_stub(arena, miss_label(code));
-
 	emit_bytes(emit, "\x48\xb9", 2); /* movabs -pc, %rcx */
 	emit_word64(emit, -pc);
 	emit_bytes(emit, "\x48\x8d\x0c\x01", 4); /* lea (%rcx,%rax) */
 	emit_bytes(emit, "\xe3\x05\xe9", 3);	 /* jrcxz over a jmp */
 	emit->at += 4;
 	emit_relative(emit, emit->at - 4, miss);
+}
+
+void
+link_compare(const struct cache_code *code, struct emitter *emit,
+	     const struct cache_arena *arena, uint64_t pc)
+{
+	compare(emit, pc, arena_stub(arena, miss_label(code)));
+	emit_load(emit, RCX, GS_RCX);
+	emit_load(emit, RAX, GS_RAX);
+}
+
+void
+link_compare_return(const struct cache_code *code, struct emitter *emit,
+		    const struct cache_arena *arena, uint64_t pc)
+{
+	compare(emit, pc, arena_stub(arena, return_label(code)));
+	emit_bytes(emit, "\x48\x89\x44\x24\xf8", 5); /* mov %rax, -8(%rsp) */
 	emit_load(emit, RCX, GS_RCX);
 	emit_load(emit, RAX, GS_RAX);
 }
@@ -425,7 +475,8 @@ forget(struct cache_code *code, struct cache_block *block)
 	if (block->native || !target)
 		return;
 	for (uint32_t i = target->links; i; i = code->link[i].next)
-		set_distance(&code->link[i], code->link[i].stub);
+		set_distance(code, &code->link[i],
+			     stub_of(code, &code->link[i]));
 	entry = level2_place(code, block->pc);
 	if (entry[0] == block->pc)
 		__atomic_store_n(&entry[0], GONE, __ATOMIC_RELEASE);

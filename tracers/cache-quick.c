@@ -7,6 +7,7 @@
 #include "analyzer/base.h"
 #include "tracers/cache-decode.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Of a row: what follows the opcode, and how large operands are */
@@ -816,7 +817,10 @@ quick_decode(struct cache_instruction *to, uint64_t pc, const uint8_t *bytes,
 
 	if (n_bytes < INSTRUCTION_BYTES)
 		return -EINVAL;
-	memset(to, 0, sizeof(*to));
+	/* All but operands, of which n_operands count */
+	memset(to, 0, offsetof(struct instruction, operand));
+	memset((char *)to + sizeof(to->touched), 0,
+	       sizeof(*to) - sizeof(to->touched));
 	to->touched.pc = pc;
 	if (is_endbr64(bytes)) {
 		text.at = 4;

@@ -26,6 +26,7 @@
 
 #include "analyzer/fail.h"
 #include "tracers/cache-stub.h"
+#include "tracers/wide.h"
 
 #define TABLE_AT  ((uint64_t)ARENAS_MAX * ARENA_BYTES)
 #define LEVEL2_AT (TABLE_AT + TABLE_BYTES)
@@ -590,6 +591,10 @@ map_area(struct cache_space *space, struct cache_thread *thread, int area,
 		error = call_map(space, thread, SYS_madvise,
 				 (uint64_t[6]){ at + GS_TABLE, TABLE_BYTES,
 						MADV_DONTFORK });
+	if (!error)
+		error = call_map(space, thread, SYS_mprotect,
+				 (uint64_t[6]){ at + GS_RETURNS, RETURN_BYTES,
+						rights });
 	for (unsigned i = 0; i < BUFFERS && !error; i++) {
 		uint64_t buffer = at + GS_BUFFERS +
 				  i * (uint64_t)(BUFFER_BYTES + GUARD_BYTES);
@@ -599,6 +604,26 @@ map_area(struct cache_space *space, struct cache_thread *thread, int area,
 						rights });
 	}
 	return error;
+}
+
+static void
+forget_returns(struct cache_space *space, int area)
+{
+	uint8_t *at = space->view + area_offset(area) + GS_RETURNS;
+	uint64_t miss = link_return_miss(space->code);
+	uint64_t *entry = (uint64_t *)(void *)at;
+
+	wide_touch(at, RETURN_BYTES);
+	for (size_t i = 0; i < RETURNS; i++)
+		entry[i] = miss;
+}
+
+void
+space_forget_returns(struct cache_space *space)
+{
+	for (int i = 0; i < AREAS_MAX; i++)
+		if (space->area_used[i])
+			forget_returns(space, i);
 }
 
 int
@@ -623,6 +648,7 @@ space_join(struct cache_space *space, struct cache_thread *thread)
 	thread->view = space->view + area_offset(area);
 	calls_set(thread->view, space->n_protected > 0);
 	set_tables(space, area);
+	forget_returns(space, area);
 	records_begin(thread);
 	return 0;
 }

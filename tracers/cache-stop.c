@@ -8,6 +8,7 @@
  */
 #include "tracers/cache-engine.h"
 
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -66,6 +67,26 @@ trapped_in_cache(struct cache_engine *engine, struct cache_thread *thread)
 	return true;
 }
 
+/* A return whose stack can't be written: its address was read, so the program
+ * itself has no fault here, and is where it returns to. */
+static bool
+returns_unstacked(struct cache_engine *engine, struct cache_thread *thread)
+{
+	struct user_regs_struct *r = &thread->registers;
+	const struct cache_block *block =
+		cache_code_at(thread->process->shared->code, r->rip);
+	uint64_t pc = r->rax;
+
+	if (!block || !block->return_at ||
+	    r->rip != block->code + block->return_at)
+		return false;
+	thread->cursor = thread_cursor(thread);
+	memcpy(&r->rax, thread->view + GS_RAX, sizeof(r->rax));
+	memcpy(&r->rcx, thread->view + GS_RCX, sizeof(r->rcx));
+	thread_on(engine, thread, pc);
+	return true;
+}
+
 static bool
 fault_of_ours(struct cache_engine *engine, struct cache_thread *thread,
 	      int number)
@@ -95,7 +116,8 @@ fault_of_ours(struct cache_engine *engine, struct cache_thread *thread,
 		return true;
 	}
 	if (!in_guard)
-		return false;
+		return thread->mode == MODE_CACHE &&
+		       returns_unstacked(engine, thread);
 	engine->counts.guards++;
 	thread->cursor = thread->registers.r11;
 	/* In front of the store, and of the body it is for */

@@ -16,6 +16,7 @@
 	.globl cache_stub, cache_stub_end, cache_stub_call
 	.globl cache_stub_miss, cache_stub_miss16, cache_stub_link
 	.globl cache_stub_give_up, cache_stub_trap
+	.globl cache_stub_return, cache_stub_return16
 
 .macro miss small
 	mov	%rdx, %gs:GS_RDX
@@ -70,6 +71,19 @@ cache_stub_miss:
 	.balign 16, 0xcc
 cache_stub_miss16:
 	miss	1
+
+/* A return that landed elsewhere: as any other indirect branch.  What it lands
+ * by stood where the program's own return address is to be. */
+	.balign 16, 0xcc
+cache_stub_return:
+	mov	%rax, -8(%rsp)
+	pext	%gs:GS_MASK, %rax, %rcx
+	jmp	*%gs:GS_TABLE(, %rcx, 8)
+	.balign 16, 0xcc
+cache_stub_return16:
+	mov	%rax, -8(%rsp)
+	movzwl	%ax, %ecx
+	jmp	*%gs:GS_TABLE(, %rcx, 8)
 
 /*
  * The recorder is asked where to go on, for GS_LINK or GS_WANTED.  While it is

@@ -11,6 +11,8 @@ extern const uint8_t cache_stub_call[]; /* syscall; int3 */
  * give_up, in the program's own state, and to int3 at `trap`. */
 extern const uint8_t cache_stub_miss[], cache_stub_miss16[];
 extern const uint8_t cache_stub_link[];
+/* That of a return */
+extern const uint8_t cache_stub_return[], cache_stub_return16[];
 extern const uint8_t cache_stub_give_up[], cache_stub_trap[];
 /* A system call, in the order of their addresses; see the assembly. */
 extern const uint8_t cache_stub_enter[]; /* about to begin */

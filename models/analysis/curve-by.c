@@ -352,6 +352,7 @@ curve_by_open(struct model **out, const struct curve_by_config *config,
 	const struct references_config references = {
 		.shift = config->shift,
 		.fetches = config->fetches,
+		.untimed = true,
 	};
 	int error = 0;
 

@@ -300,6 +300,7 @@ open_parts(struct curve *curve)
 	const struct references_config references = {
 		.shift = curve->config.shift,
 		.fetches = curve->config.fetches,
+		.untimed = !curve->config.keep_times,
 	};
 	const struct refstring_config string = {
 		.times = curve->config.keep_times,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "analyzer/heap-notes.h"
 #include "models/analysis/extents.h"
 
 #define RECENT	     1024u
@@ -252,6 +253,9 @@ map(struct objects *objects, struct space_objects *space,
 		mapped.kind = OBJECT_HEAP;
 	} else if (event->flags & MAP_FLAG_STACK) {
 		mapped.kind = OBJECT_STACK;
+	} else if (event->address == HEAP_NOTES_ADDRESS) {
+		mapped.kind = OBJECT_NOTES;
+		mapped.file = 0;
 	} else if (event->file == UINT32_MAX) {
 		follows = goes_on(objects, space, event, &extent, &mapped);
 		if (!follows) {

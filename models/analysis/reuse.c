@@ -45,13 +45,7 @@ struct seen {
 	uint32_t dirty; /* from this size on it is */
 };
 
-/* Of one distance, or one size */
-struct tally {
-	uint32_t count;	 /* references with this distance */
-	int32_t written; /* write-backs more than at the size before */
-};
-
-/* The same of all references that were flushed */
+/* Of one distance, or one size; of all references that were flushed */
 struct tallies {
 	uint64_t count;
 	int64_t written;
@@ -83,7 +77,10 @@ struct reuse {
 	uint32_t marks;	  /* pages and holes: never fewer */
 	uint32_t *hole;	  /* owned: a heap of slots, the latest first */
 	uint32_t n_holes, room_holes;
-	struct tally *tally; /* owned: [room_tally] */
+	/* Of one distance, or one size: owned, [room_tally].  Apart, as few
+	 * references change what is written. */
+	uint32_t *count;     /* references with this distance */
+	int32_t *written;    /* write-backs more than at the size before */
 	struct tallies *all; /* the same */
 	uint32_t room_tally;
 	uint64_t flushed; /* references that are in `all` */
@@ -156,9 +153,10 @@ reuse_open(struct reuse **out, bool writes)
 	reuse->counts_bits = __builtin_cpu_supports("popcnt");
 	reuse->writes = writes;
 	reuse->room_tally = PAGES_FIRST;
-	reuse->tally = calloc(PAGES_FIRST, sizeof(*reuse->tally));
+	reuse->count = calloc(PAGES_FIRST, sizeof(*reuse->count));
+	reuse->written = calloc(PAGES_FIRST, sizeof(*reuse->written));
 	reuse->all = calloc(PAGES_FIRST, sizeof(*reuse->all));
-	if (!reuse->tally || !reuse->all)
+	if (!reuse->count || !reuse->written || !reuse->all)
 		error = no_memory();
 	else
 		error = open_slots(reuse, SLOTS_FIRST);
@@ -190,7 +188,8 @@ reuse_close(struct reuse *reuse)
 	free(reuse->mark);
 	free(reuse->tree[0]);
 	free(reuse->hole);
-	free(reuse->tally);
+	free(reuse->count);
+	free(reuse->written);
 	free(reuse->all);
 	free(reuse);
 }
@@ -228,19 +227,26 @@ static int
 make_tallies(struct reuse *reuse, uint32_t depth)
 {
 	uint32_t room = reuse->room_tally;
-	struct tally *tally;
+	uint32_t *count;
+	int32_t *written;
 	struct tallies *all;
 
 	if (depth < room)
 		return 0;
 	while (room <= depth)
 		room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
-	tally = reallocarray(reuse->tally, room, sizeof(*tally));
-	if (!tally)
+	count = reallocarray(reuse->count, room, sizeof(*count));
+	if (!count)
 		return no_memory();
-	memset(tally + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*tally));
-	reuse->tally = tally;
+	memset(count + reuse->room_tally, 0,
+	       (room - reuse->room_tally) * sizeof(*count));
+	reuse->count = count;
+	written = reallocarray(reuse->written, room, sizeof(*written));
+	if (!written)
+		return no_memory();
+	memset(written + reuse->room_tally, 0,
+	       (room - reuse->room_tally) * sizeof(*written));
+	reuse->written = written;
 	all = reallocarray(reuse->all, room, sizeof(*all));
 	if (!all)
 		return no_memory();
@@ -559,12 +565,12 @@ take_plainly(struct reuse *reuse, const uint32_t *page, uint32_t n,
 
 /* Sizes from `dirty` to below `depth` wrote it back. */
 static ALWAYS_INLINE void
-write_back(struct tally *tally, uint32_t dirty, uint32_t depth)
+write_back(int32_t *written, uint32_t dirty, uint32_t depth)
 {
 	if (dirty >= depth)
 		return;
-	tally[dirty].written++;
-	tally[depth].written--;
+	written[dirty]++;
+	written[depth]--;
 }
 
 /*
@@ -575,20 +581,20 @@ static void
 count(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
       uint32_t n, const uint32_t *distance)
 {
-	struct tally *tally = reuse->tally;
+	uint32_t *counts = reuse->count;
 	struct seen *seen = reuse->seen;
 	uint32_t cold = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t depth = distance[i], *dirty = &seen[page[i]].dirty;
 
-		__builtin_prefetch(&tally[distance[i + AHEAD < n ? i + AHEAD
-								 : i]],
+		__builtin_prefetch(&counts[distance[i + AHEAD < n ? i + AHEAD
+								  : i]],
 				   1);
 		if (likely(depth != REUSE_COLD)) {
-			tally[depth].count++;
+			counts[depth]++;
 			if (reuse->writes && *dirty < depth) {
-				write_back(tally, *dirty, depth);
+				write_back(reuse->written, *dirty, depth);
 				*dirty = depth;
 			}
 		} else {
@@ -606,22 +612,22 @@ static void
 count_piece(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	    uint32_t n, const uint32_t *distance)
 {
-	struct tally *tally = reuse->tally;
+	uint32_t *counts = reuse->count;
 	uint32_t cold = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t depth = distance[i], *dirty;
 
 		dirty = &reuse->seen[page[i]].dirty;
-		__builtin_prefetch(&tally[distance[i + AHEAD < n ? i + AHEAD
-								 : i]],
+		__builtin_prefetch(&counts[distance[i + AHEAD < n ? i + AHEAD
+								  : i]],
 				   1);
 		if (unlikely(depth == REUSE_COLD)) {
 			cold++;
 		} else {
-			tally[depth].count++;
+			counts[depth]++;
 			if (!(*dirty & UNKNOWN)) {
-				write_back(tally, *dirty, depth);
+				write_back(reuse->written, *dirty, depth);
 				*dirty = depth > *dirty ? depth : *dirty;
 			} else if ((*dirty & ~UNKNOWN) < depth) {
 				*dirty = UNKNOWN | depth;
@@ -651,9 +657,10 @@ static void
 flush_tallies(struct reuse *reuse)
 {
 	for (uint32_t i = 0; i < reuse->room_tally; i++) {
-		reuse->all[i].count += reuse->tally[i].count;
-		reuse->all[i].written += reuse->tally[i].written;
-		reuse->tally[i] = (struct tally){ 0, 0 };
+		reuse->all[i].count += reuse->count[i];
+		reuse->all[i].written += reuse->written[i];
+		reuse->count[i] = 0;
+		reuse->written[i] = 0;
 	}
 	reuse->flushed = reuse->references;
 }
@@ -713,7 +720,7 @@ reuse_drop(struct reuse *reuse, uint32_t page)
 		return 0;
 	if (reuse->writes) {
 		depth = depth_of(reuse, slot);
-		write_back(reuse->tally, reuse->seen[page].dirty, depth);
+		write_back(reuse->written, reuse->seen[page].dirty, depth);
 		reuse->seen[page].dirty = CLEAN;
 	}
 	reuse->seen[page].slot = 0;
@@ -772,14 +779,14 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 	uint64_t left = reuse->references;
 
 	for (uint32_t size = 0; size <= reuse->marks; size++) {
-		left -= reuse->all[size].count + reuse->tally[size].count;
+		left -= reuse->all[size].count + reuse->count[size];
 		misses[size] = left;
 	}
 	if (!writebacks)
 		return;
 	for (uint32_t size = 0; size <= reuse->marks; size++)
 		writebacks[size] = (uint64_t)(reuse->all[size].written +
-					      reuse->tally[size].written);
+					      reuse->written[size]);
 	if (reuse->writes)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)
@@ -834,7 +841,7 @@ join_part(struct reuse *reuse, uint32_t page, const struct reuse_part *part)
 	uint32_t *dirty = &reuse->seen[page].dirty;
 
 	if (*dirty < part->before) {
-		write_back(reuse->tally, *dirty, part->before);
+		write_back(reuse->written, *dirty, part->before);
 		*dirty = part->before;
 	}
 	if (part->dirty)
@@ -862,10 +869,8 @@ reuse_counts(const struct reuse *reuse, struct reuse_count *count,
 	     uint32_t room)
 {
 	for (uint32_t i = 0; count && i < reuse->room_tally && i < room; i++) {
-		count[i].references =
-			reuse->all[i].count + reuse->tally[i].count;
-		count[i].written =
-			reuse->all[i].written + reuse->tally[i].written;
+		count[i].references = reuse->all[i].count + reuse->count[i];
+		count[i].written = reuse->all[i].written + reuse->written[i];
 	}
 	return reuse->room_tally;
 }

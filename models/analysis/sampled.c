@@ -407,6 +407,7 @@ sampled_open(struct model **out, const struct sampled_config *config,
 	const struct references_config references = {
 		.shift = config->shift,
 		.fetches = config->fetches,
+		.untimed = true,
 		.wanted = sampled_wanted,
 		.context = sampled,
 	};

@@ -185,14 +185,20 @@ static NOINLINE int
 learn(struct who *who, uint32_t space, uint32_t index)
 {
 	const struct site *site = stream_site(who->stream, index);
+	/* a call through memory also loads, which is no return */
+	int wanted = site->kind == SITE_STORE  ? WHO_CALL
+		     : site->kind == SITE_LOAD ? WHO_RETURN
+					       : 0;
 	uint32_t file;
 	uint64_t offset;
 
-	if (!who->setup.branch || site->size != WORD ||
-	    (site->kind != SITE_STORE && site->kind != SITE_LOAD) ||
+	if (!who->setup.branch || site->size != WORD || !wanted ||
 	    !objects_file(who->objects, space, site->pc, &file, &offset))
 		return 0;
-	return who->setup.branch(who->setup.symbols.context, file, offset);
+	return who->setup.branch(who->setup.symbols.context, file, offset) ==
+			       wanted
+		       ? wanted
+		       : 0;
 }
 
 #define UNLEARNT 255u

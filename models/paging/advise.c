@@ -138,7 +138,7 @@ page_out_one(struct paging *paging, struct address_space *space, uint64_t at)
 		    swap_cached_slot(paging, mapping.frame, NULL) !=
 	    1)
 		return 0;
-	out = swap_out(paging, space, at);
+	out = swap_page_out(paging, space, at);
 	return out < 0 ? out : 0;
 }
 

@@ -3,8 +3,8 @@
  * Which 4K pages the program really uses, of large ones too: those that came
  * with a larger one and were never touched are what it costs in memory.
  *
- *	all accesses -> filter of recent pages -> used[group] |= bit
- *	                                          brought[group] &= ~bit
+ *	all accesses -> core: not known -> used[group] |= bit
+ *	                                   brought[group] &= ~bit
  *
  * A TLB cannot tell: an entry of 2M hides which part was touched.  So a core
  * that is watched (core_config.watch) looks where its hints, which are by 4K,
@@ -113,45 +113,27 @@ coverage_touch(struct paging *paging, struct address_space *space,
 	return 0;
 }
 
-static void
-forget_filter(struct paging *paging)
-{
-	memset(paging->huge.filter, 0xff, sizeof(paging->huge.filter));
-}
-
 void
 coverage_again(struct paging *paging)
 {
-	forget_filter(paging);
+	if (paging->listener.again)
+		paging->listener.again(paging->listener.context);
 }
 
 int
-paging_watch(struct paging *paging, uint32_t number, const uint64_t *address,
-	     uint32_t n)
+paging_watch(struct paging *paging, uint32_t number, uint64_t address,
+	     uint64_t accesses)
 {
-	uint64_t *filter = paging->huge.filter;
 	struct address_space *space;
 	int error = space_get(paging, number, &space);
 
 	if (error)
 		return error;
-	if (!paging->huge.watched || paging->huge.filtered != number)
-		forget_filter(paging);
+	paging->now = accesses;
 	paging->huge.watched = true;
-	paging->huge.filtered = number;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t page = address[i] >> PAGE_SHIFT;
-		uint64_t *known = &filter[(page ^ page >> 9) % COVERAGE_FILTER];
-
-		if (likely(*known == page))
-			continue;
-		*known = page;
-		error = coverage_touch(paging, space, address[i]);
-		if (error)
-			return error;
-	}
+	error = coverage_touch(paging, space, address);
 	coverage_note(paging);
-	return 0;
+	return error;
 }
 
 void
@@ -212,7 +194,6 @@ coverage_drop(struct paging *paging, struct address_space *space,
 
 	if (range.start >= range.end || (!space->used.n && !space->brought.n))
 		return 0;
-	forget_filter(paging);
 	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
 		uint64_t *group;
 		int64_t n = hash_keys(hashes[i], range.start >> GROUP_SHIFT,
@@ -251,6 +232,5 @@ coverage_move(struct paging *paging, struct address_space *space,
 		if (error)
 			return error;
 	}
-	forget_filter(paging);
 	return 0;
 }

@@ -119,6 +119,25 @@ evict_object(struct paging *paging, const struct paging_place *place,
 	return object->file ? 2 : 1;
 }
 
+/* Shared memory gets a slot, and is in memory until there is need of it. */
+static int
+put_in_cache(struct paging *paging, const struct paging_place *place,
+	     uint64_t frame)
+{
+	struct object *object = &paging->object[place->object];
+	uint64_t slot;
+	int error = swap_take(paging, &slot);
+
+	if (error)
+		return error;
+	visit_all(paging, place->object, place->at, frame, true);
+	hash_remove(&object->frame, place->at);
+	if (hash_put(&object->out, place->at, slot) < 0)
+		return paging_no_memory(paging);
+	error = swap_cache(paging, slot, frame);
+	return error ? error : 1;
+}
+
 int
 evict_mapped(struct paging *paging, const struct address_space *space,
 	     uint64_t address)
@@ -138,6 +157,8 @@ evict_mapped(struct paging *paging, const struct address_space *space,
 		owner_release(paging, PAGE_SHIFT, mapping.frame);
 		return 0;
 	}
+	if (!place.file && !paging->swap.synchronous)
+		return put_in_cache(paging, &place, mapping.frame);
 	if (!place.file || !mapping.writable)
 		return evict_object(paging, &place, mapping.frame);
 	visit_all(paging, place.object, place.at, mapping.frame, true);

@@ -313,8 +313,8 @@ ksm_add(struct paging *paging, uint64_t key, uint64_t hash)
 	if (hash_put(&ksm->by_key, key, ksm->n) < 0)
 		return paging_no_memory(paging);
 	ksm->page[ksm->n++] = (struct ksm_page){ .key = key,
-						.content = hash,
-						.node = KSM_NO_NODE };
+						 .content = hash,
+						 .node = KSM_NO_NODE };
 	return 0;
 }
 
@@ -332,9 +332,9 @@ ksm_content(struct paging *paging, struct address_space *space,
 	for (uint64_t at = range.start; !error && at < range.end;
 	     at += PAGE_BYTES)
 		error = ksm_add(paging,
-				    (uint64_t)space->number << KSM_SPACE_SHIFT |
-					    at >> PAGE_SHIFT,
-				    event->value);
+				(uint64_t)space->number << KSM_SPACE_SHIFT |
+					at >> PAGE_SHIFT,
+				event->value);
 	return error;
 }
 
@@ -393,7 +393,10 @@ ksm_next(const struct paging *paging)
 {
 	const struct ksm *ksm = paging->ksm;
 
-	return ksm && ksm->n ? ksm->time_ns + ksm->period_ns : UINT64_MAX;
+	bool rate = paging->config.ksm.rate > 0 && !paging->contents;
+
+	return ksm && (ksm->n || rate) ? ksm->time_ns + ksm->period_ns
+				       : UINT64_MAX;
 }
 
 int
@@ -425,7 +428,8 @@ ksm_catch_up(struct paging *paging, uint64_t time_ns)
 			error = ksm_make_up(paging);
 		if (!ksm->n) {
 			/* Nothing to look at: it sleeps on */
-			ksm->time_ns = time_ns;
+			ksm->time_ns += (time_ns - ksm->time_ns) /
+					ksm->period_ns * ksm->period_ns;
 			break;
 		}
 		ksm->time_ns += ksm->period_ns;

@@ -380,8 +380,34 @@ prefetch(const struct lookup *lookup, const struct batch *batch, uint32_t i)
 		__builtin_prefetch(&recent->page[page & (CHUNK_PAGES - 1)]);
 }
 
+/* The page that code, or data, was found in last: it is looked up no more. */
+struct window {
+	uint64_t base, near; /* bytes from base on that are surely in it */
+	uint32_t value;
+};
+
+/* Is an access in it, that needs no more than is allowed? */
+static ALWAYS_INLINE bool
+in_window(const struct window *window, uint64_t address, uint32_t site,
+	  bool write)
+{
+	return address - window->base < window->near && !(site & SITE_WIDE) &&
+	       (!write || window->value & LOOKUP_WRITABLE);
+}
+
+/* Is it one more of a run of which nothing else is to be noted? */
+static ALWAYS_INLINE bool
+goes_on(const struct lookup *lookup, const struct window *window, bool write)
+{
+	uint32_t number = (window->value & ~(LOOKUP_WRITABLE | LOOKUP_PASSED)) -
+			  LOOKUP_FIRST;
+
+	return number == lookup->last && (!write || lookup->last_written);
+}
+
 /*
- * 100 - 190 M accesses/s of real programs; a new page costs two loads that mostly
+ * Programs that are recorded with their code go from code to data and back all
+ * the time: each has a window, and only a new page costs two loads that mostly
  * hit and a branch that mostly does not.
  */
 uint32_t
@@ -390,19 +416,22 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 {
 	uint64_t bytes = UINT64_C(1) << lookup->shift;
 	uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
-	uint64_t base = 0, near = 0; /* of the page that was found last */
-	unsigned allowed = 0;	     /* 1: it was written to */
+	struct window windows[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
 	bool fetches = lookup->fetches;
 
 	for (uint32_t i = from; i < to; i++) {
 		uint64_t address = batch->address[i];
 		uint32_t site = batch->site[i], value;
 		/* load 0, store 1, modify 1, fetch 0 */
-		unsigned write = ((site & 3u) + 1u) >> 1 & 1u;
+		bool write = ((site & 3u) + 1u) >> 1 & 1u;
+		struct window *window = &windows[(site & 3u) == SITE_FETCH];
 
-		if (address - base < near && write <= allowed &&
-		    !(site & SITE_WIDE))
+		if (in_window(window, address, site, write)) {
+			if (!goes_on(lookup, window, write))
+				take_value(lookup, window->value, write,
+					   position + (i - from));
 			continue;
+		}
 		if (!fetches && (site & 3u) == SITE_FETCH)
 			continue;
 		if (unlikely((address & (bytes - 1)) > within ||
@@ -410,7 +439,6 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 			if (!scan_long(lookup, batch, i, write,
 				       position + (i - from)))
 				return i;
-			near = 0;
 			continue;
 		}
 		prefetch(lookup, batch, i + AHEAD < to ? i + AHEAD : i);
@@ -419,10 +447,8 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 		if (unlikely(!is_known(value, write)))
 			return i;
 		take_value(lookup, value, write, position + (i - from));
-		base = address & ~(bytes - 1);
-		near = within + 1;
-		allowed = (value & ~LOOKUP_WRITABLE) != LOOKUP_SILENT &&
-			  lookup->last_written;
+		*window = (struct window){ address & ~(bytes - 1), within + 1,
+					   value };
 	}
 	return to;
 }

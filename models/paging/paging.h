@@ -148,6 +148,9 @@ struct paging_listener {
 	void (*returned)(void *context, uint64_t slot, uint64_t frame,
 			 bool kept);
 	void (*forgotten)(void *context, uint64_t slot);
+	/* Pages that paging_watch was told of are to be told once more when they
+	 * are accessed; NULL: nobody watches */
+	void (*again)(void *context);
 	void (*ahead)(void *context, uint64_t frame);
 	/* A fault was counted for this page of 4K, at `accesses` of the run;
 	 * NULL: nobody asks. */
@@ -197,10 +200,11 @@ void paging_touch(struct paging *paging, uint32_t space, uint64_t address);
 bool paging_sizes_vary(const struct paging *paging);
 /* Does the policy want all accesses? */
 bool paging_wants_watch(const struct paging *paging);
-/* These accesses were made in this space, after their faults: so that what of
- * large pages is used is known.  0, -ENOMEM (said). */
-int paging_watch(struct paging *paging, uint32_t space, const uint64_t *address,
-		 uint32_t n);
+/* The page at this address was accessed in this space, after its fault, by access
+ * number `accesses`: at least the first time since it came; then it is known
+ * what of large pages is used.  0, -ENOMEM (said). */
+int paging_watch(struct paging *paging, uint32_t space, uint64_t address,
+		 uint64_t accesses);
 
 /* Does the policy want all walks?  Then: a page of the address was walked for
  * so often.  0, -ENOMEM (said). */

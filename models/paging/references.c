@@ -40,14 +40,17 @@ flush(struct references *references)
 	struct lookup *lookup = &references->lookup;
 	const struct reclaim_batch batch = { .page = lookup->page,
 					     .write = lookup->write,
-					     .time = lookup->time,
+					     .time = references->config.untimed
+							     ? NULL
+							     : lookup->time,
 					     .access = lookup->access,
 					     .n = lookup->n,
 					     .position = references->fed };
 
 	if (!lookup->n)
 		return 0;
-	lookup_times(lookup, &references->span);
+	if (batch.time)
+		lookup_times(lookup, &references->span);
 	lookup->n = 0;
 	references->fed += batch.n;
 	return references->sink->feed(references->sink->context, &batch);

@@ -28,6 +28,7 @@ struct references_config {
 	 * a page more than once. */
 	bool (*wanted)(const void *context, uint32_t page);
 	const void *context;
+	bool untimed; /* reclaim_batch.time is not wanted, and is NULL */
 };
 
 /* What of a batch goes on, in its order. */

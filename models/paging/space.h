@@ -115,8 +115,6 @@ struct reservation {
 	bool live;
 };
 
-#define COVERAGE_FILTER 1024
-
 /* Series of thp.time. */
 enum huge_line {
 	HUGE_LINE_LARGE,
@@ -148,7 +146,7 @@ struct compact_count {
 
 /* compact.c */
 struct compact {
-	struct hash where; /* frame -> space and page of who maps it alone */
+	struct hash where;    /* frame -> space and page of who maps it alone */
 	unsigned woken_shift; /* what kcompactd is to make free; 0: nothing */
 	/* after failures for runs of failed_shift on: tries that were put off */
 	unsigned defer_shift, failed_shift;
@@ -183,10 +181,8 @@ struct huge {
 	struct reservation *reservation; /* owned */
 	size_t reservations, reservation_room, reservation_first;
 	uint64_t reserved_bytes, reserved_peak, reservations_broken, promoted;
-	bool ripe; /* some space has regions that are wanted */
+	bool ripe;		/* some space has regions that are wanted */
 	bool watching, watched; /* it is asked for; it was told */
-	uint32_t filtered; /* space that the filter is of */
-	uint64_t filter[COVERAGE_FILTER];
 };
 
 struct pool_of {
@@ -243,7 +239,7 @@ struct paging {
 	struct hash file_region;	 /* file of the stream -> region */
 	uint64_t zero_frame, zero_large; /* 0: not taken yet */
 	struct hash kernel_frame; /* region << 32 | page of it -> frame */
-	uint32_t families;		 /* of anonymous pages, so far */
+	uint32_t families;	  /* of anonymous pages, so far */
 
 	/* counts */
 	uint64_t now; /* accesses so far */
@@ -266,9 +262,9 @@ struct paging {
 	struct table_taken taken, last_taken;
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
-	struct measured *measured; /* owned; NULL: nothing was */
+	struct measured *measured;	     /* owned; NULL: nothing was */
 	struct host_counters *host_counters; /* the same */
-	struct ksm *ksm;	   /* owned; NULL: nothing merges */
+	struct ksm *ksm;		     /* owned; NULL: nothing merges */
 	struct ksm_host ksm_host;
 	bool contents;		 /* of pages were told */
 	struct fault_log *log;	 /* owned; NULL: nobody asks */
@@ -418,7 +414,7 @@ int sharing_finish(const struct paging *paging, struct result *result);
 struct shared_page {
 	const struct vma *vma; /* or NULL */
 	uint64_t address, bytes;
-	uint64_t times;	/* it is mapped in all */
+	uint64_t times; /* it is mapped in all */
 	uint32_t space;
 	bool first, own; /* no process had it before; it is anonymous */
 };
@@ -605,6 +601,10 @@ int huge_finish(const struct paging *paging, uint64_t accesses,
  */
 int swap_out(struct paging *paging, struct address_space *space,
 	     uint64_t address);
+/* The same by MADV_PAGEOUT: where writing takes time the page has a slot and stays
+ * in memory until there is need of its frame. */
+int swap_page_out(struct paging *paging, struct address_space *space,
+		  uint64_t address);
 /* A new slot, of one entry.  0, -ENOMEM (said). */
 int swap_take(struct paging *paging, uint64_t *slot);
 void swap_free(struct paging *paging, uint64_t slot);
@@ -642,6 +642,9 @@ int swap_finish(const struct paging *paging, struct result *result);
 bool swap_cached(const struct paging *paging, uint64_t slot, uint64_t *frame);
 bool swap_cached_slot(const struct paging *paging, uint64_t frame,
 		      uint64_t *slot);
+/* A frame that is in the slot, too, and is the cache's from here on.  0, -ENOMEM
+ * (said). */
+int swap_cache(struct paging *paging, uint64_t slot, uint64_t frame);
 /* It is in memory alone, or in swap alone; the cache's ownership of the frame is
  * the caller's. */
 void swap_uncache(struct paging *paging, uint64_t slot, uint64_t frame);

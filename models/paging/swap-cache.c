@@ -103,18 +103,30 @@ swap_leave_cache(struct paging *paging, uint64_t frame)
 }
 
 int
-swap_read(struct paging *paging, uint64_t slot, uint64_t address,
-	  uint64_t *frame)
+swap_cache(struct paging *paging, uint64_t slot, uint64_t frame)
 {
 	struct swap *swap = &paging->swap;
 
 	/* With its entries: taking one away needs no memory then. */
-	if (owner_take(paging, PAGE_SHIFT, address, frame) < 0 ||
-	    hash_put(&swap->owners, slot, swap_entries(paging, slot)) < 0 ||
-	    hash_put(&swap->cached, slot, *frame) < 0 ||
-	    hash_put(&swap->slot_of, *frame, slot) < 0)
+	return hash_put(&swap->owners, slot, swap_entries(paging, slot)) < 0 ||
+			       hash_put(&swap->cached, slot, frame) < 0 ||
+			       hash_put(&swap->slot_of, frame, slot) < 0
+		       ? paging_no_memory(paging)
+		       : 0;
+}
+
+int
+swap_read(struct paging *paging, uint64_t slot, uint64_t address,
+	  uint64_t *frame)
+{
+	int error;
+
+	if (owner_take(paging, PAGE_SHIFT, address, frame) < 0)
 		return paging_no_memory(paging);
-	swap->ins++;
+	error = swap_cache(paging, slot, *frame);
+	if (error)
+		return error;
+	paging->swap.ins++;
 	if (paging->listener.returned)
 		paging->listener.returned(paging->listener.context, slot,
 					  *frame, true);

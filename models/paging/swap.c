@@ -230,6 +230,33 @@ swap_out(struct paging *paging, struct address_space *space, uint64_t address)
 	return error ? error : 1;
 }
 
+int
+swap_page_out(struct paging *paging, struct address_space *space,
+	      uint64_t address)
+{
+	uint64_t frame, slot;
+	int error;
+
+	address = page_down(address);
+	if (!is_own(space, address))
+		return 0;
+	frame = mapping_at(paging, space, address).frame;
+	/* What swap has as it is goes at once. */
+	if (paging->swap.synchronous || owner_count(paging, frame) != 1)
+		return swap_out(paging, space, address);
+	error = swap_take(paging, &slot);
+	if (!error && owner_share(paging, PAGE_SHIFT, frame) < 0)
+		error = paging_no_memory(paging);
+	if (!error)
+		error = swap_cache(paging, slot, frame);
+	if (!error)
+		error = leave_for(paging, space, address,
+				  slot * 2 + (pageset_state(&space->pages,
+							    address) ==
+					      PAGE_OWNED));
+	return error ? error : 1;
+}
+
 /* Read by the processor, for nobody else: no cache, and the slot is free. */
 static int
 come_alone(const struct fault *fault, uint64_t slot)

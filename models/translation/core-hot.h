@@ -68,6 +68,7 @@ void core_feed_after(struct core *core, uint64_t walks_before,
 void core_tell_of(struct core *core, const struct batch *batch, uint32_t from,
 		  uint32_t to);
 int core_tell(struct core *core, uint64_t position);
-int core_tell_one(struct core *core, uint64_t address, uint32_t ref);
+int core_tell_one(struct core *core, uint64_t address, uint32_t ref,
+		  uint64_t position);
 
 #endif

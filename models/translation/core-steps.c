@@ -15,7 +15,7 @@ struct sight {
 	struct core_step *step;
 	const uint64_t *tag, *cover, *unit;
 	uint64_t *stamp;
-	const uint16_t *hint; /* of data */
+	const uint16_t *hint;  /* of data */
 	const uint64_t *known; /* the same */
 	const struct core_group *rest;
 	uint64_t asid;
@@ -49,8 +49,8 @@ look(const struct sight *sight, uint64_t address, const uint16_t *hint,
 
 	*wrong |= differs(sight, key, slot, must);
 	if (sight->watched)
-		*wrong |= (sight->known[(hint - sight->hint) + at] ^ key) &
-			  there;
+		*wrong |=
+			(sight->known[(hint - sight->hint) + at] ^ key) & there;
 	return slot;
 }
 
@@ -285,7 +285,9 @@ open_group(struct core *core, const struct sight *sight,
 		sight->stamp[opened->slot[k]] = core->now + opening->at;
 	}
 	opened->unit[k] = sight->unit[opened->slot[k]];
-	return core->known ? core_tell_one(core, address, opening->ref) : 0;
+	return core->known ? core_tell_one(core, address, opening->ref,
+					   core->position + opening->at)
+			   : 0;
 }
 
 /* All groups' first accesses were fed: the step's others are hits. */
@@ -409,6 +411,17 @@ take_watched(struct sight sight, const uint32_t *number, const uint32_t *end,
 	return take_steps(&sight, number, end, taken);
 }
 
+typedef const uint32_t *take_fn(struct sight sight, const uint32_t *number,
+				const uint32_t *end, struct taken *taken);
+
+static take_fn *
+choose_take(const struct core *core)
+{
+	return !large_held(core) ? take_small
+	       : core->known	 ? take_watched
+				 : take_large;
+}
+
 /* Whole steps up to number `end` of the batch. */
 static int
 feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
@@ -417,11 +430,7 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 	const uint32_t *number = batch->step + pass->step;
 	const uint32_t *last = batch->step + end;
 	struct sight sight = sight_of(core);
-	const uint32_t *(*take)(struct sight, const uint32_t *,
-				const uint32_t *, struct taken *) =
-		!large_held(core) ? take_small
-		: core->known	  ? take_watched
-				  : take_large;
+	take_fn *take = choose_take(core);
 	struct taken taken = { .root = batch->root + pass->root,
 			       .now = core->now };
 	uint64_t position = core->position;
@@ -439,6 +448,12 @@ feed_steps(struct core *core, struct core_pass *pass, uint32_t end)
 			break;
 		taken.now = core->now;
 		taken.root += sight.step[*number++].n_slots;
+		/* A large page that came in must be known for one: the first
+		 * 4K of it look like a page of their own. */
+		if (unlikely(core->known != NULL)) {
+			take = choose_take(core);
+			sight.large = take != take_small;
+		}
 	}
 	pass->step = end;
 	pass->root = (uint32_t)(taken.root - batch->root);

@@ -140,7 +140,7 @@ init_arrays(struct core *core, const struct core_config *config)
 		core->known = malloc(KNOWN_BYTES);
 		if (!core->known)
 			return -ENOMEM;
-		memset(core->known, 0xff, KNOWN_BYTES);
+		core_forget(core);
 	}
 	core->hint = calloc((size_t)CORE_SIDES << CORE_HINT_BITS,
 			    sizeof(*core->hint));
@@ -272,30 +272,39 @@ core_fini(struct core *core)
 	core->known = NULL;
 }
 
+void
+core_forget(struct core *core)
+{
+	if (core->known)
+		memset(core->known, 0xff, KNOWN_BYTES);
+}
+
 /* What is touched there is to be told once more. */
 static void
 forget_known(struct core *core, uint64_t asid, uint64_t address,
 	     uint64_t length)
 {
-	uint64_t end = address + length;
+	uint64_t at = address & PAGE_MASK, last = address + length - 1;
 
-	if (!core->known)
+	if (!core->known || !length)
 		return;
 	if (length > KNOWN_FEW * PAGE_BYTES) {
-		memset(core->known, 0xff, KNOWN_BYTES);
+		core_forget(core);
 		return;
 	}
-	for (uint64_t at = address & PAGE_MASK; at < end; at += PAGE_BYTES) {
+	for (uint64_t left = (last - at) / PAGE_BYTES + 1; left; left--) {
 		uint64_t key = at | asid;
 
 		core->known[core_hint_hash(key)] = UINT64_MAX;
 		core->known[core_hint_hash(key) + (1u << CORE_HINT_BITS)] =
 			UINT64_MAX;
+		at += PAGE_BYTES;
 	}
 }
 
 int
-core_tell_one(struct core *core, uint64_t address, uint32_t ref)
+core_tell_one(struct core *core, uint64_t address, uint32_t ref,
+	      uint64_t position)
 {
 	uint64_t key = (address & PAGE_MASK) | core->asid;
 	uint64_t *known = &core->known[core_hint_at(key, ref)];
@@ -303,20 +312,40 @@ core_tell_one(struct core *core, uint64_t address, uint32_t ref)
 	if (likely(*known == key))
 		return 0;
 	*known = key;
-	return core->kernel.touched(core->kernel.context, core->space, &address,
-				    1);
+	return core->kernel.touched(core->kernel.context, core->space, address,
+				    position);
+}
+
+/* All pages of an access, as lookup_pages goes through them. */
+static int
+tell_pages(struct core *core, uint64_t address, uint32_t ref, uint64_t position)
+{
+	uint64_t bytes = core->sites.bytes[SITE_INDEX(ref)];
+	uint64_t last = address + (bytes ? bytes - 1 : 0);
+	int error = core_tell_one(core, address, ref, position);
+
+	if (likely((address & ~PAGE_MASK) + bytes <= PAGE_BYTES ||
+		   SITE_KIND(ref) == SITE_FETCH))
+		return error;
+	if (last < address)
+		last = UINT64_MAX;
+	while (!error && (address | ~PAGE_MASK) < last) {
+		address = (address | ~PAGE_MASK) + 1;
+		error = core_tell_one(core, address, ref, position);
+	}
+	return error;
 }
 
 void
 core_tell_of(struct core *core, const struct batch *batch, uint32_t from,
 	     uint32_t to)
 {
-	core->telling = (struct core_telling){ .address = batch->address,
-					       .site = batch->site,
-					       .at = from,
-					       .n = to,
-					       .position =
-						       core->position - from };
+	core->telling =
+		(struct core_telling){ .address = batch->address,
+				       .site = batch->site,
+				       .at = from,
+				       .n = to,
+				       .position = core->position - from };
 }
 
 int
@@ -331,8 +360,8 @@ core_tell(struct core *core, uint64_t position)
 	       telling->at < position - telling->position) {
 		uint32_t i = telling->at++;
 
-		error = core_tell_one(core, telling->address[i],
-				      telling->site[i]);
+		error = tell_pages(core, telling->address[i], telling->site[i],
+				   telling->position + i);
 	}
 	return error;
 }

@@ -113,13 +113,13 @@ struct core_kernel {
 	/* In order; not always at once, but before the end of core_feed */
 	void (*missed)(void *context, const struct core_misses *misses);
 	/*
-	 * With core_config.watch: these were accessed, in order, and before the
+	 * With core_config.watch: this was accessed; in order, and before the
 	 * next fault.  Of a 4K page, part of a larger one or not, it is told at
 	 * least the first time since anything of it was invalidated.  0 or
 	 * -ENOMEM (said).
 	 */
-	int (*touched)(void *context, uint32_t space, const uint64_t *address,
-		       uint32_t n);
+	int (*touched)(void *context, uint32_t space, uint64_t address,
+		       uint64_t position);
 };
 
 #define CORE_HINT_BITS	11u
@@ -215,6 +215,9 @@ struct core {
 int core_init(struct core *core, const struct core_config *config,
 	      const struct core_kernel *kernel, struct hierarchy *hierarchy);
 void core_fini(struct core *core);
+
+/* All that is touched from now on is to be told once more. */
+void core_forget(struct core *core);
 
 /* From now on the core runs this space. */
 void core_switch(struct core *core, uint32_t space, struct table *table);

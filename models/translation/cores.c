@@ -204,6 +204,13 @@ cores_invalidate(struct cores *cores, uint32_t space, uint64_t address,
 	cores->shootdowns += others > 0;
 }
 
+void
+cores_forget(struct cores *cores)
+{
+	for (uint32_t i = 0; i < cores->n; i++)
+		core_forget(&cores->core[i]);
+}
+
 static int
 finish_table(const struct cores *cores, struct result *result)
 {

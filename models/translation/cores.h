@@ -65,6 +65,8 @@ int cores_feed(struct cores *cores, struct core_pass *pass, uint32_t to);
 int cores_event(struct cores *cores, struct core_pass *pass,
 		const struct event *event, uint64_t position);
 
+/* As core_forget, of all. */
+void cores_forget(struct cores *cores);
 /* As core_invalidate, on all cores; who has the turn made it. */
 void cores_invalidate(struct cores *cores, uint32_t space, uint64_t address,
 		      uint64_t length);

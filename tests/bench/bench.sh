@@ -518,6 +518,37 @@ bench_machines()
 		'<=4096'
 }
 
+# A sweep of 196 machines, on one processor and on two; 64 TLBs of it beside one
+# machine alone.
+bench_sweep()
+{
+	local one two first=(taskset -c 0) n=20M
+	local axes=(-P tlb.l2.entries=192..12288x2 -P 'tlb.l2.ways=3,4,6,12')
+	axes+=(-P 'tlb.l1d.ways=1,2,4,8,16,32,64')
+	"$pagescope" sweep plan "$1" "${axes[@]}" -n $n -o "$work/sweep" >/dev/null
+	one=$(seconds sweep_again "${first[@]}" "$pagescope" -j 0)
+	two=$(seconds sweep_again "$pagescope" -j 1)
+	row "$2: a sweep of 196 machines, $n accesses" "$two" s -
+	row "  on two processors, of the speed on one" \
+		"$(ratio "$one" "$two")" x '>=1.9'
+	rm -rf "$work/sweep"
+	"$pagescope" sweep plan "$1" -P tlb.l2.entries=768..6144x2 \
+		-P tlb.l2.ways=1,2,4,8 -P tlb.l1d.ways=1,2,4,8 -n $n -o "$work/sweep" \
+		>/dev/null
+	two=$(seconds sweep_again "$pagescope" -j 1)
+	one=$(seconds "$pagescope" replay "$1" -n $n -o /dev/null)
+	row "$2: 64 TLB shapes in one decode, of one" \
+		"$(ratio "$two" "$one")" x '<=8'
+	rm -rf "$work/sweep"
+}
+
+# sweep_again COMMAND...: without the results that are there
+sweep_again()
+{
+	rm -rf "$work/sweep/results"
+	"${@:1:$#-2}" sweep run "$work/sweep" "${@: -2}"
+}
+
 # Peak memory of a replay, MiB.
 peak()
 {
@@ -538,6 +569,7 @@ bench_replay
 bench_tables
 bench_reclaim
 bench_machines "$work/gzip.pst" gzip
+bench_sweep "$work/gzip.pst" gzip
 bench_import
 print_speeds
 bench_pipe
