@@ -16,6 +16,7 @@
 
 struct verdicts {
 	struct verdicts_request request;
+	const struct topic_ops *topic[VERDICTS_TOPICS];
 	char *spec[SPECS_MAX + 1]; /* owned: for --machine */
 	size_t n_specs;
 	char **sets; /* owned, not its strings */
@@ -226,6 +227,9 @@ verdicts_open(struct verdicts **out, const struct verdicts_request *request,
 	if (!verdicts)
 		return fail(ENOMEM, "advise: no memory");
 	verdicts->request = *request;
+	for (size_t i = 0; i < request->n && i < VERDICTS_TOPICS; i++)
+		verdicts->topic[i] = request->topic[i];
+	verdicts->request.topic = verdicts->topic;
 	error = configure(verdicts);
 	if (!error)
 		error = replay_open(&verdicts->replay, request->call,

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #define NOISE_LEAST   0.01
-#define PRICE	      8.0  /* of a piece, in squares of the noise */
+#define PRICE	      20.0 /* of a piece, in squares of the noise */
 #define PLATEAU_WIDTH 0.45 /* log2 of sizes: what is shorter is a slope */
-#define RISE_LEAST    0.06
+#define RISE_LEAST    0.2
 #define QUARTER	      0.25
 #define TENTH	      0.1
 #define MOST	      0.6
@@ -111,6 +111,20 @@ find_pieces(const struct latency_point *point, size_t n, double noise,
 	return pieces;
 }
 
+/* Does it rise from its first third to its last? */
+static bool
+is_slope(const struct latency_point *point, const struct piece *piece,
+	 double noise)
+{
+	size_t n = piece->last - piece->first + 1, third = n / 3 ? n / 3 : 1;
+	double rise = 0;
+
+	for (size_t i = 0; i < third; i++)
+		rise += log(point[piece->last - i].latency) -
+			log(point[piece->first + i].latency);
+	return rise / (double)third > 0.1 + 2 * noise;
+}
+
 /* Long pieces; those that hardly differ are one.  The last may be cut short by
  * the end of the sizes. */
 static size_t
@@ -124,9 +138,13 @@ keep_plateaus(const struct latency_point *point, double noise,
 		double width = log2(point[piece[i].last].size /
 				    point[piece[i].first].size);
 
-		if (width < PLATEAU_WIDTH)
+		if (width < PLATEAU_WIDTH || is_slope(point, &piece[i], noise))
 			continue;
 		if (kept && piece[i].mean - piece[kept - 1].mean < least) {
+			/* The longer one is nearer to what it comes to. */
+			if (piece[i].last - piece[i].first >
+			    piece[kept - 1].last - piece[kept - 1].first)
+				piece[kept - 1].mean = piece[i].mean;
 			piece[kept - 1].last = piece[i].last;
 			continue;
 		}
