@@ -187,6 +187,28 @@ say_why(struct comparison *all, size_t from, size_t to)
 		 number_real(latency[1]).text, number_real(latency[0]).text);
 }
 
+/* What these cycles leave out, where one faults more than the other. */
+static void
+say_faults(struct comparison *all, size_t from, size_t to)
+{
+	double faults[2] = { 0, 0 };
+	const size_t of[2] = { from, to };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct result *one = all->machines.one[of[i]];
+
+		faults[i] = view_or_zero(one, "fault.minor") +
+			    view_or_zero(one, "fault.major");
+	}
+	if (fabs(faults[0] - faults[1]) <= 0.01 * fmax(faults[0], faults[1]))
+		return;
+	text_say(all->text,
+		 "%s takes %s page faults, %s %s: the time of a fault is not in "
+		 "these cycles, only the walk before it and the one after.",
+		 all->machines.name[from], number_si(faults[0]).text,
+		 all->machines.name[to], number_si(faults[1]).text);
+}
+
 static void
 say_costs(struct comparison *all)
 {
@@ -221,6 +243,7 @@ say_costs(struct comparison *all)
 			 all->machines.name[most], number_si(cycles[most]).text,
 			 change(cycles[most], cycles[least]).text);
 	say_why(all, most, least);
+	say_faults(all, most, least);
 }
 
 /* Do all say the same of it?  Also if none says anything. */

@@ -67,6 +67,13 @@ alone nested --cpu zen4 --set table.kind=nested
 alone default:pages.policy=thp --set pages.policy=thp
 
 # One --machine is --cpu
+# What the cycles leave out is told, where faults differ, and only there.
+"$PAGESCOPE" replay mix.pst -m zen4 -m large=zen4:pages.policy=2m |
+	tr '\n' ' ' | grep -q 'page faults.*the time of a fault is not in' ||
+	complain 'faults that differ are not told'
+"$PAGESCOPE" replay mix.pst -m zen4 -m skylake-sp |
+	grep -q 'the time of a fault' && complain 'faults that do not differ are told'
+
 "$PAGESCOPE" replay mix.pst -m zen4 -o one.json
 "$PAGESCOPE" replay mix.pst --cpu zen4 -o cpu.json
 diff one.json cpu.json | grep '^[<>]' | grep -v '"command"' &&
