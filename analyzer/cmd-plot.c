@@ -14,6 +14,7 @@
 struct plot_config {
 	char *output, *format, *kind, *gnuplot, *machine;
 	char *x, *series, *figure;
+	int style;
 };
 
 static const struct option_row plot_rows[] = {
@@ -23,8 +24,13 @@ static const struct option_row plot_rows[] = {
 	  .key = 'o', .argument = "DIR" },
 	{ "format", OPTION_STRING, offsetof(struct plot_config, format),
 	  .fallback = "pdf,png",
-	  .help = "Any of pdf, png, svg and terminal, with commas between",
+	  .help = "Any of pdf, png, svg, eps, tikz, epslatex and terminal, "
+		  "with commas between",
 	  .argument = "LIST" },
+	{ "style", OPTION_CHOICE, offsetof(struct plot_config, style), "page",
+	  .choices = plot_styles,
+	  .help = "What it is for: a page, one column or both of a paper, or "
+		  "a slide: size, letters and lines" },
 	{ "kind", OPTION_STRING, offsetof(struct plot_config, kind),
 	  .fallback = "all",
 	  .help = "Which figures: all, or some with commas between",
@@ -37,8 +43,8 @@ static const struct option_row plot_rows[] = {
 		  "one with most numbers",
 	  .argument = "NAME" },
 	{ "series", OPTION_STRING, offsetof(struct plot_config, series),
-	  .help = "Of a sweep: the parameter whose values are lines; without "
-		  "it all others, while they are few",
+	  .help = "Of a sweep: the parameter whose values are lines (without "
+		  "it all others, while they are few), or up the axis of a map",
 	  .argument = "NAME" },
 	{ "figure", OPTION_STRING, offsetof(struct plot_config, figure),
 	  .help = "Of a sweep: the value that is drawn (translation.cycles)",
@@ -167,8 +173,12 @@ plot_all(const struct result *result, const struct plot_config *config,
 			printf("%s/%s.gp\n", setup->directory, plot->name);
 		for (size_t j = 0; status > 0 && plot_formats[j]; j++)
 			if (listed(setup->formats, plot_formats[j]))
-				printf("%s/%s.%s\n", setup->directory,
-				       plot->name, plot_formats[j]);
+				printf("%s/%s%s.%s\n", setup->directory,
+				       plot->name,
+				       strcmp(plot_formats[j], "epslatex")
+					       ? ""
+					       : "-latex",
+				       plot_ending(plot_formats[j]));
 	}
 	return made && (all || made == asked) ? STATUS_OK : STATUS_PARTIAL;
 }
@@ -198,6 +208,7 @@ plot_result(const struct result *result, const struct plot_config *config)
 		.formats = formats,
 		.terminal = listed(config->format, "terminal"),
 		.gnuplot = config->gnuplot,
+		.style = config->style,
 	};
 	int status;
 
@@ -282,13 +293,22 @@ const struct verb_ops plot_verb = {
 		"that hold them side by side: cdf, levels, numa, colours, "
 		"tables and reach; --machine NAME takes one of them, as if it "
 		"had been replayed alone. Each figure's data (NAME.dat) and script (NAME.gp) stay "
-		"beside it; `gnuplot NAME.gp' in that directory draws it again. "
+		"beside it; `gnuplot NAME.gp' in that directory draws it again, to "
+		"the same bytes: dates are taken out (tidy.sh). Fonts are "
+		"embedded, colours are told apart by all and, with dashes, "
+		"without colour. --style takes the size and the letters of what "
+		"it is for, so that it is included unscaled. tikz is to be "
+		"\\input by LaTeX with the package gnuplot-lua-tikz, epslatex is "
+		"NAME-latex.tex with NAME-latex.eps. "
 		"With --format terminal alone nothing is kept. What this result "
 		"has no data for is said and left out; the status is 3 when "
 		"that leaves nothing, or is a figure that was asked for.",
 	.lists = LIST_PLOTS,
 	.options = &plot_options,
 	.examples = "pagescope plot result.json -o plots\n"
+		    "# for a column of a paper\n"
+		    "pagescope plot result.json --style column --format "
+		    "pdf,tikz -o plots\n"
 		    "# of several machines, and of one of them\n"
 		    "pagescope plot machines.json --kind cdf,levels -o plots\n"
 		    "pagescope plot machines.json -m zen4 --kind latency "

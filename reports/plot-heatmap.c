@@ -266,10 +266,10 @@ heatmap_draw(const struct result *result, FILE *script)
 	      "\tshade(n) = substr(' .:-=+*#%@', level(n) + 1, level(n) + 1)\n"
 	      "\tplot data using 1:2:(valid(3) ? shade($3) : '') with labels\n"
 	      "}\n"
-	      "if (format eq 'svg') {\n"
+	      "if (format eq 'svg' || format eq 'tikz') {\n"
 	      "\tplot data using 1:2:3 with image pixels\n"
 	      "}\n"
-	      "if (format eq 'pdf' || format eq 'png') {\n"
+	      "if (format ne 'terminal' && format ne 'svg' && format ne 'tikz') {\n"
 	      "\tplot data using 1:2:3 with image\n"
 	      "}\n",
 	      script);

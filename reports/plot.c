@@ -15,7 +15,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const plot_formats[] = { "pdf", "png", "svg", NULL };
+const char *const plot_formats[] = { "pdf",  "png",	 "svg", "eps",
+				     "tikz", "epslatex", NULL };
+
+/*
+ * A style is what the figure is for: its size and that of its letters, so that
+ * it goes into the page unscaled.  Widths are those of two-column papers.
+ */
+static const struct style {
+	const char *name;
+	double wide, high; /* cm */
+	double points, line;
+	const char *tex; /* size of letters */
+} styles[] = {
+	{ "page", 16, 9.5, 9, 1.2, "small" },
+	{ "column", 8.4, 5.9, 7, 1, "scriptsize" },
+	{ "double", 17.6, 7.4, 8, 1.1, "footnotesize" },
+	{ "slide", 25.4, 14.3, 16, 2, "large" },
+};
+
+const char *const plot_styles[] = { "page", "column", "double", "slide", NULL };
+
+const char *
+plot_ending(const char *format)
+{
+	return strcmp(format, "epslatex") != 0 ? format : "tex";
+}
 
 /* 1,200,000 at a step of 200,000: "1.2M"; no more decimals than steps need */
 static void
@@ -232,27 +257,54 @@ write_title(const struct plot_ops *plot, const struct result *result,
 	putc('\n', script);
 }
 
+/* Dates out of files, so that the same figure is the same bytes, and letters of
+ * texts that TeX reads as commands; beside the scripts, which call it. */
+static const char tidy[] =
+	"#!/bin/sh\n"
+	"# SPDX-License-Identifier: GPL-2.0-or-later\n"
+	"# tidy.sh FILE: takes dates out of what gnuplot made, so that the same\n"
+	"# figure is the same bytes, and escapes what TeX reads otherwise.\n"
+	"LC_ALL=C\nexport LC_ALL\n"
+	"date=20000101000000\n"
+	"case $1 in\n"
+	"*.pdf) sed -i \"s/Date (D:[0-9]\\{14\\}/Date (D:$date/\" \"$1\" ;;\n"
+	"*.eps) sed -i -e \"s/^%%CreationDate: .*/%%CreationDate: $date/\" \\\n"
+	"\t-e \"s,/CreationDate (.*),/CreationDate ($date),\" \"$1\" ;;\n"
+	"*.tikz | *.tex) awk '\n"
+	"\tfunction tex(text)\n"
+	"\t{\n"
+	"\t\tgsub(/\\\\/, \"\\001\", text)\n"
+	"\t\tgsub(/[%&#$_{}]/, \"\\\\\\\\&\", text)\n"
+	"\t\tgsub(/\\001/, \"\\\\textbackslash{}\", text)\n"
+	"\t\tgsub(/~/, \"\\\\textasciitilde{}\", text)\n"
+	"\t\tgsub(/\\^/, \"\\\\textasciicircum{}\", text)\n"
+	"\t\treturn text\n"
+	"\t}\n"
+	"\tFNR < 6 && /^%% [A-Z][a-z][a-z] [A-Z]/ { next }\n"
+	"\t/^\\\\node\\[gp node [^{]*\\{.*\\};$/ {\n"
+	"\t\tat = index($0, \"{\")\n"
+	"\t\tprint substr($0, 1, at) tex(substr($0, at + 1, length($0) - at - 2)) \"};\"\n"
+	"\t\tnext\n"
+	"\t}\n"
+	"\t(at = index($0, \"\\\\strut{}\")) && /\\}\\}%$/ {\n"
+	"\t\tend = /\\\\rotatebox/ ? 4 : 3\n"
+	"\t\tprint substr($0, 1, at + 7) tex(substr($0, at + 8, \\\n"
+	"\t\t\tlength($0) - at - 7 - end)) substr($0, length($0) - end + 1)\n"
+	"\t\tnext\n"
+	"\t}\n"
+	"\t{ print }' \"$1\" >\"$1.tidy\" && mv \"$1.tidy\" \"$1\" ;;\n"
+	"esac\n"
+	"# what stands beside a .tex\n"
+	"[ \"${1%.tex}\" = \"$1\" ] || sh \"$0\" \"${1%.tex}.eps\"\n";
+
 /* The same look for all figures; fonts of the cairo formats are embedded. */
 static const char prologue[] =
-	"do for [format in formats] {\n"
-	"reset\n"
-	"if (format eq 'pdf') {\n"
-	"\tset terminal pdfcairo noenhanced color size 16cm,9.5cm \\\n"
-	"\t\tfont 'Sans,9' linewidth 1.2\n"
-	"}\n"
-	"if (format eq 'png') {\n"
-	"\tset terminal pngcairo noenhanced color size 1600,950 \\\n"
-	"\t\tfont 'Sans,22' linewidth 2.5 background rgb 'white'\n"
-	"}\n"
-	"if (format eq 'svg') {\n"
-	"\tset terminal svg noenhanced size 800,475 font 'Sans,11' \\\n"
-	"\t\tlinewidth 1.2 background rgb 'white'\n"
-	"}\n"
 	"if (format eq 'terminal') {\n"
 	"\tset terminal dumb noenhanced size columns,lines\n"
 	"\tset output\n"
 	"} else {\n"
-	"\tset output name.'.'.format\n"
+	"\tout = name.(format eq 'epslatex' ? '-latex.tex' : '.'.format)\n"
+	"\tset output out\n"
 	"}\n"
 	"set title title\n"
 	"set key outside bottom center horizontal Left reverse samplen 2\n"
@@ -266,6 +318,64 @@ static const char prologue[] =
 	"}\n"
 	"set style fill solid 0.9 noborder\n"
 	"\n";
+
+/* gnuplot takes sizes of some terminals as literals only. */
+static void
+write_terminals(const struct style *style, FILE *script)
+{
+	double wide = style->wide, high = style->high, points = style->points;
+	double line = style->line;
+
+	fprintf(script,
+		"points = %g\n"
+		"do for [format in formats] {\n"
+		"reset\n"
+		"if (format eq 'pdf') {\n"
+		"\tset terminal pdfcairo noenhanced color size %gcm,%gcm \\\n"
+		"\t\tfont 'Sans,%g' linewidth %g\n"
+		"}\n"
+		"if (format eq 'eps') {\n"
+		"\tset terminal epscairo noenhanced color size %gcm,%gcm \\\n"
+		"\t\tfont 'Sans,%g' linewidth %g\n"
+		"}\n",
+		points, wide, high, points, line, wide, high, points, line);
+	fprintf(script,
+		"if (format eq 'png') {\n"
+		"\tset terminal pngcairo noenhanced color size %.0f,%.0f \\\n"
+		"\t\tfont 'Sans,%.3g' linewidth %.3g background rgb 'white'\n"
+		"}\n"
+		"if (format eq 'svg') {\n"
+		"\tset terminal svg noenhanced size %.0f,%.0f font 'Sans,%.3g' \\\n"
+		"\t\tlinewidth %g background rgb 'white'\n"
+		"}\n",
+		wide * 100, high * 100, points * 22 / 9, line * 25 / 12,
+		wide * 50, high * 50, points * 11 / 9, line);
+	fprintf(script,
+		"if (format eq 'tikz') {\n"
+		"\tset terminal tikz color size %gcm,%gcm font '\\%s'\n"
+		"}\n"
+		"if (format eq 'epslatex') {\n"
+		"\tset terminal epslatex color size %gcm,%gcm font ',%g' linewidth %g\n"
+		"}\n",
+		wide, high, style->tex, wide, high, points, line);
+}
+
+static int
+write_tidy(const struct plot_setup *setup)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/tidy.sh", setup->directory);
+	file = fopen(path, "we");
+	if (!file)
+		return fail_errno(errno, "%s", path);
+	fputs(tidy, file);
+	errno = 0;
+	if (ferror(file) | fclose(file))
+		return fail_errno(errno ? errno : EIO, "%s", path);
+	return 0;
+}
 
 static int
 write_script(const struct plot_ops *plot, const struct result *result,
@@ -287,9 +397,13 @@ write_script(const struct plot_ops *plot, const struct result *result,
 		setup->terminal ? "terminal" : "", setup->columns,
 		setup->lines);
 	write_title(plot, result, script);
+	write_terminals(&styles[setup->style], script);
 	fputs(prologue, script);
 	plot->draw(result, script);
-	fputs("\nunset output\n}\n", script);
+	fputs("\nunset output\n"
+	      "if (format ne 'terminal') { system('[ ! -f tidy.sh ] || sh tidy.sh '.out) }\n"
+	      "}\n",
+	      script);
 	errno = 0;
 	if (ferror(script) | fclose(script))
 		return fail_errno(errno ? errno : EIO, "%s", path);
@@ -366,6 +480,8 @@ plot_make(const struct plot_ops *plot, const struct result *result,
 	snprintf(script, sizeof(script), "%s.gp", plot->name);
 	snprintf(path, sizeof(path), "%s/%s", setup->directory, script);
 	error = write_script(plot, result, setup, path);
+	if (!error && *setup->formats)
+		error = write_tidy(setup);
 	if (!error)
 		error = run_gnuplot(setup, script);
 	return error ? error : 1;

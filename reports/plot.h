@@ -37,13 +37,17 @@ struct plot_ops {
 struct plot_setup {
 	const char *directory; /* exists */
 	const char *formats;   /* "pdf png", each of plot_formats */
+	int style;	       /* in plot_styles */
 	bool terminal;	       /* draw on stdout, too */
 	unsigned columns, lines;
 	const char *gnuplot; /* the program */
 };
 
-/* "pdf", "png", "svg"; ends with NULL. */
-extern const char *const plot_formats[];
+/* "pdf", "png", "svg", ...; what it is for: "page", "column", ...; both end with
+ * NULL. */
+extern const char *const plot_formats[], *const plot_styles[];
+/* Of a format's file: NAME.pdf, but NAME-latex.tex (with NAME-latex.eps) */
+const char *plot_ending(const char *format);
 
 /* Generated from PLOTS in Makefile.am; ends with NULL. */
 extern const struct plot_ops *const plot_registry[];
