@@ -24,7 +24,7 @@ enum object_kind {
 	OBJECT_ALLOCATED, /* offset: the call's return address, image, path */
 	OBJECT_STACK,	  /* thread; UINT32_MAX: the first one of a process */
 	OBJECT_MMAP,	  /* file: its number in the run; anonymous */
-	OBJECT_NOTES,	/* the page of heap notes */
+	OBJECT_NOTES,	  /* the page of heap notes */
 	OBJECT_KINDS,
 };
 

@@ -17,18 +17,16 @@
 /* of all numbers below 2^48 */
 #define OCTAVES_BINS ((49 - OCTAVES_SHIFT) * OCTAVES_STEP)
 
-/* The bin of a number, which is 1 or more. */
+/* The bin of a number, which is 1 or more.  Without a branch: whether a number is
+ * small is not to be foretold. */
 static inline unsigned
 octaves_bin(uint64_t number)
 {
 	uint64_t below = number - 1;
-	unsigned top;
+	unsigned top = 63u - (unsigned)__builtin_clzll(below | OCTAVES_STEP);
+	unsigned octave = top - OCTAVES_SHIFT;
 
-	if (below < OCTAVES_STEP)
-		return (unsigned)below;
-	top = 63u - (unsigned)__builtin_clzll(below);
-	return (top - OCTAVES_SHIFT + 1) * OCTAVES_STEP +
-	       (unsigned)(below >> (top - OCTAVES_SHIFT) & (OCTAVES_STEP - 1));
+	return octave * OCTAVES_STEP + (unsigned)(below >> octave);
 }
 
 /* The greatest number of the bin. */

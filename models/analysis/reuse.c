@@ -309,16 +309,17 @@ rank_of(const struct reuse *reuse, uint32_t slot)
 	return n;
 }
 
-/* Marks in the block of `now`, behind the slot in it */
+/* Marks in the block of `now`, behind the slot in it; behind `now` are none */
 static ALWAYS_INLINE uint32_t
 open_rank(const struct reuse *reuse, uint32_t slot)
 {
-	const uint64_t *mark = reuse->mark;
-	uint32_t at = slot / 64, last = (reuse->now - 1) / 64;
-	uint32_t n = ones(mark[at] >> (slot % 64) >> 1);
+	uint32_t block = slot / BLOCK_SLOTS, word = slot / 64 % BLOCK_WORDS;
+	const uint64_t *mark = &reuse->mark[block * BLOCK_WORDS];
+	uint32_t n = ones(mark[word] >> (slot % 64) >> 1);
 
-	while (at < last)
-		n += ones(mark[++at]);
+	n += word < 1 ? ones(mark[1]) : 0;
+	n += word < 2 ? ones(mark[2]) : 0;
+	n += word < 3 ? ones(mark[3]) : 0;
 	return n;
 }
 

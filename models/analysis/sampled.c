@@ -82,13 +82,10 @@ static ALWAYS_INLINE unsigned
 bin_of(uint64_t number)
 {
 	uint64_t below = number - 1;
-	unsigned top;
+	unsigned top = 63u - (unsigned)__builtin_clzll(below | BIN_STEP);
+	unsigned octave = top - BIN_SHIFT;
 
-	if (below < BIN_STEP)
-		return (unsigned)below;
-	top = 63u - (unsigned)__builtin_clzll(below);
-	return (top - BIN_SHIFT + 1) * BIN_STEP +
-	       (unsigned)(below >> (top - BIN_SHIFT) & (BIN_STEP - 1));
+	return octave * BIN_STEP + (unsigned)(below >> octave);
 }
 
 /* The greatest number of the bin */
