@@ -43,8 +43,8 @@ static const struct option_row plot_rows[] = {
 		  "one with most numbers",
 	  .argument = "NAME" },
 	{ "series", OPTION_STRING, offsetof(struct plot_config, series),
-	  .help = "Of a sweep: the parameter whose values are lines; without "
-		  "it all others, while they are few",
+	  .help = "Of a sweep: the parameter whose values are lines (without "
+		  "it all others, while they are few), or up the axis of a map",
 	  .argument = "NAME" },
 	{ "figure", OPTION_STRING, offsetof(struct plot_config, figure),
 	  .help = "Of a sweep: the value that is drawn (translation.cycles)",

@@ -424,8 +424,13 @@ open_source(struct recording *recording)
 int
 recording_open(struct recording **out, const struct recording_setup *setup)
 {
-	struct recording *recording = calloc(1, sizeof(*recording));
+	struct recording *recording;
 
+	if (setup->config->heap && setup->config->pid)
+		return fail(EINVAL, "record: --heap: a library can only be "
+				    "loaded when a command starts, not into a "
+				    "process that runs (--pid)");
+	recording = calloc(1, sizeof(*recording));
 	if (!recording)
 		return fail(ENOMEM, "record: no memory");
 	recording->call = setup->call;

@@ -277,7 +277,9 @@ sweep_hash(char hash[SWEEP_HASH_BYTES], const struct sweep_plan *plan,
 	hash_line(state, "recover", plan->common.recover ? "yes" : "no");
 	hash_line(state, "cpu", cpu ? cpu : "");
 	json_object_foreach(json_object_get(document, "options"), name, value)
+	{
 		hash_line(state, name, json_string_value(value));
+	}
 	snprintf(hash, SWEEP_HASH_BYTES, "%016" PRIx64,
 		 (uint64_t)XXH3_64bits_digest(state));
 	XXH3_freeState(state);

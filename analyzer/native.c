@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -136,25 +137,32 @@ keep_watch(int pipe, const char *mode)
 int
 native_huge_always(int *guard)
 {
+	/* One at a time; the lock is the child's, who is the last to go. */
+	int lock = open(huge_path, O_RDONLY | O_CLOEXEC);
 	char mode[16];
 	int ends[2], error;
 	pid_t child;
 
+	if (lock >= 0)
+		(void)flock(lock, LOCK_EX);
 	native_huge_mode(mode);
-	if (pipe2(ends, O_CLOEXEC))
-		return fail_errno(errno, "pipe");
-	child = fork();
-	if (child < 0) {
+	if (pipe2(ends, O_CLOEXEC)) {
 		error = errno;
-		close(ends[0]);
-		close(ends[1]);
-		return fail_errno(error, "fork");
+		close(lock);
+		return fail_errno(error, "pipe");
 	}
+	child = fork();
+	error = errno;
 	if (!child) {
 		close(ends[1]);
 		keep_watch(ends[0], mode);
 	}
+	close(lock);
 	close(ends[0]);
+	if (child < 0) {
+		close(ends[1]);
+		return fail_errno(error, "fork");
+	}
 	*guard = ends[1];
 	error = set_mode("always");
 	if (!error)

@@ -619,6 +619,21 @@ open_cores(struct machine *machine, const struct machine_config *config,
 }
 
 static int
+open_nodes(struct machine *machine, const struct machine_config *config)
+{
+	int error = numa_open(&machine->numa, &config->numa,
+			      (uint64_t)config->hierarchy.memory.latency);
+
+	if (error || !machine->numa)
+		return error;
+	if (machine->nested)
+		numa_nest(machine->numa);
+	return machine->numa->config.data == NUMA_MIGRATE
+		       ? numa_hints_open(&machine->hints, machine->numa)
+		       : 0;
+}
+
+static int
 open_parts(struct machine *machine, const struct machine_config *config)
 {
 	struct hierarchy_config hierarchy = config->hierarchy;
@@ -656,11 +671,8 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		prepare_reclaim(&listener, &frames);
 		paging.swap_kind = driver_swap(&config->reclaim);
 	}
-	error = numa_open(&machine->numa, &config->numa,
-			  (uint64_t)config->hierarchy.memory.latency);
+	error = open_nodes(machine, config);
 	hierarchy.numa = frames.numa = machine->numa;
-	if (machine->numa && machine->nested)
-		numa_nest(machine->numa);
 	if (!error)
 		error = attributes_open(&machine->attributes,
 					config->hierarchy.memory.attributes);
@@ -668,9 +680,6 @@ open_parts(struct machine *machine, const struct machine_config *config)
 		hierarchy.types =
 			(struct hierarchy_types){ machine,
 						  machine_memory_type };
-	if (!error && machine->numa &&
-	    machine->numa->config.data == NUMA_MIGRATE)
-		error = numa_hints_open(&machine->hints, machine->numa);
 	if (!error)
 		error = frames_open(&machine->frames, &frames);
 	if (!error)

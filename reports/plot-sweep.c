@@ -33,52 +33,11 @@ struct spot {
 	size_t n;
 };
 
-static const char *
-choice(const struct result *result, const char *name)
-{
-	json_t *provenance =
-		json_object_get(result_json((struct result *)(uintptr_t)result),
-				"provenance");
-
-	return json_string_value(
-		json_object_get(json_object_get(provenance, "plot"), name));
-}
-
-static size_t
-find_axis(const struct sweep_table *sweep, const char *name)
-{
-	size_t k = 0;
-
-	while (k < sweep->n_axes &&
-	       (!name || strcmp(sweep->axis[k].name, name)))
-		k++;
-	return k;
-}
-
-/* Numbers before words, many values before few, repetitions last */
-static size_t
-best_axis(const struct sweep_table *sweep)
-{
-	size_t best = 0, merit = 0;
-
-	for (size_t k = 0; k < sweep->n_axes; k++) {
-		const struct sweep_axis_view *axis = &sweep->axis[k];
-		size_t m = axis->n + (axis->number ? 1000000 : 0) +
-			   (axis->repetitions ? 0 : 2000000);
-
-		if (axis->n > 1 && m > merit) {
-			merit = m;
-			best = k;
-		}
-	}
-	return best;
-}
-
 /* The other axes become lines while there are few; the rest stand still. */
 static void
 choose_lines(struct chart *chart, const char *series)
 {
-	size_t only = find_axis(&chart->sweep, series);
+	size_t only = sweep_table_axis(&chart->sweep, series);
 
 	chart->n_lines = 1;
 	for (size_t k = 0; k < chart->sweep.n_axes; k++) {
@@ -183,8 +142,9 @@ static bool
 chart_open(struct chart *chart, const struct result *result, char *why,
 	   size_t why_bytes)
 {
-	const char *x = choice(result, "x"), *figure = choice(result, "figure");
-	const char *series = choice(result, "series");
+	const char *x = sweep_table_choice(result, "x"),
+		   *figure = sweep_table_choice(result, "figure");
+	const char *series = sweep_table_choice(result, "series");
 
 	*chart = (struct chart){ .figure = -1 };
 	if (sweep_table_open(&chart->sweep, result)) {
@@ -192,12 +152,13 @@ chart_open(struct chart *chart, const struct result *result, char *why,
 		return false;
 	}
 	chart->figure = sweep_table_find(&chart->sweep, figure);
-	chart->x = x ? find_axis(&chart->sweep, x) : best_axis(&chart->sweep);
+	chart->x = x ? sweep_table_axis(&chart->sweep, x)
+		     : sweep_table_best(&chart->sweep, SIZE_MAX);
 	if (chart->x >= chart->sweep.n_axes)
 		snprintf(why, why_bytes, "%s is no parameter of this sweep",
 			 x ? x : "there");
 	else if (series &&
-		 find_axis(&chart->sweep, series) >= chart->sweep.n_axes)
+		 sweep_table_axis(&chart->sweep, series) >= chart->sweep.n_axes)
 		snprintf(why, why_bytes, "%s is no parameter of this sweep",
 			 series);
 	else if (chart->figure < 0)

@@ -183,35 +183,49 @@ put_table(const struct view_table *table, size_t top, FILE *file)
 	}
 }
 
-/* Which tables are shown open, in this order; all others are folded away. */
-static const char *const shown[] = {
-	"values",     "who.function", "who.path",	   "who.line",
-	"who.object", "who.mapping",  "who.thread",	   "who.node",
-	"functions",  "mappings",     "samples.functions", "tlb.sizes",
-	"curve",
+/* Which tables are shown open, in this order, and what they are called; all
+ * others are folded away. */
+static const struct shown {
+	const char *name, *title;
+} shown[] = {
+	{ "values", "Values" },
+	{ "who.function", "Who misses: functions" },
+	{ "who.path", "Who misses: functions with what they called" },
+	{ "who.line", "Who misses: source lines" },
+	{ "who.object", "What is missed on: data objects" },
+	{ "who.mapping", "What is missed on: mappings" },
+	{ "who.thread", "Who misses: threads" },
+	{ "who.node", "Nodes: which ran, and which has the page" },
+	{ "functions", "Functions" },
+	{ "mappings", "Mappings" },
+	{ "samples.functions", "Functions, by samples" },
+	{ "tlb.sizes", "Who answered, by size of the page" },
+	{ "curve", "Misses by memory" },
 };
 
-static bool
-is_shown(const char *name)
+/* NULL: it is not among them. */
+static const char *
+title_of(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
-		if (!strcmp(shown[i], name))
-			return true;
-	return false;
+		if (!strcmp(shown[i].name, name))
+			return shown[i].title;
+	return NULL;
 }
 
 static void
-put_one(const struct result *result, const char *name, size_t top, bool open,
-	FILE *file)
+put_one(const struct result *result, const char *name, size_t top, FILE *file)
 {
+	const char *open = title_of(name);
 	struct view_table table;
 
 	if (!view_table(result, name, &table) || !table.n_rows)
 		return;
-	fprintf(file, open ? "<h2>" : "<details><summary>");
-	html_text(file, name);
-	fprintf(file, open ? "</h2>\n<p class=\"dim\">"
-			   : "</summary>\n<p class=\"dim\">");
+	fputs(open ? "<h2>" : "<details><summary>", file);
+	html_text(file, open ? open : name);
+	fputs(open ? "</h2>\n<p class=\"dim\">"
+		   : "</summary>\n<p class=\"dim\">",
+	      file);
 	html_text(file, table.help);
 	fputs("</p>\n", file);
 	put_table(&table, top, file);
@@ -228,9 +242,9 @@ put_tables(const struct result *result, size_t top, FILE *file)
 	json_t *table;
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
-		put_one(result, shown[i], top, true, file);
-	json_object_foreach(tables, name, table) if (!is_shown(name))
-		put_one(result, name, top ? 2 * top : 0, false, file);
+		put_one(result, shown[i].name, top, file);
+	json_object_foreach(tables, name, table) if (!title_of(name))
+		put_one(result, name, top ? 2 * top : 0, file);
 }
 
 static void

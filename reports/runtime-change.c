@@ -118,19 +118,19 @@ bounds_add(struct bounds *bounds, double value)
 		bounds->high = value;
 }
 
-/* In percent, with walks that are `scale` of what was counted */
+/* In percent, with walks and faults that take `scale` of what they should */
 static double
 one_change(const struct runtime_facts *facts, const struct runtime_load *now,
 	   const struct runtime_load *then, const double of[3])
 {
 	double cpi = of[0], overlap = of[1], scale = of[2];
 	double cycles = facts->cycles;
-	double saved = overlap * scale * (now->walks - then->walks) +
-		       now->faults - then->faults;
+	double saved = overlap * (now->walks - then->walks) + now->faults -
+		       then->faults;
 
 	if (!isnan(now->data) && !isnan(then->data))
 		saved += overlap * (now->data - then->data);
-
+	saved *= scale;
 	if (cycles <= 0)
 		cycles = cpi * now->instructions +
 			 overlap * (scale * now->walks +

@@ -32,7 +32,7 @@ struct runtime_change {
 
 struct runtime_facts {
 	double cycles; /* the runtime with 4K pages; 0: not known */
-	double error;  /* that walks may be off, as a part */
+	double error;  /* that walks and faults may be off, as a part */
 	double overlap_low, overlap_high;
 	bool partial; /* the trace is of a part of the run */
 	double mhz;

@@ -161,3 +161,44 @@ sweep_table_find(const struct sweep_table *sweep, const char *figure)
 		       ? sweep->first_figure
 		       : -1;
 }
+
+const char *
+sweep_table_choice(const struct result *result, const char *name)
+{
+	json_t *provenance =
+		json_object_get(result_json((struct result *)(uintptr_t)result),
+				"provenance");
+
+	return json_string_value(
+		json_object_get(json_object_get(provenance, "plot"), name));
+}
+
+size_t
+sweep_table_axis(const struct sweep_table *sweep, const char *name)
+{
+	size_t k = 0;
+
+	while (k < sweep->n_axes &&
+	       (!name || strcmp(sweep->axis[k].name, name)))
+		k++;
+	return k;
+}
+
+/* Numbers before words, many values before few, repetitions last */
+size_t
+sweep_table_best(const struct sweep_table *sweep, size_t except)
+{
+	size_t best = sweep->n_axes, merit = 0;
+
+	for (size_t k = 0; k < sweep->n_axes; k++) {
+		const struct sweep_axis_view *axis = &sweep->axis[k];
+		size_t m = axis->n + (axis->number ? 1000000 : 0) +
+			   (axis->repetitions ? 0 : 2000000);
+
+		if (k != except && axis->n > 1 && m > merit) {
+			merit = m;
+			best = k;
+		}
+	}
+	return best;
+}

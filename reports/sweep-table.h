@@ -44,4 +44,12 @@ void sweep_table_text(const json_t *value, char *text, size_t bytes);
  * for and that differs among points. */
 int sweep_table_find(const struct sweep_table *sweep, const char *figure);
 
+/* What was chosen of plots (x, series, figure), or NULL */
+const char *sweep_table_choice(const struct result *result, const char *name);
+/* The axis of this name; n_axes: there is none, or no name. */
+size_t sweep_table_axis(const struct sweep_table *sweep, const char *name);
+/* The axis to draw along, but this one: of numbers before words, of many
+ * values before few, of repetitions last.  n_axes: none has two values. */
+size_t sweep_table_best(const struct sweep_table *sweep, size_t except);
+
 #endif

@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *name, *title;
-	char form; /* b: bytes, s: a share, n: nanoseconds, else a count */
+	char form;  /* b: bytes, s: a share, n: nanoseconds, else a count */
 	bool quiet; /* where there is none, it is not said why */
 } rows[] = {
 	{ "thp.faults", "brought in by faults (2M)", ' ' },

@@ -84,10 +84,10 @@ put_libraries(struct text *text)
 		grid_add(grid, n);
 		for (size_t k = 0; k < ARRAY_SIZE(columns); k++)
 			grid_add(grid,
-				 number_bytes(view_number(
-						      &table, i,
-						      view_column(&table,
-								  columns[k])))
+				 number_bytes(
+					 view_number(&table, i,
+						     view_column(&table,
+								 columns[k])))
 					 .text);
 	}
 	text_grid(text, grid);

@@ -155,6 +155,16 @@ put_pages(struct text *text)
 	text_grid(text, grid);
 }
 
+/* Why data is not named by where it was allocated. */
+static void
+put_allocations(struct text *text, const struct ranking *ranking)
+{
+	const char *why = view_reason(text->result, "who.allocations");
+
+	if (why && !strcmp(ranking->table, "who.object"))
+		text_say(text, "Allocations are not told apart: %s", why);
+}
+
 void
 text_who(struct text *text)
 {
@@ -167,6 +177,7 @@ text_who(struct text *text)
 				 "No line information (built without -g, or "
 				 "its debug package is not installed): %.3000s",
 				 missing);
+		put_allocations(text, &rankings[i]);
 	}
 	put_pages(text);
 }

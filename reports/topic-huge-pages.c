@@ -138,10 +138,11 @@ reason(const struct judged *judged, struct verdict *verdict)
 	char now[48], then[48], code[128] = "";
 	char *to = verdict->reason;
 	size_t bytes = sizeof(verdict->reason), n;
-	double all = judged->code
-			     ? view_or_zero(judged->code, "translation.cycles")
-			     : NAN;
+	double cycles, all = judged->code ? view_or_zero(judged->code,
+							 "translation.cycles")
+					  : NAN;
 
+	runtime_overlap(&judged->facts, &judged->now, &cycles);
 	say_cost(judged, &judged->now, now, sizeof(now));
 	say_cost(judged, &judged->then, then, sizeof(then));
 	if (!sums->yes && !sums->no) {
@@ -160,13 +161,15 @@ reason(const struct judged *judged, struct verdict *verdict)
 	n = (size_t)snprintf(
 		to, bytes,
 		"Translation takes about %s of its time with 4" NB
-		"KiB pages and %s with huge ones: %s cycles become %s%s, and "
-		"%s become %s.",
+		"KiB pages and %s with huge ones: %s cycles become %s%s. %s "
+		"that take %s of it become %s that take %s.",
 		now, then, number_si(judged->now.walks).text,
 		number_si(judged->then.walks).text, code,
 		number_of(view_or_zero(judged->plain, "fault.minor"), "fault")
 			.text,
-		number_si(view_or_zero(judged->huge, "fault.minor")).text);
+		number_share(judged->now.faults, cycles).text,
+		number_si(view_or_zero(judged->huge, "fault.minor")).text,
+		number_share(judged->then.faults, cycles).text);
 	if (sums->bloat > 0.02 * sums->touched && n < bytes)
 		n += (size_t)snprintf(
 			to + n, bytes - n,

@@ -87,7 +87,7 @@ verdict_change_words(const struct runtime_change *change, char *text,
 		return;
 	}
 	if (part(change->change) <= 0 && part(least) <= 0 && part(most) <= 0) {
-		snprintf(text, bytes, "none");
+		snprintf(text, bytes, "the same");
 		return;
 	}
 	much = change->change <= 0 ? (least > 0.05 ? " longer" : "")
@@ -170,6 +170,9 @@ text_verdicts(struct text *text)
 	struct view_table table;
 
 	view_table(text->result, "verdicts", &table);
+	if (table.n_rows && view_partial(text->result))
+		text_say(text, "Of a part of the run alone: %s.",
+			 view_partial(text->result));
 	for (size_t i = 0; i < table.n_rows; i++)
 		say_row(text, &table, i);
 }

@@ -213,6 +213,43 @@ grown(unsigned long pages)
 	stop();
 }
 
+/*
+ * A file that is not in the page cache is mapped, then half of it is read, by
+ * read and by pread; and all is touched: the faults that had to read.
+ */
+static void
+filled(unsigned long pages)
+{
+	char name[] = "fault-programs.XXXXXX";
+	int fd = mkstemp(name);
+	volatile char *p;
+	long before;
+
+	for (unsigned long i = 0; i < pages; i++)
+		if (write(fd, text, PAGE) != (ssize_t)PAGE)
+			return;
+	fsync(fd);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	p = mmap(NULL, pages * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (!pages || p == MAP_FAILED)
+		return;
+	madvise((void *)(uintptr_t)p, pages * PAGE, MADV_RANDOM);
+	lseek(fd, 0, SEEK_SET);
+	for (unsigned long i = 0; i < pages; i++)
+		if (i % 4 == 0 ? pread(fd, text, PAGE, (off_t)(i * PAGE)) < 0
+			       : i % 4 == 1 && (lseek(fd, (off_t)(i * PAGE),
+						      SEEK_SET) < 0 ||
+						read(fd, text, PAGE) < 0))
+			return;
+	getrusage(RUSAGE_SELF, &usage);
+	before = usage.ru_majflt;
+	read_pages(p, pages);
+	getrusage(RUSAGE_SELF, &usage);
+	count->faults = usage.ru_majflt - before;
+	unlink(name);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(unsigned long pages);
@@ -220,6 +257,7 @@ static const struct {
 	{ "demand", demand }, { "stride", stride },	{ "sparse", sparse },
 	{ "zero", zero },     { "dontneed", dontneed }, { "protect", protect },
 	{ "locked", locked }, { "copied", copied },	{ "grown", grown },
+	{ "filled", filled },
 };
 
 int

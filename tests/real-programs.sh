@@ -97,6 +97,10 @@ pagescope=$PAGESCOPE
 try gzip 'gzip -9c ../in/text'
 try gunzip 'gzip -c ../in/text >f.gz; gunzip f.gz'
 try sqlite3 'sqlite3 f.db "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<999) insert into t select x,x*7%101 from c; select b,count(*),sum(a) from t group by b"'
+# Its switches compare before they jump; code that is written while it runs
+try node 'node ../in/p.js'
+try gcc 'gcc -fsanitize=address -o f ../in/p.c && ASAN_OPTIONS=detect_leaks=0 ./f; rm f'
+try gcc 'gcc -fsanitize=thread -o f ../in/p.c && ./f; rm f'
 try bzip2 'bzip2 -c ../in/text'
 try xz 'xz -0 -c ../in/text'
 try awk 'awk "{ n += NF } END { print n, NR }" ../in/text'
@@ -118,7 +122,6 @@ try git 'git init -q . && git -c user.name=a -c user.email=b@c hash-object ../in
 try gcc 'gcc -O2 -o f ../in/p.c && ./f'
 try g++ 'g++ -O1 -o f ../in/p.cc && ./f'
 try python3 'python3 -S -E ../in/p.py'
-try node 'node ../in/p.js'
 try gdb 'gdb -nx --version'
 try luajit 'luajit -e "local s = 0; for i = 1, 1e6 do s = s + i % 7 end; print(s)"'
 try java 'java -Xshare:auto -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xmx64m ../in/P.java'

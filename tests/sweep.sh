@@ -199,6 +199,12 @@ if command -v gnuplot >/dev/null; then
 	"$PAGESCOPE" plot steps/sweep.json --kind sweep --format svg --x table.kind -o plots >out ||
 		complain 'plot of words: failed'
 	grep -q '^"cuckoo" ' plots/sweep.dat || complain "plot of words: $(cat plots/sweep.dat)"
+	"$PAGESCOPE" plot steps/sweep.json --kind sweep-map --format pdf --figure walk.count -o plots >out ||
+		complain 'map: failed'
+	[ "$(grep -vc '^#' plots/sweep-map.dat)" -eq 9 ] || complain "map: not 3 by 3: $(cat plots/sweep-map.dat)"
+	want=${want#* }
+	[ "$(sed -n '2s/^0 0 //p' plots/sweep-map.dat)" = "${want%% *}" ] ||
+		complain "map: not $want: $(cat plots/sweep-map.dat)"
 	"$PAGESCOPE" plot steps/sweep.json --kind sweep --x nothing -o plots 2>err && complain 'plot: of nothing'
 	grep -q 'nothing is no parameter of this sweep' err || complain "plot: $(cat err)"
 fi

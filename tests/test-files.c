@@ -261,6 +261,8 @@ test_reading_ahead_of_a_sweep(void **state)
 	assert_int_equal(value(bench, "files.read.pages"), 64);
 	assert_int_equal(value(bench, "files.read-ahead.pages"), 63);
 	assert_int_equal(value(bench, "files.read-ahead.used"), 63);
+	assert_int_equal(value(bench, "files.cached.bytes"), 64 * 4096);
+	assert_int_equal(value(bench, "files.cached.bytes.peak"), 64 * 4096);
 	bench_close(bench);
 }
 

@@ -15,6 +15,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
 #define SECOND UINT64_C(1000000000)
 
 static struct bench *
@@ -383,6 +386,86 @@ test_pool(void **state)
 	bench_close(bench);
 }
 
+static void
+map_giant(struct bench *bench, uint64_t address, uint64_t length)
+{
+	struct event event = event_of(EVENT_MAP, address, length);
+
+	event.flags = RIGHTS | MAP_FLAG_HUGETLB;
+	event.extra = 30;
+	tell(bench, 0, event);
+}
+
+/* Two pages of 1G: one reserved by who maps it, one for a child's copy, and
+ * then there is none. */
+static void
+test_pool_of_1g(void **state)
+{
+	const char *const pool[] = { "hugetlb.pages-1g=2", NULL };
+	struct bench *bench = bench_open(pool, 4 * GIB);
+	uint64_t free_pages, reserved;
+	struct mapping first, copy;
+
+	(void)state;
+	map_giant(bench, BASE, GIB);
+	paging_hugetlb(bench->paging, HUGETLB_1G, &free_pages, &reserved);
+	assert_int_equal(free_pages, 2);
+	assert_int_equal(reserved, 1);
+	first = use(bench, 0, BASE + 5 * MIB, SITE_STORE);
+	assert_int_equal(first.shift, 30);
+	sweep(bench, 0, BASE, 4 * MIB, SITE_LOAD);
+	assert_int_equal(faults(bench), 1);
+	paging_hugetlb(bench->paging, HUGETLB_1G, &free_pages, &reserved);
+	assert_int_equal(free_pages, 1);
+	assert_int_equal(reserved, 0);
+	/* more than is left: refused, and of small pages */
+	map_giant(bench, BASE + 8 * GIB, 2 * GIB);
+	expect_is(bench, "hugetlb.1g.refused", 1);
+	assert_int_equal(use(bench, 0, BASE + 8 * GIB, SITE_STORE).shift, 12);
+	faults(bench);
+	fork_to(bench, 0, 1);
+	copy = use(bench, 1, BASE, SITE_STORE);
+	assert_int_equal(copy.shift, 30);
+	assert_true(copy.frame != first.frame);
+	assert_int_equal(faults(bench), 1);
+	paging_hugetlb(bench->paging, HUGETLB_1G, &free_pages, &reserved);
+	assert_int_equal(free_pages, 0);
+	/* nor can the parent's 2M pages be had from there */
+	map(bench, BASE + 16 * GIB, 2 * MIB, RIGHTS | MAP_FLAG_HUGETLB);
+	assert_int_equal(use(bench, 0, BASE + 16 * GIB, SITE_STORE).shift, 21);
+	end(bench, 1);
+	paging_hugetlb(bench->paging, HUGETLB_1G, &free_pages, &reserved);
+	assert_int_equal(free_pages, 1);
+	expect_is(bench, "hugetlb.1g.used.peak", 2);
+	bench_close(bench);
+}
+
+/* khugepaged brings back what is in swap, up to so many of a region. */
+static void
+test_max_swap(void **state)
+{
+	struct bench *bench =
+		open_with("pages.thp=madvise", "khugepaged.max-none=0");
+
+	(void)state;
+	map(bench, BASE, 6 * MIB, RIGHTS);
+	sweep(bench, 0, BASE, 6 * MIB, SITE_STORE);
+	advise(bench, BASE, 64 * PAGE, MADV_PAGEOUT);
+	advise(bench, BASE + 2 * MIB, 65 * PAGE, MADV_PAGEOUT);
+	advise(bench, BASE, 6 * MIB, MADV_HUGEPAGE);
+	time_is(bench, 1);
+	time_is(bench, 12);
+	expect_is(bench, "khugepaged.collapses", 2);
+	assert_true(value(bench, "khugepaged.declined") >= 1);
+	assert_int_equal(use(bench, 0, BASE, SITE_LOAD).shift, 21);
+	assert_int_equal(use(bench, 0, BASE + 4 * MIB, SITE_LOAD).shift, 21);
+	faults(bench);
+	/* of the one between, each page that is in swap is a fault */
+	sweep(bench, 0, BASE + 2 * MIB, 2 * MIB, SITE_LOAD);
+	assert_int_equal(faults(bench), 65);
+	bench_close(bench);
+}
+
 int
 main(void)
 {
@@ -400,6 +483,8 @@ main(void)
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_buckets_by_walks),
 		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool_of_1g),
+		cmocka_unit_test(test_max_swap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,39 @@ test_all_merge_in_their_second_round(void **state)
 	}
 }
 
+static void
+tell_host(struct bench *bench, const char *name, uint64_t number)
+{
+	const struct file file = { .path = name, .build_id = "" };
+	struct event event = event_of(EVENT_COUNTER, 0, 0);
+
+	assert_int_equal(stream_file_add(bench->stream, &file, &event.file), 0);
+	event.flags = COUNTER_START | COUNTER_SYSTEM;
+	event.value = number;
+	tell(bench, 0, event);
+}
+
+/* The host's own settings, unless others are asked for; where its advisor
+ * changes them, there is no one time. */
+static void
+test_as_the_host_did(void **state)
+{
+	(void)state;
+	for (uint64_t advised = 0; advised < 2; advised++) {
+		struct bench *bench = open_with("ksm.rate=1", 400);
+
+		tell_host(bench, "ksm.run", 1);
+		tell_host(bench, "ksm.pages_to_scan", 50);
+		tell_host(bench, "ksm.advisor_mode", advised);
+		advise(bench, BASE, 400 * PAGE, MADV_MERGEABLE);
+		pass(bench, 20, 3000);
+		assert_true(value(bench, "ksm.shared") == 100);
+		assert_true(value(bench, "ksm.merge.time") ==
+			    (advised ? -1. : (8 + 1 + 8) * 20.));
+		bench_close(bench);
+	}
+}
+
 /* A quarter has equals: within five sigma of the binomial distribution */
 static void
 test_a_quarter(void **state)
@@ -133,6 +166,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_merge_in_their_second_round),
+		cmocka_unit_test(test_as_the_host_did),
 		cmocka_unit_test(test_a_quarter),
 		cmocka_unit_test(test_where_nobody_asks_all_do),
 		cmocka_unit_test(test_taken_apart),

@@ -18,6 +18,10 @@
 
 #include "models/memory/random.h"
 
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+
 #define PAGE	UINT64_C(4096)
 #define BASE	(UINT64_C(1) << 36)
 #define RIGHTS	(MAP_FLAG_READ | MAP_FLAG_WRITE)
@@ -529,6 +533,162 @@ test_out_of_memory(void **state)
 	bench_close(bench);
 }
 
+/* MADV_COLD: the pages that a program says it will not want leave first, MADV_FREE:
+ * without swap, unless they were written since. */
+static void
+test_cold_and_free(void **state)
+{
+	static const char *const policies[] = { "lru", "linux", "mglru" };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(policies); i++) {
+		bool lazy = i >= ARRAY_SIZE(policies);
+		struct bench *bench =
+			bench_open(policies[i % ARRAY_SIZE(policies)], 256);
+
+		run_in(bench, 0);
+		add(bench, EVENT_MAP, 0, 512)->flags = RIGHTS;
+		for (uint64_t page = 0; page < 200; page++)
+			access_page(bench, page, SITE_STORE);
+		/* The newest, which nobody would choose: 168 .. 199 */
+		add(bench, EVENT_ADVISE, 168, 32)->value =
+			lazy ? MADV_FREE : MADV_COLD;
+		for (uint64_t page = 190; lazy && page < 200; page++)
+			access_page(bench, page, SITE_STORE);
+		/* 22 or 32 have to leave */
+		for (uint64_t page = 200; page < 256 + (lazy ? 22 : 32); page++)
+			access_page(bench, page, SITE_STORE);
+		/* They were the right ones, so the others are still there. */
+		for (uint64_t page = 0; page < 168; page++)
+			access_page(bench, page, SITE_LOAD);
+		run(bench);
+		if (policies[i % ARRAY_SIZE(policies)][0] == 'l' &&
+		    policies[i % ARRAY_SIZE(policies)][1] == 'r')
+			expect(bench, "fault.major", 0);
+		expect(bench, "reclaim.writebacks",
+		       value(bench, "reclaim.evictions") -
+			       value(bench, "reclaim.freed"));
+		assert_true(lazy || value(bench, "reclaim.freed") == 0);
+		assert_true(!lazy || value(bench, "reclaim.freed") >= 16);
+		bench_close(bench);
+	}
+}
+
+/* What MADV_FREE took is zeros again; what was written since comes from swap. */
+static void
+test_free_comes_back_as_zeros(void **state)
+{
+	struct bench *bench = bench_open("lru", 8);
+
+	(void)state;
+	run_in(bench, 0);
+	add(bench, EVENT_MAP, 0, 64)->flags = RIGHTS;
+	touch(bench, "s0 s1 s2 s3");
+	add(bench, EVENT_ADVISE, 0, 4)->value = MADV_FREE;
+	touch(bench, "s3 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19");
+	touch(bench, "s0 s1 s2 s3");
+	run(bench);
+	expect(bench, "reclaim.freed", 3);
+	/* 3 was swapped out, and came back */
+	expect(bench, "fault.major", 1);
+	expect(bench, "fault.anon", 4 + 10 + 3);
+	bench_close(bench);
+}
+
+/* A drive reads what is round a page, too: the others are in memory then, and were
+ * not asked for. */
+static void
+test_read_ahead(void **state)
+{
+	static const char *const devices[] = { "zram", "nvme", "disk" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		struct bench *bench = bench_open("linux", 600);
+		uint64_t majors, ahead;
+
+		set(bench, "reclaim.device", devices[i]);
+		set(bench, "pages.page-cluster", "3");
+		run_in(bench, 0);
+		add(bench, EVENT_MAP, 0, 1024)->flags = RIGHTS;
+		for (unsigned round = 0; round < 3; round++)
+			for (uint64_t page = 0; page < 1000; page++)
+				access_page(bench, page, SITE_STORE);
+		run(bench);
+		majors = value(bench, "fault.major");
+		ahead = value(bench, "swap.read-ahead");
+		expect(bench, "reclaim.reads", majors + ahead);
+		expect(bench, "swap.in", majors + ahead);
+		expect(bench, "reclaim.misses", 1000 + majors + ahead);
+		if (i) {
+			assert_in_range(majors, 2000 / 8, 2000 / 7);
+			expect(bench, "swap.read-ahead.hits",
+			       value(bench, "fault.swap-cache"));
+			assert_int_equal(majors + value(bench,
+							"fault.swap-cache"),
+					 2000);
+		} else {
+			assert_int_equal(majors, 2000);
+			assert_int_equal(ahead, 0);
+		}
+		bench_close(bench);
+	}
+}
+
+/* The larger process, unless oom_score_adj says otherwise. */
+static void
+test_oom_score_adj(void **state)
+{
+	static const struct {
+		int64_t adj;
+		uint32_t pid;
+	} row[] = { { 0, 101 }, { -1000, 100 }, { -700, 100 }, { 5, 101 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct bench *bench = bench_open("linux", 2000);
+		const struct file name = { "oom.score_adj", "", 0, 0, 0 };
+		struct event *event;
+		uint32_t number;
+
+		set(bench, "reclaim.device", "none");
+		stream_file_add(bench->stream, &name, &number);
+		run_in(bench, 1);
+		event = add(bench, EVENT_COUNTER, 0, 0);
+		event->flags = COUNTER_START;
+		event->file = number;
+		event->value = (uint64_t)row[i].adj;
+		for (uint64_t page = 0; page < 1200; page++)
+			access_page(bench, page, SITE_STORE);
+		run_in(bench, 0);
+		for (uint64_t page = 0; page < 900; page++)
+			access_page(bench, page, SITE_STORE);
+		run(bench);
+		expect(bench, "oom.pid", row[i].pid);
+		bench_close(bench);
+	}
+}
+
+static void
+test_groups_without_a_process(void **state)
+{
+	const char *partial;
+	struct bench *bench = bench_open("lru", 8);
+
+	(void)state;
+	set(bench, "reclaim.scope", "group");
+	set(bench, "reclaim.groups", "one=100,two=nginxx");
+	run_in(bench, 0);
+	touch(bench, "s0 s1");
+	run(bench);
+	partial = json_string_value(
+		json_object_get(result_json(bench->result), "partial"));
+	assert_non_null(partial);
+	assert_non_null(strstr(partial, "nginxx"));
+	assert_null(strstr(partial, "is 100"));
+	bench_close(bench);
+}
+
 int
 main(void)
 {
@@ -542,6 +702,11 @@ main(void)
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_cold_and_free),
+		cmocka_unit_test(test_free_comes_back_as_zeros),
+		cmocka_unit_test(test_read_ahead),
+		cmocka_unit_test(test_oom_score_adj),
+		cmocka_unit_test(test_groups_without_a_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

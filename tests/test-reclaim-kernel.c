@@ -127,13 +127,13 @@ read_number(const char *path)
 
 /* Whoever is still in the group: the test may have been killed. */
 static void
-kill_group(void)
+kill_group(const char *group)
 {
 	char path[192];
 	FILE *file;
 	int pid;
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", env.group);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	file = fopen(path, "re");
 	while (file && fscanf(file, "%d", &pid) == 1)
 		kill(pid, SIGKILL);
@@ -144,10 +144,15 @@ kill_group(void)
 static void
 take_away(void)
 {
-	char name[64];
+	char name[64], second[136];
 
+	snprintf(second, sizeof(second), "%s-b", env.group);
 	for (int i = 0; i < 100 && rmdir(env.group) && errno != ENOENT; i++) {
-		kill_group();
+		kill_group(env.group);
+		usleep(20000);
+	}
+	for (int i = 0; i < 100 && rmdir(second) && errno != ENOENT; i++) {
+		kill_group(second);
 		usleep(20000);
 	}
 	if (env.zram < 0)
@@ -211,7 +216,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	env.report = mmap(NULL, sizeof(*env.report), PROT_READ | PROT_WRITE,
+	env.report = mmap(NULL, 2 * sizeof(*env.report), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(env.group, sizeof(env.group), ROOT "/pagescope-test-%d",
 		 getpid());
@@ -697,54 +702,185 @@ test_swappiness(void **state)
 					  1500, swappiness[i] });
 }
 
-/* What the machine says: the access at which memory of that size is too little
- * for all pages of a string and their tables, without swap. */
-static uint64_t
-predict_oom(const uint32_t *page, uint64_t n, uint64_t memory_pages)
-{
+struct world {
 	struct machine_config config;
 	struct stream *stream;
 	struct model *machine;
 	struct result *result;
 	struct batch batch;
-	const json_t *values;
-	uint64_t position;
-	uint32_t site, number;
-	char size[32];
+	uint32_t site;
+};
 
-	snprintf(size, sizeof(size), "%ju", (uintmax_t)(memory_pages * PAGE));
-	assert_int_equal(option_init(&machine_options, &config), 0);
-	option_set(&machine_options, &config, "test", "memory.size", size);
-	option_set(&machine_options, &config, "test", "reclaim.policy",
+/* A machine of so much memory, for processes 1 to n. */
+static void
+world_open(struct world *world, uint64_t pages, uint32_t n,
+	   const char *const *settings)
+{
+	char size[32];
+	uint32_t number;
+
+	snprintf(size, sizeof(size), "%ju", (uintmax_t)(pages * PAGE));
+	*world = (struct world){ .site = 0 };
+	assert_int_equal(option_init(&machine_options, &world->config), 0);
+	option_set(&machine_options, &world->config, "test", "memory.size",
+		   size);
+	option_set(&machine_options, &world->config, "test", "reclaim.policy",
 		   "linux");
-	option_set(&machine_options, &config, "test", "reclaim.device", "none");
-	option_set(&machine_options, &config, "test", "reclaim.tables", "yes");
-	assert_int_equal(stream_open(&stream), 0);
-	stream_thread_add(stream, &(struct thread){ 1, 1 }, &number);
-	stream_space_add(stream, &(struct space){ 1, 0, SPACE_NONE }, &number);
-	stream_site_add(stream, &(struct site){ .size = 8, .kind = SITE_STORE },
-			&site);
-	assert_int_equal(batch_init(&batch), 0);
-	assert_int_equal(machine_model.open(&machine, &config, stream), 0);
-	for (uint64_t i = 0; i < n; batch_reset(&batch)) {
-		for (; i < n && batch.n < BATCH_ACCESSES; i++)
-			batch_access(&batch,
-				     (UINT64_C(1) << 36) +
-					     (uint64_t)page[i] * PAGE,
-				     site);
-		assert_int_equal(machine->methods->feed(machine, &batch), 0);
+	for (; settings[0]; settings += 2)
+		assert_int_equal(option_set(&machine_options, &world->config,
+					    "test", settings[0], settings[1]),
+				 0);
+	assert_int_equal(stream_open(&world->stream), 0);
+	for (uint32_t i = 1; i <= n; i++) {
+		stream_thread_add(world->stream, &(struct thread){ i, i },
+				  &number);
+		stream_space_add(world->stream,
+				 &(struct space){ i, 0, SPACE_NONE }, &number);
 	}
-	assert_int_equal(result_open(&result), 0);
-	assert_int_equal(machine->methods->finish(machine, result), 0);
-	values = json_object_get(result_json(result), "values");
+	stream_site_add(world->stream,
+			&(struct site){ .size = 8, .kind = SITE_STORE },
+			&world->site);
+	assert_int_equal(batch_init(&world->batch), 0);
+	assert_int_equal(machine_model.open(&world->machine, &world->config,
+					    world->stream),
+			 0);
+}
+
+/* The next references of a process, from *at on: some thousands. */
+static void
+world_feed(struct world *world, uint32_t process, const uint32_t *page,
+	   uint64_t *at, uint64_t n)
+{
+	batch_reset(&world->batch);
+	world->batch.thread = world->batch.space = process;
+	for (; *at < n && world->batch.n < BATCH_ACCESSES; ++*at)
+		batch_access(&world->batch,
+			     (UINT64_C(1) << 36) + (uint64_t)page[*at] * PAGE,
+			     world->site);
+	assert_int_equal(world->machine->methods->feed(world->machine,
+						       &world->batch),
+			 0);
+}
+
+static const json_t *
+world_finish(struct world *world, const char *part)
+{
+	assert_int_equal(result_open(&world->result), 0);
+	assert_int_equal(world->machine->methods->finish(world->machine,
+							 world->result),
+			 0);
+	return json_object_get(result_json(world->result), part);
+}
+
+static void
+world_close(struct world *world)
+{
+	result_close(world->result);
+	model_close(world->machine);
+	batch_fini(&world->batch);
+	stream_close(world->stream);
+	option_fini(&machine_options, &world->config);
+}
+
+/* Each process's misses, but the first of each page: reclaim.memories. */
+static void
+predict_apart(const struct run run[2], uint32_t *const page[2],
+	      const uint64_t n[2], uint64_t capacity, uint64_t misses[2])
+{
+	static const char *const settings[] = { "reclaim.scope", "process",
+						NULL };
+	struct world world;
+	uint64_t at[2] = { 0, 0 };
+	const json_t *tables, *rows;
+
+	world_open(&world, capacity, 2, settings);
+	while (at[0] < n[0] || at[1] < n[1])
+		for (uint32_t i = 0; i < 2; i++)
+			world_feed(&world, i, page[i], &at[i], n[i]);
+	tables = world_finish(&world, "tables");
+	rows = json_object_get(json_object_get(tables, "reclaim.memories"),
+			       "rows");
+	assert_int_equal(json_array_size(rows), 2);
+	for (size_t i = 0; i < 2; i++)
+		misses[i] =
+			(uint64_t)json_integer_value(
+				json_array_get(json_array_get(rows, i), 4)) -
+			run[i].pages;
+	world_close(&world);
+}
+
+/* Two groups at once, each with a limit of its own. */
+static bool
+apart_are_predicted(const struct run run[2])
+{
+	char group[2][136];
+	uint32_t *page[2];
+	uint64_t n[2], misses[2], held;
+	bool good = true;
+	pid_t pid[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(group[i], sizeof(group[i]), "%s%s", env.group,
+			 i ? "" : "-b");
+		page[i] = string_of(&run[i], &n[i]);
+	}
+	for (size_t i = 0; i < 2; i++)
+		pid[i] = start_process(&run[i], &env.report[i], group[i],
+				       page[i], n[i]);
+	for (size_t i = 0; i < 2; i++)
+		good &= ended_well(end_process(pid[i], group[i]));
+	held = (env.report[0].rss_most + env.report[1].rss_most) / 2;
+	if (good)
+		predict_apart(run, page, n, held, misses);
+	for (size_t i = 0; i < 2; i++) {
+		double off =
+			good ? error_of(misses[i], env.report[i].majors) : 1;
+
+		munmap(page[i], n[i] * sizeof(*page[i]));
+		print_message("%s, %u pages in %u beside another: %ju majors, "
+			      "%ju (%+.1f %%)\n",
+			      names[run[i].pattern], run[i].pages, run[i].limit,
+			      (uintmax_t)env.report[i].majors,
+			      (uintmax_t)(good ? misses[i] : 0), 100 * off);
+		good &= fabs(off) <= OUR_MOST;
+	}
+	return good;
+}
+
+static void
+test_two_groups(void **state)
+{
+	static const struct run run[2] = {
+		{ UNIFORM, 3000, 2200, 30000, 91, 0, 0 },
+		{ HOT_AND_SCAN, 3400, 2200, 30000, 92, 0, 0 },
+	};
+	int tries = 0;
+
+	(void)state;
+	need_kernel();
+	while (!apart_are_predicted(run))
+		if (++tries == TRIES)
+			fail_msg("not predicted in %d tries", TRIES);
+}
+
+/* What the machine says: the access at which memory of that size is too little
+ * for all pages of a string and their tables, without swap. */
+static uint64_t
+predict_oom(const uint32_t *page, uint64_t n, uint64_t memory_pages)
+{
+	static const char *const settings[] = { "reclaim.device", "none",
+						"reclaim.tables", "yes", NULL };
+	struct world world;
+	uint64_t at = 0, position;
+
+	world_open(&world, memory_pages, 1, settings);
+	while (at < n)
+		world_feed(&world, 0, page, &at, n);
 	position = (uint64_t)json_integer_value(
-		json_object_get(json_object_get(values, "oom.position"),
+		json_object_get(json_object_get(world_finish(&world, "values"),
+						"oom.position"),
 				"value"));
-	result_close(result);
-	model_close(machine);
-	batch_fini(&batch);
-	stream_close(stream);
-	option_fini(&machine_options, &config);
+	world_close(&world);
 	return position;
 }
 
@@ -789,6 +925,40 @@ test_out_of_memory(void **state)
 	munmap(page, n * sizeof(*page));
 }
 
+/* Where a cycle begins to thrash: with room for all but a few of its pages each
+ * touch waits, with room for all none does; so says the model of what was held. */
+static void
+test_knee(void **state)
+{
+	static const uint32_t percent[] = { 80, 97, 104, 120 };
+
+	(void)state;
+	need_kernel();
+	for (size_t i = 0; i < ARRAY_SIZE(percent); i++) {
+		const struct run run = { .pattern = LOOP,
+					 .pages = 2500,
+					 .limit = 25 * percent[i],
+					 .n = 7500 };
+		uint64_t n, files, predicted;
+		uint32_t *page = string_of(&run, &n);
+
+		assert_true(ended_well(run_process(&run, page, n)));
+		predicted = predict("linux",
+				    percent[i] > 100 ? run.limit
+						     : env.report->rss_most,
+				    &run, page, n, &files);
+		munmap(page, n * sizeof(*page));
+		print_message("cycle of %u pages in %u: %ju majors of 7500, "
+			      "linux %ju\n",
+			      run.pages, run.limit,
+			      (uintmax_t)env.report->majors,
+			      (uintmax_t)predicted);
+		/* In between nothing is: the knee is one page wide. */
+		assert_int_equal(predicted > 3750, percent[i] < 100);
+		assert_int_equal(env.report->majors > 3750, percent[i] < 100);
+	}
+}
+
 int
 main(void)
 {
@@ -799,6 +969,8 @@ main(void)
 		cmocka_unit_test(test_hot_and_scan),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_swappiness),
+		cmocka_unit_test(test_two_groups),
+		cmocka_unit_test(test_knee),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

@@ -204,6 +204,56 @@ test_independent_references(void **state)
 	free(time);
 }
 
+/*
+ * Windows of a run by region: pages of two kinds, half of the references each,
+ * to 50 of one region and 2000 of the other.  A window of T accesses touches
+ * sum(1 - (1 - p)^T) of each.
+ */
+static void
+test_regions_over_time(void **state)
+{
+	enum {
+		SMALL = 50,
+		LARGE = 2000,
+		LENGTH = 1 << 20
+	};
+	uint32_t *page = calloc(LENGTH, sizeof(*page));
+	uint64_t *time = calloc(LENGTH, sizeof(*time));
+	uint8_t group[SMALL + LARGE];
+	struct working_set_run run = { page, time, LENGTH, group };
+	struct working_set *set;
+	uint64_t random = 5, length;
+	double wanted[2], sum[2] = { 0 };
+	unsigned windows;
+
+	(void)state;
+	for (unsigned i = 0; i < SMALL + LARGE; i++)
+		group[i] = i >= SMALL;
+	for (uint32_t i = 0; i < LENGTH; i++) {
+		page[i] = random_below(&random, 2)
+				  ? (uint32_t)random_below(&random, SMALL)
+				  : SMALL + (uint32_t)random_below(&random,
+								   LARGE);
+		time[i] = i;
+	}
+	assert_int_equal(working_set_open(&set), 0);
+	assert_int_equal(working_set_feed(set, &run), 0);
+	assert_int_equal(working_set_end(set, LENGTH), 0);
+	length = working_set_window(set);
+	windows = working_set_windows(set);
+	assert_true(windows > 100 && windows * length == LENGTH);
+	for (unsigned i = 0; i < windows; i++)
+		for (unsigned of = 0; of < 2; of++)
+			sum[of] += (double)working_set_touched(set, i, of);
+	wanted[0] = SMALL * (1 - pow(1 - 0.5 / SMALL, (double)length));
+	wanted[1] = LARGE * (1 - pow(1 - 0.5 / LARGE, (double)length));
+	for (unsigned of = 0; of < 2; of++)
+		assert_true(fabs(sum[of] / windows / wanted[of] - 1) < 0.005);
+	working_set_close(set);
+	free(page);
+	free(time);
+}
+
 static void
 test_no_access(void **state)
 {
@@ -225,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_bins),
 		cmocka_unit_test(test_plain_twin),
 		cmocka_unit_test(test_independent_references),
+		cmocka_unit_test(test_regions_over_time),
 		cmocka_unit_test(test_no_access),
 	};
 

@@ -59,6 +59,9 @@ create(struct area *area)
 
 	if (start == MAP_FAILED)
 		return;
+	/* Small pages, whatever the host's policy comes to meanwhile */
+	if (swaps)
+		madvise(start, pages * PAGE, MADV_NOHUGEPAGE);
 	*area = (struct area){ start, pages, shared, swaps && draw(4) == 0 };
 }
 

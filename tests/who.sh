@@ -116,9 +116,61 @@ if run record --heap -o known.pst -- "$target" 1000 2000 300; then
 		complain "who.pages: $(table known.json who.pages | wc -l) rows"
 fi
 
+# Other kinds of allocations, and a child that goes on where its parent was
+run record --heap -o kinds.pst -- "$target" 1 1 1 200
+run replay kinds.pst --cpu skylake-sp --by all -o kinds.json
+# shellcheck disable=SC2086
+adds_up kinds.json $tables
+for kind in make_zeroed make_larger make_aligned; do
+	has kinds.json who.object "$kind (who-target.c:[0-9]*) < .*,allocated,,[0-9]*,1,200,0,200,200,[0-9]*,200,"
+done
+has kinds.json who.object 'third_array,symbol,.*,200,0,200,200,[0-9]*,200,'
+run report --format folded --weight faults_minor kinds.json
+grep -q '^process [0-9]*;.*;main;.*in_child;touch_third;.*third_array 200$' out ||
+	complain "child: $(grep touch_third out)"
+
+# Whatever recorded it, data and allocations are the same (by name: L1d misses,
+# walks, faults; of the rows that the program alone makes)
+for engine in step cache valgrind; do
+	"$PAGESCOPE" record -e $engine --heap -o $engine.pst -- "$target" 20 30 40 40 2>err ||
+		continue
+	run replay $engine.pst --cpu skylake-sp --by object,path -o $engine.json
+	table $engine.json who.object | grep -E '^((first|second|third)_array|make_)' |
+		awk -F, '{ print $1, $(NF - 7), $(NF - 4), $(NF - 2) }' | sort >$engine.objects
+	cmp -s step.objects $engine.objects ||
+		complain "$engine: $(diff step.objects $engine.objects)"
+done
+[ "$(wc -l <step.objects)" = 8 ] || complain "step: $(cat step.objects)"
+
+# operator new is the caller's, not the C++ library's
+cat >new.cc <<'END'
+__attribute__((noinline)) char *make_new(unsigned long n)
+{
+	char *block = new char[n];
+	__asm__ volatile("" ::: "memory");
+	return block;
+}
+int main()
+{
+	volatile char *block = make_new(60 * 4096);
+	for (int i = 0; i < 59; i++)
+		block[i * 4096 + 4096 - ((unsigned long)block & 4095)] = 1;
+}
+END
+if c++ -g -O1 -o new new.cc 2>/dev/null; then
+	run record --heap -o new.pst -- ./new
+	run replay new.pst --cpu skylake-sp --by object -o new.json
+	table new.json who.object | grep -q '^make_new(unsigned long) (new.cc:[0-9]*),allocated,.*,59,0,59,59,' ||
+		complain "new: $(table new.json who.object | grep allocated)"
+fi
+
 # Without --heap the blocks are what was mapped for them
 run record -o plain.pst -- "$target" 10 20 300
 run replay plain.pst --cpu skylake-sp --by object -o plain.json
+"$PAGESCOPE" report --get who.allocations plain.json >out 2>&1
+grep -q 'without --heap' out || complain "no allocations: $(cat out)"
+[ "$(value kinds.json who.allocations)" -ge 7 ] ||
+	complain "allocations: $(value kinds.json who.allocations)"
 table plain.json who.object | grep -q allocated && complain "allocations without --heap"
 table plain.json who.object | grep -q '^\[mmap [0-9]*\],mmap,.*,301,0,301,301,' ||
 	complain "mmap: $(table plain.json who.object)"
@@ -166,5 +218,9 @@ for each in first again; do
 	sed '/"command"/,/\]/d' $each.json >$each.bare
 done
 cmp -s first.bare again.bare || complain "--jobs changes results"
+
+# Not into what runs already
+"$PAGESCOPE" record --heap -p $$ -o none.pst >out 2>&1 && complain '--heap -p'
+grep -q 'when a command starts' out || complain "--heap -p: $(cat out)"
 
 exit $failed

@@ -122,6 +122,9 @@ file_add(struct files *files, const char *path, uint64_t inode,
 		file.inode = about.st_ino;
 		file.size_bytes = (uint64_t)about.st_size;
 		file.mtime_s = (uint64_t)about.st_mtime;
+		/* What the program will find in the page cache is not to be
+		 * changed more than by the pages that this reads */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 		if (S_ISREG(about.st_mode))
 			file_build_id(fd, hex);
 	}
@@ -217,4 +220,31 @@ files_unseen(struct files *files, uint32_t number,
 		end - start
 	};
 	return true;
+}
+
+bool
+files_seen(const struct files *files, const char *path, uint32_t *number,
+	   struct page_cache_range *range)
+{
+	uint64_t start = range->offset, end = range->offset + range->length;
+
+	for (size_t i = 0; i < files->n; i++) {
+		const struct entry *entry = &files->entry[i];
+
+		if (entry->seen_end <= entry->seen_start ||
+		    strcmp(entry->path, path))
+			continue;
+		start = start > entry->seen_start ? start : entry->seen_start;
+		end = end < entry->seen_end ? end : entry->seen_end;
+		if (start >= end)
+			return false;
+		*number = entry->number;
+		*range = (struct page_cache_range){
+			entry->path,
+			stream_file(files->stream, entry->number)->inode, start,
+			end - start
+		};
+		return true;
+	}
+	return false;
 }

@@ -29,4 +29,11 @@ int files_number(struct files *files, const char *path, uint64_t inode,
 bool files_unseen(struct files *files, uint32_t number,
 		  struct page_cache_range *range);
 
+/*
+ * The same of a file that a system call reads or writes, by its path: narrowed to
+ * what was looked at before, which may be otherwise now.  false: nothing was.
+ */
+bool files_seen(const struct files *files, const char *path, uint32_t *number,
+		struct page_cache_range *range);
+
 #endif

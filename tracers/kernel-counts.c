@@ -76,10 +76,10 @@ static const struct status_word {
 };
 
 static const char *const vmstat_words[] = {
-	"pgfault", "pgmajfault",  "pswpin",	"pswpout",  "pgpgin",
-	"pgpgout", "pgsteal_",	  "pgscan_",	"thp_",	    "numa_",
-	"swap_",   "workingset_", "ksm_",	"cow_ksm",  "pgact",
-	"pgdeact", "pgrefill",	  "pglazyfree", "oom_kill", "zswp",
+	"pgfault",  "pgmajfault",  "pswpin",	 "pswpout",  "pgpgin",
+	"pgpgout",  "pgsteal_",	   "pgscan_",	 "thp_",     "numa_",
+	"swap_",    "workingset_", "ksm_",	 "cow_ksm",  "pgact",
+	"pgdeact",  "pgrefill",	   "pglazyfree", "oom_kill", "zswp",
 	"compact_",
 };
 
@@ -513,6 +513,10 @@ tell_ksm(struct reading *reading)
 		if (read_text(path, text, sizeof(text)))
 			tell(reading, files[i], strtoull(text, NULL, 10));
 	}
+	/* "none [scan-time]" of 6.8 and later */
+	snprintf(path, sizeof(path), "%s/advisor_mode", where);
+	if (read_text(path, text, sizeof(text)))
+		tell(reading, "advisor_mode", strstr(text, "[none]") ? 0 : 1);
 }
 
 static void

@@ -273,6 +273,33 @@ was_done_in_part(const struct syscall_call *call)
 	}
 }
 
+/* Calls that bring pages of a file into the page cache. */
+static void
+tell_filled(const struct syscall_call *call,
+	    const struct syscall_target *target)
+{
+	uint64_t offset = UINT64_MAX;
+
+	switch (call->number) {
+	case SYS_pread64:
+	case SYS_pwrite64:
+	case SYS_preadv:
+	case SYS_pwritev:
+		offset = call->argument[3];
+		break;
+	case SYS_read:
+	case SYS_write:
+	case SYS_readv:
+	case SYS_writev:
+		break;
+	default:
+		return;
+	}
+	if (target->filled && call->result > 0)
+		target->filled(target->context, (int)call->argument[0], offset,
+			       (uint64_t)call->result);
+}
+
 void
 syscall_leave(const struct syscall_call *call, struct syscall_memory *memory,
 	      const struct syscall_target *target)
@@ -280,6 +307,7 @@ syscall_leave(const struct syscall_call *call, struct syscall_memory *memory,
 	const struct change change = { call, memory, target };
 
 	syscall_buffers(call, target);
+	tell_filled(call, target);
 	/* The last page of addresses are errors; brk's result is an address
 	 * also when it failed. */
 	if (call->result < 0 && call->result >= -4095 &&

@@ -42,6 +42,11 @@ struct syscall_target {
 	/* A range of this file is mapped now: say what is in the page cache */
 	void (*cached)(void *context, uint32_t file, uint64_t offset,
 		       uint64_t length);
+	/* So many bytes went through this descriptor, from this offset on
+	 * (UINT64_MAX: up to where it is now): a file may have more pages in the
+	 * page cache now.  NULL: nobody asks */
+	void (*filled)(void *context, int descriptor, uint64_t offset,
+		       uint64_t length);
 	void *context;
 };
 

@@ -23,6 +23,8 @@
 #define SEIZE_WAIT_US 10000
 #define SEIZE_TRIES   1000
 
+#define READ_AHEAD_BYTES (UINT64_C(128) << 10)
+
 int
 target_each_thread(const char *who, pid_t pid,
 		   int (*visit)(void *context, pid_t pid, pid_t tid),
@@ -256,6 +258,59 @@ file_mapped(void *context, uint32_t file, uint64_t offset, uint64_t length)
 		page_cache_look(&range, tell_cached, &cached);
 }
 
+/* Where a descriptor is now, as /proc says; UINT64_MAX: it does not. */
+static uint64_t
+position_of(pid_t tid, int descriptor)
+{
+	char path[64], text[128], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)tid,
+		 descriptor);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return UINT64_MAX;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "pos:");
+	return at ? strtoull(at + 4, NULL, 10) : UINT64_MAX;
+}
+
+/*
+ * The page cache of a file that is mapped, or was, after a read or write of it, and
+ * what may have been read ahead of it.
+ */
+static void
+file_filled(void *context, int descriptor, uint64_t offset, uint64_t length)
+{
+	struct target *target = context;
+	struct cached cached = { target, UINT32_MAX };
+	struct page_cache_range range = { .offset = 0, .length = UINT64_MAX };
+	char link[64], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)target->tid,
+		 descriptor);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || path[0] != '/')
+		return;
+	path[n] = '\0';
+	if (!files_seen(target->files, path, &cached.file, &range))
+		return;
+	if (offset == UINT64_MAX) {
+		offset = position_of(target->tid, descriptor);
+		if (offset == UINT64_MAX || offset < length)
+			return;
+		offset -= length;
+	}
+	range.offset = offset & ~UINT64_C(4095);
+	range.length = offset + length + READ_AHEAD_BYTES - range.offset;
+	if (files_seen(target->files, path, &cached.file, &range))
+		page_cache_look(&range, tell_cached, &cached);
+}
+
 int
 target_map_event(struct target *target, const struct mapping_line *line,
 		 uint16_t flags)
@@ -409,6 +464,7 @@ target_of_calls(struct target *target)
 		.mapped = mapped,
 		.segment = segment,
 		.cached = file_mapped,
+		.filled = file_filled,
 		.context = target,
 	};
 }

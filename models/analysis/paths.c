@@ -17,9 +17,17 @@ struct thread_frames {
 	uint32_t n;
 };
 
+/* Of a forked thread, until its copy is first heard of */
+struct forked {
+	struct thread_frames frames; /* owned */
+	uint32_t space;
+};
+
 struct paths {
 	struct thread_frames *thread; /* owned */
 	uint32_t threads;
+	struct forked *forked; /* owned */
+	size_t n_forked, forked_room;
 	struct path *path; /* owned */
 	uint32_t n, room;
 	uint32_t *bucket; /* owned: of (parent, site): its number; 0: empty */
@@ -59,6 +67,9 @@ paths_close(struct paths *paths)
 		return;
 	for (uint32_t i = 0; i < paths->threads; i++)
 		free(paths->thread[i].frame);
+	for (size_t i = 0; i < paths->n_forked; i++)
+		free(paths->forked[i].frames.frame);
+	free(paths->forked);
 	free(paths->thread);
 	free(paths->path);
 	free(paths->bucket);
@@ -188,6 +199,56 @@ paths_forget(struct paths *paths, uint32_t thread)
 {
 	if (thread < paths->threads)
 		paths->thread[thread].n = 0;
+}
+
+int
+paths_fork(struct paths *paths, uint32_t number, uint32_t space)
+{
+	const struct thread_frames *thread = thread_of(paths, number);
+	struct forked *forked;
+
+	if (!thread)
+		return no_memory();
+	if (!thread->n)
+		return 0;
+	if (paths->n_forked == paths->forked_room) {
+		size_t room = paths->forked_room ? 2 * paths->forked_room : 8;
+
+		forked = reallocarray(paths->forked, room, sizeof(*forked));
+		if (!forked)
+			return no_memory();
+		paths->forked = forked;
+		paths->forked_room = room;
+	}
+	forked = &paths->forked[paths->n_forked];
+	forked->space = space;
+	forked->frames.n = thread->n;
+	forked->frames.frame =
+		calloc(PATH_FRAMES_MAX, sizeof(*forked->frames.frame));
+	if (!forked->frames.frame)
+		return no_memory();
+	memcpy(forked->frames.frame, thread->frame,
+	       thread->n * sizeof(*thread->frame));
+	paths->n_forked++;
+	return 0;
+}
+
+int
+paths_begin(struct paths *paths, uint32_t number, uint32_t space)
+{
+	struct thread_frames *thread = thread_of(paths, number);
+
+	if (!thread)
+		return no_memory();
+	for (size_t i = 0; i < paths->n_forked; i++) {
+		if (paths->forked[i].space != space)
+			continue;
+		free(thread->frame);
+		*thread = paths->forked[i].frames;
+		paths->forked[i] = paths->forked[--paths->n_forked];
+		break;
+	}
+	return 0;
 }
 
 uint32_t

@@ -39,6 +39,11 @@ int paths_return(struct paths *paths, uint32_t thread, uint64_t address);
 /* A new program: the thread's frames are gone. */
 void paths_forget(struct paths *paths, uint32_t thread);
 
+/* A copy of the thread that runs in this new space, and its first thread there,
+ * which goes on with the copy's frames. */
+int paths_fork(struct paths *paths, uint32_t thread, uint32_t space);
+int paths_begin(struct paths *paths, uint32_t thread, uint32_t space);
+
 /* Where the thread is. */
 uint32_t paths_now(const struct paths *paths, uint32_t thread);
 const struct path *paths_get(const struct paths *paths, uint32_t number);

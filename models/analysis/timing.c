@@ -35,8 +35,8 @@ const struct option_row timing_rows[] = {
 	  .min = 0,
 	  .max = 95,
 	  .unit = "percent",
-	  .help = "How far walk cycles may be off, for the intervals of "
-		  "verdicts" },
+	  .help = "How far cycles of walks and faults may be off, for the "
+		  "intervals of verdicts" },
 	{ .name = "overlap-low",
 	  .type = OPTION_REAL,
 	  .offset = offsetof(struct timing_config, overlap_low),

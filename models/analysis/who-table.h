@@ -62,9 +62,17 @@ struct who_page {
 	uint64_t misses, walks, cycles;
 };
 
+/* Pages are followed over time, too: the first of them, in so many columns,
+ * which become twice as wide when they are full. */
+#define WHO_TIMED_MAX	65536u
+#define WHO_TIMES	64u
+#define WHO_TIMED_SHOWN 64u
+
 struct who_pages {
-	struct who_page *page; /* owned */
-	uint32_t *bucket;      /* owned: index + 1; 0: empty */
+	struct who_page *page;	     /* owned */
+	uint32_t (*time)[WHO_TIMES]; /* owned [WHO_TIMED_MAX] misses, or NULL */
+	unsigned time_shift;	     /* log2 of a column's accesses */
+	uint32_t *bucket;	     /* owned: index + 1; 0: empty */
 	uint32_t n, room, buckets;
 };
 
@@ -72,7 +80,7 @@ void who_pages_fini(struct who_pages *pages);
 /* walked: and found its page.  0 or -ENOMEM (said). */
 int who_pages_add(struct who_pages *pages, const struct who_miss *miss,
 		  bool walked);
-/* Table who.pages.  0 or -ENOMEM. */
+/* Tables who.pages and who.pages.time.  0 or -ENOMEM. */
 int who_pages_finish(const struct who_pages *pages,
 		     const struct who_regions *regions, struct result *result);
 

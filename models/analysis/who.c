@@ -45,7 +45,9 @@ struct pending {
 struct notes {
 	uint64_t number[HEAP_NOTE_NUMBERS_MAX];
 	unsigned n, bits, kind;
-	bool open, started; /* started: its stack is known */
+	bool open;
+	bool started; /* a new thread, whose stack is not known */
+	bool known;   /* it has been fed before */
 };
 
 struct who {
@@ -61,7 +63,8 @@ struct who {
 	uint32_t n_changes, next;
 	struct pending *pending; /* owned: [first_pending, n_pending) */
 	size_t first_pending, n_pending, pending_room;
-	struct notes *notes; /* owned, by thread */
+	uint64_t allocations; /* that were noted */
+	struct notes *notes;  /* owned, by thread */
 	uint32_t n_notes;
 	uint8_t *branch; /* owned, by site: WHO_CALL, _RETURN, 0, UNLEARNT */
 	uint32_t sites, site_room;
@@ -169,6 +172,9 @@ who_event(struct who *who, uint32_t space, uint32_t thread,
 		return 0;
 	if (event->type == EVENT_EXEC && who->paths)
 		paths_forget(who->paths, thread);
+	if (event->type == EVENT_FORK && who->paths &&
+	    paths_fork(who->paths, thread, (uint32_t)event->value))
+		return -ENOMEM;
 	if (event->type == EVENT_THREAD) {
 		notes = notes_of(who, (uint32_t)event->value);
 		if (!notes)
@@ -292,6 +298,10 @@ who_feed(struct who *who, const struct batch *batch, uint32_t from, uint32_t to,
 	notes = notes_of(who, batch->thread);
 	if (!notes)
 		return no_memory();
+	if (!notes->known && who->paths &&
+	    paths_begin(who->paths, batch->thread, batch->space))
+		return -ENOMEM;
+	notes->known = true;
 	if (learn_sites(who))
 		return -ENOMEM;
 	who->n_changes = who->next = 0;
@@ -315,6 +325,7 @@ end_note(struct who *who, struct notes *notes)
 	if (notes->kind == HEAP_NOTE_FREE)
 		return objects_free(who->objects, who->space,
 				    allocation.address);
+	who->allocations++;
 	return objects_allocate(who->objects, who->space, &allocation);
 }
 
@@ -533,6 +544,21 @@ who_settle(struct who *who)
 	return error;
 }
 
+static int
+put_allocations(const struct who *who, struct result *result)
+{
+	const json_t *about = stream_about(who->stream);
+
+	if (who->allocations)
+		return result_count(result, "who.allocations", who->allocations,
+				    "allocations");
+	return result_absent(result, "who.allocations",
+			     json_is_true(json_object_get(about, "heap"))
+				     ? "none was noted: a static program, or "
+				       "one with an allocator of its own"
+				     : "recorded without --heap");
+}
+
 int
 who_finish(const struct who *who, const struct who_regions *regions,
 	   uint64_t accesses, struct result *result)
@@ -554,6 +580,8 @@ who_finish(const struct who *who, const struct who_regions *regions,
 						 who->paths, regions,
 						 who->setup.by },
 					 result);
+	if (!error && who->setup.by & WHO_OBJECT)
+		error = put_allocations(who, result);
 	if (!error && who->setup.by & WHO_PAGE)
 		error = who_pages_finish(&who->pages, regions, result);
 	if (!error && who->time)

@@ -99,7 +99,7 @@ evict_object(struct paging *paging, const struct paging_place *place,
 {
 	struct object *object = &paging->object[place->object];
 	const uint64_t *known = hash_find(&object->frame, place->at);
-	uint64_t slot = paging->swap.slots;
+	uint64_t slot = paging->swap.slots, cached;
 	int error;
 
 	if (!known || *known != frame)
@@ -109,9 +109,12 @@ evict_object(struct paging *paging, const struct paging_place *place,
 			     : swap_take(paging, &slot);
 	if (error)
 		return error;
+	cached = object->cache.pages;
 	if (file_cache_drop(&object->cache, place->at) < 0 ||
 	    hash_put(&object->out, place->at, slot) < 0)
 		return paging_no_memory(paging);
+	if (object->file)
+		files_note(paging, object, cached, object->cache.read_pages);
 	if (paging->listener.swapped)
 		paging->listener.swapped(paging->listener.context, frame, slot);
 	hash_remove(&object->frame, place->at);

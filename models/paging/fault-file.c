@@ -194,11 +194,14 @@ read_in(const struct fault *fault, struct object *object)
 		.map_end =
 			(vma->offset + (vma->end - vma->start)) >> PAGE_SHIFT,
 	};
+	uint64_t pages = object->cache.pages, all = object->cache.read_pages;
 	int got;
 
 	if (!object->file)
 		return FILE_HIT;
 	got = file_cache_fault(&object->cache, &read);
+	if (object->cache.read_pages != all)
+		files_note(fault->paging, object, pages, all);
 	return got < 0 ? paging_no_memory(fault->paging) : got;
 }
 

@@ -59,6 +59,26 @@ file_cache_find(const struct file_cache *cache, uint64_t page,
 	return true;
 }
 
+/* Is it told or was it read, and is still there? */
+static bool
+is_counted(const struct file_cache *cache, uint64_t page)
+{
+	const uint64_t *read = hash_find(&cache->read, page);
+	const struct cached_run *run = read ? NULL : run_of(cache, page);
+
+	return read ? !(*read & READ_GONE) : run && run->cached;
+}
+
+static uint64_t
+counted(const struct file_cache *cache, uint64_t first, uint64_t end)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = first; i < end; i++)
+		n += is_counted(cache, i);
+	return n;
+}
+
 int
 file_cache_drop(struct file_cache *cache, uint64_t page)
 {
@@ -67,6 +87,8 @@ file_cache_drop(struct file_cache *cache, uint64_t page)
 
 	if (!file_cache_find(cache, page, &folio))
 		return 0;
+	cache->pages -= counted(cache, folio.first, folio.first + folio.pages);
+	cache->pages += folio.pages - 1;
 	for (uint64_t i = folio.first;
 	     folio.pages > 1 && !error && i < folio.first + folio.pages; i++)
 		error = hash_put(&cache->read, i, 0);
@@ -119,6 +141,7 @@ file_cache_record(struct file_cache *cache, const struct cached_run *run)
 
 	if (run->end <= run->first)
 		return 0;
+	cache->pages -= counted(cache, run->first, run->end);
 	if (cut_at(cache, run->first, &from) || cut_at(cache, run->end, &to))
 		return -ENOMEM;
 	if (to > from) { /* one of them becomes the new one */
@@ -129,6 +152,7 @@ file_cache_record(struct file_cache *cache, const struct cached_run *run)
 		return -ENOMEM;
 	}
 	cache->run[from] = *run;
+	cache->pages += counted(cache, run->first, run->end);
 	return 0;
 }
 
@@ -145,6 +169,7 @@ read_folio(struct file_cache *cache, uint64_t first, unsigned order,
 {
 	uint64_t pages = UINT64_C(1) << order;
 
+	cache->pages += pages - counted(cache, first, first + pages);
 	for (uint64_t i = first; i < first + pages; i++) {
 		int error = hash_put(&cache->read, i,
 				     order | (marked ? READ_MARKED : 0) |

@@ -41,6 +41,8 @@ struct file_cache {
 	/* read from the device: in all, beside what was asked for, and of
 	 * these: mapped since */
 	uint64_t read_pages, ahead_pages, ahead_used;
+	/* there now, of which is known that they are (not by `warm`) */
+	uint64_t pages;
 };
 
 /* A folio is aligned to its size. */

@@ -24,7 +24,8 @@ node_free(struct paging *paging, uint32_t number)
 		else
 			*first = node->next;
 	} else {
-		while (before != KSM_NO_NODE && ksm->node[before].next != number)
+		while (before != KSM_NO_NODE &&
+		       ksm->node[before].next != number)
 			before = ksm->node[before].next;
 		if (before != KSM_NO_NODE)
 			ksm->node[before].next = node->next;
@@ -50,7 +51,7 @@ ksm_leave(struct paging *paging, struct ksm_page *page)
 
 bool
 ksm_is_merged(struct paging *paging, struct ksm_page *page,
-	  const struct mapping *mapping)
+	      const struct mapping *mapping)
 {
 	if (page->node == KSM_NO_NODE)
 		return false;
@@ -121,7 +122,8 @@ ksm_join(struct paging *paging, struct ksm_page *page, uint32_t number)
 }
 
 int
-ksm_merge(struct paging *paging, struct ksm_page *first, struct ksm_page *second)
+ksm_merge(struct paging *paging, struct ksm_page *first,
+	  struct ksm_page *second)
 {
 	struct ksm *ksm = paging->ksm;
 	const uint64_t *known = hash_find(&ksm->stable, first->content);
@@ -134,10 +136,10 @@ ksm_merge(struct paging *paging, struct ksm_page *first, struct ksm_page *second
 	if (node_new(ksm, &number) < 0 ||
 	    owner_share(paging, PAGE_SHIFT, mapping.frame) < 0)
 		return paging_no_memory(paging);
-	ksm->node[number] =
-		(struct ksm_node){ .content = first->content,
-			       .frame = mapping.frame,
-			       .next = known ? (uint32_t)*known : KSM_NO_NODE };
+	ksm->node[number] = (struct ksm_node){ .content = first->content,
+					       .frame = mapping.frame,
+					       .next = known ? (uint32_t)*known
+							     : KSM_NO_NODE };
 	if (hash_put(&ksm->stable, first->content, number) < 0)
 		return paging_no_memory(paging);
 	ksm->now.shared++;

@@ -30,7 +30,8 @@ make_up(struct paging *paging, struct address_space *space,
 			uint64_t at =
 				group[i] +
 				PAGE_BYTES * (uint64_t)__builtin_ctzll(bits);
-			uint64_t key = (uint64_t)space->number << KSM_SPACE_SHIFT |
+			uint64_t key = (uint64_t)space->number
+					       << KSM_SPACE_SHIFT |
 				       at >> PAGE_SHIFT;
 			double chance = (double)(mix(key) >> 11) * 0x1p-53;
 
@@ -38,11 +39,10 @@ make_up(struct paging *paging, struct address_space *space,
 			    hash_find(&paging->ksm->by_key, key))
 				continue;
 			error = ksm_add(paging, key,
-					    chance < config->rate
-						    ? mix((*seen)++ /
-							  (uint64_t)
-								  config->group)
-						    : mix(key) | 1);
+					chance < config->rate
+						? mix((*seen)++ /
+						      (uint64_t)config->group)
+						: mix(key) | 1);
 		}
 	}
 	free(group);

@@ -143,7 +143,8 @@ ksm_bytes(struct paging *paging, const struct address_space *space)
 	settle(paging);
 	for (size_t i = 0; i < paging->ksm->n; i++)
 		if (paging->ksm->page[i].node != KSM_NO_NODE &&
-		    paging->ksm->page[i].key >> KSM_SPACE_SHIFT == space->number)
+		    paging->ksm->page[i].key >> KSM_SPACE_SHIFT ==
+			    space->number)
 			bytes += PAGE_BYTES;
 	return bytes;
 }
@@ -153,8 +154,8 @@ ksm_maps(const struct paging *paging, const struct address_space *space,
 	 uint64_t address, uint64_t frame)
 {
 	const struct ksm *ksm = paging->ksm;
-	uint64_t key =
-		(uint64_t)space->number << KSM_SPACE_SHIFT | address >> PAGE_SHIFT;
+	uint64_t key = (uint64_t)space->number << KSM_SPACE_SHIFT |
+		       address >> PAGE_SHIFT;
 	const uint64_t *known = ksm ? hash_find(&ksm->by_key, key) : NULL;
 	uint32_t node = known ? ksm->page[*known].node : KSM_NO_NODE;
 
@@ -236,7 +237,13 @@ ksm_finish(const struct paging *paging, uint64_t accesses,
 	for (size_t i = 0; !error && i < ARRAY_SIZE(values); i++)
 		error = result_count(result, values[i].name, values[i].value,
 				     values[i].unit);
-	if (!error && ksm->merged)
+	if (!error && ksm->merged && paging->ksm_host.advised &&
+	    !paging->config.ksm.scan_pages)
+		error = result_absent(result, "ksm.merge.time",
+				      "the host's advisor_mode changed "
+				      "pages_to_scan as it ran "
+				      "(ksm.pages-to-scan sets one)");
+	else if (!error && ksm->merged)
 		error = result_real(result, "ksm.merge.time",
 				    (double)(ksm->last_merge_ns -
 					     ksm->first_ns) /

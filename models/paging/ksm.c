@@ -14,6 +14,13 @@
  * often (smart_scan).  A write to a merged page copies it, as after a fork: the
  * frame has an owner more than mappers, so nobody ever writes to it.
  *
+ * When it is through: n pages, P a wakeup, need about 2n/P wakeups, each the sleep
+ * rounded up to the next tick but one of the kernel's clock, and what looking
+ * (scan_ns) and merging (merge_ns) cost; pages that smart_scan skips do not
+ * count for P.  ksmd runs at nice 5: where others want its processor it is late,
+ * by what nothing in a trace tells; and where the advisor of 6.8 (scan-time)
+ * sets P as it goes, there is no one P.
+ *
  * Contents come from EVENT_CONTENT, which `record --contents` makes.
  */
 #include "models/paging/ksm-inside.h"
@@ -46,6 +53,8 @@ ksm_counter(struct paging *paging, const char *name, uint64_t value)
 		host->zero = value;
 	else if (!strcmp(name, "ksm.smart_scan"))
 		host->smart = value;
+	else if (!strcmp(name, "ksm.advisor_mode"))
+		host->advised = value;
 	host->known = true;
 }
 

@@ -395,14 +395,67 @@ in_window(const struct window *window, uint64_t address, uint32_t site,
 	       (!write || window->value & LOOKUP_WRITABLE);
 }
 
-/* Is it one more of a run of which nothing else is to be noted? */
-static ALWAYS_INLINE bool
-goes_on(const struct lookup *lookup, const struct window *window, bool write)
-{
-	uint32_t number = (window->value & ~(LOOKUP_WRITABLE | LOOKUP_PASSED)) -
-			  LOOKUP_FIRST;
+/* What a scan changes, in registers: stores of bytes may hit any struct. */
+struct scan {
+	uint32_t *page;
+	uint8_t *write;
+	uint64_t *access;
+	uint64_t passed;
+	uint32_t n, last;
+	bool last_written;
+};
 
-	return number == lookup->last && (!write || lookup->last_written);
+static ALWAYS_INLINE struct scan
+scan_begin(const struct lookup *lookup)
+{
+	return (struct scan){ lookup->page,	   lookup->write,
+			      lookup->access,	   lookup->passed,
+			      lookup->n,	   lookup->last,
+			      lookup->last_written };
+}
+
+static ALWAYS_INLINE void
+scan_end(struct lookup *lookup, const struct scan *scan)
+{
+	lookup->passed = scan->passed;
+	lookup->n = scan->n;
+	lookup->last = scan->last;
+	lookup->last_written = scan->last_written;
+}
+
+/* take_value without a branch on whether it is the page before, which nobody can
+ * foretell */
+static ALWAYS_INLINE void
+scan_take(struct lookup *lookup, struct scan *scan, uint32_t value, bool write,
+	  uint64_t access)
+{
+	uint32_t at, number = (value & ~(LOOKUP_WRITABLE | LOOKUP_PASSED)) -
+			      LOOKUP_FIRST;
+	bool next = number != scan->last;
+
+	if (value & LOOKUP_PASSED) {
+		scan->passed += next;
+		scan->last = number;
+		scan->last_written = value & LOOKUP_WRITABLE;
+		return;
+	}
+	if (unlikely((value & ~LOOKUP_WRITABLE) == LOOKUP_SILENT))
+		return;
+	if (unlikely(!scan->n && !next)) {
+		if (!write || scan->last_written)
+			return;
+		scan_end(lookup, scan);
+		write_again(lookup, access);
+		*scan = scan_begin(lookup);
+		return;
+	}
+	at = scan->n + next - 1;
+	scan->page[at] = number;
+	scan->access[at] = next ? access : scan->access[at];
+	scan->last_written = (!next & scan->last_written) | write;
+	scan->write[at] = scan->last_written;
+	scan->last = number;
+	scan->n = at + 1;
 }
 
 /*
@@ -417,38 +470,43 @@ lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 	uint64_t bytes = UINT64_C(1) << lookup->shift;
 	uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
 	struct window windows[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	struct scan scan = scan_begin(lookup);
 	bool fetches = lookup->fetches;
+	uint32_t i = from;
 
-	for (uint32_t i = from; i < to; i++) {
+	for (; i < to; i++) {
 		uint64_t address = batch->address[i];
 		uint32_t site = batch->site[i], value;
 		/* load 0, store 1, modify 1, fetch 0 */
-		bool write = ((site & 3u) + 1u) >> 1 & 1u;
+		bool write = ((site & 3u) + 1u) >> 1 & 1u, known;
 		struct window *window = &windows[(site & 3u) == SITE_FETCH];
 
 		if (in_window(window, address, site, write)) {
-			if (!goes_on(lookup, window, write))
-				take_value(lookup, window->value, write,
-					   position + (i - from));
+			scan_take(lookup, &scan, window->value, write,
+				  position + (i - from));
 			continue;
 		}
 		if (!fetches && (site & 3u) == SITE_FETCH)
 			continue;
 		if (unlikely((address & (bytes - 1)) > within ||
 			     site & SITE_WIDE)) {
-			if (!scan_long(lookup, batch, i, write,
-				       position + (i - from)))
-				return i;
+			scan_end(lookup, &scan);
+			known = scan_long(lookup, batch, i, write,
+					  position + (i - from));
+			scan = scan_begin(lookup);
+			if (!known)
+				break;
 			continue;
 		}
 		prefetch(lookup, batch, i + AHEAD < to ? i + AHEAD : i);
 		value = value_of(lookup, batch->space,
 				 address >> lookup->shift);
 		if (unlikely(!is_known(value, write)))
-			return i;
-		take_value(lookup, value, write, position + (i - from));
+			break;
+		scan_take(lookup, &scan, value, write, position + (i - from));
 		*window = (struct window){ address & ~(bytes - 1), within + 1,
 					   value };
 	}
-	return to;
+	scan_end(lookup, &scan);
+	return i;
 }

@@ -137,6 +137,20 @@ object_return(struct paging *paging, struct object *object, uint64_t page,
 	return 0;
 }
 
+void
+files_note(struct paging *paging, const struct object *object, uint64_t pages,
+	   uint64_t read)
+{
+	paging->cached_pages += object->cache.pages - pages;
+	if (paging->cached_peak < paging->cached_pages)
+		paging->cached_peak = paging->cached_pages;
+	timeline_set(paging->file_line, 0, paging->now,
+		     paging->cached_pages << PAGE_SHIFT);
+	if (object->cache.read_pages > read)
+		timeline_add(paging->file_line, 1, paging->now,
+			     object->cache.read_pages - read);
+}
+
 int
 follow_cached(struct paging *paging, const struct event *event)
 {
@@ -148,6 +162,7 @@ follow_cached(struct paging *paging, const struct event *event)
 	};
 	bool memory = event->flags & CACHED_MEMORY;
 	struct object *object;
+	uint64_t before;
 	uint32_t number;
 	int error;
 
@@ -170,9 +185,12 @@ follow_cached(struct paging *paging, const struct event *event)
 	if (!memory && paging->config.files.cache != FILES_RECORDED)
 		return 0;
 	paging->cache_known = true;
-	return file_cache_record(&object->cache, &run) < 0
-		       ? paging_no_memory(paging)
-		       : 0;
+	before = object->cache.pages;
+	if (file_cache_record(&object->cache, &run) < 0)
+		return paging_no_memory(paging);
+	if (!memory)
+		files_note(paging, object, before, object->cache.read_pages);
+	return 0;
 }
 
 int

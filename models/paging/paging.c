@@ -135,6 +135,11 @@ paging_no_memory(const struct paging *paging)
 		    (uintmax_t)frames_used(paging->frames));
 }
 
+static const struct timeline_series file_series[] = {
+	{ "cached", "bytes", TIMELINE_GAUGE },
+	{ "read", "pages", TIMELINE_COUNTER },
+};
+
 static int
 timelines_open(struct paging *paging)
 {
@@ -151,6 +156,9 @@ timelines_open(struct paging *paging)
 	if (!error)
 		error = timeline_open(&paging->table_line, table_series,
 				      ARRAY_SIZE(table_series), 0);
+	if (!error)
+		error = timeline_open(&paging->file_line, file_series,
+				      ARRAY_SIZE(file_series), 0);
 	return error;
 }
 
@@ -263,6 +271,7 @@ paging_close(struct paging *paging)
 	hash_fini(&paging->file_object);
 	hash_fini(&paging->file_region);
 	timeline_close(paging->fault_line);
+	timeline_close(paging->file_line);
 	timeline_close(paging->foot_line);
 	timeline_close(paging->table_line);
 	measured_close(paging->measured);
@@ -715,7 +724,7 @@ put_regions(const struct paging *paging, struct result *result)
 
 /* What was read of files, and the page cache */
 static int
-put_files(const struct paging *paging, struct result *result)
+put_files(const struct paging *paging, uint64_t accesses, struct result *result)
 {
 	uint64_t read = 0, ahead = 0, used = 0;
 	int error = paging->copied_bytes
@@ -734,9 +743,22 @@ put_files(const struct paging *paging, struct result *result)
 	if (!error)
 		error = result_count(result, "files.read-ahead.pages", ahead,
 				     "pages");
+	if (!error)
+		error = result_count(result, "files.read-ahead.used", used,
+				     "pages");
+	if (!error)
+		error = result_count(result, "files.cached.bytes",
+				     paging->cached_pages << PAGE_SHIFT,
+				     "bytes");
+	if (!error)
+		error = result_count(result, "files.cached.bytes.peak",
+				     paging->cached_peak << PAGE_SHIFT,
+				     "bytes");
 	return error ? error
-		     : result_count(result, "files.read-ahead.used", used,
-				    "pages");
+		     : timeline_finish(paging->file_line, accesses, result,
+				       "files.time",
+				       "Page cache of the files that were "
+				       "mapped, and pages read, over the run");
 }
 
 /* What of the real pages the replay took over */
@@ -783,7 +805,7 @@ paging_finish(struct paging *paging, uint64_t accesses, struct result *result)
 	if (!error)
 		error = swap_finish(paging, result);
 	if (!error)
-		error = put_files(paging, result);
+		error = put_files(paging, accesses, result);
 	if (!error)
 		error = huge_finish(paging, accesses, result);
 	if (!error)

@@ -57,8 +57,9 @@ take_away(struct driver *driver, uint32_t number)
 	    !page->frame)
 		return 0;
 	if ((page->flags & (DRIVER_LAZY | DRIVER_DIRTY)) == DRIVER_LAZY) {
-		driver->freed++;
-		return paging_discard(driver->with.paging, &place, page->frame);
+		went = paging_discard(driver->with.paging, &place, page->frame);
+		driver->freed += went > 0;
+		return went < 0 ? went : 0;
 	}
 	driver->evicting = true;
 	went = paging_evict(driver->with.paging, &place, page->frame);

@@ -97,6 +97,7 @@ struct ksm;
 /* What the trace's host had; 0: not told */
 struct ksm_host {
 	bool known, run, zero, smart;
+	bool advised; /* advisor_mode: scan_pages changed as it ran */
 	uint64_t scan_pages, sleep_ns, max_sharing;
 };
 struct fault_log;
@@ -262,6 +263,8 @@ struct paging {
 	struct table_taken taken, last_taken;
 	uint64_t taken_peak;
 	struct timeline *fault_line, *foot_line, *table_line; /* owned */
+	struct timeline *file_line;			      /* owned */
+	uint64_t cached_pages, cached_peak;  /* of files, as is known */
 	struct measured *measured;	     /* owned; NULL: nothing was */
 	struct host_counters *host_counters; /* the same */
 	struct ksm *ksm;		     /* owned; NULL: nothing merges */
@@ -308,6 +311,9 @@ int object_create(struct paging *paging, uint32_t *object);
 int object_page(struct paging *paging, struct object *object, uint64_t page,
 		bool create, uint64_t *frame);
 bool object_is_out(const struct object *object, uint64_t page);
+/* The file's page cache had so many pages before, and has read so many. */
+void files_note(struct paging *paging, const struct object *object,
+		uint64_t pages, uint64_t read);
 /* What of a file's page cache was seen.  0, -ENOMEM (said). */
 int follow_cached(struct paging *paging, const struct event *event);
 /* Forget pages [first, last] (MADV_REMOVE). */

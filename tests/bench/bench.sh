@@ -434,6 +434,42 @@ bench_replay()
 	measure_pace
 }
 
+# curve_speed TRACE MILLIONS OPTION...: the whole command, by wall time, M/s
+curve_speed()
+{
+	local trace=$1 millions=$2 taken
+	shift 2
+	taken=$(seconds "$pagescope" curve "$trace" "$@" -o /dev/null)
+	awk -v n="$millions" -v s="$taken" 'BEGIN { printf "%.1f", n / s }'
+}
+
+bench_curve()
+{
+	local one all millions
+	millions=$(awk '$1 == "gzip" { print $3 }' "$work/sizes")
+	speed_row "curve, gzip: the whole command" \
+		"$(curve_speed "$work/gzip.pst" "$millions")" M/s '>=60'
+	speed_row "  on one thread" \
+		"$(curve_speed "$work/gzip.pst" "$millions" -j 0)" M/s -
+	speed_row "  SHARDS of 1 %" "$(curve_speed "$work/gzip.pst" "$millions" \
+		--method shards)" M/s '>=150'
+	speed_row "curve, hostile mix: the whole command" \
+		"$(curve_speed "$work/mix.pst" 20.97)" M/s '>=15'
+	one=$(seconds "$pagescope" curve "$work/mix.pst" -j 0 -o /dev/null)
+	all=$(seconds "$pagescope" curve "$work/mix.pst" -o /dev/null)
+	row "  pieces side by side, times as fast as one thread" \
+		"$(ratio "$one" "$all")" x -
+	speed_row "  SHARDS of 1 %" "$(curve_speed "$work/mix.pst" 20.97 \
+		--method shards)" M/s -
+	one=$(seconds "$pagescope" replay "$work/gzip.pst" -m skylake-sp \
+		-o /dev/null)
+	all=$(seconds "$pagescope" curve "$work/gzip.pst" --associativity \
+		-o /dev/null)
+	row "gzip: 176 TLB shapes and the curve, of one machine" \
+		"$(ratio "$all" "$one")" x '<=8'
+	measure_pace
+}
+
 bench_import()
 {
 	valgrind --tool=lackey --trace-mem=yes --log-file="$work/lackey" \
@@ -566,6 +602,7 @@ bench_stat
 bench_hooks
 record_traces
 bench_replay
+bench_curve
 bench_tables
 bench_reclaim
 bench_machines "$work/gzip.pst" gzip

@@ -40,8 +40,16 @@ static volatile unsigned char *page; /* NULL: there is none */
 static int ready;		     /* next.* are known */
 static _Alignas(16) char arena[ARENA];
 static size_t arena_used;
-/* The caller of operator new, whose malloc this is */
+/* The caller of operator new, whose malloc this is, and that operator's frame:
+ * what runs below it on the stack is its own.  (bad_alloc leaves them behind.) */
 static __thread const void *caller __attribute__((tls_model("initial-exec")));
+static __thread const char *frame __attribute__((tls_model("initial-exec")));
+
+static int
+is_inside(void)
+{
+	return caller && (const char *)__builtin_frame_address(0) < frame;
+}
 
 static void
 find(void *to, const char *name)
@@ -123,7 +131,7 @@ note_alloc(void *at, size_t bytes, const void *from)
 		page[HEAP_NOTES_KIND + HEAP_NOTE_ALLOC] = 0;
 		put_number((uintptr_t)at / 16);
 		put_number(bytes);
-		put_number((uintptr_t)(caller ? caller : from));
+		put_number((uintptr_t)(is_inside() ? caller : from));
 	}
 	return at;
 }
@@ -258,21 +266,26 @@ pvalloc(size_t bytes)
 	return note_alloc(next.pvalloc(bytes), bytes, CALLER);
 }
 
-/* operator new: its malloc notes, and who called this is the caller.  (An
- * exception may leave the caller set, until the next allocation that ends.) */
-static void *
+/* operator new: its malloc notes, and who called this is the caller. */
+static __attribute__((noinline)) void *
 make_new(void *(**of)(size_t bytes), const char *name, size_t bytes,
 	 const void *from)
 {
+	/* new[] calls new: the caller is that of the first */
+	int outer = is_inside();
 	void *fresh;
 
 	start();
 	/* a library that was loaded later has it */
 	if (!*of)
 		find(of, name);
-	caller = from;
+	if (!outer) {
+		caller = from;
+		frame = __builtin_frame_address(0);
+	}
 	fresh = (*of)(bytes);
-	caller = NULL;
+	if (!outer)
+		caller = NULL;
 	return fresh;
 }
 
