@@ -568,8 +568,13 @@ static const struct model_methods reclaim_methods = {
 /* Pages leave, so that memory is as large as what stays and its tables; who
  * must hear where they go. */
 static void
-prepare_reclaim(struct paging_listener *listener, struct frames_config *frames)
+prepare_reclaim(const struct machine_config *config,
+		struct paging_listener *listener, struct frames_config *frames,
+		struct paging_config *paging)
 {
+	if (!driver_wanted(&config->reclaim))
+		return;
+	paging->swap_kind = driver_swap(&config->reclaim);
 	frames->size_bytes = 0;
 	listener->gone = machine_gone;
 	listener->swapped = machine_swapped;
@@ -658,19 +663,15 @@ open_parts(struct machine *machine, const struct machine_config *config)
 	tables_resolve(&machine->tables);
 	if (!config->tables.memory.cached)
 		hierarchy.levels.walks = HIERARCHY_WALKS_NONE;
-	hierarchy.seed = (uint64_t)config->seed;
+	hierarchy.seed = core.seed = (uint64_t)config->seed;
 	hierarchy.cores = (unsigned)config->cores.cores;
-	core.seed = (uint64_t)config->seed;
 	hierarchy.colours = machine_colours(config);
 	hierarchy.mapped_l3 = config->frames.palette.cache;
 	hierarchy.coloured = config->frames.palette.colour != PALETTE_NONE;
 	frames.palette.page = granule;
 	if (config->hierarchy.levels.classify || hierarchy.coloured)
 		frames.colours = hierarchy.colours;
-	if (driver_wanted(&config->reclaim)) {
-		prepare_reclaim(&listener, &frames);
-		paging.swap_kind = driver_swap(&config->reclaim);
-	}
+	prepare_reclaim(config, &listener, &frames, &paging);
 	error = open_nodes(machine, config);
 	hierarchy.numa = frames.numa = machine->numa;
 	if (!error)

@@ -163,18 +163,14 @@ while read -r option allowed; do
 	refused 2 "--set $option: ${option%=*}: not with a pages.granule of 16k or 64k; allowed: $allowed" \
 		show --set pages.granule=64k --set numa.nodes=2 --set "$option"
 done <<-END
-	pages.policy=thp recorded, 4k
-	pages.policy=1g recorded, 4k
-	table.kind=hashed radix
-	table.kind=nested radix
+	pages.policy=thp recorded, 4k, 2m, block
+	pages.policy=1g recorded, 4k, 2m, block
+	table.kind=flat all but flat
 	table.levels=5 3, 4
-	table.frames=2m 4k
-	numa.tables=migrate all but migrate
-	numa.data=migrate all but migrate
 END
 refused 2 "tlb.prefetch.kind: recency is not with entries of several pages" \
 	show --set tlb.prefetch.kind=recency --set tlb.l2.coalesce=4
-printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "2m";\n};\n' >granule.cfg
+printf 'pages = {\n\tgranule = "16k";\n\tpolicy = "thp";\n};\n' >granule.cfg
 refused 125 "granule.cfg:3: pages.policy: not with" show --config granule.cfg
 refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3
 printf 'table = {\n\tkind = "nested";\n\tnested = { host = "shadow"; };\n};\n' >cycle.cfg
