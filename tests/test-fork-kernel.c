@@ -276,7 +276,7 @@ test_trees(void **state)
 	const struct paging_config config = { .policy = PAGES_4K,
 					      .files.read_ahead = -1 };
 	const char *seeds = getenv("FORK_SEEDS");
-	uint64_t n = seeds ? strtoull(seeds, NULL, 10) : 3;
+	uint64_t n = seeds ? strtoull(seeds, NULL, 10) : 5;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= n; seed++) {

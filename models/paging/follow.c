@@ -204,34 +204,60 @@ to_populate(const struct paging *paging, const struct address_space *space,
 	return (int64_t)n;
 }
 
+/* What has other rights now; of what has the same nothing changes
+ * (mm/mprotect.c, mprotect_fixup).  As to_populate. */
+static int64_t
+to_protect(const struct paging *paging, const struct address_space *space,
+	   struct range range, uint32_t rights, struct range **out)
+{
+	const struct vma_list *vmas = &space->vmas;
+	size_t first = vma_at_or_after(vmas, range.start), n = 0;
+
+	*out = calloc(vmas->n - first + 1, sizeof(**out));
+	if (!*out)
+		return paging_no_memory(paging);
+	for (size_t i = first; i < vmas->n && vmas->vma[i].start < range.end;
+	     i++) {
+		const struct vma *vma = &vmas->vma[i];
+
+		if ((vma->flags & MAP_RIGHTS) == rights)
+			continue;
+		(*out)[n++] = (struct range){
+			range.start > vma->start ? range.start : vma->start,
+			range.end < vma->end ? range.end : vma->end,
+		};
+	}
+	return (int64_t)n;
+}
+
 static int
 protect_all(struct paging *paging, struct address_space *space,
 	    struct range range, uint32_t rights)
 {
-	int error;
+	struct range *changed;
+	int64_t n = to_protect(paging, space, range, rights, &changed);
+	int error = 0;
 
-	if (vma_change(&space->vmas, range.start, range.end, MAP_RIGHTS,
-		       rights) < 0)
-		return paging_no_memory(paging);
+	if (n >= 0 && vma_change(&space->vmas, range.start, range.end,
+				 MAP_RIGHTS, rights) < 0)
+		error = paging_no_memory(paging);
 	/* Only where something changes (mm/vma.c, vma_adjust_trans_huge). */
-	error = large_split_between(paging, space, range.start, range.end);
-	if (error)
-		return error;
-	error = large_protect(paging, space, range.start, range.end,
-			      rights & MAP_FLAG_WRITE);
-	for (size_t i = vma_at_or_after(&space->vmas, range.start);
-	     !error && i < space->vmas.n &&
-	     space->vmas.vma[i].start < range.end;
-	     i++) {
-		const struct vma *vma = &space->vmas.vma[i];
-		struct range part = range;
+	if (n >= 0 && !error)
+		error = large_split_between(paging, space, range.start,
+					    range.end);
+	for (int64_t i = 0; i < n && !error; i++) {
+		/* It may be a part of a larger one now. */
+		const struct vma *vma =
+			vma_find(&space->vmas, changed[i].start);
 
-		part.start = part.start > vma->start ? part.start : vma->start;
-		part.end = part.end < vma->end ? part.end : vma->end;
-		error = protect_pages(paging, space, vma, part);
+		error = large_protect(paging, space, changed[i].start,
+				      changed[i].end, rights & MAP_FLAG_WRITE);
+		if (!error)
+			error = protect_pages(paging, space, vma, changed[i]);
 	}
+	free(changed);
 	space_stale(paging, space, range.start, range.end - range.start);
-	return error;
+	return n < 0 ? (int)n : error;
 }
 
 static int
