@@ -206,13 +206,19 @@ numa_redirect(struct numa *numa, struct hierarchy_queue *queue)
 				numa_copies_read(copies, queue->physical[i]);
 }
 
+/* Two nodes may have wished for one page: the second wish is of where it was. */
 bool
 numa_copies_wish(struct numa_copies *copies, struct numa_wish *wish)
 {
-	if (!copies->n_wishes)
-		return false;
-	*wish = copies->wish[--copies->n_wishes];
-	return true;
+	while (copies->n_wishes) {
+		const uint64_t *place;
+
+		*wish = copies->wish[--copies->n_wishes];
+		place = hash_find(&copies->place, wish->page >> 12);
+		if (place && copies->address[*place] == wish->now)
+			return true;
+	}
+	return false;
 }
 
 void
