@@ -474,9 +474,7 @@ struct running {
 	uint64_t room, fed, all;
 };
 
-/* What begins and ends a group is done less often in large ones: 196 machines
- * over 10 M accesses ran 1.73 times as fast on two processors as on one in
- * groups of 32, 1.92 times in groups of 98. */
+/* What begins and ends a group is done less often in large ones. */
 static void
 choose_most(struct running *running, uint64_t accesses)
 {
