@@ -20,7 +20,8 @@ static const struct option_row sweep_rows[] = {
 	{ "parameter", OPTION_LIST, AT(parameter),
 	  .help = "a parameter and its values, in one word or in several: "
 		  "NAME FROM..TO xFACTOR, NAME FROM..TO +STEP, NAME VALUE,...; "
-		  "NAME is an option of the machine, or cpu, config, memory or "
+		  "NAME is an option of the machine (table: table.kind, "
+		  "policy: pages.policy), or cpu, config, memory or "
 		  "seed",
 	  .key = 'P', .argument = "NAME=VALUES" },
 	{ "list", OPTION_LIST, AT(parameter),
