@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
+#include "reports/renderer.h"
+#include "reports/view.h"
 #include "traces/pst.h"
 
 #include <stdlib.h>
@@ -118,4 +120,25 @@ common_jobs(int64_t jobs)
 	if (jobs >= 0)
 		return (unsigned)jobs;
 	return n > 1 ? (unsigned)n - 1 : 0;
+}
+
+int
+common_show(struct result *result, const char *output,
+	    int (*print)(const struct result *result,
+			 const struct render_setup *setup, FILE *file))
+{
+	struct render_setup setup = { 0 };
+	bool partial = view_partial(result) != NULL;
+	int error;
+
+	if (output) {
+		error = result_write(result, output);
+	} else {
+		render_terminal(&setup);
+		error = print(result, &setup, stdout);
+	}
+	result_close(result);
+	if (error)
+		return error;
+	return partial ? STATUS_PARTIAL : STATUS_OK;
 }
