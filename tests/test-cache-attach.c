@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -516,6 +517,73 @@ test_a_process_that_ends_meanwhile(void **state)
 	}
 }
 
+/* A guardian that does not let go would keep it from ending: not for ever */
+static bool
+ends_soon(pid_t pid)
+{
+	int status;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Somebody else's work: news of threads come late */
+static void
+begin_to_spin(pid_t *pid, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		pid[i] = fork();
+		assert_true(pid[i] >= 0);
+		if (pid[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		alarm(60);
+		for (;;)
+			;
+	}
+}
+
+static void
+end_spinning(const pid_t *pid, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		kill(pid[i], SIGKILL);
+		waitpid(pid[i], NULL, 0);
+	}
+}
+
+/* Killed while its threads wait for each other to be let go: none is stopped
+ * then, but each is again before it ends.  (Of those that had no processor in
+ * between, twelve were left so, and the process could not end.) */
+static void
+test_a_process_that_is_killed_while_it_is_let_go(void **state)
+{
+	pid_t spinning[4];
+
+	(void)state;
+	begin_to_spin(spinning, ARRAY_SIZE(spinning));
+	for (unsigned i = 0; i < cycles(100) / 8; i++) {
+		struct visit one = { .ms = 20, .may_fail = true };
+		struct guest guest;
+		struct later later;
+		pthread_t thread;
+
+		guest_begin(&guest, i % 4 ? "work" : "breed", "16");
+		later = (struct later){ guest.pid, guest.input, SIGKILL,
+					20000 + random_below(20000) };
+		pthread_create(&thread, NULL, do_later, &later);
+		visit(guest.pid, &one);
+		pthread_join(thread, NULL);
+		close(guest.input);
+		assert_true(ends_soon(guest.pid));
+	}
+	end_spinning(spinning, ARRAY_SIZE(spinning));
+}
+
 /* Stopped by a signal during the visit, and not gone on when we leave */
 static void
 test_a_process_that_is_stopped_meanwhile(void **state)
@@ -561,6 +629,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_a_stopped_process_stays_stopped),
 		cmocka_unit_test(test_a_process_that_is_stopped_meanwhile),
 		cmocka_unit_test(test_a_process_that_ends_meanwhile),
+		cmocka_unit_test(
+			test_a_process_that_is_killed_while_it_is_let_go),
 		cmocka_unit_test(test_threads_that_begin_and_end_meanwhile),
 		cmocka_unit_test(test_children_meanwhile),
 		cmocka_unit_test(test_many_threads),

@@ -10,6 +10,7 @@
  */
 #include "tracers/cache-engine.h"
 
+#include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -101,7 +102,14 @@ release_thread(struct cache_engine *engine, struct cache_thread *thread)
 	if (thread->mode != MODE_LAUNCH && thread->mode != MODE_CALL)
 		thread_restore_mask(thread);
 	remote_finish(thread);
-	ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)number);
+	/* One that is being killed is not stopped any more, and would wait for us
+	 * for ever where it stops once more, to end */
+	if (ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)number) &&
+	    errno == ESRCH) {
+		thread->parked = thread->stopped = thread->interrupted = false;
+		thread->mode = MODE_GONE;
+		return;
+	}
 	for (int i = 1; i < 32 && waiting; i++)
 		if (waiting >> (i - 1) & 1)
 			syscall(SYS_tgkill, pid, tid, i);

@@ -119,6 +119,15 @@ attach(struct cache_engine *engine)
 	engine->maps_wanted = !engine->launched;
 }
 
+/* Killed before it was told whose it is, and who would have told it as well */
+static void
+end_unknown(struct cache_thread *thread)
+{
+	thread->held = false;
+	thread->mode = MODE_GONE;
+	thread_resume(thread, PTRACE_CONT);
+}
+
 /* News of one thread */
 static void
 look_at(struct cache_engine *engine, pid_t tid, int status)
@@ -138,6 +147,10 @@ look_at(struct cache_engine *engine, pid_t tid, int status)
 			return;
 	}
 	if (WIFSTOPPED(status) && !thread->process) {
+		if (status >> 16 == PTRACE_EVENT_EXIT) {
+			end_unknown(thread);
+			return;
+		}
 		thread->held = true;
 		thread->status = status;
 	} else if (WIFSTOPPED(status)) {
