@@ -19,6 +19,42 @@ no_memory(void)
 	return fail(ENOMEM, "pages: no memory to look them up");
 }
 
+static void
+forget_direct(struct lookup *lookup)
+{
+	memset(lookup->direct.key, 0xff, sizeof(lookup->direct.key));
+}
+
+/* Of a page's key, which is never UINT64_MAX */
+static inline unsigned
+direct_of(uint64_t key)
+{
+	return (unsigned)(key ^ key >> 10) & (LOOKUP_DIRECT - 1);
+}
+
+static ALWAYS_INLINE uint64_t
+key_of(uint64_t page, bool write)
+{
+	return page << 1 | write;
+}
+
+/* What is known of pages [first, last] of the space changes. */
+static void
+forget_pages(struct lookup *lookup, uint32_t space, uint64_t first,
+	     uint64_t last)
+{
+	if (space != lookup->direct.space)
+		return;
+	if (last - first >= LOOKUP_DIRECT / 4) {
+		forget_direct(lookup);
+		return;
+	}
+	for (uint64_t page = first; page <= last; page++)
+		for (unsigned write = 0; write < 2; write++)
+			lookup->direct.key[direct_of(key_of(page, write))] =
+				UINT64_MAX;
+}
+
 int
 lookup_init(struct lookup *lookup, const struct stream *stream, unsigned shift,
 	    bool fetches)
@@ -29,9 +65,11 @@ lookup_init(struct lookup *lookup, const struct stream *stream, unsigned shift,
 				   .last = UINT32_MAX };
 	for (unsigned i = 0; i < LOOKUP_RECENT; i++)
 		lookup->recent[i].region = UINT64_MAX;
-	lookup->page = calloc(LOOKUP_REFERENCES, sizeof(*lookup->page));
-	lookup->write = calloc(LOOKUP_REFERENCES, sizeof(*lookup->write));
-	lookup->access = calloc(LOOKUP_REFERENCES, sizeof(*lookup->access));
+	forget_direct(lookup);
+	/* A scan writes one more before it knows that it is one. */
+	lookup->page = calloc(LOOKUP_REFERENCES + 1, sizeof(*lookup->page));
+	lookup->write = calloc(LOOKUP_REFERENCES + 1, sizeof(*lookup->write));
+	lookup->access = calloc(LOOKUP_REFERENCES + 1, sizeof(*lookup->access));
 	lookup->time = calloc(LOOKUP_REFERENCES, sizeof(*lookup->time));
 	if (lookup->page && lookup->write && lookup->access && lookup->time)
 		return 0;
@@ -50,6 +88,8 @@ forget_space(struct lookup *lookup, uint32_t space)
 {
 	struct hash *chunks = &lookup->space[space];
 
+	if (space == lookup->direct.space)
+		forget_direct(lookup);
 	if (!chunks->n)
 		return;
 	for (size_t i = 0; i < chunks->room; i++)
@@ -167,6 +207,8 @@ lookup_set(struct lookup *lookup, uint32_t space, uint64_t page, uint32_t value)
 		}
 	}
 	chunk[page & (CHUNK_PAGES - 1)] = value;
+	lookup->passing |= (value & LOOKUP_PASSED) != 0;
+	forget_pages(lookup, space, page, page);
 	return 0;
 }
 
@@ -194,6 +236,7 @@ lookup_invalidate(struct lookup *lookup, uint32_t space, uint64_t address,
 
 	if (space >= lookup->spaces || !length)
 		return;
+	forget_pages(lookup, space, first, last);
 	chunks = &lookup->space[space];
 	if (length == UINT64_MAX) {
 		forget_space(lookup, space);
@@ -380,21 +423,6 @@ prefetch(const struct lookup *lookup, const struct batch *batch, uint32_t i)
 		__builtin_prefetch(&recent->page[page & (CHUNK_PAGES - 1)]);
 }
 
-/* The page that code, or data, was found in last: it is looked up no more. */
-struct window {
-	uint64_t base, near; /* bytes from base on that are surely in it */
-	uint32_t value;
-};
-
-/* Is an access in it, that needs no more than is allowed? */
-static ALWAYS_INLINE bool
-in_window(const struct window *window, uint64_t address, uint32_t site,
-	  bool write)
-{
-	return address - window->base < window->near && !(site & SITE_WIDE) &&
-	       (!write || window->value & LOOKUP_WRITABLE);
-}
-
 /* What a scan changes, in registers: stores of bytes may hit any struct. */
 struct scan {
 	uint32_t *page;
@@ -458,55 +486,106 @@ scan_take(struct lookup *lookup, struct scan *scan, uint32_t value, bool write,
 	scan->n = at + 1;
 }
 
-/*
- * Programs that are recorded with their code go from code to data and back all
- * the time: each has a window, and only a new page costs two loads that mostly
- * hit and a branch that mostly does not.
- */
-uint32_t
-lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
-	    uint32_t to, uint64_t position)
+/* From now on it is found at once. */
+static ALWAYS_INLINE void
+remember(struct lookup *lookup, uint64_t key, uint32_t value)
 {
-	uint64_t bytes = UINT64_C(1) << lookup->shift;
-	uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
-	struct window windows[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-	struct scan scan = scan_begin(lookup);
-	bool fetches = lookup->fetches;
-	uint32_t i = from;
+	unsigned slot = direct_of(key);
 
-	for (; i < to; i++) {
-		uint64_t address = batch->address[i];
+	if (unlikely((value & ~LOOKUP_WRITABLE) == LOOKUP_SILENT))
+		return;
+	lookup->direct.key[slot] = key;
+	lookup->direct.value[slot] = (value & ~LOOKUP_WRITABLE) - LOOKUP_FIRST;
+}
+
+/* A reference to what was remembered, as scan_take; some were before it. */
+static ALWAYS_INLINE void
+scan_again(struct scan *scan, uint32_t value, bool write, uint64_t access,
+	   bool passing)
+{
+	uint32_t number = passing ? value & ~LOOKUP_PASSED : value;
+	bool passed = passing && value & LOOKUP_PASSED;
+	bool next = number != scan->last;
+
+	scan->page[scan->n] = number;
+	scan->access[scan->n] = access;
+	scan->n += next & !passed;
+	scan->passed += next & passed;
+	scan->last_written = (!next & scan->last_written) | write | passed;
+	scan->write[scan->n - !passed] = scan->last_written;
+	scan->last = number;
+}
+
+struct scan_range {
+	uint32_t from, to;
+	uint64_t first; /* number of the batch's first access */
+};
+
+/*
+ * Programs go from page to page all the time (gzip's next access is to another
+ * one in 80 of 100 cases, to one of two others in most), so nothing here
+ * branches on which it is; and what was found lately, is found again by its
+ * lowest bits: one branch that mostly does not, 22 instructions an access.
+ */
+static ALWAYS_INLINE uint32_t
+scan_range(struct lookup *lookup, const struct batch *batch,
+	   const struct scan_range *range, bool passing)
+{
+	const unsigned shift = lookup->shift;
+	const uint64_t bytes = UINT64_C(1) << shift;
+	const uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
+	const uint32_t skipped = lookup->fetches ? UINT32_MAX : SITE_FETCH;
+	struct scan scan = scan_begin(lookup);
+	uint32_t i = range->from;
+
+	for (; i < range->to; i++) {
+		uint64_t address = batch->address[i], key;
+		uint64_t access = range->first + i;
 		uint32_t site = batch->site[i], value;
 		/* load 0, store 1, modify 1, fetch 0 */
 		bool write = ((site & 3u) + 1u) >> 1 & 1u, known;
-		struct window *window = &windows[(site & 3u) == SITE_FETCH];
+		bool odd = ((address & (bytes - 1)) > within) |
+			   ((site & SITE_WIDE) != 0);
 
-		if (in_window(window, address, site, write)) {
-			scan_take(lookup, &scan, window->value, write,
-				  position + (i - from));
+		key = key_of(address >> shift, write);
+		value = lookup->direct.value[direct_of(key)];
+		if (likely((lookup->direct.key[direct_of(key)] == key) & !odd &
+			   ((site & 3u) != skipped) &
+			   (scan.n || (passing && value & LOOKUP_PASSED)))) {
+			scan_again(&scan, value, write, access, passing);
 			continue;
 		}
-		if (!fetches && (site & 3u) == SITE_FETCH)
+		if ((site & 3u) == skipped)
 			continue;
-		if (unlikely((address & (bytes - 1)) > within ||
-			     site & SITE_WIDE)) {
+		if (odd) {
 			scan_end(lookup, &scan);
-			known = scan_long(lookup, batch, i, write,
-					  position + (i - from));
+			known = scan_long(lookup, batch, i, write, access);
 			scan = scan_begin(lookup);
 			if (!known)
 				break;
 			continue;
 		}
-		prefetch(lookup, batch, i + AHEAD < to ? i + AHEAD : i);
-		value = value_of(lookup, batch->space,
-				 address >> lookup->shift);
+		prefetch(lookup, batch, i + AHEAD < range->to ? i + AHEAD : i);
+		value = value_of(lookup, batch->space, address >> shift);
 		if (unlikely(!is_known(value, write)))
 			break;
-		scan_take(lookup, &scan, value, write, position + (i - from));
-		*window = (struct window){ address & ~(bytes - 1), within + 1,
-					   value };
+		scan_take(lookup, &scan, value, write, access);
+		remember(lookup, key, value);
 	}
 	scan_end(lookup, &scan);
 	return i;
+}
+
+uint32_t
+lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
+	    uint32_t to, uint64_t position)
+{
+	const struct scan_range range = { from, to, position - from };
+
+	if (batch->space != lookup->direct.space) {
+		forget_direct(lookup);
+		lookup->direct.space = batch->space;
+	}
+	return lookup->passing ? scan_range(lookup, batch, &range, true)
+			       : scan_range(lookup, batch, &range, false);
 }
