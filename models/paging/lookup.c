@@ -6,12 +6,16 @@
 #include <string.h>
 
 #include "analyzer/fail.h"
+#include "analyzer/vectors.h"
 
 #define CHUNK_PAGES	 (1u << LOOKUP_CHUNK_SHIFT)
 #define DIRECTORY_SHIFT	 12u /* frames of one part of of_frame */
 #define DIRECTORY_FRAMES (1u << DIRECTORY_SHIFT)
-#define AHEAD		 12u /* accesses that are prefetched */
-#define SHORT_BYTES	 64u /* an access that is not wide is no longer */
+#define AHEAD		 32u  /* accesses that are prefetched */
+#define SHORT_BYTES	 64u  /* an access that is not wide is no longer */
+#define KEYS		 128u /* that are made before they are looked up */
+#define ODD		 (UINT64_C(1) << 63) /* of a key: it is none */
+#define PAGE_SHIFT	 12u
 
 static int
 no_memory(void)
@@ -62,6 +66,7 @@ lookup_init(struct lookup *lookup, const struct stream *stream, unsigned shift,
 	*lookup = (struct lookup){ .shift = shift,
 				   .fetches = fetches,
 				   .stream = stream,
+				   .vectors = short_vectors_at_hand(),
 				   .last = UINT32_MAX };
 	for (unsigned i = 0; i < LOOKUP_RECENT; i++)
 		lookup->recent[i].region = UINT64_MAX;
@@ -512,80 +517,158 @@ scan_again(struct scan *scan, uint32_t value, bool write, uint64_t access,
 	scan->n += next & !passed;
 	scan->passed += next & passed;
 	scan->last_written = (!next & scan->last_written) | write | passed;
-	scan->write[scan->n - !passed] = scan->last_written;
+	scan->write[scan->n - 1 + passed] = scan->last_written;
 	scan->last = number;
 }
 
 struct scan_range {
 	uint32_t from, to;
-	uint64_t first; /* number of the batch's first access */
+	uint64_t first;	  /* number of the batch's first access */
+	unsigned shift;	  /* log2 of a page's bytes */
+	uint32_t skipped; /* kind of sites that are not followed */
 };
+
+/* Those that are to be looked at closely have no key that is known. */
+static ALWAYS_INLINE void
+make_keys(uint64_t *key, const uint64_t *address, const uint32_t *site,
+	  uint32_t n, const struct scan_range *range)
+{
+	const uint64_t bytes = UINT64_C(1) << range->shift;
+	const uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		/* load 0, store 1, modify 1, fetch 0 */
+		uint64_t write = ((site[i] & 3u) + 1u) >> 1 & 1u;
+		uint64_t odd = ((address[i] & (bytes - 1)) > within) |
+			       (site[i] & SITE_WIDE) |
+			       ((site[i] & 3u) == range->skipped);
+
+		key[i] = (address[i] >> range->shift << 1 | write) |
+			 (odd ? ODD : 0);
+	}
+}
+
+/* One that is not found at once; false: nothing is known of it. */
+static ALWAYS_INLINE bool
+scan_one(struct lookup *lookup, struct scan *scan, const struct batch *batch,
+	 uint32_t i, const struct scan_range *range)
+{
+	const uint64_t bytes = UINT64_C(1) << range->shift;
+	const uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
+	uint64_t address = batch->address[i];
+	uint32_t site = batch->site[i], value;
+	bool write = ((site & 3u) + 1u) >> 1 & 1u, known;
+
+	if ((site & 3u) == range->skipped)
+		return true;
+	if ((address & (bytes - 1)) > within || site & SITE_WIDE) {
+		scan_end(lookup, scan);
+		known = scan_long(lookup, batch, i, write, range->first + i);
+		*scan = scan_begin(lookup);
+		return known;
+	}
+	prefetch(lookup, batch, i + AHEAD < range->to ? i + AHEAD : i);
+	value = value_of(lookup, batch->space, address >> range->shift);
+	if (unlikely(!is_known(value, write)))
+		return false;
+	scan_take(lookup, scan, value, write, range->first + i);
+	remember(lookup, key_of(address >> range->shift, write), value);
+	return true;
+}
 
 /*
  * Programs go from page to page all the time (gzip's next access is to another
  * one in 80 of 100 cases, to one of two others in most), so nothing here
- * branches on which it is; and what was found lately, is found again by its
- * lowest bits: one branch that mostly does not, 22 instructions an access.
+ * branches on which it is; and what was found lately is found again by its
+ * lowest bits, with one branch that nearly always goes there.  The keys are made
+ * before, as then all that the loop needs is in registers.
  */
 static ALWAYS_INLINE uint32_t
 scan_range(struct lookup *lookup, const struct batch *batch,
 	   const struct scan_range *range, bool passing)
 {
-	const unsigned shift = lookup->shift;
-	const uint64_t bytes = UINT64_C(1) << shift;
-	const uint64_t within = bytes > SHORT_BYTES ? bytes - SHORT_BYTES : 0;
-	const uint32_t skipped = lookup->fetches ? UINT32_MAX : SITE_FETCH;
+	const struct lookup_direct *direct = &lookup->direct;
 	struct scan scan = scan_begin(lookup);
-	uint32_t i = range->from;
+	uint32_t i = range->from, n;
+	uint64_t keys[KEYS];
+	bool known = true;
 
-	for (; i < range->to; i++) {
-		uint64_t address = batch->address[i], key;
-		uint64_t access = range->first + i;
-		uint32_t site = batch->site[i], value;
-		/* load 0, store 1, modify 1, fetch 0 */
-		bool write = ((site & 3u) + 1u) >> 1 & 1u, known;
-		bool odd = ((address & (bytes - 1)) > within) |
-			   ((site & SITE_WIDE) != 0);
+	for (; known && i < range->to; i += n) {
+		n = range->to - i < KEYS ? range->to - i : KEYS;
+		if (n == KEYS) /* a constant number: by vectors */
+			make_keys(keys, batch->address + i, batch->site + i,
+				  KEYS, range);
+		else
+			make_keys(keys, batch->address + i, batch->site + i, n,
+				  range);
+		for (uint32_t k = 0; k < n; k++) {
+			uint64_t key = keys[k];
+			uint32_t value = direct->value[direct_of(key)];
 
-		key = key_of(address >> shift, write);
-		value = lookup->direct.value[direct_of(key)];
-		if (likely((lookup->direct.key[direct_of(key)] == key) & !odd &
-			   ((site & 3u) != skipped) &
-			   (scan.n || (passing && value & LOOKUP_PASSED)))) {
-			scan_again(&scan, value, write, access, passing);
-			continue;
-		}
-		if ((site & 3u) == skipped)
-			continue;
-		if (odd) {
-			scan_end(lookup, &scan);
-			known = scan_long(lookup, batch, i, write, access);
-			scan = scan_begin(lookup);
-			if (!known)
+			if (likely((direct->key[direct_of(key)] == key) &&
+				   (scan.n ||
+				    (passing && value & LOOKUP_PASSED)))) {
+				scan_again(&scan, value, key & 1,
+					   range->first + i + k, passing);
+				continue;
+			}
+			known = scan_one(lookup, &scan, batch, i + k, range);
+			if (unlikely(!known)) {
+				n = k;
 				break;
-			continue;
+			}
 		}
-		prefetch(lookup, batch, i + AHEAD < range->to ? i + AHEAD : i);
-		value = value_of(lookup, batch->space, address >> shift);
-		if (unlikely(!is_known(value, write)))
-			break;
-		scan_take(lookup, &scan, value, write, access);
-		remember(lookup, key, value);
 	}
 	scan_end(lookup, &scan);
 	return i;
+}
+
+/* With what is usual as constants */
+static ALWAYS_INLINE uint32_t
+scan_any(struct lookup *lookup, const struct batch *batch,
+	 const struct scan_range *range)
+{
+	struct scan_range usual = *range;
+
+	usual.shift = PAGE_SHIFT;
+	usual.skipped = UINT32_MAX;
+	if (range->shift != PAGE_SHIFT || range->skipped != UINT32_MAX)
+		return scan_range(lookup, batch, range, true);
+	if (lookup->passing)
+		return scan_range(lookup, batch, &usual, true);
+	return scan_range(lookup, batch, &usual, false);
+}
+
+SHORT_VECTORS static uint32_t
+scan_by_vectors(struct lookup *lookup, const struct batch *batch,
+		const struct scan_range *range)
+{
+	return scan_any(lookup, batch, range);
+}
+
+static uint32_t
+scan_plainly(struct lookup *lookup, const struct batch *batch,
+	     const struct scan_range *range)
+{
+	return scan_any(lookup, batch, range);
 }
 
 uint32_t
 lookup_scan(struct lookup *lookup, const struct batch *batch, uint32_t from,
 	    uint32_t to, uint64_t position)
 {
-	const struct scan_range range = { from, to, position - from };
+	const struct scan_range range = {
+		from,
+		to,
+		position - from,
+		lookup->shift,
+		lookup->fetches ? UINT32_MAX : SITE_FETCH,
+	};
 
 	if (batch->space != lookup->direct.space) {
 		forget_direct(lookup);
 		lookup->direct.space = batch->space;
 	}
-	return lookup->passing ? scan_range(lookup, batch, &range, true)
-			       : scan_range(lookup, batch, &range, false);
+	return lookup->vectors ? scan_by_vectors(lookup, batch, &range)
+			       : scan_plainly(lookup, batch, &range);
 }

@@ -62,6 +62,7 @@ struct lookup {
 	bool late, notes;
 	uint64_t passed; /* references to pages that are LOOKUP_PASSED */
 	bool passing;	 /* there are such pages */
+	bool vectors;	 /* AVX2 is at hand */
 	/* out: references, emptied by the owner (n = 0) */
 	uint32_t *page;	  /* owned [LOOKUP_REFERENCES + 1] */
 	uint8_t *write;	  /* ... */
