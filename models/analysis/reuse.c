@@ -24,6 +24,7 @@
 #include "models/analysis/reuse.h"
 
 #include "analyzer/fail.h"
+#include "analyzer/huge-array.h"
 #include "analyzer/vectors.h"
 
 #include <stdlib.h>
@@ -126,7 +127,7 @@ static int
 open_slots(struct reuse *reuse, uint32_t n_slots)
 {
 	size_t cells = tree_cells(n_slots) * sizeof(uint32_t);
-	uint64_t *mark = calloc(n_slots / 64, sizeof(*mark));
+	uint64_t *mark = huge_array(n_slots / 64, sizeof(*mark));
 	uint32_t *tree = aligned_alloc(64, cells);
 
 	if (!mark || !tree) {
@@ -201,26 +202,18 @@ static int
 make_pages(struct reuse *reuse, uint32_t most)
 {
 	uint32_t n = reuse->n_pages ? reuse->n_pages : PAGES_FIRST;
-	struct seen *seen;
 
 	if (most < reuse->n_pages)
 		return 0;
 	while (n <= most)
 		n = n < UINT32_MAX / 2 ? 2 * n : UINT32_MAX;
-	if (reuse->pieces) {
-		uint32_t *before =
-			reallocarray(reuse->before, n, sizeof(*before));
-
-		if (!before)
-			return no_memory();
-		reuse->before = before;
-	}
-	seen = reallocarray(reuse->seen, n, sizeof(*seen));
-	if (!seen)
+	if (reuse->pieces && huge_array_grow(&reuse->before, reuse->n_pages, n,
+					sizeof(*reuse->before)))
+		return no_memory();
+	if (huge_array_grow(&reuse->seen, reuse->n_pages, n, sizeof(*reuse->seen)))
 		return no_memory();
 	for (uint32_t i = reuse->n_pages; i < n; i++)
-		seen[i] = (struct seen){ 0, reuse->pieces ? UNKNOWN : CLEAN };
-	reuse->seen = seen;
+		reuse->seen[i].dirty = reuse->pieces ? UNKNOWN : CLEAN;
 	reuse->n_pages = n;
 	return 0;
 }
@@ -230,25 +223,16 @@ static int
 make_tallies(struct reuse *reuse, uint32_t depth)
 {
 	uint32_t room = reuse->room_tally;
-	uint64_t *tally;
-	struct tallies *all;
 
 	if (depth < room)
 		return 0;
 	while (room <= depth)
 		room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
-	tally = reallocarray(reuse->tally, room, sizeof(*tally));
-	if (!tally)
+	if (huge_array_grow(&reuse->all, reuse->room_tally, room,
+		       sizeof(*reuse->all)) ||
+	    huge_array_grow(&reuse->tally, reuse->room_tally, room,
+		       sizeof(*reuse->tally)))
 		return no_memory();
-	memset(tally + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*tally));
-	reuse->tally = tally;
-	all = reallocarray(reuse->all, room, sizeof(*all));
-	if (!all)
-		return no_memory();
-	memset(all + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*all));
-	reuse->all = all;
 	reuse->room_tally = room;
 	return 0;
 }
