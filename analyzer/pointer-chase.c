@@ -271,6 +271,7 @@ double
 chase_fault(enum chase_pages pages, size_t bytes)
 {
 	size_t step = pages == CHASE_2M ? LARGE : 4096;
+	size_t faults = bytes / step;
 	double ns[9];
 	struct chase_time time;
 	unsigned n = 0;
@@ -285,7 +286,7 @@ chase_fault(enum chase_pages pages, size_t bytes)
 		begin = now_ns();
 		for (size_t at = 0; at < bytes; at += step)
 			((volatile char *)start)[at] = 1;
-		ns[n++] = (now_ns() - begin) / (double)(bytes / step);
+		ns[n++] = (now_ns() - begin) / (double)faults;
 		huge = pages == CHASE_4K || huge_bytes(start) >= bytes;
 		munmap(memory, bytes + LARGE);
 		if (!huge)
