@@ -18,6 +18,9 @@
 #define LEVEL_MOST \
 	0.5 /* of the small pages' penalty: huge ones reach further */
 
+/* A walk takes so many times what a hit of the second level does. */
+#define WALK_LEAST 1.5
+
 /* Times of one curve, over passes */
 struct series {
 	struct chase *chase;
@@ -288,17 +291,14 @@ calibration_penalty(const struct latency_curve *curve, double size)
 const struct latency_step *
 calibration_second_level(const struct latency_curve *curve)
 {
-	const struct latency_step *best = NULL;
-
 	for (size_t i = 1; i < curve->steps; i++) {
 		const struct latency_step *step = &curve->step[i];
 
 		if (step->size > 3 * curve->step[0].size &&
-		    (!best ||
-		     step->after - step->before > best->after - best->before))
-			best = step;
+		    step->after > WALK_LEAST * step->before)
+			return step;
 	}
-	return best;
+	return NULL;
 }
 
 bool

@@ -46,9 +46,8 @@ static const struct option_row advise_rows[] = {
 	  .help = "an option of the machine, or of the foreign format; may be "
 		  "repeated",
 	  .key = 's', .argument = "NAME=VALUE" },
-	{ "cpu", OPTION_STRING, ADVISE_AT(cpu),
-	  .help = "the machine: a preset (config list names them)", .key = 'c',
-	  .argument = "PRESET" },
+	ROW_CPU(ADVISE_AT(cpu),
+		"the machine: a preset (config list names them)"),
 	{ "config", OPTION_STRING, ADVISE_AT(config),
 	  .help = "a machine's file, laid over the preset: that of pagescope "
 		  "calibrate",
@@ -63,8 +62,6 @@ static const struct option_row advise_rows[] = {
 	{ "data-caches", OPTION_BOOL, ADVISE_AT(data), "yes",
 	  .help = "caches carry the program's data beside page tables, which "
 		  "takes longer and tells more" },
-	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",
-	  .help = "fetches of code are references, too" },
 	CURVE_TRACE_ROWS,
 	CURVE_COST_ROWS,
 	{ NULL },
@@ -210,6 +207,20 @@ is_result(const char *path)
 
 /* --- memory alone --------------------------------------------------------- */
 
+/* Has the result a memory curve?  Said where not */
+static int
+check_curve(const struct result *result, const char *path)
+{
+	const char *why = view_reason(result, "memory.verdict");
+
+	if (*view_string(result, "memory.verdict"))
+		return 0;
+	return fail(EINVAL,
+		    "%s: this result holds no memory curve%s%s; pagescope "
+		    "curve TRACE -o R.json makes one",
+		    path, why ? ": " : "", why ? why : "");
+}
+
 static int
 get_memory(struct result **out, const struct verb_call *call, const char *input)
 {
@@ -222,7 +233,10 @@ get_memory(struct result **out, const struct verb_call *call, const char *input)
 	error = result_read(out, input);
 	if (error)
 		return error;
-	error = memory_again(&again, *out, &options->curve);
+	error = check_curve(*out, input);
+	again = NULL;
+	if (!error)
+		error = memory_again(&again, *out, &options->curve);
 	if (error || again) {
 		result_close(*out);
 		*out = again;
@@ -386,22 +400,12 @@ advise_verdicts(struct advise *advise)
 static int
 advise_memory(const struct advise *advise)
 {
-	const char *output = advise->options->curve.output;
-	struct render_setup setup = { 0 };
 	struct result *result;
-	bool partial;
 	int error = get_memory(&result, advise->call, advise->input);
 
-	if (error)
-		return error;
-	render_terminal(&setup);
-	error = output ? result_write(result, output)
-		       : advice_memory(result, &setup, stdout);
-	partial = view_partial(result) != NULL;
-	result_close(result);
-	if (error)
-		return error;
-	return partial ? STATUS_PARTIAL : STATUS_OK;
+	return error ? error
+		     : common_show(result, advise->options->curve.output,
+				   advice_memory);
 }
 
 /* All words but the last, which is the input unless --input names it, are

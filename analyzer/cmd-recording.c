@@ -66,15 +66,37 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* "on=TIME,off=TIME", in ms where no unit is named */
+static int
+parse_windows(const char *text, struct tracer_setup *setup)
+{
+	static const struct option_row rows[] = {
+		{ "on", OPTION_TIME, offsetof(struct tracer_setup, on_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+		{ "off", OPTION_TIME, offsetof(struct tracer_setup, off_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+	};
+	char on[32], off[32];
+	int n = 0, error;
+
+	if (sscanf(text, "on=%31[^,],off=%31[^,]%n", on, off, &n) != 2 ||
+	    text[n])
+		return fail(
+			EINVAL,
+			"record: --sample: \"%s\" is not on=MS,off=MS, as on=10,off=90 or on=10ms,off=1s",
+			text);
+	error = option_set_row(&rows[0], setup, "record: --sample", "on", on);
+	return error ? error
+		     : option_set_row(&rows[1], setup, "record: --sample",
+				      "off", off);
+}
+
 static int
 set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	    struct tracer_setup *setup)
 {
 	const char *given = recording->config->sample,
 		   *text = given ? given : "";
-	unsigned long int on = 0, off = 0;
-	int n = 0;
-
 	setup->rate = recording->config->rate;
 	if (!*text && !setup->rate)
 		return 0;
@@ -88,15 +110,7 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	if (setup->rate)
 		return fail(EINVAL,
 			    "record: --sample and --rate exclude each other");
-	if (sscanf(text, "on=%lu,off=%lu%n", &on, &off, &n) != 2 || text[n] ||
-	    !on || !off || on > 3600000 || off > 3600000)
-		return fail(
-			EINVAL,
-			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000",
-			text);
-	setup->on_ns = (uint64_t)on * 1000000;
-	setup->off_ns = (uint64_t)off * 1000000;
-	return 0;
+	return parse_windows(text, setup);
 }
 
 static int

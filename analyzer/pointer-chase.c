@@ -286,9 +286,12 @@ chase_fault(enum chase_pages pages, size_t bytes)
 		begin = now_ns();
 		for (size_t at = 0; at < bytes; at += step)
 			((volatile char *)start)[at] = 1;
-		ns[n++] = (now_ns() - begin) / (double)faults;
+		ns[n] = now_ns() - begin;
 		huge = pages == CHASE_4K || huge_bytes(start) >= bytes;
+		begin = now_ns();
 		munmap(memory, bytes + LARGE);
+		ns[n] = (ns[n] + now_ns() - begin) / (double)faults;
+		n++;
 		if (!huge)
 			return 0;
 	}

@@ -50,7 +50,8 @@ void chase_run(struct chase *chase, const struct chase_shape *shape,
 /* MHz of a chain of additions, one a cycle. */
 double chase_clock(void);
 
-/* ns of a first write to each page of fresh memory. 0: it has no such pages. */
+/* ns of a first write to each page of fresh memory, and of giving it back. 0:
+ * it has no such pages. */
 double chase_fault(enum chase_pages pages, size_t bytes);
 
 #endif

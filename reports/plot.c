@@ -438,22 +438,45 @@ write_data(const struct plot_ops *plot, const struct result *result,
 	return (long)rows;
 }
 
+/* What it draws on a terminal goes through our standard output, whose errors
+ * are told at the end. */
+static void
+copy_output(int from)
+{
+	char text[4096];
+	ssize_t n;
+
+	while ((n = read(from, text, sizeof(text))) > 0 ||
+	       (n < 0 && errno == EINTR))
+		if (n > 0)
+			fwrite(text, 1, (size_t)n, stdout);
+	close(from);
+}
+
 static int
 run_gnuplot(const struct plot_setup *setup, const char *script)
 {
-	int status;
+	int status, output[2];
 	pid_t child;
 
+	if (pipe2(output, O_CLOEXEC))
+		return fail_errno(errno, "plot: pipe");
 	fflush(stdout);
 	child = fork();
-	if (child < 0)
+	if (child < 0) {
+		close(output[0]);
+		close(output[1]);
 		return fail_errno(errno, "plot: fork");
+	}
 	if (!child) {
+		dup2(output[1], STDOUT_FILENO);
 		if (chdir(setup->directory) || setenv("LC_ALL", "C.UTF-8", 1))
 			_exit(126);
 		execlp(setup->gnuplot, setup->gnuplot, script, NULL);
 		_exit(127);
 	}
+	close(output[1]);
+	copy_output(output[0]);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail_errno(errno, "plot: wait");
