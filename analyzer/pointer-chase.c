@@ -271,6 +271,7 @@ double
 chase_fault(enum chase_pages pages, size_t bytes)
 {
 	size_t step = pages == CHASE_2M ? LARGE : 4096;
+	size_t faults = bytes / step;
 	double ns[9];
 	struct chase_time time;
 	unsigned n = 0;
@@ -289,7 +290,7 @@ chase_fault(enum chase_pages pages, size_t bytes)
 		huge = pages == CHASE_4K || huge_bytes(start) >= bytes;
 		begin = now_ns();
 		munmap(memory, bytes + LARGE);
-		ns[n] = (ns[n] + now_ns() - begin) / (double)(bytes / step);
+		ns[n] = (ns[n] + now_ns() - begin) / (double)faults;
 		n++;
 		if (!huge)
 			return 0;

@@ -344,8 +344,14 @@ check_reclaim(const struct layers *layers, const struct machine_config *config)
 		bool wrong;
 		const char *option, *allowed;
 	} all[] = {
-		{ config->paging.policy > PAGES_4K, "pages.policy",
-		  "recorded, 4k" },
+		{ config->paging.policy > PAGES_4K &&
+			  config->paging.policy != PAGES_THP,
+		  "pages.policy",
+		  "recorded, 4k, thp (which brings 2M where Linux would)" },
+		{ config->paging.policy == PAGES_THP &&
+			  !driver_takes_folios(&config->reclaim),
+		  "pages.policy",
+		  "recorded, 4k; thp with reclaim.policy=linux, lru, fifo" },
 		{ config->paging.granule != GRANULE_4K, "pages.granule", "4k" },
 		{ config->numa.data == NUMA_MIGRATE, "numa.data",
 		  "all but migrate" },
