@@ -72,8 +72,8 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 {
 	const char *given = recording->config->sample,
 		   *text = given ? given : "";
-	unsigned long int on = 0, off = 0;
-	int n = 0;
+	unsigned long int first = 0, on = 0, off = 0;
+	int n = 0, at = 0;
 
 	setup->rate = recording->config->rate;
 	if (!*text && !setup->rate)
@@ -88,12 +88,15 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	if (setup->rate)
 		return fail(EINVAL,
 			    "record: --sample and --rate exclude each other");
+	if (sscanf(text, "first=%lu,%n", &first, &at) == 1)
+		text += at;
 	if (sscanf(text, "on=%lu,off=%lu%n", &on, &off, &n) != 2 || text[n] ||
-	    !on || !off || on > 3600000 || off > 3600000)
+	    !on || !off || first > 3600000 || on > 3600000 || off > 3600000)
 		return fail(
 			EINVAL,
-			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000",
-			text);
+			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000, with first=MS, before it if need be",
+			given);
+	setup->first_ns = (uint64_t)first * 1000000;
 	setup->on_ns = (uint64_t)on * 1000000;
 	setup->off_ns = (uint64_t)off * 1000000;
 	return 0;
@@ -493,14 +496,21 @@ close_all(struct recording *recording)
 	free(recording);
 }
 
+bool
+recording_sampled(const struct recording *recording)
+{
+	const json_t *about = stream_about(recording->stream);
+
+	return json_object_get(about, "unrecorded_ns") != NULL;
+}
+
 static bool
 losses(const struct recording *recording)
 {
 	json_t *list =
 		json_object_get(stream_about(recording->stream), "losses");
 	/* Samples are what was asked for; the trace says that it has no more */
-	bool sampled = recording->config->rate || (recording->config->sample &&
-						   *recording->config->sample);
+	bool sampled = recording_sampled(recording);
 
 	return json_array_size(list) > sampled || json_object_size(list);
 }

@@ -59,6 +59,7 @@ windows_open(struct cache_engine *engine)
 	struct cache_window *window = &engine->window;
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = SIGALRM };
+	uint64_t first;
 
 	window->on_ns = engine->setup.on_ns;
 	if (engine->setup.rate)
@@ -72,8 +73,9 @@ windows_open(struct cache_engine *engine)
 		return;
 	}
 	window->began_ns = cache_now_ns();
-	window->until_ns = window->began_ns + window->on_ns;
-	set_timer(engine, window->on_ns);
+	first = engine->setup.first_ns ? engine->setup.first_ns : window->on_ns;
+	window->until_ns = window->began_ns + first;
+	set_timer(engine, first);
 }
 
 static bool
@@ -450,6 +452,11 @@ static void
 change_over(struct cache_engine *engine, bool away)
 {
 	gather(engine);
+	if (away)
+		engine->window.left_ns = cache_now_ns();
+	else
+		engine->window.away_ns +=
+			cache_now_ns() - engine->window.left_ns;
 	engine->window.away = away;
 	for (struct cache_process *p = engine->processes; p; p = p->next) {
 		struct cache_thread *thread = one_of(engine, p);
