@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How reasons begin that are no news where all kinds are tried */
+#define NO_TABLE "this result has no"
+
 const char *const plot_formats[] = { "pdf",  "png",	 "svg", "eps",
 				     "tikz", "epslatex", NULL };
 
@@ -149,8 +152,7 @@ plot_nothing(const struct result *result, const char *table, const char *reason,
 	if (view_table(result, table, &found))
 		snprintf(why, why_bytes, "%s", reason);
 	else
-		snprintf(why, why_bytes, "this result has no table \"%s\"",
-			 table);
+		snprintf(why, why_bytes, NO_TABLE " table \"%s\"", table);
 	return 0;
 }
 
@@ -281,8 +283,14 @@ static const char tidy[] =
 	"\t\treturn text\n"
 	"\t}\n"
 	"\tFNR < 6 && /^%% [A-Z][a-z][a-z] [A-Z]/ { next }\n"
-	"\t/^\\\\node\\[gp node [^{]*\\{.*\\};$/ {\n"
-	"\t\tat = index($0, \"{\")\n"
+	"\t/^\\\\gploadimage/ { # where \\graphicspath says\n"
+	"\t\tsplit($0, word, /[{}]+/)\n"
+	"\t\tprintf \"\\\\node[inner sep=0pt,anchor=south west] at (%s,%s) \", word[2], word[3]\n"
+	"\t\tprintf \"{\\\\includegraphics[width=%scm,height=%scm]{%s.png}};\\n\", word[4], word[5], word[6]\n"
+	"\t\tnext\n"
+	"\t}\n"
+	"\t/^\\\\node\\[gp node .*\\) \\{.*\\};$/ {\n"
+	"\t\tat = index($0, \") {\") + 2\n"
 	"\t\tprint substr($0, 1, at) tex(substr($0, at + 1, length($0) - at - 2)) \"};\"\n"
 	"\t\tnext\n"
 	"\t}\n"
@@ -305,6 +313,10 @@ static const char prologue[] =
 	"} else {\n"
 	"\tout = name.(format eq 'epslatex' ? '-latex.tex' : '.'.format)\n"
 	"\tset output out\n"
+	"}\n"
+	"if (format eq 'tikz' || format eq 'epslatex') {\n"
+	"\t# without TeX's dollars\n"
+	"\tset format '%h'\n"
 	"}\n"
 	"set title title\n"
 	"set key outside bottom center horizontal Left reverse samplen 2\n"
@@ -352,12 +364,14 @@ write_terminals(const struct style *style, FILE *script)
 		wide * 50, high * 50, points * 11 / 9, line);
 	fprintf(script,
 		"if (format eq 'tikz') {\n"
-		"\tset terminal tikz color size %gcm,%gcm font '\\%s'\n"
+		"\tset terminal tikz externalimages color size %gcm,%gcm \\\n"
+		"\t\tcharsize %gpt,%gpt font '\\%s'\n"
 		"}\n"
 		"if (format eq 'epslatex') {\n"
 		"\tset terminal epslatex color size %gcm,%gcm font ',%g' linewidth %g\n"
 		"}\n",
-		wide, high, style->tex, wide, high, points, line);
+		wide, high, 0.58 * points, points, style->tex, wide, high,
+		points, line);
 }
 
 static int
@@ -474,7 +488,8 @@ plot_make(const struct plot_ops *plot, const struct result *result,
 	if (rows < 0)
 		return (int)rows;
 	if (!rows) {
-		note("%s: nothing to plot: %s", plot->name, why);
+		if (!setup->all || strncmp(why, NO_TABLE, strlen(NO_TABLE)))
+			note("%s: nothing to plot: %s", plot->name, why);
 		return 0;
 	}
 	snprintf(script, sizeof(script), "%s.gp", plot->name);
