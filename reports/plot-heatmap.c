@@ -224,8 +224,7 @@ heatmap_draw(const struct result *result, FILE *script)
 	cells = cells_of(result, &table, &rows);
 	plot_cells_begin(&cells, script);
 	fprintf(script,
-		"set ylabel 'virtual address (regions of %llu %s; holes left "
-		"out)'\n",
+		"set ylabel 'virtual address (%llu %s a row, no holes)'\n",
 		(unsigned long long)(bytes % MIB ? bytes >> 10 : bytes / MIB),
 		bytes % MIB ? "KiB" : "MiB");
 	if (regions)

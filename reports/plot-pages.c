@@ -120,10 +120,10 @@ pages_draw(const struct result *result, FILE *script)
 	pages = find_pages(&table, &n);
 	cells = cells_of(&table, n);
 	plot_cells_begin(&cells, script);
-	fputs("set ylabel 'the pages that miss most, by address'\n"
+	fputs("set ylabel 'pages that miss most'\n"
 	      "set ytics (",
 	      script);
-	for (size_t i = 0; pages && i < n; i += 1 + n / 22)
+	for (size_t i = 0; pages && i < n; i += 1 + n / 14)
 		fprintf(script, "%s'%#llx' %zu", i ? ", " : "",
 			(unsigned long long)pages[i].address, i);
 	fputs(")\n", script);

@@ -201,7 +201,7 @@ draw_label(const struct map *map, FILE *script)
 			 "; framed: the least");
 	fputs("told = ", script);
 	plot_quote(script, text);
-	fputs("\nset title title.\": \".told\n", script);
+	fputs("\nset title title.\"\\n\".told\n", script);
 }
 
 static void

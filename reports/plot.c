@@ -69,7 +69,8 @@ tic_label(double at, double step, char *out, size_t out_bytes)
 void
 plot_tics(FILE *script, const char *axis, double most)
 {
-	double least = most / 7, step = 1;
+	/* side by side they take more room than one above the other */
+	double least = most / (*axis == 'x' ? 5 : 7), step = 1;
 	char label[32];
 
 	while (step * 10 <= least)
@@ -111,7 +112,7 @@ plot_byte_tics(FILE *script, const char *axis, double least, double most,
 void
 plot_power_tics(FILE *script, const char *axis, double least, double most)
 {
-	double step = most / least > 1e7 ? 100 : 10;
+	double step = most / least > (*axis == 'x' ? 1e4 : 1e7) ? 100 : 10;
 	const char *before = "";
 
 	fprintf(script, "set %stics (", axis);
@@ -239,23 +240,34 @@ plot_unit_of(double most_bytes)
 	return units[i];
 }
 
+/* In two lines where it would leave a picture of this style. */
 static void
 write_title(const struct plot_ops *plot, const struct result *result,
-	    FILE *script)
+	    const struct style *style, FILE *script)
 {
-	char program[64], title[256], several[32];
+	char program[64], of[128], several[32];
 	size_t n = result_machines(result);
 	const char *machine = n ? several : view_machine(result);
 	const char *partial = view_partial(result);
+	/* a letter is half as wide as high, a figure three quarters of all */
+	double room = 0.75 * style->wide / 2.54 * 72 / (0.52 * style->points);
 
 	snprintf(several, sizeof(several), "%zu machine%s", n,
 		 n == 1 ? "" : "s");
 	view_program(result, program, sizeof(program));
-	snprintf(title, sizeof(title), "%s%s%s%s%.48s%s", plot->title,
-		 *program ? ", " : "", program, *machine ? " on " : "", machine,
-		 partial ? " (partial)" : "");
+	/* what stat counted is not ours */
+	if (!strcmp(program, "pagescope"))
+		*program = '\0';
+	snprintf(of, sizeof(of), "%s%s%.48s%s", program, *machine ? " on " : "",
+		 machine, partial ? " (partial)" : "");
 	fputs("title = ", script);
-	plot_quote(script, title);
+	plot_quote(script, plot->title);
+	if (*of && strlen(plot->title) + strlen(of) + 2 > (size_t)room)
+		fputs("\ntitle = title.\"\\n\".", script);
+	else if (*of)
+		fputs(".', '.", script);
+	if (*of)
+		plot_quote(script, of);
 	putc('\n', script);
 }
 
@@ -410,7 +422,7 @@ write_script(const struct plot_ops *plot, const struct result *result,
 		setup->formats, *setup->formats && setup->terminal ? " " : "",
 		setup->terminal ? "terminal" : "", setup->columns,
 		setup->lines);
-	write_title(plot, result, script);
+	write_title(plot, result, &styles[setup->style], script);
 	write_terminals(&styles[setup->style], script);
 	fputs(prologue, script);
 	plot->draw(result, script);
