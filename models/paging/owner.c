@@ -101,8 +101,9 @@ owner_release(struct paging *paging, unsigned shift, uint64_t frame)
 	} else {
 		frames_give(paging->frames, shift, frame);
 		paging->resident_bytes -= UINT64_C(1) << shift;
-		if (paging->listener.gone && shift == PAGE_SHIFT)
-			paging->listener.gone(paging->listener.context, frame);
+		if (paging->listener.gone)
+			paging->listener.gone(paging->listener.context, shift,
+					      frame);
 	}
 }
 
