@@ -123,6 +123,12 @@ owner_alone(const struct paging *paging, unsigned shift, uint64_t frame)
 	return true;
 }
 
+bool
+owner_in_parts(const struct paging *paging, uint64_t frame)
+{
+	return owners_of(paging, LARGE_SHIFT, frame) & SPLIT;
+}
+
 int
 owner_split(struct paging *paging, uint64_t frame)
 {

@@ -312,6 +312,8 @@ void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
 /* How many own this 4K page. */
 uint64_t owner_count(const struct paging *paging, uint64_t frame);
+/* Does another owner of this 2M page map parts of it? */
+bool owner_in_parts(const struct paging *paging, uint64_t frame);
 /* A large page's owner goes on with its 512 parts. */
 int owner_split(struct paging *paging, uint64_t frame);
 
