@@ -420,6 +420,38 @@ put_result(struct artifact *artifact, const char *path)
 	return error;
 }
 
+/* Before anything is made: can they be read, is none a result, and are no two
+ * called the same? */
+static int
+check_traces(char *const *traces)
+{
+	char name[256], other[256];
+
+	for (size_t i = 0; traces && traces[i]; i++) {
+		FILE *file = fopen(traces[i], "re");
+		int first = file ? getc(file) : EOF;
+		int error = file && !ferror(file) ? 0 : errno;
+
+		if (file)
+			fclose(file);
+		if (error)
+			return fail_errno(error, "%s", traces[i]);
+		if (first == EOF || first == '{')
+			return fail(EINVAL, "%s: %s, not a trace", traces[i],
+				    first == EOF ? "empty" : "JSON");
+		plain_name(traces[i], name, sizeof(name));
+		for (size_t k = 0; k < i; k++) {
+			plain_name(traces[k], other, sizeof(other));
+			if (!strcmp(name, other))
+				return fail(EEXIST,
+					    "artifact: two traces are called "
+					    "%s: rename one",
+					    name);
+		}
+	}
+	return 0;
+}
+
 static int
 put_trace(const struct artifact *artifact, const char *path)
 {
@@ -518,6 +550,9 @@ artifact_run(const struct verb_call *call)
 	if (call->argc < 2)
 		return fail(EUSAGE, "artifact: a directory and results");
 	artifact.directory = call->argv[0];
+	error = check_traces(traces);
+	if (error)
+		return error;
 	error = make_directories(&artifact);
 	if (error)
 		return error;

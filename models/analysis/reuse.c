@@ -648,7 +648,7 @@ count_piece(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 				*dirty = UNKNOWN | depth;
 			}
 		}
-		if (write[i]) {
+		if (write && write[i]) {
 			if (*dirty & UNKNOWN)
 				reuse->before[page[i]] = *dirty & ~UNKNOWN;
 			*dirty = 1;
