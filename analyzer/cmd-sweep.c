@@ -437,10 +437,8 @@ merge_it(struct sweep *sweep, const char *path)
 	status = sweep_merge(&result, &sweep->plan, &sweep->options);
 	if (status < 0)
 		return status;
-	if (path && !strcmp(path, "-"))
-		error = result_write(result, path);
-	else
-		error = sweep_save(result, path ? path : own);
+	/* what is named may be no file: only ours is put in another's place */
+	error = path ? result_write(result, path) : sweep_save(result, own);
 	if (!error && !path) {
 		render_terminal(&setup);
 		error = text_renderer.render(result, &setup, stdout);

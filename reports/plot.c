@@ -15,6 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The sum of a column may be beyond all numbers, where no axis ends. */
+#define TICS_MOST 1e300
+/* How reasons begin that are no news where all kinds are tried */
+#define NO_TABLE "this result has no"
+
 const char *const plot_formats[] = { "pdf",  "png",	 "svg", "eps",
 				     "tikz", "epslatex", NULL };
 
@@ -66,9 +71,12 @@ tic_label(double at, double step, char *out, size_t out_bytes)
 void
 plot_tics(FILE *script, const char *axis, double most)
 {
-	double least = most / 7, step = 1;
+	double least, step = 1;
 	char label[32];
 
+	most = fmin(most, TICS_MOST);
+	/* side by side they take more room than one above the other */
+	least = most / (*axis == 'x' ? 5 : 7);
 	while (step * 10 <= least)
 		step *= 10;
 	step *= step >= least	    ? 1
@@ -88,19 +96,21 @@ plot_byte_tics(FILE *script, const char *axis, double least, double most,
 	       unsigned room)
 {
 	const char *before = "";
-	double step = 4;
+	double step = 4, at = least < 4096 ? 1 : 4096;
 
+	most = fmin(most, TICS_MOST);
 	while (most / least > pow(step, room))
 		step *= 4;
 	fprintf(script, "set %stics (", axis);
-	for (double at = least < 4096 ? 1 : 4096; at <= most; at *= step) {
+	while (at < least && at <= most)
+		at *= step;
+	while (at <= most) {
 		struct plot_unit unit = plot_unit_of(2 * at);
 
-		if (at < least)
-			continue;
 		fprintf(script, "%s'%.0f %s' %.0f", before, at / unit.bytes,
 			unit.name, at);
 		before = ", ";
+		at *= step;
 	}
 	fputs(")\n", script);
 }
@@ -108,23 +118,26 @@ plot_byte_tics(FILE *script, const char *axis, double least, double most,
 void
 plot_power_tics(FILE *script, const char *axis, double least, double most)
 {
-	double step = most / least > 1e7 ? 100 : 10;
+	static const char *const units[] = { "", "k", "M", "G", "T" };
+	double step = most / least > (*axis == 'x' ? 1e4 : 1e7) ? 100 : 10;
+	double at = 1e-6;
 	const char *before = "";
 
+	most = fmin(most, TICS_MOST);
 	fprintf(script, "set %stics (", axis);
-	for (double at = 1e-6; at <= most * 1.001; at *= step) {
-		static const char *const units[] = { "", "k", "M", "G", "T" };
+	while (at < least * 0.999 && at <= most * 1.001)
+		at *= step;
+	while (at <= most * 1.001) {
 		double shown = at;
 		size_t i = 0;
 
 		for (; shown > 999 && i + 1 < ARRAY_SIZE(units); i++)
 			shown /= 1000;
-		if (at < least * 0.999)
-			continue;
 		fprintf(script, "%s'%.*f%s' %.9g", before,
 			at < 0.99 ? (int)lround(-log10(at)) : 0, shown,
 			units[i], at);
 		before = ", ";
+		at *= step;
 	}
 	fputs(")\n", script);
 }
@@ -149,8 +162,7 @@ plot_nothing(const struct result *result, const char *table, const char *reason,
 	if (view_table(result, table, &found))
 		snprintf(why, why_bytes, "%s", reason);
 	else
-		snprintf(why, why_bytes, "this result has no table \"%s\"",
-			 table);
+		snprintf(why, why_bytes, NO_TABLE " table \"%s\"", table);
 	return 0;
 }
 
@@ -237,23 +249,34 @@ plot_unit_of(double most_bytes)
 	return units[i];
 }
 
+/* In two lines where it would leave a picture of this style. */
 static void
 write_title(const struct plot_ops *plot, const struct result *result,
-	    FILE *script)
+	    const struct style *style, FILE *script)
 {
-	char program[64], title[256], several[32];
+	char program[64], of[128], several[32];
 	size_t n = result_machines(result);
 	const char *machine = n ? several : view_machine(result);
 	const char *partial = view_partial(result);
+	/* a letter is half as wide as high, a figure three quarters of all */
+	double room = 0.75 * style->wide / 2.54 * 72 / (0.52 * style->points);
 
 	snprintf(several, sizeof(several), "%zu machine%s", n,
 		 n == 1 ? "" : "s");
 	view_program(result, program, sizeof(program));
-	snprintf(title, sizeof(title), "%s%s%s%s%.48s%s", plot->title,
-		 *program ? ", " : "", program, *machine ? " on " : "", machine,
-		 partial ? " (partial)" : "");
+	/* what stat counted is not ours */
+	if (!strcmp(program, "pagescope"))
+		*program = '\0';
+	snprintf(of, sizeof(of), "%s%s%.48s%s", program, *machine ? " on " : "",
+		 machine, partial ? " (partial)" : "");
 	fputs("title = ", script);
-	plot_quote(script, title);
+	plot_quote(script, plot->title);
+	if (*of && strlen(plot->title) + strlen(of) + 2 > (size_t)room)
+		fputs("\ntitle = title.\"\\n\".", script);
+	else if (*of)
+		fputs(".', '.", script);
+	if (*of)
+		plot_quote(script, of);
 	putc('\n', script);
 }
 
@@ -281,8 +304,14 @@ static const char tidy[] =
 	"\t\treturn text\n"
 	"\t}\n"
 	"\tFNR < 6 && /^%% [A-Z][a-z][a-z] [A-Z]/ { next }\n"
-	"\t/^\\\\node\\[gp node [^{]*\\{.*\\};$/ {\n"
-	"\t\tat = index($0, \"{\")\n"
+	"\t/^\\\\gploadimage/ { # where \\graphicspath says\n"
+	"\t\tsplit($0, word, /[{}]+/)\n"
+	"\t\tprintf \"\\\\node[inner sep=0pt,anchor=south west] at (%s,%s) \", word[2], word[3]\n"
+	"\t\tprintf \"{\\\\includegraphics[width=%scm,height=%scm]{%s.png}};\\n\", word[4], word[5], word[6]\n"
+	"\t\tnext\n"
+	"\t}\n"
+	"\t/^\\\\node\\[gp node .*\\) \\{.*\\};$/ {\n"
+	"\t\tat = index($0, \") {\") + 2\n"
 	"\t\tprint substr($0, 1, at) tex(substr($0, at + 1, length($0) - at - 2)) \"};\"\n"
 	"\t\tnext\n"
 	"\t}\n"
@@ -305,6 +334,10 @@ static const char prologue[] =
 	"} else {\n"
 	"\tout = name.(format eq 'epslatex' ? '-latex.tex' : '.'.format)\n"
 	"\tset output out\n"
+	"}\n"
+	"if (format eq 'tikz' || format eq 'epslatex') {\n"
+	"\t# without TeX's dollars\n"
+	"\tset format '%h'\n"
 	"}\n"
 	"set title title\n"
 	"set key outside bottom center horizontal Left reverse samplen 2\n"
@@ -352,12 +385,14 @@ write_terminals(const struct style *style, FILE *script)
 		wide * 50, high * 50, points * 11 / 9, line);
 	fprintf(script,
 		"if (format eq 'tikz') {\n"
-		"\tset terminal tikz color size %gcm,%gcm font '\\%s'\n"
+		"\tset terminal tikz externalimages color size %gcm,%gcm \\\n"
+		"\t\tcharsize %gpt,%gpt font '\\%s'\n"
 		"}\n"
 		"if (format eq 'epslatex') {\n"
 		"\tset terminal epslatex color size %gcm,%gcm font ',%g' linewidth %g\n"
 		"}\n",
-		wide, high, style->tex, wide, high, points, line);
+		wide, high, 0.58 * points, points, style->tex, wide, high,
+		points, line);
 }
 
 static int
@@ -396,7 +431,7 @@ write_script(const struct plot_ops *plot, const struct result *result,
 		setup->formats, *setup->formats && setup->terminal ? " " : "",
 		setup->terminal ? "terminal" : "", setup->columns,
 		setup->lines);
-	write_title(plot, result, script);
+	write_title(plot, result, &styles[setup->style], script);
 	write_terminals(&styles[setup->style], script);
 	fputs(prologue, script);
 	plot->draw(result, script);
@@ -429,22 +464,45 @@ write_data(const struct plot_ops *plot, const struct result *result,
 	return (long)rows;
 }
 
+/* What it draws on a terminal goes through our standard output, whose errors
+ * are told at the end. */
+static void
+copy_output(int from)
+{
+	char text[4096];
+	ssize_t n;
+
+	while ((n = read(from, text, sizeof(text))) > 0 ||
+	       (n < 0 && errno == EINTR))
+		if (n > 0)
+			fwrite(text, 1, (size_t)n, stdout);
+	close(from);
+}
+
 static int
 run_gnuplot(const struct plot_setup *setup, const char *script)
 {
-	int status;
+	int status, output[2];
 	pid_t child;
 
+	if (pipe2(output, O_CLOEXEC))
+		return fail_errno(errno, "plot: pipe");
 	fflush(stdout);
 	child = fork();
-	if (child < 0)
+	if (child < 0) {
+		close(output[0]);
+		close(output[1]);
 		return fail_errno(errno, "plot: fork");
+	}
 	if (!child) {
+		dup2(output[1], STDOUT_FILENO);
 		if (chdir(setup->directory) || setenv("LC_ALL", "C.UTF-8", 1))
 			_exit(126);
 		execlp(setup->gnuplot, setup->gnuplot, script, NULL);
 		_exit(127);
 	}
+	close(output[1]);
+	copy_output(output[0]);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail_errno(errno, "plot: wait");
@@ -474,7 +532,8 @@ plot_make(const struct plot_ops *plot, const struct result *result,
 	if (rows < 0)
 		return (int)rows;
 	if (!rows) {
-		note("%s: nothing to plot: %s", plot->name, why);
+		if (!setup->all || strncmp(why, NO_TABLE, strlen(NO_TABLE)))
+			note("%s: nothing to plot: %s", plot->name, why);
 		return 0;
 	}
 	snprintf(script, sizeof(script), "%s.gp", plot->name);
