@@ -283,7 +283,7 @@ test_trees(void **state)
 	for (uint64_t seed = 1; seed <= n; seed++) {
 		bool agrees = false;
 
-		for (int tries = 0; tries < 4 && !agrees; tries++) {
+		for (int tries = 0; tries < 8 && !agrees; tries++) {
 			steps_reset();
 			run_tree(seed, 30000);
 			agrees = steps_agree(&config);
