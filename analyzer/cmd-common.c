@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
+#include "analyzer/progress.h"
+#include "analyzer/run.h"
 #include "reports/renderer.h"
 #include "reports/view.h"
 #include "traces/pst.h"
@@ -141,4 +143,40 @@ common_show(struct result *result, const char *output,
 	if (error)
 		return error;
 	return partial ? STATUS_PARTIAL : STATUS_OK;
+}
+
+static void
+tick(struct run *run)
+{
+	uint64_t done = 0, all = 0;
+
+	if (run->source->methods->progress)
+		run->source->methods->progress(run->source, &done, &all);
+	progress_update(run->tick_context, done, all, run->accesses);
+}
+
+int
+common_copy(const struct verb_call *call, const char *verb,
+	    struct source *source, struct model *model, uint64_t max_accesses)
+{
+	struct progress progress;
+	struct run run = {
+		.source = source,
+		.models = &model,
+		.n_models = 1,
+		.stop = call->stop,
+		.tick = tick,
+		.tick_context = &progress,
+		.max_accesses = max_accesses,
+	};
+	int error;
+
+	progress_init(&progress, verb);
+	error = run_feed(&run);
+	progress_fini(&progress);
+	if (!error)
+		error = model->methods->finish(model, NULL);
+	if (error)
+		return error;
+	return call->stop && *call->stop ? STATUS_PARTIAL : STATUS_OK;
 }

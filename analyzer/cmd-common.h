@@ -29,6 +29,13 @@ int common_show(struct result *result, const char *output,
 		int (*print)(const struct result *result,
 			     const struct render_setup *setup, FILE *file));
 
+struct model;
+/* All of the source into the model, and its end; progress in the verb's name.
+ * STATUS_OK, STATUS_PARTIAL where it was stopped, or an error (said). */
+int common_copy(const struct verb_call *call, const char *verb,
+		struct source *source, struct model *model,
+		uint64_t max_accesses);
+
 /* For option_each: echo a row of the effective options into a result. */
 int common_option(void *result, const char *name, const struct option_row *row,
 		  const void *start);

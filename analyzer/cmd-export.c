@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope export --to FORMAT TRACE -o OUT: our traces as other people's. */
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
-#include "analyzer/progress.h"
 #include "analyzer/rows.h"
-#include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "traces/exporter.h"
 #include "traces/open.h"
@@ -65,44 +64,6 @@ check(const struct verb_call *call)
 	return STATUS_USAGE;
 }
 
-static void
-tick(struct run *run)
-{
-	uint64_t done = 0, all = 0;
-
-	if (run->source->methods->progress)
-		run->source->methods->progress(run->source, &done, &all);
-	progress_update(run->tick_context, done, all, run->accesses);
-}
-
-/* All of the source into the exporter: a status or a negative errno (said) */
-static int
-copy(const struct verb_call *call, struct source *source,
-     struct model *exporter)
-{
-	const struct export_config *config = call->config;
-	struct progress progress;
-	struct run run = {
-		.source = source,
-		.models = &exporter,
-		.n_models = 1,
-		.stop = call->stop,
-		.tick = tick,
-		.tick_context = &progress,
-		.max_accesses = config->max_accesses,
-	};
-	int error;
-
-	progress_init(&progress, "export");
-	error = run_feed(&run);
-	progress_fini(&progress);
-	if (!error)
-		error = exporter->methods->finish(exporter, NULL);
-	if (error)
-		return error;
-	return call->stop && *call->stop ? STATUS_PARTIAL : STATUS_OK;
-}
-
 /* The trace itself may not be whole. */
 static int
 lost_status(struct source *source, int status)
@@ -137,7 +98,8 @@ export_run(const struct verb_call *call)
 				       source->stream });
 	if (result)
 		goto close;
-	result = copy(call, source, exporter);
+	result = common_copy(call, "export", source, exporter,
+			     config->max_accesses);
 	/* half a trace would be taken for a whole one */
 	if (result < 0 && !stat(config->output, &status) &&
 	    S_ISREG(status.st_mode))

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope import IN... -o T.pst: store other people's traces as ours. */
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
-#include "analyzer/progress.h"
 #include "analyzer/rows.h"
-#include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "traces/generate.h"
 #include "traces/importer.h"
@@ -97,42 +96,6 @@ open_inputs(struct source **out, const struct verb_call *call)
 	return importer_open(out, &request);
 }
 
-static void
-tick(struct run *run)
-{
-	uint64_t done, all;
-
-	run->source->methods->progress(run->source, &done, &all);
-	progress_update(run->tick_context, done, all, run->accesses);
-}
-
-/* Read all of the source into the writer. */
-static int
-copy(const struct verb_call *call, struct source *source, struct model *writer)
-{
-	const struct import_config *config = call->config;
-	struct progress progress;
-	struct run run = {
-		.source = source,
-		.models = &writer,
-		.n_models = 1,
-		.stop = call->stop,
-		.tick = tick,
-		.tick_context = &progress,
-		.max_accesses = config->max_accesses,
-	};
-	int error;
-
-	progress_init(&progress, "import");
-	error = run_feed(&run);
-	progress_fini(&progress);
-	if (!error)
-		error = writer->methods->finish(writer, NULL);
-	if (error)
-		return error;
-	return call->stop && *call->stop ? STATUS_PARTIAL : STATUS_OK;
-}
-
 /* How many records were skipped, if any */
 static int
 report_losses(struct source *source, int status)
@@ -171,7 +134,8 @@ import_run(const struct verb_call *call)
 				 source->stream);
 	if (result)
 		goto close;
-	result = copy(call, source, writer);
+	result = common_copy(call, "import", source, writer,
+			     config->max_accesses);
 	/* half a trace would be taken for a whole one */
 	if (result < 0 && !stat(config->output, &status) &&
 	    S_ISREG(status.st_mode))

@@ -373,9 +373,25 @@ take_texts(char ***out, size_t *n, const json_t *list)
 }
 
 static int
+take_number(uint64_t *number, const struct sweep_plan *plan,
+	    const json_t *sweep, const char *name)
+{
+	const json_t *value = json_object_get(sweep, name);
+	char what[64];
+
+	if (json_is_integer(value) && json_integer_value(value) >= 0) {
+		*number = (uint64_t)json_integer_value(value);
+		return 0;
+	}
+	snprintf(what, sizeof(what), "its %s is no number", name);
+	return no_plan(plan, what);
+}
+
+static int
 read_common(struct sweep_plan *plan, const json_t *sweep)
 {
 	struct replay_config *common = &plan->common;
+	uint64_t seed = 0;
 	int error = take_text(&common->cpu, json_object_get(sweep, "cpu"));
 
 	if (!error)
@@ -387,11 +403,14 @@ read_common(struct sweep_plan *plan, const json_t *sweep)
 	if (!error)
 		error = take_text(&plan->home,
 				  json_object_get(sweep, "directory"));
-	common->seed = json_integer_value(json_object_get(sweep, "seed"));
-	common->memory =
-		(uint64_t)json_integer_value(json_object_get(sweep, "memory"));
-	common->max_accesses = (uint64_t)json_integer_value(
-		json_object_get(sweep, "max_accesses"));
+	if (!error)
+		error = take_number(&seed, plan, sweep, "seed");
+	if (!error)
+		error = take_number(&common->memory, plan, sweep, "memory");
+	if (!error)
+		error = take_number(&common->max_accesses, plan, sweep,
+				    "max_accesses");
+	common->seed = (int64_t)seed;
 	common->recover = json_is_true(json_object_get(sweep, "recover"));
 	common->symbols = json_is_true(json_object_get(sweep, "symbols"));
 	return error;

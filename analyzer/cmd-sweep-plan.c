@@ -9,6 +9,7 @@
 #include "analyzer/fail.h"
 #include "analyzer/tasks.h"
 #include "models/machine-list.h"
+#include "traces/open.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -85,6 +86,26 @@ take_common(struct sweep_plan *plan, const struct sweep_options *options)
 	return error ? error : copy_text(&plan->directory, options->output);
 }
 
+/* What is no trace is said before a plan is written over another. */
+static int
+check_trace(const char *name, bool recover)
+{
+	struct source *source = NULL;
+	struct batch batch;
+	int error = source_open(&source, name, recover);
+
+	if (error)
+		return error;
+	if (batch_init(&batch)) {
+		source_close(source);
+		return fail(ENOMEM, "sweep: no memory");
+	}
+	error = source->methods->next(source, &batch);
+	batch_fini(&batch);
+	source_close(source);
+	return error < 0 ? error : 0;
+}
+
 /* The same content twice would be one result under two names. */
 static int
 take_traces(struct sweep_plan *plan, char *const *traces)
@@ -102,6 +123,8 @@ take_traces(struct sweep_plan *plan, char *const *traces)
 		if (!error)
 			error = sweep_digest(&trace->digest, trace->name,
 					     plan->common.recover);
+		if (!error)
+			error = check_trace(trace->name, plan->common.recover);
 		for (size_t i = 0; !error && i + 1 < plan->n_traces; i++)
 			if (!strcmp(plan->trace[i].digest, trace->digest))
 				error = fail(EUSAGE,

@@ -17,13 +17,16 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define SPACES 64
-#define STEPS  200000
+#define STEPS  STEPS_MOST
+
+#define TMPFS_MAGIC_NUMBER 0x01021994
 
 enum step_type {
 	STEP_EVENT, /* done by the kernel and followed by the model */
@@ -48,7 +51,9 @@ struct log {
 	uint8_t ready;	/* a forked child is */
 	char path[256]; /* of the file on disk; "": none */
 	int file[2];	/* on disk, in memory */
+	int zeros;	/* /dev/zero */
 	bool pool;	/* hugetlb's is noted */
+	bool small;	/* THPs are not */
 	char text[8192];
 };
 
@@ -141,6 +146,12 @@ note_pool(bool noted)
 	shared_log->pool = noted;
 }
 
+void
+note_huge(bool noted)
+{
+	shared_log->small = !noted;
+}
+
 /* Log a call that was done; faults: before it. */
 static struct event *
 log_event(enum event_type type, const void *address, uint64_t length,
@@ -151,7 +162,7 @@ log_event(enum event_type type, const void *address, uint64_t length,
 
 	step->faults = faults;
 	step->pte_bytes = pte_bytes_now();
-	step->huge_bytes = huge_bytes_now();
+	step->huge_bytes = shared_log->small ? -1 : huge_bytes_now();
 	note_pool_in(step);
 	step->event.type = (uint8_t)type;
 	step->event.address = (uint64_t)(uintptr_t)address;
@@ -172,7 +183,7 @@ time_at(uint64_t time_ns)
 
 	step->event.time_ns = time_ns;
 	step->pte_bytes = pte_bytes_now();
-	step->huge_bytes = huge_bytes_now();
+	step->huge_bytes = shared_log->small ? -1 : huge_bytes_now();
 }
 
 static void *
@@ -318,6 +329,17 @@ move_at(uint64_t offset, uint64_t length, uint64_t to, uint64_t new_length)
 	return true;
 }
 
+bool
+kernel_write_at(uint64_t offset, uint64_t length)
+{
+	int64_t before = faults_now();
+
+	if (read(shared_log->zeros, at(offset), length) != (ssize_t)length)
+		return false;
+	log_event(EVENT_KERNEL_WRITE, at(offset), length, before);
+	return true;
+}
+
 /* Run all that is measured once, in a place that is not. */
 static void
 warm_up(void)
@@ -333,6 +355,7 @@ warm_up(void)
 		lock_at(far, PAGE, true);
 		lock_at(far, PAGE, false);
 		move_at(far + PAGE, PAGE, far + 32 * PAGE, PAGE);
+		kernel_write_at(far + 2 * PAGE, PAGE);
 		unmap_at(far, 64 * PAGE);
 		time_at(0);
 		(void)majors_now();
@@ -651,6 +674,9 @@ steps_open(void)
 			  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (shared_log == MAP_FAILED)
 		return "no memory for the log";
+	shared_log->zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	if (shared_log->zeros < 0)
+		return "no /dev/zero";
 	if (pte_bytes_now() < 0)
 		return "/proc/self/status has no VmPTE";
 	if (huge_bytes_now() < 0)
@@ -663,6 +689,7 @@ const char *
 steps_files(void)
 {
 	static char page[PAGE];
+	struct statfs about;
 	int fd;
 
 	snprintf(shared_log->path, sizeof(shared_log->path),
@@ -675,6 +702,9 @@ steps_files(void)
 	for (int i = 0; i < STEPS_FILE_PAGES; i++)
 		if (write(fd, page, sizeof(page)) != (ssize_t)sizeof(page))
 			return "no room for a file to map";
+	if (!fstatfs(fd, &about) && about.f_type == TMPFS_MAGIC_NUMBER)
+		snprintf(shared_log->path, sizeof(shared_log->path),
+			 "/dev/shm/steps");
 	shared_log->file[0] = fd;
 	shared_log->file[1] = memfd_create("steps", MFD_CLOEXEC);
 	return fsync(fd) || shared_log->file[1] < 0 ||

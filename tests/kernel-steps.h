@@ -2,7 +2,6 @@
 /*
  * Steps of a program that are done for real in an arena, each noted with what
  * the kernel counted, and then fed to models/paging, which must say the same.
- * (test-paging-kernel, which came first, has its own.)
  *
  *	step -> done -> faults, VmPTE, AnonHugePages -> log -> model -> compare
  *
@@ -25,6 +24,7 @@ const char *steps_open(void);
 /* An empty log, an empty arena. */
 void steps_reset(void);
 size_t steps_count(void);
+#define STEPS_MOST 200000 /* what comes later is not noted */
 
 /* Offsets are in the arena.  false: the call failed, and nothing is noted. */
 void touch(uint64_t offset, bool write);
@@ -38,6 +38,8 @@ bool advise_at(uint64_t offset, uint64_t length, int advice);
 bool lock_at(uint64_t offset, uint64_t length, bool lock);
 bool move_at(uint64_t offset, uint64_t length, uint64_t to,
 	     uint64_t new_length);
+/* The kernel writes: read(2) from /dev/zero. */
+bool kernel_write_at(uint64_t offset, uint64_t length);
 /* The same of a file of steps_files: 0 on disk, 1 in memory. */
 #define STEPS_FILE_PAGES 512
 bool file_at(uint64_t offset, uint64_t length, int rights, int flags,
@@ -56,6 +58,8 @@ void fork_and(void (*child)(uint64_t seed), uint64_t seed);
 
 /* Note the pool of 2M pages from here on, or no more. */
 void note_pool(bool noted);
+/* Note THPs, as if nothing is said, or not, which is much faster. */
+void note_huge(bool noted);
 /* Bytes of the arena's THPs in this process now. */
 int64_t huge_bytes_now(void);
 /* Major faults of this process now. */

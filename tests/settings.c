@@ -183,3 +183,18 @@ settings_lock_huge_pages(bool shared)
 	if (fd >= 0)
 		(void)flock(fd, shared ? LOCK_SH : LOCK_EX);
 }
+
+long
+settings_number(const char *path, const char *name)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	long number = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)))
+			number = strtol(line + strlen(name), NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}

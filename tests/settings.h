@@ -25,6 +25,10 @@ bool settings_put_number(const char *path, uint64_t value);
 /* The guardian runs this with /bin/sh at the end, after what came later. */
 void settings_at_end(const char *command);
 
+/* The first number behind a name in the last line of a file that begins so
+ * (/proc/vmstat); -1: there is none. */
+long settings_number(const char *path, const char *name);
+
 /* Nobody else who asks may change huge pages from here on, or (shared) only
  * those may who do not either. */
 void settings_lock_huge_pages(bool shared);

@@ -254,27 +254,13 @@ config_now(void)
 	};
 }
 
-static long
-number_in(const char *path, const char *name)
-{
-	FILE *file = fopen(path, "re");
-	char line[256];
-	long number = -1;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)))
-			number = strtol(line + strlen(name), NULL, 10);
-	if (file)
-		fclose(file);
-	return number;
-}
-
 /* Runs that memory did not have: of THPs (of all sizes, on a busy host). */
 static long
 fallbacks(void)
 {
-	long sum = number_in("/proc/vmstat", "thp_fault_fallback ") +
-		   number_in("/proc/vmstat", "thp_zero_page_alloc_failed ");
+	long sum =
+		settings_number("/proc/vmstat", "thp_fault_fallback ") +
+		settings_number("/proc/vmstat", "thp_zero_page_alloc_failed ");
 
 	for (unsigned kb = 16; kb <= 1024; kb *= 2) {
 		char path[128];
@@ -282,7 +268,7 @@ fallbacks(void)
 		snprintf(path, sizeof(path),
 			 DIRECTORY "hugepages-%ukB/stats/anon_fault_fallback",
 			 kb);
-		sum += number_in(path, "");
+		sum += settings_number(path, "");
 	}
 	return sum;
 }
@@ -346,13 +332,13 @@ put_sizes(unsigned orders)
 static void
 run_khugepaged(void)
 {
-	long before = number_in(KHUGEPAGED "full_scans", "");
+	long before = settings_number(KHUGEPAGED "full_scans", "");
 
 	settings_put_number(KHUGEPAGED "pages_to_scan", 1000000);
 	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", 1);
 	for (int i = 0; i < 2000; i++) {
 		usleep(5000);
-		if (number_in(KHUGEPAGED "full_scans", "") >= before + 4)
+		if (settings_number(KHUGEPAGED "full_scans", "") >= before + 4)
 			break;
 	}
 	settings_put_number(KHUGEPAGED "scan_sleep_millisecs", NEVER_MS);
@@ -561,7 +547,7 @@ test_hugetlb(void **state)
 
 	(void)state;
 	if (!settings_put_number(STEPS_POOL "nr_hugepages", POOL_PAGES) ||
-	    number_in(STEPS_POOL "free_hugepages", "") != POOL_PAGES) {
+	    settings_number(STEPS_POOL "free_hugepages", "") != POOL_PAGES) {
 		print_message("no %d free hugetlb pages here\n", POOL_PAGES);
 		skip();
 	}
@@ -578,7 +564,7 @@ static void
 test_settings_come_back_after_a_kill(void **state)
 {
 	const char *path = DIRECTORY "khugepaged/alloc_sleep_millisecs";
-	long before = number_in(path, "");
+	long before = settings_number(path, "");
 	pid_t pid = fork();
 	int status;
 
@@ -591,9 +577,9 @@ test_settings_come_back_after_a_kill(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
-	for (int i = 0; i < 500 && number_in(path, "") != before; i++)
+	for (int i = 0; i < 500 && settings_number(path, "") != before; i++)
 		usleep(10000);
-	assert_int_equal(number_in(path, ""), before);
+	assert_int_equal(settings_number(path, ""), before);
 }
 
 static const char *

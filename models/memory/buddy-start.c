@@ -291,7 +291,7 @@ buddy_scatter(struct buddy *buddy,
 	/* The last chunk may be there in part: it is in use. */
 	size_t chunks = (size_t)(buddy->pages / CHUNK_PAGES), next = 0;
 	uint64_t spare = chunks - buddy_chunks_needed(blocks), state = seed;
-	uint32_t *chunk = malloc((chunks + 1) * sizeof(*chunk));
+	uint32_t *chunk = calloc(chunks + 1, sizeof(*chunk));
 	int error = chunk ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < chunks && !error; i++)

@@ -650,7 +650,7 @@ frames_stand_on(struct frames *guest, struct frames *host)
 void
 frames_move_tables(struct frames *frames)
 {
-	struct numa_wish wish;
+	struct numa_wish wish = { 0 };
 
 	if (frames->below)
 		frames_move_tables(frames->below);

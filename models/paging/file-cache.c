@@ -233,8 +233,8 @@ read_window(struct file_cache *cache)
 	while (index < end && !error) {
 		unsigned order = ra->order;
 
-		while (index & ((UINT64_C(1) << order) - 1) ||
-		       index + (UINT64_C(1) << order) > end)
+		while (order && (index & ((UINT64_C(1) << order) - 1) ||
+				 index + (UINT64_C(1) << order) > end))
 			order--;
 		if (any_cached(cache, index, UINT64_C(1) << order))
 			break;

@@ -11,6 +11,7 @@
  */
 #include "models/paging/huge-policy.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static bool
@@ -70,6 +71,7 @@ reservation_new(struct paging *paging, struct address_space *space,
 	}
 	if (hash_put(&space->reserved, start, huge->reservations) < 0)
 		return paging_no_memory(paging);
+	assert(huge->reservation);
 	one = &huge->reservation[huge->reservations++];
 	*one = (struct reservation){ .start = start,
 				     .frame = frame,

@@ -125,14 +125,13 @@ paging_class_name(unsigned class)
 	return class_names[class];
 }
 
-int
-paging_no_memory(const struct paging *paging)
+void
+paging_say_no_memory(const struct paging *paging)
 {
-	return fail(ENOMEM,
-		    "pages: no memory for another page after %ju bytes "
-		    "(memory.size too small? with reclaim.policy=linux pages "
-		    "leave when it is full)",
-		    (uintmax_t)frames_used(paging->frames));
+	fail(ENOMEM,
+	     "pages: no memory for another page after %ju bytes (memory.size "
+	     "too small? with reclaim.policy=linux pages leave when it is full)",
+	     (uintmax_t)frames_used(paging->frames));
 }
 
 static const struct timeline_series file_series[] = {

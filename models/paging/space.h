@@ -288,7 +288,16 @@ void count_fault(struct paging *paging, const struct vma *vma,
 		 enum fault_class class);
 /* Does any space have pages? */
 bool paging_is_alive(const struct paging *paging);
-int paging_no_memory(const struct paging *paging);
+/* Says that there is no memory for another page. */
+void paging_say_no_memory(const struct paging *paging);
+
+static inline int
+paging_no_memory(const struct paging *paging)
+{
+	paging_say_no_memory(paging);
+	return -ENOMEM;
+}
+
 /* What the trace says of its host; NULL: nothing. */
 const char *recorded_host(const struct stream *stream, const char *name);
 

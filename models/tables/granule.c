@@ -204,8 +204,9 @@ head_of(const struct granule *granule, uint64_t *entry)
 {
 	uint64_t number = *entry >> granule->shape.page;
 
-	return *entry & CONTIGUOUS ? entry - number % run_entries(granule)
-				   : entry;
+	return *entry & CONTIGUOUS
+		       ? entry - (number & (run_entries(granule) - 1))
+		       : entry;
 }
 
 static void

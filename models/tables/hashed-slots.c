@@ -2,6 +2,7 @@
 /* Entries of hashed tables come, go, and move into a larger table; see hashed.c. */
 #include "models/tables/hashed-slots.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -346,6 +347,7 @@ hashed_remove(struct leaves *leaves, uint64_t address, unsigned code)
 	uint64_t key = key_of(part, address);
 	struct spot spot = hashed_find_entry(hashed, part, key);
 
+	assert(spot.entry); /* only what is there is removed */
 	spot.entry[word_of(hashed, address, code)] = 0;
 	if (!is_empty(hashed, spot.entry))
 		return;

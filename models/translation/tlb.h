@@ -348,8 +348,9 @@ tlb_oldest(const struct tlb *tlb, uint32_t first)
 static inline uint64_t
 tlb_cover(unsigned shift)
 {
-	return (UINT64_MAX << shift) | TLB_ALWAYS | TLB_READONLY |
-	       TLB_ASID_MASK;
+	/* the fifth level of 64K granules spans more than there is */
+	return (shift < 64 ? UINT64_MAX << shift : 0) | TLB_ALWAYS |
+	       TLB_READONLY | TLB_ASID_MASK;
 }
 
 /* A key replaces what a way of a set holds that is searched by fingerprints. */
