@@ -260,8 +260,9 @@ reclaim_by_default(struct machine_config *machine)
 		return 0;
 	free(machine->reclaim.policy);
 	machine->reclaim.policy = strdup("linux");
-	return machine->reclaim.policy ? machine_check(machine)
-				       : fail(ENOMEM, "replay: no memory");
+	if (!machine->reclaim.policy)
+		return fail(ENOMEM, "replay: no memory");
+	return machine_check(machine) ? -EUSAGE : 0;
 }
 
 /* What --set says, and --memory as the last of it: to be freed. */

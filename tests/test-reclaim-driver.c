@@ -765,7 +765,7 @@ fill_huge(struct bench *bench, uint64_t seed, bool out)
 		add(bench, EVENT_MAP, 0, 8192)->flags = RIGHTS;
 		add(bench, EVENT_MAP, 10000, 9000)->flags = RIGHTS;
 	}
-	for (unsigned i = 0; i < 40000; i++) {
+	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t draw = random_next(&random);
 		unsigned page = (unsigned)(draw >> 12) % 8192;
 		unsigned n = (unsigned)(draw >> 30) & 1023;
@@ -834,7 +834,7 @@ test_huge_at_random(void **state)
 			    value(bench, "fault.major"));
 		bench_close(bench);
 	}
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < 1; k++) {
 		struct bench *bench = bench_open("linux", 40000);
 		struct bench *other = bench_open("none", 80000);
 

@@ -283,6 +283,15 @@ huge_config_wrong(const struct huge_config *config, const char **field)
 	return NULL;
 }
 
+/* Sizes below 2M that anybody may have. */
+static bool
+small_orders(const struct huge_orders *orders)
+{
+	uint32_t any = orders->always | orders->madvise;
+
+	return any & ((UINT32_C(1) << (HUGE_ORDERS - 1)) - 1);
+}
+
 int
 huge_open(struct paging *paging)
 {
@@ -298,6 +307,14 @@ huge_open(struct paging *paging)
 		(void)huge_orders_parse(config->mthp,
 					(enum huge_mode)config->thp,
 					&paging->huge.orders);
+	if (paging->listener.room && small_orders(&paging->huge.orders))
+		return fail(EUSAGE,
+			    "%s: pages of 16k to 1m come back from swap in one "
+			    "piece, which is not followed; in a memory with a "
+			    "limit allowed: 2m alone (pages.mthp=)",
+			    config->thp == HUGE_RECORDED
+				    ? "pages.thp=recorded has such sizes"
+				    : "pages.mthp");
 	paging->huge.defrag = config->defrag == DEFRAG_RECORDED
 				      ? recorded_defrag(paging->stream)
 				      : config->defrag;
