@@ -46,9 +46,8 @@ static const struct option_row advise_rows[] = {
 	  .help = "an option of the machine, or of the foreign format; may be "
 		  "repeated",
 	  .key = 's', .argument = "NAME=VALUE" },
-	{ "cpu", OPTION_STRING, ADVISE_AT(cpu),
-	  .help = "the machine: a preset (config list names them)", .key = 'c',
-	  .argument = "PRESET" },
+	ROW_CPU(ADVISE_AT(cpu),
+		"the machine: a preset (config list names them)"),
 	{ "config", OPTION_STRING, ADVISE_AT(config),
 	  .help = "a machine's file, laid over the preset: that of pagescope "
 		  "calibrate",
@@ -66,8 +65,6 @@ static const struct option_row advise_rows[] = {
 	{ "data-caches", OPTION_BOOL, ADVISE_AT(data), "yes",
 	  .help = "caches carry the program's data beside page tables, which "
 		  "takes longer and tells more" },
-	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",
-	  .help = "fetches of code are references, too" },
 	CURVE_TRACE_ROWS,
 	CURVE_COST_ROWS,
 	{ NULL },
@@ -93,9 +90,8 @@ points_of(const struct view_table *table)
 		bool known = json_is_number(view_cell(table, i, low));
 
 		point[i] = (struct memory_point){
-			.pages = (uint64_t)view_number(table, i,
-						       view_column(table,
-								   "pages")),
+			.pages = view_address(table, i,
+					      view_column(table, "pages")),
 			.misses = view_number(table, i,
 					      view_column(table, "misses")),
 			.writebacks =
@@ -125,7 +121,8 @@ copy_values(struct result *to, const struct result *from)
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++)
 		error = result_count(to, names[i][0],
-				     (uint64_t)view_or_zero(from, names[i][0]),
+				     view_count(
+					     view_or_zero(from, names[i][0])),
 				     names[i][1]);
 	return error;
 }
@@ -133,21 +130,21 @@ copy_values(struct result *to, const struct result *from)
 static uint64_t
 pages_of(const struct result *result, const char *name, uint64_t page_bytes)
 {
-	return (uint64_t)view_or_zero(result, name) / page_bytes;
+	return view_count(view_or_zero(result, name)) / page_bytes;
 }
 
 static int
 need_again(struct result *to, const struct result *result,
 	   const struct view_table *table, const struct curve_options *options)
 {
-	uint64_t page = (uint64_t)view_or_zero(result, "curve.page.bytes");
+	uint64_t page = view_count(view_or_zero(result, "curve.page.bytes"));
 	struct memory_point *point = points_of(table);
 	struct memory_need_config config;
 	struct memory_curve curve = {
 		.page_bytes = page,
-		.accesses = (uint64_t)view_or_zero(result, "accesses"),
-		.cold = (uint64_t)view_or_zero(result, "curve.cold"),
-		.peak = (uint64_t)view_or_zero(result, "footprint.pages"),
+		.accesses = view_count(view_or_zero(result, "accesses")),
+		.cold = view_count(view_or_zero(result, "curve.cold")),
+		.peak = view_count(view_or_zero(result, "footprint.pages")),
 		.point = point,
 		.n = table->n_rows,
 		.knee = pages_of(result, "memory.knee.bytes", page),
@@ -213,6 +210,20 @@ is_result(const char *path)
 
 /* --- memory alone --------------------------------------------------------- */
 
+/* Has the result a memory curve?  Said where not */
+static int
+check_curve(const struct result *result, const char *path)
+{
+	const char *why = view_reason(result, "memory.verdict");
+
+	if (*view_string(result, "memory.verdict"))
+		return 0;
+	return fail(EINVAL,
+		    "%s: this result holds no memory curve%s%s; pagescope "
+		    "curve TRACE -o R.json makes one",
+		    path, why ? ": " : "", why ? why : "");
+}
+
 static int
 get_memory(struct result **out, const struct verb_call *call, const char *input)
 {
@@ -225,7 +236,10 @@ get_memory(struct result **out, const struct verb_call *call, const char *input)
 	error = result_read(out, input);
 	if (error)
 		return error;
-	error = memory_again(&again, *out, &options->curve);
+	error = check_curve(*out, input);
+	again = NULL;
+	if (!error)
+		error = memory_again(&again, *out, &options->curve);
 	if (error || again) {
 		result_close(*out);
 		*out = again;
@@ -391,22 +405,12 @@ advise_verdicts(struct advise *advise)
 static int
 advise_memory(const struct advise *advise)
 {
-	const char *output = advise->options->curve.output;
-	struct render_setup setup = { 0 };
 	struct result *result;
-	bool partial;
 	int error = get_memory(&result, advise->call, advise->input);
 
-	if (error)
-		return error;
-	render_terminal(&setup);
-	error = output ? result_write(result, output)
-		       : advice_memory(result, &setup, stdout);
-	partial = view_partial(result) != NULL;
-	result_close(result);
-	if (error)
-		return error;
-	return partial ? STATUS_PARTIAL : STATUS_OK;
+	return error ? error
+		     : common_show(result, advise->options->curve.output,
+				   advice_memory);
 }
 
 /* All words but the last, which is the input unless --input names it, are

@@ -569,9 +569,10 @@ write_to(const char *path, const struct calibrate *calibrate,
 	file = fopen(path, "w");
 	if (!file)
 		return fail_errno(errno, "%s", path);
+	errno = 0;
 	print(calibrate, file);
-	if (ferror(file))
-		error = EIO;
+	if (fflush(file) || ferror(file))
+		error = errno ? errno : EIO;
 	if (fclose(file) && !error)
 		error = errno;
 	return error ? fail_errno(error, "%s", path) : 0;

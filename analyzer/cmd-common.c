@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
+#include "reports/renderer.h"
+#include "reports/view.h"
 #include "traces/pst.h"
 
 #include <stdlib.h>
@@ -47,6 +49,26 @@ common_option(void *result, const char *name, const struct option_row *row,
 	return result_option(result, name, text);
 }
 
+/* What the trace says of its losses, as the reason why a result is partial */
+static int
+tell_losses(struct result *result, const json_t *losses)
+{
+	char text[1024] = "the trace was made with losses";
+	size_t n = strlen(text), i;
+	const json_t *loss;
+
+	json_array_foreach(losses, i, loss)
+	{
+		const char *words = json_string_value(loss);
+
+		if (!words || n + strlen(words) + 4 > sizeof(text))
+			continue;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+				      i ? "; " : ": ", words);
+	}
+	return result_partial(result, text);
+}
+
 int
 common_trace(struct result *result, struct source *source, const char *name)
 {
@@ -57,7 +79,7 @@ common_trace(struct result *result, struct source *source, const char *name)
 	json_object_set_new(trace, "name", result_string(name));
 	json_object_update(trace, about);
 	if (json_array_size(json_object_get(about, "losses")))
-		result_partial(result, "the trace was made with losses");
+		tell_losses(result, json_object_get(about, "losses"));
 	if (pst_reader_is(source)) {
 		pst_reader_summary(source, &summary);
 		if (summary.digest[0])
@@ -98,4 +120,25 @@ common_jobs(int64_t jobs)
 	if (jobs >= 0)
 		return (unsigned)jobs;
 	return n > 1 ? (unsigned)n - 1 : 0;
+}
+
+int
+common_show(struct result *result, const char *output,
+	    int (*print)(const struct result *result,
+			 const struct render_setup *setup, FILE *file))
+{
+	struct render_setup setup = { 0 };
+	bool partial = view_partial(result) != NULL;
+	int error;
+
+	if (output) {
+		error = result_write(result, output);
+	} else {
+		render_terminal(&setup);
+		error = print(result, &setup, stdout);
+	}
+	result_close(result);
+	if (error)
+		return error;
+	return partial ? STATUS_PARTIAL : STATUS_OK;
 }

@@ -206,7 +206,9 @@ open_input(struct curve_job *job)
 	return error;
 }
 
-/* Pieces side by side: one for each rank or thread, but all in one for one */
+/* Pieces side by side: one for each rank or thread.  With one thread beside the
+ * first, pieces would cost more than they gain: that measures what the first has
+ * decoded. */
 static unsigned
 segments_of(const struct curve_job *job)
 {
@@ -217,7 +219,7 @@ segments_of(const struct curve_job *job)
 		return job->remote->n + 1;
 	if (options->segments >= 0)
 		return (unsigned)options->segments;
-	return jobs ? jobs + 1 : 0;
+	return jobs > 1 ? jobs + 1 : jobs;
 }
 
 static int

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope curve TRACE: misses against memory, for many sizes and policies. */
 #include "analyzer/cmd-curve.h"
+#include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "reports/renderer.h"
 
 #include <stdio.h>
 
 static const struct option_row curve_rows[] = {
-	{ "input", OPTION_STRING, CURVE_AT(input),
-	  .help = "the trace, - for a .pst on standard input", .key = 'i',
-	  .argument = "FILE" },
-	{ "output", OPTION_STRING, CURVE_AT(output),
-	  .help = "write the result as JSON, - for standard output; without "
-		  "it the report is printed",
-	  .key = 'o', .argument = "FILE" },
+	ROW_INPUT(CURVE_AT(input)),
+	ROW_OUTPUT(CURVE_AT(output)),
 	{ "policy", OPTION_STRING, CURVE_AT(policy), "lru",
 	  .help = "replacement policies, with commas between, or all",
 	  .key = 'p', .argument = "POLICY[,POLICY...]" },
@@ -25,8 +21,6 @@ static const struct option_row curve_rows[] = {
 	  .help = "what memory holds: 4K pages, 2M pages, cache lines of 64 "
 		  "bytes, or objects (an access is one, as long as it is)",
 	  .key = 'u' },
-	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",
-	  .help = "fetches of code are references, too" },
 	{ "working-set", OPTION_BOOL, CURVE_AT(working_set), "yes",
 	  .help = "measure working sets, too" },
 	{ "method", OPTION_CHOICE, CURVE_AT(method), "exact",
@@ -89,9 +83,7 @@ curve_run(const struct verb_call *call)
 	extern const struct renderer_ops text_renderer;
 	const struct curve_options *options = call->config;
 	const char *input = options->input ? options->input : call->argv[0];
-	struct render_setup setup = { .top = 0 };
 	struct result *result = NULL;
-	bool partial;
 	int error;
 
 	if (!input || call->argc > (options->input ? 0 : 1))
@@ -102,18 +94,7 @@ curve_run(const struct verb_call *call)
 		error = curve_measure(&result, call, options, input);
 	if (error || !result)
 		return error;
-	if (options->output) {
-		error = result_write(result, options->output);
-	} else {
-		render_terminal(&setup);
-		error = text_renderer.render(result, &setup, stdout);
-	}
-	partial =
-		!json_is_null(json_object_get(result_json(result), "partial"));
-	result_close(result);
-	if (error)
-		return error;
-	return partial ? STATUS_PARTIAL : STATUS_OK;
+	return common_show(result, options->output, text_renderer.render);
 }
 
 const struct verb_ops curve_verb = {

@@ -7,6 +7,7 @@
 #define ANALYZER_CMD_CURVE_H
 
 #include "analyzer/result.h"
+#include "analyzer/rows.h"
 #include "analyzer/verb.h"
 
 enum curve_unit {
@@ -51,24 +52,18 @@ extern const char *const curve_devices[];
 
 #define CURVE_AT(field) offsetof(struct curve_options, field)
 
+/* And `fetches': what of which trace is measured */
 #define CURVE_TRACE_ROWS                                                      \
-	{ "from",                                                             \
-	  OPTION_STRING,                                                      \
-	  CURVE_AT(from),                                                     \
-	  .help = "format of a foreign trace; without it, it is recognised",  \
-	  .key = 'f',                                                         \
-	  .argument = "FORMAT" },                                             \
-		{ "jobs",                                                     \
-		  OPTION_INT,                                                 \
-		  CURVE_AT(jobs),                                             \
-		  "-1",                                                       \
-		  .min = -1,                                                  \
-		  .max = 256,                                                 \
-		  .help = "threads beside the first one; -1: one for each "   \
-			  "further processor. The result does not depend on " \
-			  "it",                                               \
-		  .key = 'j',                                                 \
-		  .argument = "N" },                                          \
+	{ "fetches", OPTION_BOOL, CURVE_AT(fetches), "yes",                   \
+	  .help = "fetches of code are references, too" },                    \
+		{ "from",                                                     \
+		  OPTION_STRING,                                              \
+		  CURVE_AT(from),                                             \
+		  .help = "format of a foreign trace; without it, it is "     \
+			  "recognised",                                       \
+		  .key = 'f',                                                 \
+		  .argument = "FORMAT" },                                     \
+		ROW_JOBS(CURVE_AT(jobs)),                                     \
 		{ "segments",                                                 \
 		  OPTION_INT,                                                 \
 		  CURVE_AT(segments),                                         \
@@ -79,21 +74,10 @@ extern const char *const curve_devices[];
 			  "side; 0: it is one, -1: one for each thread. The " \
 			  "result does not depend on it",                     \
 		  .argument = "N" },                                          \
-		{ "max-accesses",                                             \
-		  OPTION_SIZE,                                                \
-		  CURVE_AT(max_accesses),                                     \
-		  "0",                                                        \
-		  .help = "end after so many, 0: all",                        \
-		  .key = 'n',                                                 \
-		  .argument = "N" },                                          \
-		{ "recover", OPTION_BOOL, CURVE_AT(recover),                  \
-		  .help = "skip damaged blocks" },                            \
-	{                                                                     \
-		"seed", OPTION_INT, CURVE_AT(seed), "1",                      \
-			.min = 0, .max = 9e15,                                \
-			.help = "of what is drawn: intervals, random "        \
-				"policies"                                    \
-	}
+		ROW_MAX_ACCESSES(CURVE_AT(max_accesses)),                     \
+		ROW_RECOVER(CURVE_AT(recover)),                               \
+		ROW_SEED(CURVE_AT(seed), "1",                                 \
+			 "of what is drawn: intervals, random policies")
 
 #define CURVE_COST_ROWS                                                       \
 	{ "device",                                                           \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagescope dump TRACE: the accesses and events as text, one a line. */
 #include "analyzer/fail.h"
+#include "analyzer/rows.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "traces/open.h"
@@ -41,11 +42,8 @@ static const struct option_row dump_rows[] = {
 	  "yes", .help = "print the accesses" },
 	{ "events", OPTION_BOOL, offsetof(struct dump_config, events), "yes",
 	  .help = "print the events (text only)" },
-	{ "max-accesses", OPTION_SIZE,
-	  offsetof(struct dump_config, max_accesses), "0",
-	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
-	{ "recover", OPTION_BOOL, offsetof(struct dump_config, recover),
-	  .help = "skip damaged blocks" },
+	ROW_MAX_ACCESSES(offsetof(struct dump_config, max_accesses)),
+	ROW_RECOVER(offsetof(struct dump_config, recover)),
 	{ NULL },
 };
 

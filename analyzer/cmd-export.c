@@ -2,6 +2,7 @@
 /* pagescope export --to FORMAT TRACE -o OUT: our traces as other people's. */
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
+#include "analyzer/rows.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "traces/exporter.h"
@@ -31,9 +32,8 @@ static const struct option_row export_rows[] = {
 	{ "set", OPTION_LIST, AT(set),
 	  .help = "an option of the format, may be repeated",
 	  .argument = "NAME=VALUE" },
-	{ "max-accesses", OPTION_SIZE, AT(max_accesses), "0",
-	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
-	{ "recover", OPTION_BOOL, AT(recover), .help = "skip damaged blocks" },
+	ROW_MAX_ACCESSES(AT(max_accesses)),
+	ROW_RECOVER(AT(recover)),
 	{ NULL },
 };
 

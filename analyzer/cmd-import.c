@@ -2,6 +2,7 @@
 /* pagescope import IN... -o T.pst: store other people's traces as ours. */
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
+#include "analyzer/rows.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "traces/generate.h"
@@ -40,8 +41,7 @@ static const struct option_row import_rows[] = {
 	  .key = 'k' },
 	{ "compress", OPTION_CHOICE, AT(compress), "normal", .choices = efforts,
 	  .help = "effort spent on a small trace" },
-	{ "max-accesses", OPTION_SIZE, AT(max_accesses), "0",
-	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
+	ROW_MAX_ACCESSES(AT(max_accesses)),
 	{ NULL },
 };
 

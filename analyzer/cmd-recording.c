@@ -66,14 +66,43 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* "on=TIME,off=TIME", "first=TIME," before it if need be; in ms where no unit is
+ * named */
+static int
+parse_windows(const char *text, struct tracer_setup *setup)
+{
+	static const struct option_row rows[] = {
+		{ "first", OPTION_TIME, offsetof(struct tracer_setup, first_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+		{ "on", OPTION_TIME, offsetof(struct tracer_setup, on_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+		{ "off", OPTION_TIME, offsetof(struct tracer_setup, off_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+	};
+	char word[3][32] = { "", "", "" };
+	int n = 0, at = 0, error = 0;
+
+	if (sscanf(text, "first=%31[^,],%n", word[0], &at) != 1)
+		at = 0;
+	if (sscanf(text + at, "on=%31[^,],off=%31[^,]%n", word[1], word[2],
+		   &n) != 2 ||
+	    text[at + n])
+		return fail(
+			EINVAL,
+			"record: --sample: \"%s\" is not on=MS,off=MS, as on=10,off=90 or on=10ms,off=1s, or first=2s,on=10,off=90",
+			text);
+	for (size_t i = at ? 0 : 1; i < ARRAY_SIZE(rows) && !error; i++)
+		error = option_set_row(&rows[i], setup, "record: --sample",
+				       rows[i].name, word[i]);
+	return error;
+}
+
 static int
 set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	    struct tracer_setup *setup)
 {
 	const char *given = recording->config->sample,
 		   *text = given ? given : "";
-	unsigned long int first = 0, on = 0, off = 0;
-	int n = 0, at = 0;
 
 	setup->rate = recording->config->rate;
 	if (!*text && !setup->rate)
@@ -88,18 +117,7 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	if (setup->rate)
 		return fail(EINVAL,
 			    "record: --sample and --rate exclude each other");
-	if (sscanf(text, "first=%lu,%n", &first, &at) == 1)
-		text += at;
-	if (sscanf(text, "on=%lu,off=%lu%n", &on, &off, &n) != 2 || text[n] ||
-	    !on || !off || first > 3600000 || on > 3600000 || off > 3600000)
-		return fail(
-			EINVAL,
-			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000, with first=MS, before it if need be",
-			given);
-	setup->first_ns = (uint64_t)first * 1000000;
-	setup->on_ns = (uint64_t)on * 1000000;
-	setup->off_ns = (uint64_t)off * 1000000;
-	return 0;
+	return parse_windows(text, setup);
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
 #include "analyzer/replay.h"
+#include "analyzer/rows.h"
 #include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "models/analysis/samples.h"
@@ -18,57 +19,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AT(field) offsetof(struct replay_config, field)
+
 const struct option_row replay_rows[] = {
-	{ "input", OPTION_STRING, offsetof(struct replay_config, input),
-	  .help = "the trace, - for a .pst on standard input", .key = 'i',
-	  .argument = "FILE" },
-	{ "recover", OPTION_BOOL, offsetof(struct replay_config, recover),
-	  .help = "skip damaged blocks" },
-	{ "output", OPTION_STRING, offsetof(struct replay_config, output),
-	  .help = "write the result as JSON, - for standard output; without "
-		  "it the report is printed",
-	  .key = 'o', .argument = "FILE" },
-	{ "cpu", OPTION_STRING, offsetof(struct replay_config, cpu),
-	  .help = "a preset (config list names them)", .key = 'c',
-	  .argument = "PRESET" },
-	{ "config", OPTION_STRING, offsetof(struct replay_config, config),
-	  .help = "a machine's file, laid over the preset",
-	  .argument = "FILE" },
-	{ "machine", OPTION_LIST, offsetof(struct replay_config, machine),
+	ROW_INPUT(AT(input)),
+	ROW_RECOVER(AT(recover)),
+	ROW_OUTPUT(AT(output)),
+	ROW_CPU(AT(cpu), "a preset (config list names them)"),
+	ROW_CONFIG(AT(config)),
+	{ "machine", OPTION_LIST, AT(machine),
 	  .help = "one of several machines to compare in one run: a preset or "
 		  "a file, with options of its own",
 	  .key = 'm', .argument = "[LABEL=]PRESET[:NAME=VALUE,...]" },
-	{ "set", OPTION_LIST, offsetof(struct replay_config, set),
+	{ "set", OPTION_LIST, AT(set),
 	  .help = "one option, laid over the file: tlb.l1d.entries=128",
 	  .key = 's', .argument = "NAME=VALUE" },
-	{ "seed", OPTION_INT, offsetof(struct replay_config, seed), "0",
-	  .min = 0, .max = 9e15,
-	  .help = "of what the machine does at random, 0: as configured" },
-	{ "jobs", OPTION_INT, offsetof(struct replay_config, jobs), "-1",
-	  .min = -1, .max = 256,
-	  .help = "threads beside the decoding one; -1: one for each further "
-		  "processor. The result does not depend on it",
-	  .key = 'j', .argument = "N" },
-	{ "memory", OPTION_SIZE, offsetof(struct replay_config, memory), "0",
+	ROW_SEED(AT(seed), "0",
+		 "of what the machine does at random, 0: as configured"),
+	ROW_JOBS(AT(jobs)),
+	{ "memory", OPTION_SIZE, AT(memory), "0",
 	  .help = "so much memory for data: when it is full, pages leave as "
 		  "Linux has it, or as --set reclaim.policy says; 0: as "
 		  "configured" },
-	{ "max-accesses", OPTION_SIZE,
-	  offsetof(struct replay_config, max_accesses), "0",
-	  .help = "end after so many, 0: all", .key = 'n', .argument = "N" },
-	{ "explain-walks", OPTION_INT,
-	  offsetof(struct replay_config, explain_walks), "0", .min = 0,
+	ROW_MAX_ACCESSES(AT(max_accesses)),
+	{ "explain-walks", OPTION_INT, AT(explain_walks), "0", .min = 0,
 	  .max = 100000,
 	  .help = "tell the first walks step by step, in the report and the "
 		  "table walks.explained",
 	  .argument = "N" },
-	{ "by", OPTION_STRING, offsetof(struct replay_config, by), "",
+	{ "by", OPTION_STRING, AT(by), "",
 	  .help = "tell who misses, walks and faults, by words joined by "
 		  "commas: function, line, object, mapping, thread, node, path "
 		  "(call paths), page (the hottest), time, or all",
 	  .argument = "WORD[,WORD...]" },
-	{ "symbols", OPTION_BOOL, offsetof(struct replay_config, symbols),
-	  "yes", .help = "name functions and lines (ELF, DWARF)" },
+	ROW_SYMBOLS(AT(symbols)),
 	{ NULL },
 };
 

@@ -4,6 +4,7 @@
 #include "analyzer/cmd-common.h"
 #include "analyzer/config-file.h"
 #include "analyzer/fail.h"
+#include "analyzer/rows.h"
 #include "reports/renderer.h"
 
 #include <limits.h>
@@ -20,7 +21,8 @@ static const struct option_row sweep_rows[] = {
 	{ "parameter", OPTION_LIST, AT(parameter),
 	  .help = "a parameter and its values, in one word or in several: "
 		  "NAME FROM..TO xFACTOR, NAME FROM..TO +STEP, NAME VALUE,...; "
-		  "NAME is an option of the machine, or cpu, config, memory or "
+		  "NAME is an option of the machine (table: table.kind, "
+		  "policy: pages.policy), or cpu, config, memory or "
 		  "seed",
 	  .key = 'P', .argument = "NAME=VALUES" },
 	{ "list", OPTION_LIST, AT(parameter),
@@ -36,30 +38,22 @@ static const struct option_row sweep_rows[] = {
 	  .help = "the sweep's directory (sweep); of merge the file (its "
 		  "sweep.json), - for standard output",
 	  .key = 'o', .argument = "DIR" },
-	{ "cpu", OPTION_STRING, AT(cpu),
-	  .help = "a preset, whose parameters are varied", .key = 'c',
-	  .argument = "PRESET" },
-	{ "config", OPTION_STRING, AT(config),
-	  .help = "a machine's file, laid over the preset",
-	  .argument = "FILE" },
+	ROW_CPU(AT(cpu), "a preset, whose parameters are varied"),
+	ROW_CONFIG(AT(config)),
 	{ "set", OPTION_LIST, AT(set),
 	  .help = "one option of all points, laid over the file", .key = 's',
 	  .argument = "NAME=VALUE" },
-	{ "seed", OPTION_INT, AT(seed), "0", .min = 0, .max = 9e15,
-	  .help = "of what machines do at random, 0: as configured" },
+	ROW_SEED(AT(seed), "0",
+		 "of what machines do at random, 0: as configured"),
 	{ "memory", OPTION_SIZE, AT(memory), "0",
 	  .help = "so much memory for data, as replay has it; 0: as "
 		  "configured" },
 	{ "max-accesses", OPTION_SIZE, AT(max_accesses), "0",
 	  .help = "of each trace only so many, 0: all", .key = 'n',
 	  .argument = "N" },
-	{ "recover", OPTION_BOOL, AT(recover), .help = "skip damaged blocks" },
-	{ "symbols", OPTION_BOOL, AT(symbols), "yes",
-	  .help = "name functions and lines (ELF, DWARF)" },
-	{ "jobs", OPTION_INT, AT(jobs), "-1", .min = -1, .max = 256,
-	  .help = "threads beside the first one; -1: one for each further "
-		  "processor. The result does not depend on it",
-	  .key = 'j', .argument = "N" },
+	ROW_RECOVER(AT(recover)),
+	ROW_SYMBOLS(AT(symbols)),
+	ROW_JOBS(AT(jobs)),
 	{ "group", OPTION_INT, AT(group), "0", .min = 0, .max = 4096,
 	  .help = "machines in one decoding, at most (a kill loses as much); "
 		  "0: 16 to 128, fewer of a longer trace",
@@ -443,10 +437,8 @@ merge_it(struct sweep *sweep, const char *path)
 	status = sweep_merge(&result, &sweep->plan, &sweep->options);
 	if (status < 0)
 		return status;
-	if (path && !strcmp(path, "-"))
-		error = result_write(result, path);
-	else
-		error = sweep_save(result, path ? path : own);
+	/* what is named may be no file: only ours is put in another's place */
+	error = path ? result_write(result, path) : sweep_save(result, own);
 	if (!error && !path) {
 		render_terminal(&setup);
 		error = text_renderer.render(result, &setup, stdout);

@@ -290,7 +290,7 @@ const struct verb_ops validate_verb = {
 		"rss.shared, pss.anon (Pss_Anon; who maps the same files is "
 		"not recorded), thp.bytes (AnonHugePages), swap.bytes (VmSwap) "
 		"just before it ended. Exact means equal; else the error may "
-		"be that part of the measured figure.\n\n"
+		"be that part of the measured figure, or so much.\n\n"
 		"What disturbs: step reads code before it runs, so that the "
 		"faults on it are the recorder's own; they are left out on "
 		"both sides. cache maps memory of its own into the target, "

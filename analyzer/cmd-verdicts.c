@@ -90,12 +90,12 @@ scale(const struct machine_config *plain, const char *from, char *to)
 		char name[96], now[64];
 		const struct option_row *row;
 		size_t offset;
-		char *suffix;
+		char *suffix = NULL;
 		double times = 0;
 
 		if (equal && equal < from + n)
 			times = strtod(equal + 1, &suffix);
-		if (times > 0 && *suffix == 'x') {
+		if (suffix && times > 0 && *suffix == 'x') {
 			snprintf(name, sizeof(name), "%.*s",
 				 (int)(equal - from), from);
 			row = option_find(&machine_options, name, &offset);

@@ -271,6 +271,7 @@ static double
 fault_once(enum chase_pages pages, size_t bytes)
 {
 	size_t step = pages == CHASE_2M ? LARGE : 4096;
+	size_t faults = bytes / step;
 	char *start, *memory = map(bytes, pages, &start);
 	double begin, ns;
 	bool huge;
@@ -285,7 +286,7 @@ fault_once(enum chase_pages pages, size_t bytes)
 	begin = now_ns();
 	munmap(memory, bytes + LARGE);
 	ns += now_ns() - begin;
-	return huge ? ns / (double)(bytes / step) : 0;
+	return huge ? ns / (double)faults : 0;
 }
 
 void

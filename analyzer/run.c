@@ -13,7 +13,9 @@
  * a model's memory stays in one core's caches for a while, and as it sees all
  * batches in order its result cannot depend on the number of threads.
  *
- * A batch is some thousands of accesses, so a lock a batch costs nothing.
+ * A batch is some thousands of accesses, so a lock a batch costs nothing.  Where
+ * one model alone takes columns, it makes them on its thread: decoding is the
+ * slower half.
  */
 #include "analyzer/run.h"
 
@@ -40,6 +42,7 @@ struct ring {
 	bool ended;
 	struct lane *lane; /* [run->n_models], owned */
 	unsigned n_workers;
+	bool late; /* its only model's thread makes the columns */
 };
 
 static int
@@ -180,11 +183,12 @@ lane_run(struct ring *ring, struct lane *lane)
 
 	lane->busy = true;
 	while (lane->taken < ring->filled) {
-		const struct batch *batch =
-			&ring->slot[lane->taken % RING_SLOTS];
+		struct batch *batch = &ring->slot[lane->taken % RING_SLOTS];
 		int error = lane->error;
 
 		pthread_mutex_unlock(&ring->lock);
+		if (ring->late && !model->methods->packed)
+			batch_expand(batch, ring->run->source->stream);
 		if (!error)
 			error = model->methods->feed(model, batch);
 		pthread_mutex_lock(&ring->lock);
@@ -238,7 +242,7 @@ ring_make_room(struct ring *ring)
 static int
 ring_fill(struct ring *ring)
 {
-	bool columns = columns_wanted(ring->run);
+	bool columns = columns_wanted(ring->run) && !ring->late;
 	int got = 0;
 
 	for (;;) {
@@ -302,6 +306,8 @@ run_threads(struct run *run, unsigned n_workers)
 		goto free_ring;
 	ring->run = run;
 	ring->n_workers = n_workers;
+	/* a run that is to be cut has to know how long a batch is */
+	ring->late = run->n_models == 1 && !run->max_accesses;
 	ring->lane = calloc(run->n_models, sizeof(*ring->lane));
 	if (!ring->lane)
 		goto free_ring;

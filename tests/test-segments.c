@@ -43,8 +43,11 @@ static struct world *
 world_open(unsigned n, unsigned jobs, const struct segments_remote *remote)
 {
 	struct world *world = calloc(1, sizeof(*world));
-	const struct segments_config config = { n, jobs, in_order, world,
-						remote };
+	const struct segments_config config = { .n = n,
+						.jobs = jobs,
+						.beside = in_order,
+						.context = world,
+						.remote = remote };
 
 	assert_non_null(world);
 	assert_int_equal(reuse_open(&world->turn, true), 0);
@@ -161,6 +164,7 @@ test_side_by_side(void **state)
 {
 	(void)state;
 	compare(1, 0, 3000, 0);
+	compare(1, 1, 3000, 0);
 	compare(2, 1, 60000, 0);
 	compare(5, 3, 1000, 0);
 }
@@ -170,6 +174,7 @@ static void
 test_pages_given_back(void **state)
 {
 	(void)state;
+	compare(1, 2, 20000, 30);
 	compare(3, 1, 2000, 4);
 	compare(2, 1, 20000, 30);
 	compare(16, 2, 5000, 10);

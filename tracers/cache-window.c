@@ -67,11 +67,17 @@ windows_open(struct cache_engine *engine)
 	if (!window->on_ns)
 		return;
 	event._sigev_un._tid = gettid();
-	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event,
-		    &window->timer)) {
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &window->timer))
 		window->on_ns = 0;
+}
+
+void
+windows_start(struct cache_engine *engine)
+{
+	struct cache_window *window = &engine->window;
+
+	if (!window->on_ns || window->until_ns)
 		return;
-	}
 	window->began_ns = cache_now_ns();
 	first = engine->setup.first_ns ? engine->setup.first_ns : window->on_ns;
 	window->until_ns = window->began_ns + first;
@@ -483,7 +489,7 @@ windows_look(struct cache_engine *engine)
 	struct cache_window *window = &engine->window;
 	uint64_t now, length;
 
-	if (!window->on_ns || engine->detaching)
+	if (!window->until_ns || engine->detaching)
 		return;
 	now = cache_now_ns();
 	if (now < window->until_ns)

@@ -26,6 +26,9 @@ struct curve {
 	/* pages: their mappings */
 	uint8_t *group; /* owned: [room] */
 	uint32_t pages, room;
+	/* The same for what is measured beside: owned, [beside_pages] */
+	uint8_t *beside_group;
+	uint32_t beside_pages;
 	char *name[WORKING_SET_GROUPS]; /* owned */
 	unsigned names;
 	/* objects */
@@ -84,27 +87,48 @@ group_pages(struct curve *curve)
 static int
 feed_working_set(struct curve *curve, const struct working_set_run *run)
 {
-	struct working_set_run grouped = *run;
+	return curve->set ? working_set_feed(curve->set, run) : 0;
+}
 
-	grouped.group = curve->references ? curve->group : NULL;
-	return curve->set ? working_set_feed(curve->set, &grouped) : 0;
+/* Groups of pages that are new since the last segments */
+static int
+begin_segments(void *context)
+{
+	struct curve *curve = context;
+	uint32_t known = curve->beside_pages;
+	uint8_t *group;
+
+	if (!curve->set || curve->pages == known)
+		return 0;
+	group = realloc(curve->beside_group, curve->pages);
+	if (!group)
+		return no_memory();
+	memcpy(group + known, curve->group + known, curve->pages - known);
+	curve->beside_group = group;
+	curve->beside_pages = curve->pages;
+	return 0;
 }
 
 /* While segments are measured */
 static int
 beside_segment(void *context, const struct segment *segment)
 {
-	const struct working_set_run run = { segment->page, segment->access,
-					     segment->n, NULL };
+	struct curve *curve = context;
+	const struct working_set_run run = {
+		segment->page, segment->access, segment->n,
+		curve->references ? curve->beside_group : NULL
+	};
 
-	return feed_working_set(context, &run);
+	return feed_working_set(curve, &run);
 }
 
 static int
 take_in_turn(struct curve *curve, const struct reclaim_batch *batch)
 {
 	const struct working_set_run run = { batch->page, batch->access,
-					     batch->n, NULL };
+					     batch->n,
+					     curve->references ? curve->group
+							       : NULL };
 	uint32_t distance[RUN];
 	int error = 0;
 
@@ -274,8 +298,8 @@ curve_close(struct model *model)
 
 	if (!curve)
 		return;
-	references_close(curve->references);
 	segments_close(curve->segments);
+	references_close(curve->references);
 	reuse_close(curve->reuse);
 	blocks_fini(&curve->blocks);
 	working_set_close(curve->set);
@@ -284,6 +308,7 @@ curve_close(struct model *model)
 	for (unsigned i = 0; i < curve->names; i++)
 		free(curve->name[i]);
 	free(curve->group);
+	free(curve->beside_group);
 	free(curve->size);
 	free(curve);
 }
@@ -309,6 +334,7 @@ open_parts(struct curve *curve)
 		.n = curve->config.segments,
 		.jobs = curve->config.jobs,
 		.beside = beside_segment,
+		.begin = begin_segments,
 		.context = curve,
 		.remote = curve->config.remote,
 	};

@@ -5,12 +5,17 @@
  *
  *	slots     ..1.11.|1...1.1.|.....1.1|11.1....	marks, 64 to a word
  *	blocks of 256:   3        3        ...		a counting tree over
- *			 ^ page's last	    ^ now	those that are full
+ *			 ^ page's last	    ^ now	those that are closed
  *
  * so it costs four population counts and a walk up the tree (Bennett, Kruskal
- * 1975, with leaves of bits).  When slots run out the marks are moved together;
- * as there are some times as many slots as pages, that is rare, and all of it
- * stays in the second-level cache: 262,144 pages take 1.5 MB.
+ * 1975, with leaves of bits).  The last two words are in registers: what was
+ * referenced in the last 64 to 128 references, as nearly all is that a program
+ * references, costs neither a branch that is hard to foretell nor a wait for a
+ * store.  A block is closed when its words are among these two no more.
+ *
+ * When slots run out the marks are moved together; as there are some times as
+ * many slots as pages, that is rare, and all of it stays in the second-level
+ * cache: 262,144 pages take 1.5 MB.
  *
  * A page that is given back leaves its mark, without a page: a hole.  The next
  * page to come in from below the topmost hole takes that hole's place: there
@@ -19,6 +24,8 @@
 #include "models/analysis/reuse.h"
 
 #include "analyzer/fail.h"
+#include "analyzer/huge-array.h"
+#include "analyzer/vectors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,24 +45,21 @@
 #define NEAR_SLOTS  65536u /* what fits into the first caches */
 #define FLUSH_MOST  (UINT32_C(1) << 30)
 #define FLUSH	    (UINT32_C(1) << 22) /* references, before tallies may be full */
-#define COUNTS_BITS __attribute__((target("popcnt")))
+#define COUNTS_BITS __attribute__((target("popcnt,bmi,bmi2,avx2")))
+/* A tally: references in its lower half, write-backs in its upper one */
+#define REFERENCE UINT64_C(1)
+#define WRITEBACK (UINT64_C(1) << 32)
 
 struct seen {
 	uint32_t slot;	/* the last of this page, 0: none */
 	uint32_t dirty; /* from this size on it is */
 };
 
-/* Of one distance, or one size; of all references that were flushed */
+/* Of one distance, or one size, of all references that were flushed: how often
+ * it was, and write-backs more than at the size before */
 struct tallies {
 	uint64_t count;
 	int64_t written;
-};
-
-/* What a reference may meet */
-enum where {
-	NEAR,  /* all is in the first caches */
-	FAR,   /* it is not */
-	HOLES, /* and there are holes */
 };
 
 struct reuse {
@@ -77,11 +81,10 @@ struct reuse {
 	uint32_t marks;	  /* pages and holes: never fewer */
 	uint32_t *hole;	  /* owned: a heap of slots, the latest first */
 	uint32_t n_holes, room_holes;
-	/* Of one distance, or one size: owned, [room_tally].  Apart, as few
-	 * references change what is written. */
-	uint32_t *count;     /* references with this distance */
-	int32_t *written;    /* write-backs more than at the size before */
-	struct tallies *all; /* the same */
+	/* Of one distance, or one size, since they were flushed: owned,
+	 * [room_tally].  None has distance 0. */
+	uint64_t *tally;
+	struct tallies *all; /* of those before */
 	uint32_t room_tally;
 	uint64_t flushed; /* references that are in `all` */
 	uint64_t references, cold;
@@ -124,7 +127,7 @@ static int
 open_slots(struct reuse *reuse, uint32_t n_slots)
 {
 	size_t cells = tree_cells(n_slots) * sizeof(uint32_t);
-	uint64_t *mark = calloc(n_slots / 64, sizeof(*mark));
+	uint64_t *mark = huge_array(n_slots / 64, sizeof(*mark));
 	uint32_t *tree = aligned_alloc(64, cells);
 
 	if (!mark || !tree) {
@@ -150,13 +153,15 @@ reuse_open(struct reuse **out, bool writes)
 
 	if (!reuse)
 		return no_memory();
-	reuse->counts_bits = __builtin_cpu_supports("popcnt");
+	reuse->counts_bits = __builtin_cpu_supports("avx2") &&
+			     __builtin_cpu_supports("bmi") &&
+			     __builtin_cpu_supports("bmi2") &&
+			     __builtin_cpu_supports("popcnt");
 	reuse->writes = writes;
 	reuse->room_tally = PAGES_FIRST;
-	reuse->count = calloc(PAGES_FIRST, sizeof(*reuse->count));
-	reuse->written = calloc(PAGES_FIRST, sizeof(*reuse->written));
+	reuse->tally = calloc(PAGES_FIRST, sizeof(*reuse->tally));
 	reuse->all = calloc(PAGES_FIRST, sizeof(*reuse->all));
-	if (!reuse->count || !reuse->written || !reuse->all)
+	if (!reuse->tally || !reuse->all)
 		error = no_memory();
 	else
 		error = open_slots(reuse, SLOTS_FIRST);
@@ -188,8 +193,7 @@ reuse_close(struct reuse *reuse)
 	free(reuse->mark);
 	free(reuse->tree[0]);
 	free(reuse->hole);
-	free(reuse->count);
-	free(reuse->written);
+	free(reuse->tally);
 	free(reuse->all);
 	free(reuse);
 }
@@ -198,26 +202,18 @@ static int
 make_pages(struct reuse *reuse, uint32_t most)
 {
 	uint32_t n = reuse->n_pages ? reuse->n_pages : PAGES_FIRST;
-	struct seen *seen;
 
 	if (most < reuse->n_pages)
 		return 0;
 	while (n <= most)
 		n = n < UINT32_MAX / 2 ? 2 * n : UINT32_MAX;
-	if (reuse->pieces) {
-		uint32_t *before =
-			reallocarray(reuse->before, n, sizeof(*before));
-
-		if (!before)
-			return no_memory();
-		reuse->before = before;
-	}
-	seen = reallocarray(reuse->seen, n, sizeof(*seen));
-	if (!seen)
+	if (reuse->pieces && huge_array_grow(&reuse->before, reuse->n_pages, n,
+					sizeof(*reuse->before)))
+		return no_memory();
+	if (huge_array_grow(&reuse->seen, reuse->n_pages, n, sizeof(*reuse->seen)))
 		return no_memory();
 	for (uint32_t i = reuse->n_pages; i < n; i++)
-		seen[i] = (struct seen){ 0, reuse->pieces ? UNKNOWN : CLEAN };
-	reuse->seen = seen;
+		reuse->seen[i].dirty = reuse->pieces ? UNKNOWN : CLEAN;
 	reuse->n_pages = n;
 	return 0;
 }
@@ -227,32 +223,16 @@ static int
 make_tallies(struct reuse *reuse, uint32_t depth)
 {
 	uint32_t room = reuse->room_tally;
-	uint32_t *count;
-	int32_t *written;
-	struct tallies *all;
 
 	if (depth < room)
 		return 0;
 	while (room <= depth)
 		room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
-	count = reallocarray(reuse->count, room, sizeof(*count));
-	if (!count)
+	if (huge_array_grow(&reuse->all, reuse->room_tally, room,
+		       sizeof(*reuse->all)) ||
+	    huge_array_grow(&reuse->tally, reuse->room_tally, room,
+		       sizeof(*reuse->tally)))
 		return no_memory();
-	memset(count + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*count));
-	reuse->count = count;
-	written = reallocarray(reuse->written, room, sizeof(*written));
-	if (!written)
-		return no_memory();
-	memset(written + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*written));
-	reuse->written = written;
-	all = reallocarray(reuse->all, room, sizeof(*all));
-	if (!all)
-		return no_memory();
-	memset(all + reuse->room_tally, 0,
-	       (room - reuse->room_tally) * sizeof(*all));
-	reuse->all = all;
 	reuse->room_tally = room;
 	return 0;
 }
@@ -309,17 +289,28 @@ rank_of(const struct reuse *reuse, uint32_t slot)
 	return n;
 }
 
-/* Marks in the block of `now`, behind the slot in it; behind `now` are none */
+/* Blocks that are closed, where `now` is this slot */
+static ALWAYS_INLINE uint32_t
+closed_blocks(uint32_t now)
+{
+	return now < 64 ? 0 : (now / 64 - 1) / BLOCK_WORDS;
+}
+
+/* Those behind a slot in its word */
+static ALWAYS_INLINE uint32_t
+word_behind(uint64_t word, uint32_t slot)
+{
+	return ones(word >> (slot % 64) >> 1);
+}
+
+/* Marks behind a slot that is in no closed block */
 static ALWAYS_INLINE uint32_t
 open_rank(const struct reuse *reuse, uint32_t slot)
 {
-	uint32_t block = slot / BLOCK_SLOTS, word = slot / 64 % BLOCK_WORDS;
-	const uint64_t *mark = &reuse->mark[block * BLOCK_WORDS];
-	uint32_t n = ones(mark[word] >> (slot % 64) >> 1);
+	uint32_t n = word_behind(reuse->mark[slot / 64], slot);
 
-	n += word < 1 ? ones(mark[1]) : 0;
-	n += word < 2 ? ones(mark[2]) : 0;
-	n += word < 3 ? ones(mark[3]) : 0;
+	for (uint32_t i = slot / 64 + 1; i <= reuse->now / 64; i++)
+		n += ones(reuse->mark[i]);
 	return n;
 }
 
@@ -327,7 +318,7 @@ open_rank(const struct reuse *reuse, uint32_t slot)
 static ALWAYS_INLINE uint32_t
 depth_of(const struct reuse *reuse, uint32_t slot)
 {
-	if (slot / BLOCK_SLOTS == reuse->now / BLOCK_SLOTS)
+	if (slot / BLOCK_SLOTS >= closed_blocks(reuse->now))
 		return open_rank(reuse, slot) + 1;
 	return reuse->marks - rank_of(reuse, slot) + 1;
 }
@@ -336,9 +327,21 @@ static ALWAYS_INLINE void
 unmark(struct reuse *reuse, uint32_t slot)
 {
 	reuse->mark[slot / 64] &= ~(UINT64_C(1) << slot % 64);
-	if (slot / BLOCK_SLOTS != reuse->now / BLOCK_SLOTS)
+	if (slot / BLOCK_SLOTS < closed_blocks(reuse->now))
 		tree_add(reuse, slot / BLOCK_SLOTS, -1u);
 	reuse->marks--;
+}
+
+/* `now' has become this one: is a block closed with that? */
+static ALWAYS_INLINE void
+close_block(struct reuse *reuse, uint32_t now)
+{
+	uint32_t block = now / BLOCK_SLOTS - 1;
+
+	if (now % BLOCK_SLOTS == 64 && now > BLOCK_SLOTS)
+		tree_add(reuse, block,
+			 block_rank(reuse,
+				    now / BLOCK_SLOTS * BLOCK_SLOTS - 1));
 }
 
 static ALWAYS_INLINE void
@@ -348,8 +351,7 @@ mark_now(struct reuse *reuse)
 
 	reuse->mark[now / 64] |= UINT64_C(1) << now % 64;
 	reuse->marks++;
-	if (unlikely(reuse->now % BLOCK_SLOTS == 0))
-		tree_add(reuse, now / BLOCK_SLOTS, block_rank(reuse, now));
+	close_block(reuse, reuse->now);
 }
 
 /* A heap of holes, the latest slot on top */
@@ -507,25 +509,125 @@ look_ahead(const struct reuse *reuse, const uint32_t *page, uint32_t left)
 	__builtin_prefetch(&reuse->tree[0][slot / BLOCK_SLOTS & -FAN]);
 }
 
+/* The last two words of marks, of `now` and before; memory has older ones */
+struct recent {
+	uint32_t now;
+	uint64_t word, before;
+};
+
+static ALWAYS_INLINE struct recent
+recent_begin(const struct reuse *reuse)
+{
+	uint32_t at = reuse->now / 64;
+
+	return (struct recent){ reuse->now, reuse->mark[at],
+				at ? reuse->mark[at - 1] : 0 };
+}
+
+static ALWAYS_INLINE void
+recent_store(struct reuse *reuse, const struct recent *recent)
+{
+	uint32_t at = recent->now / 64;
+
+	reuse->mark[at] = recent->word;
+	if (at)
+		reuse->mark[at - 1] = recent->before;
+}
+
+/* The word of `now' is full. */
+static ALWAYS_INLINE void
+recent_turn(struct reuse *reuse, struct recent *recent)
+{
+	uint32_t at = recent->now / 64;
+
+	reuse->mark[at - 1] = recent->word;
+	if (at > 1)
+		reuse->mark[at - 2] = recent->before;
+	recent->before = recent->word;
+	recent->word = 0;
+	close_block(reuse, recent->now);
+}
+
+/* Take a page from its slot, which is in one of the two words: how deep it was.
+ * In which of them, nobody can foretell. */
+static ALWAYS_INLINE uint32_t
+recent_take(struct recent *recent, uint32_t slot)
+{
+	uint64_t older = -(uint64_t)(recent->now / 64 != slot / 64);
+	uint64_t bit = UINT64_C(1) << slot % 64;
+	uint64_t word = older ? recent->before : recent->word;
+	uint32_t depth = ones(word & -(bit << 1)) + ones(recent->word & older);
+
+	recent->word &= ~(bit & ~older);
+	recent->before &= ~(bit & older);
+	return depth + 1;
+}
+
+/* The same of a slot that is in memory */
+static ALWAYS_INLINE uint32_t
+take_older(struct reuse *reuse, const struct recent *recent, uint32_t slot)
+{
+	uint32_t block = slot / BLOCK_SLOTS, depth;
+	bool closed = block < closed_blocks(recent->now);
+
+	if (closed) {
+		depth = reuse->marks - rank_of(reuse, slot);
+	} else {
+		depth = word_behind(reuse->mark[slot / 64], slot) +
+			ones(recent->word) + ones(recent->before);
+		for (uint32_t i = slot / 64 + 1; i + 1 < recent->now / 64; i++)
+			depth += ones(reuse->mark[i]);
+	}
+	reuse->mark[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	if (closed)
+		tree_add(reuse, block, -1u);
+	return depth + 1;
+}
+
 /*
- * The distances of n references, for which there are slots.  holes, far: what
- * may be; constants.  Where there are no holes all is inline, so that a copy
- * of the struct can live in registers.
+ * The distances of n references, for which there are slots; there are no holes.
+ * far: all that is needed is not in the first caches; a constant.
  */
 static ALWAYS_INLINE void
 take(struct reuse *reuse, const uint32_t *page, uint32_t n, uint32_t *distance,
-     enum where where)
+     bool far)
 {
-	bool holes = where == HOLES;
+	struct recent recent = recent_begin(reuse);
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t *last = &reuse->seen[page[i]].slot, slot = *last;
 
-		if (where != NEAR)
+		if (far)
 			look_ahead(reuse, page + i, n - i);
+		*last = recent.now;
+		if (likely((recent.now / 64 - slot / 64 < 2) & (slot != 0))) {
+			distance[i] = recent_take(&recent, slot);
+		} else if (slot) {
+			distance[i] = take_older(reuse, &recent, slot);
+		} else {
+			distance[i] = REUSE_COLD;
+			reuse->marks++;
+		}
+		recent.word |= UINT64_C(1) << recent.now % 64;
+		if (unlikely(++recent.now % 64 == 0))
+			recent_turn(reuse, &recent);
+	}
+	recent_store(reuse, &recent);
+	reuse->now = recent.now;
+}
+
+/* The same with holes */
+static ALWAYS_INLINE void
+take_with_holes(struct reuse *reuse, const uint32_t *page, uint32_t n,
+		uint32_t *distance)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *last = &reuse->seen[page[i]].slot, slot = *last;
+
+		look_ahead(reuse, page + i, n - i);
 		*last = reuse->now;
 		distance[i] = slot ? depth_of(reuse, slot) : REUSE_COLD;
-		if (holes && reuse->n_holes)
+		if (reuse->n_holes)
 			fill_hole(reuse, slot);
 		else if (slot)
 			unmark(reuse, slot);
@@ -533,6 +635,7 @@ take(struct reuse *reuse, const uint32_t *page, uint32_t n, uint32_t *distance,
 	}
 }
 
+/* A copy of the struct can live in registers. */
 static ALWAYS_INLINE void
 take_any(struct reuse *reuse, const uint32_t *page, uint32_t n,
 	 uint32_t *distance)
@@ -540,14 +643,38 @@ take_any(struct reuse *reuse, const uint32_t *page, uint32_t n,
 	struct reuse copy = *reuse;
 
 	if (reuse->n_holes) {
-		take(reuse, page, n, distance, HOLES);
+		take_with_holes(reuse, page, n, distance);
 		return;
 	}
 	if (reuse->n_slots > NEAR_SLOTS)
-		take(&copy, page, n, distance, FAR);
+		take(&copy, page, n, distance, true);
 	else
-		take(&copy, page, n, distance, NEAR);
+		take(&copy, page, n, distance, false);
 	*reuse = copy;
+}
+
+static ALWAYS_INLINE uint32_t
+greatest(const uint32_t *page, uint32_t n, uint32_t most)
+{
+	for (uint32_t i = 0; i < n; i++)
+		most = page[i] > most ? page[i] : most;
+	return most;
+}
+
+COUNTS_BITS static uint32_t
+greatest_by_vectors(const uint32_t *page, uint32_t n)
+{
+	__m256i most = _mm256_setzero_si256();
+	uint32_t lane[8], i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		most = _mm256_max_epu32(most,
+					_mm256_loadu_si256(
+						(const __m256i
+							 *)(const void *)(page +
+									  i)));
+	_mm256_storeu_si256((__m256i *)(void *)lane, most);
+	return greatest(page + i, n - i, greatest(lane, 8, 0));
 }
 
 COUNTS_BITS static void
@@ -566,43 +693,70 @@ take_plainly(struct reuse *reuse, const uint32_t *page, uint32_t n,
 
 /* Sizes from `dirty` to below `depth` wrote it back. */
 static ALWAYS_INLINE void
-write_back(int32_t *written, uint32_t dirty, uint32_t depth)
+write_back(uint64_t *tally, uint32_t dirty, uint32_t depth)
 {
 	if (dirty >= depth)
 		return;
-	written[dirty]++;
-	written[depth]--;
+	tally[dirty] += WRITEBACK;
+	tally[depth] -= WRITEBACK;
+}
+
+static ALWAYS_INLINE void
+count_ahead(const struct reuse *reuse, const uint32_t *distance, uint32_t left)
+{
+	uint32_t ahead = distance[AHEAD < left ? AHEAD : 0];
+
+	__builtin_prefetch(&reuse->tally[ahead == REUSE_COLD ? 0 : ahead], 1);
 }
 
 /*
  * Count distances; and sizes below its distance had lost the page, and have it
- * clean again.
+ * clean again.  Whether a page is dirty in smaller sizes is not to be foretold:
+ * where it is not, nothing is added to the tally of distance 0.
  */
-static void
+static ALWAYS_INLINE void
 count(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
       uint32_t n, const uint32_t *distance)
 {
-	uint32_t *counts = reuse->count;
+	uint64_t *tally = reuse->tally;
 	struct seen *seen = reuse->seen;
 	uint32_t cold = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t depth = distance[i], *dirty = &seen[page[i]].dirty;
+		uint32_t from = *dirty, next = from > depth ? from : depth;
+		uint64_t late = from < depth ? WRITEBACK : 0;
 
-		__builtin_prefetch(&counts[distance[i + AHEAD < n ? i + AHEAD
-								  : i]],
-				   1);
-		if (likely(depth != REUSE_COLD)) {
-			counts[depth]++;
-			if (reuse->writes && *dirty < depth) {
-				write_back(reuse->written, *dirty, depth);
-				*dirty = depth;
-			}
-		} else {
+		count_ahead(reuse, distance + i, n - i);
+		if (unlikely(depth == REUSE_COLD)) {
 			cold++;
+			next = CLEAN;
+		} else {
+			tally[depth] += REFERENCE - late;
+			tally[late ? from : 0] += late;
 		}
-		if (write && write[i])
-			*dirty = 1;
+		*dirty = write[i] ? 1 : next;
+	}
+	reuse->references += n;
+	reuse->cold += cold;
+}
+
+/* The same where nobody asks for write-backs */
+static void
+count_only(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
+	   uint32_t n, const uint32_t *distance)
+{
+	uint64_t *tally = reuse->tally;
+	uint32_t cold = 0;
+
+	(void)page;
+	(void)write;
+	for (uint32_t i = 0; i < n; i++) {
+		count_ahead(reuse, distance + i, n - i);
+		if (likely(distance[i] != REUSE_COLD))
+			tally[distance[i]] += REFERENCE;
+		else
+			cold++;
 	}
 	reuse->references += n;
 	reuse->cold += cold;
@@ -613,22 +767,20 @@ static void
 count_piece(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	    uint32_t n, const uint32_t *distance)
 {
-	uint32_t *counts = reuse->count;
+	uint64_t *tally = reuse->tally;
 	uint32_t cold = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t depth = distance[i], *dirty;
 
 		dirty = &reuse->seen[page[i]].dirty;
-		__builtin_prefetch(&counts[distance[i + AHEAD < n ? i + AHEAD
-								  : i]],
-				   1);
+		count_ahead(reuse, distance + i, n - i);
 		if (unlikely(depth == REUSE_COLD)) {
 			cold++;
 		} else {
-			counts[depth]++;
+			tally[depth] += REFERENCE;
 			if (!(*dirty & UNKNOWN)) {
-				write_back(reuse->written, *dirty, depth);
+				write_back(tally, *dirty, depth);
 				*dirty = depth > *dirty ? depth : *dirty;
 			} else if ((*dirty & ~UNKNOWN) < depth) {
 				*dirty = UNKNOWN | depth;
@@ -653,15 +805,24 @@ flush_after(const struct reuse *reuse)
 	return n < FLUSH_MOST ? n : FLUSH_MOST;
 }
 
+static struct tallies
+tallies_of(const struct reuse *reuse, uint32_t i)
+{
+	const struct tallies *all = &reuse->all[i];
+
+	return (struct tallies){
+		.count = all->count + (uint32_t)reuse->tally[i],
+		.written = all->written + (int32_t)(reuse->tally[i] >> 32),
+	};
+}
+
 /* 32 bits a tally are few, but 64 would need twice the cache. */
 static void
 flush_tallies(struct reuse *reuse)
 {
 	for (uint32_t i = 0; i < reuse->room_tally; i++) {
-		reuse->all[i].count += reuse->count[i];
-		reuse->all[i].written += reuse->written[i];
-		reuse->count[i] = 0;
-		reuse->written[i] = 0;
+		reuse->all[i] = tallies_of(reuse, i);
+		reuse->tally[i] = 0;
 	}
 	reuse->flushed = reuse->references;
 }
@@ -670,12 +831,11 @@ static int
 feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	   uint32_t n, uint32_t *distance)
 {
-	uint32_t most = 0;
-	int error;
+	static const uint8_t nothing_written[CHUNK];
+	int error = make_pages(reuse, reuse->counts_bits
+					      ? greatest_by_vectors(page, n)
+					      : greatest(page, n, 0));
 
-	for (uint32_t i = 0; i < n; i++)
-		most = page[i] > most ? page[i] : most;
-	error = make_pages(reuse, most);
 	if (!error)
 		error = make_slots(reuse, n);
 	if (!error)
@@ -688,8 +848,11 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 		take_plainly(reuse, page, n, distance);
 	if (reuse->pieces)
 		count_piece(reuse, page, write, n, distance);
+	else if (reuse->writes)
+		count(reuse, page, write ? write : nothing_written, n,
+		      distance);
 	else
-		count(reuse, page, write, n, distance);
+		count_only(reuse, page, write, n, distance);
 	if (unlikely(reuse->references - reuse->flushed > flush_after(reuse)))
 		flush_tallies(reuse);
 	return 0;
@@ -721,7 +884,7 @@ reuse_drop(struct reuse *reuse, uint32_t page)
 		return 0;
 	if (reuse->writes) {
 		depth = depth_of(reuse, slot);
-		write_back(reuse->written, reuse->seen[page].dirty, depth);
+		write_back(reuse->tally, reuse->seen[page].dirty, depth);
 		reuse->seen[page].dirty = CLEAN;
 	}
 	reuse->seen[page].slot = 0;
@@ -780,14 +943,13 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 	uint64_t left = reuse->references;
 
 	for (uint32_t size = 0; size <= reuse->marks; size++) {
-		left -= reuse->all[size].count + reuse->count[size];
+		left -= tallies_of(reuse, size).count;
 		misses[size] = left;
 	}
 	if (!writebacks)
 		return;
 	for (uint32_t size = 0; size <= reuse->marks; size++)
-		writebacks[size] = (uint64_t)(reuse->all[size].written +
-					      reuse->written[size]);
+		writebacks[size] = (uint64_t)tallies_of(reuse, size).written;
 	if (reuse->writes)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)
@@ -842,7 +1004,7 @@ join_part(struct reuse *reuse, uint32_t page, const struct reuse_part *part)
 	uint32_t *dirty = &reuse->seen[page].dirty;
 
 	if (*dirty < part->before) {
-		write_back(reuse->written, *dirty, part->before);
+		write_back(reuse->tally, *dirty, part->before);
 		*dirty = part->before;
 	}
 	if (part->dirty)
@@ -870,8 +1032,8 @@ reuse_counts(const struct reuse *reuse, struct reuse_count *count,
 	     uint32_t room)
 {
 	for (uint32_t i = 0; count && i < reuse->room_tally && i < room; i++) {
-		count[i].references = reuse->all[i].count + reuse->count[i];
-		count[i].written = reuse->all[i].written + reuse->written[i];
+		count[i].references = tallies_of(reuse, i).count;
+		count[i].written = tallies_of(reuse, i).written;
 	}
 	return reuse->room_tally;
 }

@@ -4,11 +4,13 @@
 #include "analyzer/fail.h"
 #include "analyzer/tasks.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RUN		 4096u
-#define REFERENCES_LEAST 65536u /* in a round that pays */
+#define REFERENCES_LEAST 65536u		     /* in a round that pays */
+#define ALONE		 (UINT32_C(1) << 17) /* in a segment that is alone: 2 MB */
 
 struct segment_engine {
 	struct reuse *reuse;
@@ -179,16 +181,49 @@ struct drop {
 	unsigned after;
 };
 
-struct segments {
-	struct segments_config config;
-	struct reuse *all;	 /* borrowed */
-	struct blocks *blocks;	 /* borrowed */
+/* What is measured at once */
+struct round {
 	struct segment *segment; /* owned: [config.n], filled up to `at` */
 	unsigned at;		 /* the one that is being filled */
-	struct segment_engine **engine; /* owned: [config.n] */
-	struct drop *drop;		/* owned */
+	struct drop *drop;	 /* owned */
 	size_t n_drops, room_drops;
 };
+
+struct segments {
+	struct segments_config config;
+	struct reuse *all;     /* borrowed */
+	struct blocks *blocks; /* borrowed */
+	struct round round[2];
+	struct round *filled, *measured; /* of these */
+	struct segment_engine **engine;	 /* owned: [config.n] */
+	uint32_t most;			 /* references of a segment */
+	/* measures `measured' while the other is filled */
+	pthread_t thread;
+	bool running;
+	int error; /* the thread's */
+};
+
+static int
+round_init(struct round *round, unsigned n)
+{
+	int error = 0;
+
+	round->segment = calloc(n, sizeof(*round->segment));
+	if (!round->segment)
+		return no_memory();
+	for (unsigned i = 0; !error && i < n; i++)
+		error = segment_init(&round->segment[i]);
+	return error;
+}
+
+static void
+round_fini(struct round *round, unsigned n)
+{
+	for (unsigned i = 0; round->segment && i < n; i++)
+		segment_fini(&round->segment[i]);
+	free(round->segment);
+	free(round->drop);
+}
 
 int
 segments_open(struct segments **out, const struct segments_config *config,
@@ -202,19 +237,34 @@ segments_open(struct segments **out, const struct segments_config *config,
 	segments->config = *config;
 	segments->all = all;
 	segments->blocks = blocks;
-	segments->segment = calloc(config->n, sizeof(*segments->segment));
+	segments->most = config->n > 1 ? SEGMENT_REFERENCES : ALONE;
+	segments->filled = &segments->round[0];
+	segments->measured = &segments->round[1];
 	segments->engine = calloc(config->n, sizeof(*segments->engine));
-	if (!segments->segment || !segments->engine)
+	if (!segments->engine)
 		error = no_memory();
-	for (unsigned i = 0; !error && i < config->n; i++) {
-		error = segment_init(&segments->segment[i]);
-		if (!error)
-			error = segment_engine_open(&segments->engine[i]);
-	}
+	for (unsigned i = 0; !error && i < config->n; i++)
+		error = segment_engine_open(&segments->engine[i]);
+	for (unsigned i = 0; !error && i < ARRAY_SIZE(segments->round); i++)
+		error = round_init(&segments->round[i], config->n);
 	if (error)
 		segments_close(segments);
 	else
 		*out = segments;
+	return error;
+}
+
+/* Until the round before is measured.  Its error, once */
+static int
+wait_for_round(struct segments *segments)
+{
+	int error;
+
+	if (segments->running)
+		pthread_join(segments->thread, NULL);
+	segments->running = false;
+	error = segments->error;
+	segments->error = 0;
 	return error;
 }
 
@@ -223,15 +273,12 @@ segments_close(struct segments *segments)
 {
 	if (!segments)
 		return;
-	for (unsigned i = 0; i < segments->config.n; i++) {
-		if (segments->segment)
-			segment_fini(&segments->segment[i]);
-		if (segments->engine)
-			segment_engine_close(segments->engine[i]);
-	}
-	free(segments->segment);
+	wait_for_round(segments);
+	for (unsigned i = 0; i < ARRAY_SIZE(segments->round); i++)
+		round_fini(&segments->round[i], segments->config.n);
+	for (unsigned i = 0; segments->engine && i < segments->config.n; i++)
+		segment_engine_close(segments->engine[i]);
 	free(segments->engine);
-	free(segments->drop);
 	free(segments);
 }
 
@@ -248,53 +295,15 @@ static int
 beside_all(const struct segments *segments)
 {
 	const struct segments_config *config = &segments->config;
+	const struct round *round = segments->measured;
 	int error = 0;
 
-	for (unsigned i = 0; !error && config->beside && i < segments->at; i++)
-		error = config->beside(config->context, &segments->segment[i]);
+	for (unsigned i = 0; !error && config->beside && i < round->at; i++)
+		error = config->beside(config->context, &round->segment[i]);
 	return error;
 }
 
-/* Task 0 is what is done beside, others a segment each. */
-static int
-work(void *context, size_t i)
-{
-	struct segments *segments = context;
-
-	if (!i)
-		return beside_all(segments);
-	i--;
-	if (who_measures(segments, (unsigned)i))
-		return 0;
-	return segment_measure(segments->engine[i], &segments->segment[i]);
-}
-
-static int
-measure(struct segments *segments)
-{
-	const struct segments_remote *remote = segments->config.remote;
-	const struct tasks tasks = { .n = segments->at + 1,
-				     .work = work,
-				     .context = segments,
-				     .jobs = segments->config.jobs };
-	int error = 0;
-
-	for (unsigned i = 0; !error && i < segments->at; i++)
-		if (who_measures(segments, i))
-			error = remote->send(remote->context,
-					     who_measures(segments, i) - 1,
-					     &segments->segment[i]);
-	if (!error)
-		error = tasks_run(&tasks);
-	for (unsigned i = 0; !error && i < segments->at; i++)
-		if (who_measures(segments, i))
-			error = remote->receive(remote->context,
-						who_measures(segments, i) - 1,
-						&segments->segment[i]);
-	return error;
-}
-
-/* So few references that threads would cost more */
+/* One alone, or so few references that pieces would cost more */
 static int
 take_in_turn(struct segments *segments, const struct segment *segment)
 {
@@ -312,44 +321,151 @@ take_in_turn(struct segments *segments, const struct segment *segment)
 	return error;
 }
 
-/* All that was gathered is measured, and put together in its order. */
+/* Task 0 is what is done beside, others a segment each. */
+static int
+work(void *context, size_t i)
+{
+	struct segments *segments = context;
+	struct segment *segment;
+
+	if (!i)
+		return beside_all(segments);
+	i--;
+	segment = &segments->measured->segment[i];
+	if (segments->config.n == 1)
+		return take_in_turn(segments, segment);
+	if (who_measures(segments, (unsigned)i))
+		return 0;
+	return segment_measure(segments->engine[i], segment);
+}
+
+static int
+measure(struct segments *segments)
+{
+	const struct segments_remote *remote = segments->config.remote;
+	struct round *round = segments->measured;
+	const struct tasks tasks = { .n = round->at + 1,
+				     .work = work,
+				     .context = segments,
+				     .jobs = segments->config.jobs };
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < round->at; i++)
+		if (who_measures(segments, i))
+			error = remote->send(remote->context,
+					     who_measures(segments, i) - 1,
+					     &round->segment[i]);
+	if (!error)
+		error = tasks_run(&tasks);
+	for (unsigned i = 0; !error && i < round->at; i++)
+		if (who_measures(segments, i))
+			error = remote->receive(remote->context,
+						who_measures(segments, i) - 1,
+						&round->segment[i]);
+	return error;
+}
+
+static uint64_t
+round_references(const struct round *round)
+{
+	uint64_t references = 0;
+
+	for (unsigned i = 0; i < round->at; i++)
+		references += round->segment[i].n;
+	return references;
+}
+
+/* Pages that were given back after so many segments; *next: of the drops */
+static int
+drop_pages(struct segments *segments, unsigned after, size_t *next)
+{
+	const struct round *round = segments->measured;
+	int error = 0;
+
+	for (; !error && *next < round->n_drops &&
+	       round->drop[*next].after == after;
+	     ++*next)
+		error = reuse_drop(segments->all, round->drop[*next].page);
+	return error;
+}
+
+/* What was measured is put together in its order. */
+static int
+join_round(struct segments *segments, bool few, size_t drop)
+{
+	struct round *round = segments->measured;
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < round->at; i++) {
+		error = few ? take_in_turn(segments, &round->segment[i])
+			    : segment_join(&round->segment[i], segments->all,
+					   segments->blocks);
+		if (!error)
+			error = drop_pages(segments, i + 1, &drop);
+	}
+	return error;
+}
+
+static int
+measure_round(struct segments *segments)
+{
+	struct round *round = segments->measured;
+	bool few = round_references(round) < REFERENCES_LEAST;
+	size_t drop = 0;
+	int error = drop_pages(segments, 0, &drop);
+
+	if (!error)
+		error = few ? beside_all(segments) : measure(segments);
+	if (!error && (few || segments->config.n > 1))
+		error = join_round(segments, few, drop);
+	for (unsigned i = 0; i < round->at; i++)
+		round->segment[i].n = 0;
+	round->at = 0;
+	round->n_drops = 0;
+	return error;
+}
+
+static void *
+run_round(void *context)
+{
+	struct segments *segments = context;
+
+	segments->error = measure_round(segments);
+	return NULL;
+}
+
+/* What was gathered goes to be measured; meanwhile the other round is filled,
+ * where that pays and there is a thread for it. */
 static int
 end_round(struct segments *segments)
 {
-	uint64_t references = 0;
-	size_t drop = 0;
-	bool few;
-	int error;
+	struct round *round = segments->filled;
+	int error = wait_for_round(segments);
 
-	segments->at += segments->at < segments->config.n &&
-			segments->segment[segments->at].n;
-	for (unsigned i = 0; i < segments->at; i++)
-		references += segments->segment[i].n;
-	few = references < REFERENCES_LEAST;
-	error = few ? beside_all(segments) : measure(segments);
-	for (unsigned i = 0; !error && i <= segments->at; i++) {
-		for (; !error && drop < segments->n_drops &&
-		       segments->drop[drop].after == i;
-		     drop++)
-			error = reuse_drop(segments->all,
-					   segments->drop[drop].page);
-		if (error || i == segments->at)
-			break;
-		error = few ? take_in_turn(segments, &segments->segment[i])
-			    : segment_join(&segments->segment[i], segments->all,
-					   segments->blocks);
-		segments->segment[i].n = 0;
-	}
-	segments->at = 0;
-	segments->n_drops = 0;
-	return error;
+	if (error)
+		return error;
+	round->at +=
+		round->at < segments->config.n && round->segment[round->at].n;
+	if (segments->config.begin)
+		error = segments->config.begin(segments->config.context);
+	if (error)
+		return error;
+	segments->filled = segments->measured;
+	segments->measured = round;
+	if (segments->config.jobs && !segments->config.remote &&
+	    round_references(round) >= REFERENCES_LEAST)
+		segments->running = !pthread_create(&segments->thread, NULL,
+						    run_round, segments);
+	return segments->running ? 0 : measure_round(segments);
 }
 
 /* The segment is full, or ends here. */
 static int
 end_segment(struct segments *segments)
 {
-	return ++segments->at == segments->config.n ? end_round(segments) : 0;
+	return ++segments->filled->at == segments->config.n
+		       ? end_round(segments)
+		       : 0;
 }
 
 int
@@ -358,9 +474,10 @@ segments_feed(struct segments *segments, const struct reclaim_batch *batch)
 	int error = 0;
 
 	for (uint32_t at = 0, n; !error && at < batch->n; at += n) {
-		struct segment *segment = &segments->segment[segments->at];
+		struct round *round = segments->filled;
+		struct segment *segment = &round->segment[round->at];
 
-		n = SEGMENT_REFERENCES - segment->n;
+		n = segments->most - segment->n;
 		n = n < batch->n - at ? n : batch->n - at;
 		memcpy(segment->page + segment->n, batch->page + at,
 		       n * sizeof(*segment->page));
@@ -368,7 +485,7 @@ segments_feed(struct segments *segments, const struct reclaim_batch *batch)
 		memcpy(segment->access + segment->n, batch->access + at,
 		       n * sizeof(*segment->access));
 		segment->n += n;
-		if (segment->n == SEGMENT_REFERENCES)
+		if (segment->n == segments->most)
 			error = end_segment(segments);
 	}
 	return error;
@@ -377,27 +494,27 @@ segments_feed(struct segments *segments, const struct reclaim_batch *batch)
 int
 segments_drop(struct segments *segments, uint32_t page)
 {
+	struct round *round = segments->filled;
 	int error = 0;
 
-	if (segments->segment[segments->at].n)
+	if (round->segment[round->at].n)
 		error = end_segment(segments);
 	if (error)
 		return error;
-	if (!segments->at)
+	round = segments->filled;
+	if (!round->at && !round->n_drops && !segments->running)
 		return reuse_drop(segments->all, page);
-	if (segments->n_drops == segments->room_drops) {
-		size_t room =
-			segments->room_drops ? 2 * segments->room_drops : 64;
+	if (round->n_drops == round->room_drops) {
+		size_t room = round->room_drops ? 2 * round->room_drops : 64;
 		struct drop *drop =
-			reallocarray(segments->drop, room, sizeof(*drop));
+			reallocarray(round->drop, room, sizeof(*drop));
 
 		if (!drop)
 			return no_memory();
-		segments->drop = drop;
-		segments->room_drops = room;
+		round->drop = drop;
+		round->room_drops = room;
 	}
-	segments->drop[segments->n_drops++] =
-		(struct drop){ page, segments->at };
+	round->drop[round->n_drops++] = (struct drop){ page, round->at };
 	return 0;
 }
 
@@ -422,6 +539,8 @@ segments_end(struct segments *segments)
 	const struct segments_remote *remote = segments->config.remote;
 	int error = end_round(segments);
 
+	if (!error)
+		error = wait_for_round(segments);
 	for (unsigned i = 0; !error && i < segments->config.n; i++) {
 		error = join_counts(segments, segments->engine[i]);
 		blocks_join(segments->blocks, &segments->engine[i]->blocks);

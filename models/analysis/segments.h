@@ -65,11 +65,16 @@ struct segments_remote {
 };
 
 struct segments_config {
-	unsigned n;    /* side by side */
-	unsigned jobs; /* threads beside the caller's */
-	/* Called for each segment, in order, while others are measured; what
-	 * is done with the references in their order.  NULL: nothing */
+	/* Side by side; 1: in turn, but beside the caller, who goes on */
+	unsigned n;
+	unsigned jobs; /* threads beside the caller's; 0: all is the caller's */
+	/* Called for each segment, in order, while others are measured and the
+	 * caller goes on; what is done with the references in their order.
+	 * NULL: nothing */
 	int (*beside)(void *context, const struct segment *segment);
+	/* Called by the caller's thread when some are complete, and nothing is
+	 * measured: what `beside' will need.  NULL: nothing */
+	int (*begin)(void *context);
 	void *context;
 	const struct segments_remote *remote; /* NULL: nobody */
 };

@@ -26,6 +26,7 @@
 
 #define LOOKUP_CHUNK_SHIFT 9
 #define LOOKUP_RECENT	   1024u
+#define LOOKUP_DIRECT	   512u
 
 /* References that a scan of one batch may add, and room for as many others. */
 #define LOOKUP_REFERENCES (4u * BATCH_ACCESSES)
@@ -36,10 +37,19 @@ struct lookup_recent {
 	uint32_t space;
 };
 
+/* What was found last, by the page's lowest bits and whether it is written:
+ * what hits here is known and may be done. */
+struct lookup_direct {
+	uint64_t key[LOOKUP_DIRECT];   /* page and write; UINT64_MAX: none */
+	uint32_t value[LOOKUP_DIRECT]; /* number, LOOKUP_PASSED */
+	uint32_t space;
+};
+
 struct lookup {
 	unsigned shift;
 	bool fetches;
 	const struct stream *stream;
+	struct lookup_direct direct;
 	struct lookup_recent recent[LOOKUP_RECENT];
 	struct hash *space; /* owned [spaces]: region -> chunk's address */
 	uint32_t spaces;
@@ -51,8 +61,10 @@ struct lookup {
 	 * is noted here (the owner clears it) or, unless `notes`, appended */
 	bool late, notes;
 	uint64_t passed; /* references to pages that are LOOKUP_PASSED */
+	bool passing;	 /* there are such pages */
+	bool vectors;	 /* AVX2 is at hand */
 	/* out: references, emptied by the owner (n = 0) */
-	uint32_t *page;	  /* owned [LOOKUP_REFERENCES] */
+	uint32_t *page;	  /* owned [LOOKUP_REFERENCES + 1] */
 	uint8_t *write;	  /* ... */
 	uint64_t *access; /* how many were before it */
 	uint64_t *time;	  /* see lookup_times */

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "analyzer/huge-array.h"
 #include "models/tables/tables.h"
 
 #define RUN_SHIFT 21
@@ -244,18 +244,7 @@ table_memory_give(struct table_memory *memory, unsigned shift,
 void *
 table_array(size_t n, size_t bytes)
 {
-	const size_t large = (size_t)1 << RUN_SHIFT;
-	size_t all = n * bytes;
-	void *array;
-
-	if (all / bytes != n)
-		return NULL;
-	if (all < 2 * large)
-		return calloc(n, bytes);
-	if (posix_memalign(&array, large, all))
-		return NULL;
-	(void)madvise(array, all, MADV_HUGEPAGE);
-	return memset(array, 0, all);
+	return huge_array(n, bytes);
 }
 
 int
