@@ -59,7 +59,6 @@ windows_open(struct cache_engine *engine)
 	struct cache_window *window = &engine->window;
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
 				  .sigev_signo = SIGALRM };
-	uint64_t first;
 
 	window->on_ns = engine->setup.on_ns;
 	if (engine->setup.rate)
@@ -75,6 +74,7 @@ void
 windows_start(struct cache_engine *engine)
 {
 	struct cache_window *window = &engine->window;
+	uint64_t first;
 
 	if (!window->on_ns || window->until_ns)
 		return;
