@@ -66,34 +66,34 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* "on=TIME,off=TIME", "first=TIME,on=TIME,off=TIME", in ms where no unit is
+/* "on=TIME,off=TIME", "first=TIME," before it if need be; in ms where no unit is
  * named */
 static int
 parse_windows(const char *text, struct tracer_setup *setup)
 {
 	static const struct option_row rows[] = {
 		{ "first", OPTION_TIME, offsetof(struct tracer_setup, first_ns),
-		  .max = 3600e9, .unit = "ms" },
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
 		{ "on", OPTION_TIME, offsetof(struct tracer_setup, on_ns),
 		  .min = 1e6, .max = 3600e9, .unit = "ms" },
 		{ "off", OPTION_TIME, offsetof(struct tracer_setup, off_ns),
 		  .min = 1e6, .max = 3600e9, .unit = "ms" },
 	};
-	char time[3][32] = { "0" };
+	char word[3][32] = { "", "", "" };
 	int n = 0, at = 0, error = 0;
 
-	if (sscanf(text, "first=%31[^,],%n", time[0], &at) != 1 || !at)
+	if (sscanf(text, "first=%31[^,],%n", word[0], &at) != 1)
 		at = 0;
-	if (sscanf(text + at, "on=%31[^,],off=%31[^,]%n", time[1], time[2],
+	if (sscanf(text + at, "on=%31[^,],off=%31[^,]%n", word[1], word[2],
 		   &n) != 2 ||
 	    text[at + n])
 		return fail(
 			EINVAL,
-			"record: --sample: \"%s\" is not on=MS,off=MS, as on=10,off=90 or on=10ms,off=1s, with first=MS, before it if need be",
+			"record: --sample: \"%s\" is not on=MS,off=MS, as on=10,off=90 or on=10ms,off=1s, or first=2s,on=10,off=90",
 			text);
-	for (size_t i = 0; i < ARRAY_SIZE(rows) && !error; i++)
+	for (size_t i = at ? 0 : 1; i < ARRAY_SIZE(rows) && !error; i++)
 		error = option_set_row(&rows[i], setup, "record: --sample",
-				       rows[i].name, time[i]);
+				       rows[i].name, word[i]);
 	return error;
 }
 
