@@ -39,6 +39,8 @@ struct calibration {
 	const char *no_huge; /* why there is no such curve; NULL: there is */
 	/* With what giving the page back takes; 0: not measured */
 	double fault_ns, huge_fault_ns;
+	double huge_near_ns; /* of memory that the last cache has */
+	double fault_error;  /* what half of all faults differ by, as a part */
 	/* Loads in chains side by side over those in one, over all pages */
 	double overlap;
 };

@@ -28,7 +28,7 @@
 struct advise_options {
 	struct curve_options curve;
 	char *cpu, *config, *ranges;
-	uint64_t runtime_ns;
+	uint64_t runtime_ns, system_ns;
 	bool data;
 };
 
@@ -55,6 +55,9 @@ static const struct option_row advise_rows[] = {
 	{ "runtime", OPTION_TIME, ADVISE_AT(runtime_ns), "0",
 	  .help = "how long the program runs when nobody records it, with 4K "
 		  "pages: narrows the intervals; 0: not known" },
+	{ "system", OPTION_TIME, ADVISE_AT(system_ns), "0",
+	  .help = "what of --runtime was in the kernel (as time -p says), for "
+		  "what faults take; 0: not known" },
 	{ "ranges", OPTION_STRING, ADVISE_AT(ranges),
 	  .help = "write the ranges to advise huge pages for, and not for, "
 		  "here; - for standard output",
@@ -337,6 +340,7 @@ measure_all(struct advise *advise, struct source *source)
 		.name = advise->input,
 		.data = options->data,
 		.runtime_ns = options->runtime_ns,
+		.system_ns = options->system_ns,
 		.replay = {
 			.cpu = options->cpu,
 			.config = options->config,
@@ -368,7 +372,8 @@ judge_again(struct advise *advise)
 
 	if (error)
 		return error;
-	if (verdicts_runtime(result, advise->options->runtime_ns))
+	if (verdicts_runtime(result, advise->options->runtime_ns,
+			     advise->options->system_ns))
 		error = fail(ENOMEM, "advise: no memory");
 	if (!error)
 		error = verdicts_judge(result, advise->topic, advise->n);
@@ -492,21 +497,23 @@ const struct verb_ops advise_verb = {
 		"it, it is anything between what loads wait that depend on "
 		"each other and what loads wait that do not (time.overlap-low "
 		"and -high, which pagescope calibrate measures), so that the "
-		"interval is wide. Hardware prefetching is not modelled: "
-		"without --runtime a program that streams seems to wait "
-		"longer. There is no claim where the trace is of a part of a "
-		"run whose whole time is given, or where the program mostly "
-		"waits for something else.",
-	.examples = "pagescope advise trace.pst\n"
-		    "pagescope advise huge-pages trace.pst --runtime 2s "
-		    "--ranges ranges.txt -o advice.json\n"
-		    "pagescope advise advice.json --runtime 3s\n"
-		    "pagescope advise memory trace.pst\n"
-		    "# with another device, from the curve of a result\n"
-		    "pagescope curve trace.pst -o curve.json\n"
-		    "pagescope advise memory curve.json --device disk\n"
-		    "pagescope advise memory generate:zipf,n=1M,pages=8192 "
-		    "--device zram\n",
+		"interval is wide. Data of a line next to the last of its page "
+		"is taken to be fetched ahead, and costs nothing. With "
+		"--system faults of 4K take what the kernel's time says, where "
+		"they are most of it. There is no claim where the trace is of "
+		"a part of a run whose whole time is given, or where the "
+		"program mostly waits for something else.",
+	.examples =
+		"pagescope advise trace.pst\n"
+		"pagescope advise huge-pages trace.pst --runtime 2s --system "
+		"300ms --ranges ranges.txt -o advice.json\n"
+		"pagescope advise advice.json --runtime 3s\n"
+		"pagescope advise memory trace.pst\n"
+		"# with another device, from the curve of a result\n"
+		"pagescope curve trace.pst -o curve.json\n"
+		"pagescope advise memory curve.json --device disk\n"
+		"pagescope advise memory generate:zipf,n=1M,pages=8192 "
+		"--device zram\n",
 	.options = &advise_options,
 	.run = advise_run,
 };

@@ -3,6 +3,7 @@
  * pagescope artifact DIR RESULT.json...: all that others need to draw the
  * figures of a paper again and to check the results behind them.
  */
+#include "analyzer/cmd-artifact.h"
 #include "analyzer/cmd-common.h"
 #include "analyzer/fail.h"
 #include "analyzer/verb.h"
@@ -48,7 +49,7 @@ static const struct option_tree artifact_options = {
 struct artifact {
 	const struct artifact_config *config;
 	const char *directory;
-	FILE *readme, *again; /* README.md, results.sh */
+	FILE *readme, *again, *appendix; /* README.md, results.sh, .tex */
 	unsigned figures;
 };
 
@@ -79,8 +80,24 @@ static const char results_script[] =
 	"\twhile IFS= read -r option; do\n"
 	"\t\tset -- \"$@\" --set \"$option\"\n"
 	"\tdone <\"options/$name.txt\"\n"
-	"\tpagescope replay \"$@\" -o \"again/$name.json\" &&\n"
-	"\t\tpagescope diff \"results/$name.json\" \"again/$name.json\" >\"again/$name.diff\" &&\n"
+	"\tpagescope replay \"$@\" -o \"again/$name.json\"\n"
+	"\tcompare \"again/$name.json\"\n"
+	"}\n"
+	"# command NAME VERB WORD...: what made it, of several machines, a curve, a sweep\n"
+	"command()\n"
+	"{\n"
+	"\tname=$1\n"
+	"\tshift\n"
+	"\tmade=again/$name.json\n"
+	"\t[ \"$1\" != sweep ] || made=again/$name/sweep.json\n"
+	"\tto=${made%/sweep.json}\n"
+	"\tpagescope \"$@\" -o \"$to\" >\"again/$name.log\" 2>&1\n"
+	"\tcompare \"$made\"\n"
+	"}\n"
+	"# compare MADE: with results/$name.json\n"
+	"compare()\n"
+	"{\n"
+	"\tpagescope diff \"results/$name.json\" \"$1\" >\"again/$name.diff\" 2>&1 &&\n"
 	"\t\techo \"$name: the same\" && return\n"
 	"\techo \"$name: see again/$name.diff\"\n"
 	"\tstatus=1\n"
@@ -272,8 +289,66 @@ say_result(const struct artifact *artifact, const struct result *result,
 				values[i], value);
 }
 
-/* A replay of one machine can be made again, if its trace is here. */
+/* For a shell, whatever is in it */
 static void
+put_word(FILE *file, const char *word)
+{
+	fputs(" '", file);
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[]){ *word, '\0' }, file);
+	putc('\'', file);
+}
+
+/* The trace as results.sh finds it, or false: it is not here. */
+static bool
+find_trace(const struct artifact *artifact, const char *trace, char *name,
+	   size_t bytes)
+{
+	char path[4096], plain[256];
+	struct stat seen;
+
+	if (!strncmp(trace, "generate:", 9)) {
+		snprintf(name, bytes, "%s", trace);
+		return strlen(trace) < bytes;
+	}
+	plain_name(trace, plain, sizeof(plain));
+	snprintf(path, sizeof(path), "%s/traces/%s", artifact->directory,
+		 plain);
+	snprintf(name, bytes, "traces/%s", plain);
+	return !stat(path, &seen);
+}
+
+/* Why the command cannot be given again elsewhere, or NULL */
+static const char *
+not_again(const json_t *command)
+{
+	static const char *const files[] = { "-c",	 "--config", "-o",
+					     "--output", "submit",   "run",
+					     "plan",	 "merge" };
+	const char *verb = json_string_value(json_array_get(command, 1));
+
+	if (!verb || (strcmp(verb, "replay") != 0 &&
+		      strcmp(verb, "curve") != 0 && strcmp(verb, "sweep") != 0))
+		return "only what replay, curve and sweep made is";
+	for (size_t i = 2; i < json_array_size(command); i++) {
+		const char *word =
+			json_string_value(json_array_get(command, i));
+
+		for (size_t k = 0; word && k < ARRAY_SIZE(files); k++)
+			if (!strcmp(word, files[k]) ||
+			    (!strncmp(word, "--config=", 9)))
+				return "its command names files that are not "
+				       "here";
+	}
+	return NULL;
+}
+
+/*
+ * A replay of one machine is made again from all its options, what replays of
+ * several, curves and sweeps made by the same command, if the trace is here.
+ * NULL, or why not.
+ */
+static const char *
 put_again(const struct artifact *artifact, const struct result *result,
 	  const char *name)
 {
@@ -284,26 +359,39 @@ put_again(const struct artifact *artifact, const struct result *result,
 	const char *verb = json_string_value(json_array_get(command, 1));
 	const char *trace = json_string_value(
 		json_object_get(json_object_get(provenance, "trace"), "name"));
-	char path[4096], plain[256];
-	struct stat seen;
+	const char *why = NULL;
+	char found[512];
 
-	if (!verb || strcmp(verb, "replay") != 0 || !trace ||
-	    result_machines(result))
-		return;
-	plain_name(trace, plain, sizeof(plain));
-	snprintf(path, sizeof(path), "%s/traces/%s", artifact->directory,
-		 plain);
-	if (!stat(path, &seen))
-		fprintf(artifact->again, "again '%s' 'traces/%s'\n", name,
-			plain);
-	else if (!strncmp(trace, "generate:", 9) && !strpbrk(trace, "'\n"))
-		fprintf(artifact->again, "again '%s' '%s'\n", name, trace);
+	if (!trace || !find_trace(artifact, trace, found, sizeof(found)))
+		return "its trace is not here (--trace takes it along)";
+	if (verb && !strcmp(verb, "replay") && !result_machines(result)) {
+		fputs("again", artifact->again);
+		put_word(artifact->again, name);
+		put_word(artifact->again, found);
+		putc('\n', artifact->again);
+		return NULL;
+	}
+	why = not_again(command);
+	if (why)
+		return why;
+	fputs("command", artifact->again);
+	put_word(artifact->again, name);
+	for (size_t i = 1; i < json_array_size(command); i++) {
+		const char *word =
+			json_string_value(json_array_get(command, i));
+
+		word = word ? word : "";
+		put_word(artifact->again, strcmp(word, trace) ? word : found);
+	}
+	putc('\n', artifact->again);
+	return NULL;
 }
 
 static int
 put_result(struct artifact *artifact, const char *path)
 {
 	struct result *result;
+	const char *why;
 	char name[256], to[4096];
 	int error = result_read(&result, path);
 
@@ -322,7 +410,10 @@ put_result(struct artifact *artifact, const char *path)
 		error = put_options(artifact, result, name);
 	if (!error) {
 		say_result(artifact, result, name);
-		put_again(artifact, result, name);
+		why = put_again(artifact, result, name);
+		fprintf(artifact->readme, "- made again by results.sh: %s%s\n",
+			why ? "no: " : "yes", why ? why : "");
+		appendix_result(artifact->appendix, result, name, why);
 		error = put_figures(artifact, result, name);
 	}
 	result_close(result);
@@ -396,8 +487,10 @@ say_head(const struct artifact *artifact)
 		"and *.gp, and compares all bytes with SHA256SUMS. Other "
 		"versions of gnuplot, cairo or the fonts draw the same figure "
 		"with other bytes.\n"
-		"- `./results.sh` replays the traces that are here under the "
-		"options in options/, into again/, and compares each value.\n"
+		"- `./results.sh` makes the results again, into again/, of the "
+		"traces that are here (one machine: under the options in "
+		"options/; several, curves, sweeps: by their commands), and "
+		"compares each value.\n"
 		"- `sha256sum -c SHA256SUMS` checks what is here.\n\n"
 		"## Results and what to expect\n",
 		PACKAGE_VERSION, PACKAGE_VERSION);
@@ -439,6 +532,9 @@ finish(struct artifact *artifact, int error)
 	error = error ? error : closed;
 	closed = close_in(artifact, artifact->readme);
 	error = error ? error : closed;
+	appendix_end(artifact->appendix);
+	closed = close_in(artifact, artifact->appendix);
+	error = error ? error : closed;
 	if (!error)
 		error = write_script(artifact, "figures.sh", figures_script);
 	return error ? error : run_in(artifact->directory, words);
@@ -463,12 +559,17 @@ artifact_run(const struct verb_call *call)
 	artifact.readme = open_in(&artifact, "README.md");
 	artifact.again =
 		artifact.readme ? open_in(&artifact, "results.sh") : NULL;
-	if (!artifact.again) {
+	artifact.appendix =
+		artifact.again ? open_in(&artifact, "appendix.tex") : NULL;
+	if (!artifact.appendix) {
+		if (artifact.again)
+			fclose(artifact.again);
 		if (artifact.readme)
 			fclose(artifact.readme);
 		return -EIO;
 	}
 	say_head(&artifact);
+	appendix_begin(artifact.appendix, traces && *traces);
 	fputs(results_script, artifact.again);
 	for (size_t i = 0; traces && traces[i] && !error; i++)
 		error = put_trace(&artifact, traces[i]);
@@ -492,10 +593,11 @@ const struct verb_ops artifact_verb = {
 		"(traces/), checksums of all (SHA256SUMS), and\n\n"
 		"  README.md   the appendix that evaluators ask for: programs, "
 		"hardware,\n              how to, what to expect\n"
+		"  appendix.tex  the same for the paper: an artifact appendix for \\input\n"
 		"  figures.sh  draws every figure again and compares all bytes\n"
-		"  results.sh  replays again and compares all values (results of "
-		"replays of\n              one machine whose trace is here, or "
-		"generated)\n\n"
+		"  results.sh  makes results again and compares all values (of replay, curve\n"
+		"              and sweep, if the trace is here or generated)\n"
+		"  appendix.tex  README.md for the paper, to be input by LaTeX\n\n"
 		"Traces are named by the digest of their content that results "
 		"tell, so that one can be checked that is not here.",
 	.options = &artifact_options,

@@ -197,19 +197,22 @@ step_near(const struct latency_curve *curve, double size)
 	return best;
 }
 
-/* What of the last level is for this host: others may share it. */
+/* What of the last level is for this host: others may share it.  A number of
+ * sets that is a power of two, with ways near to those told */
 static void
 add_size(struct calibrate *calibrate, const char *part,
 	 const struct latency_step *step)
 {
 	char option[48], text[64];
-	double ways;
+	double ways, sets;
 
 	snprintf(option, sizeof(option), "%s.ways", part);
 	ways = fmax(1, known(calibrate, option, 16));
+	sets = exp2(round(log2(step->size / ways / 64)));
+	ways = fmax(1, round(step->size / sets / 64));
+	detect_add(&calibrate->detected, source, part, "ways", "%.0f", ways);
 	detect_add(&calibrate->detected, between(step, text, sizeof(text)),
-		   part, "size", "%.0f",
-		   ways * 64 * exp2(round(log2(step->size / ways / 64))));
+		   part, "size", "%.0f", ways * 64 * sets);
 }
 
 /* Latencies by the plateaus; sizes where nobody told of them, and of the last
@@ -326,6 +329,9 @@ add_times(struct calibrate *calibrate)
 	if (measured->huge_fault_ns > 0)
 		detect_add(out, source, "time", "huge-fault", "%.0f",
 			   measured->huge_fault_ns);
+	if (measured->huge_near_ns > 0)
+		detect_add(out, source, "time", "huge-fault-near", "%.0f",
+			   measured->huge_near_ns);
 	if (measured->overlap > 0 && measured->overlap <= 1)
 		detect_add(out, source, "time", "overlap-low", "%.2f",
 			   measured->overlap);
@@ -362,7 +368,9 @@ fit(struct calibrate *calibrate)
 	detect_add(out, "measured: walks fit best so", "cache", "walks", "%s",
 		   walks->second ? "l2" : "l1d");
 	detect_add(out, source, "time", "error", "%.0f",
-		   fmin(fmax(walks->error, LEAST_ERROR), MOST_ERROR));
+		   fmin(fmax(fmax(walks->error, 100 * measured->fault_error),
+			     LEAST_ERROR),
+			MOST_ERROR));
 	return 0;
 }
 
@@ -471,9 +479,13 @@ tell_walks(const struct calibrate *calibrate, FILE *file)
 		100 * measured->overlap);
 	fprintf(file, "  A fault of 4K takes %.0f ns", measured->fault_ns);
 	if (measured->huge_fault_ns > 0)
-		fprintf(file, ", one of 2M %.0f us",
-			measured->huge_fault_ns / 1000);
-	fputs(".\n", file);
+		fprintf(file,
+			", one of 2M %.0f us, and %.0f us in memory that was\n"
+			"  used shortly before",
+			measured->huge_fault_ns / 1000,
+			measured->huge_near_ns / 1000);
+	fprintf(file, "; half of them are within %.0f %%.\n",
+		100 * measured->fault_error);
 	if (calibrate->walks.sizes)
 		fprintf(file,
 			"  The machine in the file (walker.overhead %.0f, "

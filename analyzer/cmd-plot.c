@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 struct plot_config {
-	char *output, *format, *kind, *gnuplot, *machine;
+	char *output, *gnuplot, *machine;
+	char **format, **kind;
 	char *x, *series, *figure;
 	int style;
 };
@@ -22,18 +23,17 @@ static const struct option_row plot_rows[] = {
 	  .fallback = "plots",
 	  .help = "Directory for figures, data and scripts; made if need be",
 	  .key = 'o', .argument = "DIR" },
-	{ "format", OPTION_STRING, offsetof(struct plot_config, format),
-	  .fallback = "pdf,png",
+	{ "format", OPTION_LIST, offsetof(struct plot_config, format),
 	  .help = "Any of pdf, png, svg, eps, tikz, epslatex and terminal, "
-		  "with commas between",
+		  "with commas between or one by one; pdf,png",
 	  .argument = "LIST" },
 	{ "style", OPTION_CHOICE, offsetof(struct plot_config, style), "page",
 	  .choices = plot_styles,
 	  .help = "What it is for: a page, one column or both of a paper, or "
 		  "a slide: size, letters and lines" },
-	{ "kind", OPTION_STRING, offsetof(struct plot_config, kind),
-	  .fallback = "all",
-	  .help = "Which figures: all, or some with commas between",
+	{ "kind", OPTION_LIST, offsetof(struct plot_config, kind),
+	  .help = "Which figures: all, or some, with commas between or one by "
+		  "one; all",
 	  .argument = "KIND[,KIND...]" },
 	{ "machine", OPTION_STRING, offsetof(struct plot_config, machine),
 	  .help = "Of a result of several machines only this one", .key = 'm',
@@ -80,6 +80,29 @@ listed(const char *list, const char *word)
 	return false;
 }
 
+/* Lists that were given one by one as one; `usual` where none was.  NULL: no
+ * memory (said) */
+static char *
+join_lists(char *const *lists, const char *usual)
+{
+	size_t n = strlen(usual) + 1;
+	char *all, *at;
+
+	for (size_t i = 0; lists && lists[i]; i++)
+		n += strlen(lists[i]) + 1;
+	all = calloc(n, 1);
+	if (!all) {
+		fail(ENOMEM, "plot: no memory");
+		return NULL;
+	}
+	if (!lists || !*lists)
+		return strcpy(all, usual);
+	at = all;
+	for (size_t i = 0; lists[i]; i++)
+		at += sprintf(at, "%s%s", i ? "," : "", lists[i]);
+	return all;
+}
+
 /* Each word of the list must be one of names.  0 or -EINVAL (said). */
 static int
 check_list(const char *option, const char *list, const char *const *names,
@@ -110,8 +133,13 @@ check_list(const char *option, const char *list, const char *const *names,
 	return *list ? 0 : fail(EINVAL, "plot: --%s: is empty", option);
 }
 
+/* The lists of the command line, joined */
+struct wish {
+	char *kind, *format; /* owned */
+};
+
 static int
-check_lists(const struct plot_config *config)
+check_lists(const struct wish *wish)
 {
 	const char *formats[8], *kinds[32];
 	size_t n = 0, m = 0;
@@ -123,8 +151,8 @@ check_lists(const struct plot_config *config)
 	for (; m < ARRAY_SIZE(kinds) - 1 && plot_registry[m]; m++)
 		kinds[m] = plot_registry[m]->name;
 	kinds[m++] = "all";
-	error = check_list("format", config->format, formats, n);
-	return error ? error : check_list("kind", config->kind, kinds, m);
+	error = check_list("format", wish->format, formats, n);
+	return error ? error : check_list("kind", wish->kind, kinds, m);
 }
 
 static void
@@ -144,17 +172,17 @@ setup_terminal(struct plot_setup *setup)
 /* 0 when something was plotted, STATUS_PARTIAL when nothing of what was asked
  * for could be. */
 static int
-plot_all(const struct result *result, const struct plot_config *config,
+plot_all(const struct result *result, const struct wish *wish,
 	 const struct plot_setup *setup)
 {
-	bool all = listed(config->kind, "all");
+	bool all = setup->all;
 	unsigned asked = 0, made = 0;
 
 	for (size_t i = 0; plot_registry[i]; i++) {
 		const struct plot_ops *plot = plot_registry[i];
 		int status;
 
-		if (!all && !listed(config->kind, plot->name))
+		if (!all && !listed(wish->kind, plot->name))
 			continue;
 		if (result_machines(result) && !plot->machines) {
 			if (!all)
@@ -180,6 +208,9 @@ plot_all(const struct result *result, const struct plot_config *config,
 					       : "-latex",
 				       plot_ending(plot_formats[j]));
 	}
+	if (all && !made)
+		note("nothing to plot: this result has no table that a figure "
+		     "is made of");
 	return made && (all || made == asked) ? STATUS_OK : STATUS_PARTIAL;
 }
 
@@ -200,32 +231,34 @@ remove_directory(const char *directory)
 }
 
 static int
-plot_result(const struct result *result, const struct plot_config *config)
+plot_result(const struct result *result, const struct plot_config *config,
+	    const struct wish *wish)
 {
 	char scratch[] = "/tmp/pagescope-plot-XXXXXX", formats[64] = "";
 	struct plot_setup setup = {
 		.directory = config->output,
 		.formats = formats,
-		.terminal = listed(config->format, "terminal"),
+		.terminal = listed(wish->format, "terminal"),
 		.gnuplot = config->gnuplot,
 		.style = config->style,
+		.all = listed(wish->kind, "all"),
 	};
 	int status;
 
 	for (size_t i = 0; plot_formats[i]; i++)
-		if (listed(config->format, plot_formats[i])) {
+		if (listed(wish->format, plot_formats[i])) {
 			strcat(formats, *formats ? " " : "");
 			strcat(formats, plot_formats[i]);
 		}
 	setup_terminal(&setup);
 	if (*formats) {
 		status = common_directories(config->output);
-		return status ? status : plot_all(result, config, &setup);
+		return status ? status : plot_all(result, wish, &setup);
 	}
 	if (!mkdtemp(scratch))
 		return fail_errno(errno, "%s", scratch);
 	setup.directory = scratch;
-	status = plot_all(result, config, &setup);
+	status = plot_all(result, wish, &setup);
 	remove_directory(scratch);
 	return status;
 }
@@ -250,11 +283,30 @@ put_choice(struct result *result, const struct plot_config *config)
 }
 
 static int
+plot_file(const char *path, const struct plot_config *config,
+	  const struct wish *wish)
+{
+	struct result *result;
+	int status = result_read(&result, path);
+
+	if (status)
+		return status;
+	if (config->machine && *config->machine)
+		status = machines_choose(path, &result, config->machine);
+	if (!status)
+		status = put_choice(result, config);
+	if (!status)
+		status = plot_result(result, config, wish);
+	result_close(result);
+	return status;
+}
+
+static int
 plot_run(const struct verb_call *call)
 {
 	const struct plot_config *config = call->config;
 	const char *path = call->argc ? call->argv[0] : "-";
-	struct result *result;
+	struct wish wish;
 	int status;
 
 	if (call->argc > 1) {
@@ -267,18 +319,15 @@ plot_run(const struct verb_call *call)
 			     "\"pagescope replay -o FILE\" wrote");
 		return STATUS_USAGE;
 	}
-	if (check_lists(config))
-		return STATUS_USAGE;
-	status = result_read(&result, path);
-	if (status)
-		return status;
-	if (config->machine && *config->machine)
-		status = machines_choose(path, &result, config->machine);
-	if (!status)
-		status = put_choice(result, config);
-	if (!status)
-		status = plot_result(result, config);
-	result_close(result);
+	wish.kind = join_lists(config->kind, "all");
+	wish.format = join_lists(config->format, "pdf,png");
+	if (!wish.kind || !wish.format)
+		status = -ENOMEM;
+	else
+		status = check_lists(&wish) ? STATUS_USAGE
+					    : plot_file(path, config, &wish);
+	free(wish.kind);
+	free(wish.format);
 	return status;
 }
 
@@ -298,14 +347,22 @@ const struct verb_ops plot_verb = {
 		"embedded, colours are told apart by all and, with dashes, "
 		"without colour. --style takes the size and the letters of what "
 		"it is for, so that it is included unscaled. tikz is to be "
-		"\\input by LaTeX with the package gnuplot-lua-tikz, epslatex is "
-		"NAME-latex.tex with NAME-latex.eps. "
-		"With --format terminal alone nothing is kept. What this result "
-		"has no data for is said and left out; the status is 3 when "
-		"that leaves nothing, or is a figure that was asked for.",
+		"\\input by LaTeX with the package gnuplot-lua-tikz (in "
+		"Debian's gnuplot-data), together with NAME.001.png, if there "
+		"is one; epslatex is NAME-latex.tex with NAME-latex.eps. "
+		"\\graphicspath tells LaTeX where these are. "
+		"With --format terminal alone nothing is kept. A figure "
+		"that has no data is said and left out (with all: if the "
+		"result has its table); the status is 3 when that leaves "
+		"nothing, or is a figure that was asked for.",
 	.lists = LIST_PLOTS,
 	.options = &plot_options,
 	.examples = "pagescope plot result.json -o plots\n"
+		    "# ways of TLBs; events of stat over time\n"
+		    "pagescope curve trace.pst --associativity -o curve.json\n"
+		    "pagescope plot curve.json --kind associativity -o plots\n"
+		    "pagescope stat -I 20 -o counts.json -- sleep 0.1\n"
+		    "pagescope plot counts.json --kind intervals -o plots\n"
 		    "# for a column of a paper\n"
 		    "pagescope plot result.json --style column --format "
 		    "pdf,tikz -o plots\n"

@@ -139,7 +139,7 @@ colours_draw(const struct result *result, FILE *script)
 		"set border 15\n"
 		"set tics front\n"
 		"set xlabel 'page colour%s'\n"
-		"set cblabel 'times an even spread (2: or more; grey: none)' offset "
+		"set cblabel 'times an even spread (grey: none)' offset "
 		"1.5,0\n"
 		"set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 "
 		"behind fillstyle solid 1 noborder fillcolor rgb '#bbbbbb'\n"

@@ -5,6 +5,7 @@
  * blank row marks each hole, and the address where a run of regions begins
  * stands at the axis.
  */
+#include "reports/plot-cells.h"
 #include "reports/plot.h"
 #include "reports/view.h"
 
@@ -78,42 +79,27 @@ row_of(const struct region *regions, size_t n, uint64_t space, uint64_t address)
 	return found ? found->row : 0;
 }
 
-/* A whole matrix, as gnuplot's images want: time, row, misses, walks. */
 static void
-write_cells(const struct view_table *table, const struct rows *rows,
-	    const struct region *regions, size_t times, double width,
-	    double *cell, FILE *file)
+add_misses(const struct view_table *table, const struct rows *rows,
+	   const struct region *regions, const struct plot_cells *cells,
+	   double *cell)
 {
+	int space = view_column(table, "space");
+	int address = view_column(table, "address");
 	int start = view_column(table, "accesses");
 	int misses = view_column(table, "l1_misses");
-	/* an image of one column or row is none to gnuplot: it is cut in two */
-	size_t halves_x = times > 1 ? 1 : 2, halves_y = rows->n > 1 ? 1 : 2;
 
 	for (size_t i = 0; i < table->n_rows; i++) {
-		size_t row =
-			row_of(regions, rows->regions,
-			       view_address(table, i,
-					    view_column(table, "space")),
-			       view_address(table, i,
-					    view_column(table, "address")));
-		size_t time = view_count(view_number(table, i, start) / width);
+		size_t row = row_of(regions, rows->regions,
+				    view_address(table, i, space),
+				    view_address(table, i, address));
+		size_t time =
+			view_count(view_number(table, i, start) / cells->width);
 
-		if (time < times)
-			cell[row * times + time] +=
+		if (time < cells->columns)
+			cell[row * cells->columns + time] +=
 				view_number(table, i, misses);
 	}
-	fputs("# accesses so far (middle of the cell), row, L1 TLB misses\n",
-	      file);
-	for (size_t i = 0; i < rows->n * halves_y; i++)
-		for (size_t t = 0; t < times * halves_x; t++) {
-			double n = cell[i / halves_y * times + t / halves_x];
-			double x = ((double)t + 0.5) / (double)halves_x;
-			double y = ((double)i + 0.5) / (double)halves_y - 0.5;
-
-			fprintf(file,
-				n > 0 ? "%.17g %g %.0f\n" : "%.17g %g NaN\n",
-				x * width, y, n);
-		}
 }
 
 static double
@@ -129,16 +115,19 @@ bin_width(const struct view_table *table)
 	return width > 0 ? width : 1;
 }
 
-static size_t
-bins(const struct result *result, const struct view_table *table, double width)
+static struct plot_cells
+cells_of(const struct result *result, const struct view_table *table,
+	 const struct rows *rows)
 {
-	double end = view_or_zero(result, "accesses"), at;
+	double width = bin_width(table), at;
+	double end = view_or_zero(result, "accesses");
 
 	for (size_t i = 0; i < table->n_rows; i++) {
 		at = view_number(table, i, view_column(table, "accesses")) + 1;
 		end = at > end ? at : end;
 	}
-	return view_count(ceil(end / width));
+	return (struct plot_cells){ rows->n, view_count(ceil(end / width)),
+				    width };
 }
 
 static size_t
@@ -147,32 +136,34 @@ heatmap_data(const struct result *result, FILE *file, char *why,
 {
 	struct view_table table;
 	struct region *regions;
+	struct plot_cells cells;
 	struct rows rows;
-	double *cell = NULL, width;
-	size_t times;
+	double *cell = NULL;
+	size_t n;
 
 	view_table(result, "heatmap", &table);
 	if (!table.n_rows)
 		return plot_nothing(result, "heatmap", "no TLB lookup missed",
 				    why, why_bytes);
 	regions = find_regions(&table, &rows);
-	width = bin_width(&table);
-	times = bins(result, &table, width);
-	if (times > 4096 || rows.n > 65536)
-		snprintf(why, why_bytes, "%zu x %zu cells are too many", times,
-			 rows.n);
-	else if (!times)
+	cells = cells_of(result, &table, &rows);
+	if (cells.columns > 4096 || rows.n > 65536)
+		snprintf(why, why_bytes, "%zu x %zu cells are too many",
+			 cells.columns, rows.n);
+	else if (!cells.columns)
 		snprintf(why, why_bytes, "no accesses were counted");
 	else if (regions)
-		cell = calloc(rows.n * times, sizeof(*cell));
-	if (cell)
-		write_cells(&table, &rows, regions, times, width, cell, file);
-	else if (!*why)
+		cell = calloc(rows.n * cells.columns, sizeof(*cell));
+	if (cell) {
+		add_misses(&table, &rows, regions, &cells, cell);
+		plot_cells_write(&cells, cell, file);
+	} else if (!*why) {
 		snprintf(why, why_bytes, "no memory");
+	}
 	free(regions);
-	times = cell ? rows.n * times : 0;
+	n = cell ? rows.n * cells.columns : 0;
 	free(cell);
-	return times;
+	return n;
 }
 
 /* Does another run begin within so many rows above region i? */
@@ -225,56 +216,23 @@ static void
 heatmap_draw(const struct result *result, FILE *script)
 {
 	struct view_table table;
+	struct plot_cells cells;
 	struct region *regions;
 	struct rows rows;
 	uint64_t bytes;
-	double width;
 
 	view_table(result, "heatmap", &table);
 	regions = find_regions(&table, &rows);
 	bytes = view_address(&table, 0, view_column(&table, "bytes"));
-	width = bin_width(&table);
+	cells = cells_of(result, &table, &rows);
+	plot_cells_begin(&cells, script);
 	fprintf(script,
-		"# all of it, before there is a range\n"
-		"stats data using 3 nooutput\n"
-		"set xrange [0:%.17g]\n"
-		"set yrange [-0.5:%.1f]\n"
-		"set logscale cb\n"
-		"set format cb '%%.0s%%c'\n"
-		"unset grid\n"
-		"unset key\n"
-		"set xlabel 'accesses so far'\n"
-		"set ylabel 'virtual address (regions of %llu %s; holes left "
-		"out)'\n"
-		"set cblabel 'L1 TLB misses' offset 1.5,0\n"
-		"if (format ne 'terminal') { set rmargin at screen 0.83 }\n"
-		"# where all cells count the same too\n"
-		"set cbrange [1:STATS_max < 10 ? 10 : STATS_max]\n"
-		"# viridis\n"
-		"set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', "
-		"3 '#2c718e', \\\n"
-		"\t4 '#21908d', 5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 "
-		"'#fde725')\n",
-		(double)bins(result, &table, width) * width,
-		(double)rows.n - 0.5,
+		"set ylabel 'virtual address (%llu %s a row, no holes)'\n",
 		(unsigned long long)(bytes % MIB ? bytes >> 10 : bytes / MIB),
 		bytes % MIB ? "KiB" : "MiB");
-	plot_tics(script, "x", (double)bins(result, &table, width) * width);
 	if (regions)
 		write_tics(&rows, regions, script);
-	fputs("if (format eq 'terminal') {\n"
-	      "\tlevel(n) = int(1 + 8 * log(n) / "
-	      "log(STATS_max + 1))\n"
-	      "\tshade(n) = substr(' .:-=+*#%@', level(n) + 1, level(n) + 1)\n"
-	      "\tplot data using 1:2:(valid(3) ? shade($3) : '') with labels\n"
-	      "}\n"
-	      "if (format eq 'svg' || format eq 'tikz') {\n"
-	      "\tplot data using 1:2:3 with image pixels\n"
-	      "}\n"
-	      "if (format ne 'terminal' && format ne 'svg' && format ne 'tikz') {\n"
-	      "\tplot data using 1:2:3 with image\n"
-	      "}\n",
-	      script);
+	plot_cells_draw(script);
 	free(regions);
 }
 

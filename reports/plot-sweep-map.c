@@ -5,6 +5,7 @@
  * parameters seeds and traces are averaged, the rest keep their first value.
  */
 #include "reports/number.h"
+#include "reports/plot-cells.h"
 #include "reports/plot.h"
 #include "reports/sweep-table.h"
 
@@ -200,7 +201,7 @@ draw_label(const struct map *map, FILE *script)
 			 "; framed: the least");
 	fputs("told = ", script);
 	plot_quote(script, text);
-	fputs("\nset title title.\": \".told\n", script);
+	fputs("\nset title title.\"\\n\".told\n", script);
 }
 
 static void
@@ -226,14 +227,11 @@ draw_palette(const struct map *map, FILE *script)
 		"middle = %.9g\n"
 		"unset grid\n"
 		"unset key\n"
-		"# viridis, dark is little\n"
-		"set palette defined (0 '#440154', 1 '#472c7a', 2 '#3b518b', "
-		"3 '#2c718e', \\\n"
-		"\t4 '#21908d', 5 '#27ad81', 6 '#5cc863', 7 '#aadc32', 8 "
-		"'#fde725')\n",
+		"%s",
 		least, most,
 		least > 0 && most > 50 * least ? sqrt(least * most)
-					       : (least + most) / 2);
+					       : (least + most) / 2,
+		plot_viridis);
 }
 
 /* The least, as often as it is there */

@@ -17,6 +17,8 @@
 
 /* The sum of a column may be beyond all numbers, where no axis ends. */
 #define TICS_MOST 1e300
+/* How reasons begin that are no news where all kinds are tried */
+#define NO_TABLE "this result has no"
 
 const char *const plot_formats[] = { "pdf",  "png",	 "svg", "eps",
 				     "tikz", "epslatex", NULL };
@@ -73,7 +75,8 @@ plot_tics(FILE *script, const char *axis, double most)
 	char label[32];
 
 	most = fmin(most, TICS_MOST);
-	least = most / 7;
+	/* side by side they take more room than one above the other */
+	least = most / (*axis == 'x' ? 5 : 7);
 	while (step * 10 <= least)
 		step *= 10;
 	step *= step >= least	    ? 1
@@ -116,7 +119,8 @@ void
 plot_power_tics(FILE *script, const char *axis, double least, double most)
 {
 	static const char *const units[] = { "", "k", "M", "G", "T" };
-	double step = most / least > 1e7 ? 100 : 10, at = 1e-6;
+	double step = most / least > (*axis == 'x' ? 1e4 : 1e7) ? 100 : 10;
+	double at = 1e-6;
 	const char *before = "";
 
 	most = fmin(most, TICS_MOST);
@@ -158,8 +162,7 @@ plot_nothing(const struct result *result, const char *table, const char *reason,
 	if (view_table(result, table, &found))
 		snprintf(why, why_bytes, "%s", reason);
 	else
-		snprintf(why, why_bytes, "this result has no table \"%s\"",
-			 table);
+		snprintf(why, why_bytes, NO_TABLE " table \"%s\"", table);
 	return 0;
 }
 
@@ -246,23 +249,34 @@ plot_unit_of(double most_bytes)
 	return units[i];
 }
 
+/* In two lines where it would leave a picture of this style. */
 static void
 write_title(const struct plot_ops *plot, const struct result *result,
-	    FILE *script)
+	    const struct style *style, FILE *script)
 {
-	char program[64], title[256], several[32];
+	char program[64], of[128], several[32];
 	size_t n = result_machines(result);
 	const char *machine = n ? several : view_machine(result);
 	const char *partial = view_partial(result);
+	/* a letter is half as wide as high, a figure three quarters of all */
+	double room = 0.75 * style->wide / 2.54 * 72 / (0.52 * style->points);
 
 	snprintf(several, sizeof(several), "%zu machine%s", n,
 		 n == 1 ? "" : "s");
 	view_program(result, program, sizeof(program));
-	snprintf(title, sizeof(title), "%s%s%s%s%.48s%s", plot->title,
-		 *program ? ", " : "", program, *machine ? " on " : "", machine,
-		 partial ? " (partial)" : "");
+	/* what stat counted is not ours */
+	if (!strcmp(program, "pagescope"))
+		*program = '\0';
+	snprintf(of, sizeof(of), "%s%s%.48s%s", program, *machine ? " on " : "",
+		 machine, partial ? " (partial)" : "");
 	fputs("title = ", script);
-	plot_quote(script, title);
+	plot_quote(script, plot->title);
+	if (*of && strlen(plot->title) + strlen(of) + 2 > (size_t)room)
+		fputs("\ntitle = title.\"\\n\".", script);
+	else if (*of)
+		fputs(".', '.", script);
+	if (*of)
+		plot_quote(script, of);
 	putc('\n', script);
 }
 
@@ -290,8 +304,14 @@ static const char tidy[] =
 	"\t\treturn text\n"
 	"\t}\n"
 	"\tFNR < 6 && /^%% [A-Z][a-z][a-z] [A-Z]/ { next }\n"
-	"\t/^\\\\node\\[gp node [^{]*\\{.*\\};$/ {\n"
-	"\t\tat = index($0, \"{\")\n"
+	"\t/^\\\\gploadimage/ { # where \\graphicspath says\n"
+	"\t\tsplit($0, word, /[{}]+/)\n"
+	"\t\tprintf \"\\\\node[inner sep=0pt,anchor=south west] at (%s,%s) \", word[2], word[3]\n"
+	"\t\tprintf \"{\\\\includegraphics[width=%scm,height=%scm]{%s.png}};\\n\", word[4], word[5], word[6]\n"
+	"\t\tnext\n"
+	"\t}\n"
+	"\t/^\\\\node\\[gp node .*\\) \\{.*\\};$/ {\n"
+	"\t\tat = index($0, \") {\") + 2\n"
 	"\t\tprint substr($0, 1, at) tex(substr($0, at + 1, length($0) - at - 2)) \"};\"\n"
 	"\t\tnext\n"
 	"\t}\n"
@@ -314,6 +334,10 @@ static const char prologue[] =
 	"} else {\n"
 	"\tout = name.(format eq 'epslatex' ? '-latex.tex' : '.'.format)\n"
 	"\tset output out\n"
+	"}\n"
+	"if (format eq 'tikz' || format eq 'epslatex') {\n"
+	"\t# without TeX's dollars\n"
+	"\tset format '%h'\n"
 	"}\n"
 	"set title title\n"
 	"set key outside bottom center horizontal Left reverse samplen 2\n"
@@ -361,12 +385,14 @@ write_terminals(const struct style *style, FILE *script)
 		wide * 50, high * 50, points * 11 / 9, line);
 	fprintf(script,
 		"if (format eq 'tikz') {\n"
-		"\tset terminal tikz color size %gcm,%gcm font '\\%s'\n"
+		"\tset terminal tikz externalimages color size %gcm,%gcm \\\n"
+		"\t\tcharsize %gpt,%gpt font '\\%s'\n"
 		"}\n"
 		"if (format eq 'epslatex') {\n"
 		"\tset terminal epslatex color size %gcm,%gcm font ',%g' linewidth %g\n"
 		"}\n",
-		wide, high, style->tex, wide, high, points, line);
+		wide, high, 0.58 * points, points, style->tex, wide, high,
+		points, line);
 }
 
 static int
@@ -405,7 +431,7 @@ write_script(const struct plot_ops *plot, const struct result *result,
 		setup->formats, *setup->formats && setup->terminal ? " " : "",
 		setup->terminal ? "terminal" : "", setup->columns,
 		setup->lines);
-	write_title(plot, result, script);
+	write_title(plot, result, &styles[setup->style], script);
 	write_terminals(&styles[setup->style], script);
 	fputs(prologue, script);
 	plot->draw(result, script);
@@ -506,7 +532,8 @@ plot_make(const struct plot_ops *plot, const struct result *result,
 	if (rows < 0)
 		return (int)rows;
 	if (!rows) {
-		note("%s: nothing to plot: %s", plot->name, why);
+		if (!setup->all || strncmp(why, NO_TABLE, strlen(NO_TABLE)))
+			note("%s: nothing to plot: %s", plot->name, why);
 		return 0;
 	}
 	snprintf(script, sizeof(script), "%s.gp", plot->name);

@@ -39,6 +39,7 @@ struct plot_setup {
 	const char *formats;   /* "pdf png", each of plot_formats */
 	int style;	       /* in plot_styles */
 	bool terminal;	       /* draw on stdout, too */
+	bool all; /* kinds: of what the result has no table nothing is said */
 	unsigned columns, lines;
 	const char *gnuplot; /* the program */
 };

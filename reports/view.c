@@ -231,6 +231,16 @@ view_recorded_by(const struct result *result, const char *engine)
 	return false;
 }
 
+const char *
+view_host(const struct result *result, const char *what)
+{
+	const json_t *host =
+		json_object_get(provenance(result, "trace"), "host");
+	const char *text = json_string_value(json_object_get(host, what));
+
+	return text ? text : "";
+}
+
 /* Of a replay, what the trace says about the program; of a trace that came
  * from elsewhere nobody knows the program: its own name. */
 static const json_t *

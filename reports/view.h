@@ -58,6 +58,10 @@ const char *view_fault_class(const char *name);
 /* Was the trace recorded by this engine? */
 bool view_recorded_by(const struct result *result, const char *engine);
 
+/* What the trace says of its host: "numa" is "nodes 0-1, balancing on"; "" when
+ * unknown. */
+const char *view_host(const struct result *result, const char *what);
+
 /* The provenance's command line as one line of text; "" when unknown.
  * Returns the length as snprintf would. */
 size_t view_command(const struct result *result, char *text, size_t bytes);

@@ -90,11 +90,46 @@ if command -v pdffonts >/dev/null; then
 else
 	echo 'pdffonts is not installed: fonts of PDFs are not tested'
 fi
+# set DOCUMENT: what LaTeX says of it, and its fonts
+set_document()
+{
+	"$1" -interaction=nonstopmode "$2.tex" >/dev/null
+	grep '^!\|not found' "$2.log" && complain "$2: LaTeX does not take it"
+	[ "$1" = pdflatex ] || { dvips -q "$2.dvi" -o "$2.ps" && ps2pdf "$2.ps" "$2.pdf"; } || complain "$2: no PDF"
+	grep -q 'output written on .* ('"$3 page" <(tr -d '\n' <"$2.log" | tr 'O' 'o') || complain "$2: not $3 pages"
+	! command -v pdffonts >/dev/null || {
+		pdffonts "$2.pdf" >fonts
+		awk 'NR > 2 { n++; if (/Type 3/ || $(NF - 4) != "yes") bad++ } END { exit !n || bad }' fonts ||
+			complain "$2: $(cat fonts)"
+	}
+}
+# document PACKAGE FILE...: a page each, all that figures of papers need
+document()
+{
+	printf '\\documentclass{article}\\usepackage{graphicx,color%s}\\begin{document}\n' "$1"
+	shift
+	for file; do
+		printf '{\\graphicspath{{%s/}}\\noindent\\input{%s}}\\clearpage\n' "${file%/*}" "$file"
+	done
+	printf '\\end{document}\n'
+}
+"$PAGESCOPE" sweep generate:mix,n=5000,pages=500 -L tlb.l2.entries 768,1536 -L table.kind radix,hashed -o swept \
+	>out 2>&1 || complain "sweep: $(cat out)"
+"$PAGESCOPE" plot swept/sweep.json --kind sweep-map --style column --format tikz,epslatex -o column/swept >out ||
+	complain 'no map of a sweep'
 if command -v pdflatex >/dev/null && command -v kpsewhich >/dev/null && kpsewhich gnuplot-lua-tikz.sty >/dev/null; then
-	printf '%s\n' '\documentclass{article}\usepackage{gnuplot-lua-tikz}\begin{document}' \
-		'\input{column/full/cdf.tikz}' '\end{document}' >try.tex
-	pdflatex -interaction=batchmode try.tex >/dev/null || complain "tikz: $(grep '^!' try.log)"
+	# a map with an image beside, labels with a font, tics of its own, gnuplot's tics, several machines
+	document ,gnuplot-lua-tikz column/full/{heatmap,cdf,latency}.tikz column/machines/levels.tikz \
+		column/swept/sweep-map.tikz >tikz.tex
+	set_document pdflatex tikz 5
+	if command -v dvips >/dev/null && command -v ps2pdf >/dev/null; then
+		document '' column/full/{heatmap,cdf}-latex.tex column/machines/levels-latex.tex \
+			column/swept/sweep-map-latex.tex >eps.tex
+		set_document latex eps 4
+	else
+		echo 'no dvips or ps2pdf: epslatex is not set'
+	fi
 else
-	echo 'no LaTeX: tikz is not set'
+	echo 'no LaTeX (texlive-latex-base, texlive-pictures): tikz and epslatex are not set'
 fi
 exit $failed

@@ -48,9 +48,8 @@ for file in cdf.gp cdf.dat; do
 	[ -s "$dir/p/$file" ] || complain "without gnuplot: $file is not kept"
 done
 expect 3 'misses: nothing to plot: no TLB lookup missed$' -o "$dir/q" "$dir/quiet.json"
-for why in 'faults: nothing' 'footprint: nothing' 'latency: nothing to plot: no page walk'; do
-	grep -q "$why" "$dir/err" || complain "quiet: not said: $why"
-done
+grep -q 'latency: nothing to plot: no page walk' "$dir/err" || complain "quiet: $(cat "$dir/err")"
+grep -q 'faults: nothing' "$dir/err" && complain 'quiet: said of what this result has no table for'
 [ -z "$(ls "$dir/q")" ] || complain "quiet: left $(ls "$dir/q")"
 expect 3 'nothing to plot' -o "$dir/q" "$dir/bare.json"
 expect 125 'Not a directory' -o /dev/null/x "$dir/full.json"
@@ -70,6 +69,12 @@ command -v gnuplot >/dev/null || {
 
 out=$dir/a/b
 several='cdf colours levels numa reach tables'
+# Kinds and formats may be asked for one by one
+expect 0 '' -o "$dir/each" --format png --format svg --kind misses --kind latency "$dir/full.json"
+for file in misses latency; do
+	[ -s "$dir/each/$file.png" ] || complain "one by one: no $file.png"
+	[ -s "$dir/each/$file.svg" ] || complain "one by one: no $file.svg"
+done
 expect 0 '' -o "$out" --format pdf,png,svg --kind "${kinds// /,}" "$dir/full.json"
 cp "$dir/out" "$dir/listed"
 # Several machines in one figure: what draws them is drawn, the rest left out
@@ -131,8 +136,8 @@ done <"$dir/tics"
 # numbers down, and lets texts run out of the picture.
 printf 'I  04001000,3\n L 1ffeffe7e8,8\n S 1ffeffe7e0,8\nI  04001003,5\n M 0421c7cc,4\n' >"$dir/few"
 "$PAGESCOPE" replay "$dir/few" -o "$dir/few.json" || complain 'few: no replay'
-expect 0 'residency: nothing to plot' -o "$dir/few.plots" --format png,svg "$dir/few.json"
-grep -qv 'nothing to plot' "$dir/err" && complain "few: gnuplot says $(cat "$dir/err")"
+# (of all kinds nothing is said of those that the result has no table for)
+expect 0 '' -o "$dir/few.plots" --format png,svg "$dir/few.json"
 [ "$(awk '!/^#/ { print $1 }' "$dir/few.plots/heatmap.dat" | sort -u | wc -l)" -eq 2 ] ||
 	complain 'few: an image of one column'
 [ "$(wc -c <"$dir/few.plots/heatmap.png")" -gt 18000 ] || complain 'few: an empty map'
@@ -159,6 +164,24 @@ done
 
 expect 0 '' --kind misses -o "$dir/b" --format svg "$dir/blind.json"
 grep -qx '"L2 TLB" NaN NaN' "$dir/b/misses.dat" || complain 'blind: an unknown level is not NaN'
+
+# Misses by ways: each line's last point is the table's
+"$PAGESCOPE" curve generate:zipf,n=20K,pages=900 --associativity -o "$dir/ways.json" || complain 'no curve'
+expect 0 '' --kind associativity -o "$dir/ways" --format svg "$dir/ways.json"
+"$PAGESCOPE" report --format csv --table associativity "$dir/ways.json" |
+	awk -F, '$2 == 4 { n = $3; ratio = 100 * $6 } END { printf "%d %.5g\n", n, ratio }' >"$dir/want"
+awk '/^# of 4 ways/ { on = 1 } /^$/ { on = 0 } on && NF == 2 { printf "%d %.5g\n", $1, $2 }' \
+	"$dir/ways/associativity.dat" | tail -n 1 | diff - "$dir/want" || complain 'associativity: other data'
+[ "$(grep -c '^# of ' "$dir/ways/associativity.dat")" -ge 4 ] || complain 'associativity: hardly a line'
+# Events over time: the areas below the lines are the counts
+if "$PAGESCOPE" stat -I 20 -e minor-faults,context-switches -o "$dir/stat.json" -- sh -c 'sleep 0.05; sleep 0.05' &&
+	"$PAGESCOPE" report --get counter.minor-faults "$dir/stat.json" >"$dir/want" 2>/dev/null; then
+	expect 0 '' --kind intervals -o "$dir/stat" --format svg "$dir/stat.json"
+	awk '/^$/ { exit } /^#/ { next } seen && last != "NaN" { sum += ($1 - at) * last }
+		{ at = $1; last = $2; seen = 1 } END { printf "%.0f\n", sum }' "$dir/stat/intervals.dat" |
+		diff - "$dir/want" || complain 'intervals: the area is not the count'
+	grep -q 'minor-faults' "$dir/stat/intervals.svg" || complain 'intervals: no name'
+fi
 
 # On the terminal, with nothing left behind
 (cd "$dir" && "$PAGESCOPE" plot --format terminal --kind misses,latency full.json) >"$dir/out" ||

@@ -133,8 +133,10 @@ struct cache_process {
 struct cache_window {
 	uint64_t on_ns;		     /* 0: no sampling */
 	uint64_t began_ns, until_ns; /* sampling; this window */
-	bool away;	/* it is over: a process, when it has come */
-	bool gathering; /* all are to park */
+	bool away;		   /* it is over: a process, when it has come */
+	bool gathering;		   /* all are to park */
+	bool told;		   /* that there are such times */
+	uint64_t left_ns, away_ns; /* last left; all times between windows */
 	int timer;
 };
 

@@ -21,7 +21,7 @@
  * page to come in from below the topmost hole takes that hole's place: there
  * the mark goes, and where the page was is now the hole.
  */
-#include "models/analysis/reuse.h"
+#include "models/analysis/reuse-inside.h"
 
 #include "analyzer/fail.h"
 #include "analyzer/huge-array.h"
@@ -30,66 +30,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SLOTS 256u
-#define BLOCK_WORDS (BLOCK_SLOTS / 64)
 #define SLOTS_FIRST 16384u /* 2 KB of marks */
 #define SLOTS_MOST  (UINT32_C(1) << 31)
-#define FAN	    16u /* children of a node: one cache line */
-#define LEVELS_MOST 6	/* 16^6 blocks */
 #define PAGES_FIRST 1024u
-#define CLEAN	    UINT32_MAX		/* as dirty[]: clean at all sizes */
-#define UNKNOWN	    (UINT32_C(1) << 31) /* flag of dirty[]: see struct reuse */
-#define CHUNK	    1024u		/* references at a time */
+#define CHUNK	    1024u /* references at a time */
 #define AHEAD	    16u
 #define FAR_AHEAD   32u
 #define NEAR_SLOTS  65536u /* what fits into the first caches */
 #define FLUSH_MOST  (UINT32_C(1) << 30)
 #define FLUSH	    (UINT32_C(1) << 22) /* references, before tallies may be full */
-#define COUNTS_BITS __attribute__((target("popcnt,bmi,bmi2,avx2")))
-/* A tally: references in its lower half, write-backs in its upper one */
-#define REFERENCE UINT64_C(1)
-#define WRITEBACK (UINT64_C(1) << 32)
-
-struct seen {
-	uint32_t slot;	/* the last of this page, 0: none */
-	uint32_t dirty; /* from this size on it is */
-};
-
-/* Of one distance, or one size, of all references that were flushed: how often
- * it was, and write-backs more than at the size before */
-struct tallies {
-	uint64_t count;
-	int64_t written;
-};
-
-struct reuse {
-	struct seen *seen; /* owned: [n_pages] */
-	uint32_t n_pages;
-	bool writes;
-	/* Of pieces: what is dirty before a page's first write is not known:
-	 * then dirty[] is UNKNOWN | the greatest distance so far, which goes
-	 * to before[] with that write */
-	bool pieces;
-	uint32_t *before; /* owned: [n_pages]; NULL unless pieces */
-	uint64_t *mark;	  /* owned: [n_slots / 64] */
-	/* Marks before a child in its node, full blocks only; [0] is owned, and
-	 * has a child a block */
-	uint32_t *tree[LEVELS_MOST];
-	unsigned n_levels;
-	uint32_t n_slots; /* a power of two */
-	uint32_t now;	  /* the next slot */
-	uint32_t marks;	  /* pages and holes: never fewer */
-	uint32_t *hole;	  /* owned: a heap of slots, the latest first */
-	uint32_t n_holes, room_holes;
-	/* Of one distance, or one size, since they were flushed: owned,
-	 * [room_tally].  None has distance 0. */
-	uint64_t *tally;
-	struct tallies *all; /* of those before */
-	uint32_t room_tally;
-	uint64_t flushed; /* references that are in `all` */
-	uint64_t references, cold;
-	bool counts_bits; /* popcnt is at hand */
-};
+#define REFERENCE   UINT64_C(1)		/* of a tally */
 
 static int
 no_memory(void)
@@ -97,9 +47,8 @@ no_memory(void)
 	return fail(ENOMEM, "reuse: no memory for reuse distances");
 }
 
-/* Nodes of all levels, and room behind the last for whole ones */
-static size_t
-tree_cells(uint32_t n_slots)
+size_t
+reuse_tree_cells(uint32_t n_slots)
 {
 	size_t n = n_slots / BLOCK_SLOTS, cells = 0;
 
@@ -126,7 +75,7 @@ place_levels(struct reuse *reuse, uint32_t *cells)
 static int
 open_slots(struct reuse *reuse, uint32_t n_slots)
 {
-	size_t cells = tree_cells(n_slots) * sizeof(uint32_t);
+	size_t cells = reuse_tree_cells(n_slots) * sizeof(uint32_t);
 	uint64_t *mark = huge_array(n_slots / 64, sizeof(*mark));
 	uint32_t *tree = aligned_alloc(64, cells);
 
@@ -173,16 +122,6 @@ reuse_open(struct reuse **out, bool writes)
 	return 0;
 }
 
-int
-reuse_open_pieces(struct reuse **out)
-{
-	int error = reuse_open(out, true);
-
-	if (!error)
-		(*out)->pieces = true;
-	return error;
-}
-
 void
 reuse_close(struct reuse *reuse)
 {
@@ -208,9 +147,10 @@ make_pages(struct reuse *reuse, uint32_t most)
 	while (n <= most)
 		n = n < UINT32_MAX / 2 ? 2 * n : UINT32_MAX;
 	if (reuse->pieces && huge_array_grow(&reuse->before, reuse->n_pages, n,
-					sizeof(*reuse->before)))
+					     sizeof(*reuse->before)))
 		return no_memory();
-	if (huge_array_grow(&reuse->seen, reuse->n_pages, n, sizeof(*reuse->seen)))
+	if (huge_array_grow(&reuse->seen, reuse->n_pages, n,
+			    sizeof(*reuse->seen)))
 		return no_memory();
 	for (uint32_t i = reuse->n_pages; i < n; i++)
 		reuse->seen[i].dirty = reuse->pieces ? UNKNOWN : CLEAN;
@@ -218,9 +158,8 @@ make_pages(struct reuse *reuse, uint32_t most)
 	return 0;
 }
 
-/* Tallies of all distances that there can be */
-static int
-make_tallies(struct reuse *reuse, uint32_t depth)
+int
+reuse_make_tallies(struct reuse *reuse, uint32_t depth)
 {
 	uint32_t room = reuse->room_tally;
 
@@ -229,18 +168,12 @@ make_tallies(struct reuse *reuse, uint32_t depth)
 	while (room <= depth)
 		room = room < UINT32_MAX / 2 ? 2 * room : UINT32_MAX;
 	if (huge_array_grow(&reuse->all, reuse->room_tally, room,
-		       sizeof(*reuse->all)) ||
+			    sizeof(*reuse->all)) ||
 	    huge_array_grow(&reuse->tally, reuse->room_tally, room,
-		       sizeof(*reuse->tally)))
+			    sizeof(*reuse->tally)))
 		return no_memory();
 	reuse->room_tally = room;
 	return 0;
-}
-
-static ALWAYS_INLINE uint32_t
-ones(uint64_t word)
-{
-	return (uint32_t)__builtin_popcountll(word);
 }
 
 /* One more in the block, or one less: in what lies before those behind it */
@@ -260,67 +193,6 @@ tree_add(struct reuse *reuse, uint32_t block, uint32_t by)
 			before[i] += mask[i] & by;
 		block /= FAN;
 	}
-}
-
-/* Marks in this block up to and with the slot */
-static ALWAYS_INLINE uint32_t
-block_rank(const struct reuse *reuse, uint32_t slot)
-{
-	uint32_t block = slot / BLOCK_SLOTS, word = slot / 64 % BLOCK_WORDS;
-	const uint64_t *mark = &reuse->mark[block * BLOCK_WORDS];
-	uint32_t n = ones(mark[word] << (63 - slot % 64));
-
-	n += word > 0 ? ones(mark[0]) : 0;
-	n += word > 1 ? ones(mark[1]) : 0;
-	n += word > 2 ? ones(mark[2]) : 0;
-	return n;
-}
-
-/* Marks up to and with the slot, which is in a full block */
-static ALWAYS_INLINE uint32_t
-rank_of(const struct reuse *reuse, uint32_t slot)
-{
-	uint32_t n = block_rank(reuse, slot), node = slot / BLOCK_SLOTS;
-
-	for (unsigned level = 0; level < reuse->n_levels; level++) {
-		n += reuse->tree[level][node];
-		node /= FAN;
-	}
-	return n;
-}
-
-/* Blocks that are closed, where `now` is this slot */
-static ALWAYS_INLINE uint32_t
-closed_blocks(uint32_t now)
-{
-	return now < 64 ? 0 : (now / 64 - 1) / BLOCK_WORDS;
-}
-
-/* Those behind a slot in its word */
-static ALWAYS_INLINE uint32_t
-word_behind(uint64_t word, uint32_t slot)
-{
-	return ones(word >> (slot % 64) >> 1);
-}
-
-/* Marks behind a slot that is in no closed block */
-static ALWAYS_INLINE uint32_t
-open_rank(const struct reuse *reuse, uint32_t slot)
-{
-	uint32_t n = word_behind(reuse->mark[slot / 64], slot);
-
-	for (uint32_t i = slot / 64 + 1; i <= reuse->now / 64; i++)
-		n += ones(reuse->mark[i]);
-	return n;
-}
-
-/* The depth at which the page with this last slot is */
-static ALWAYS_INLINE uint32_t
-depth_of(const struct reuse *reuse, uint32_t slot)
-{
-	if (slot / BLOCK_SLOTS >= closed_blocks(reuse->now))
-		return open_rank(reuse, slot) + 1;
-	return reuse->marks - rank_of(reuse, slot) + 1;
 }
 
 static ALWAYS_INLINE void
@@ -467,7 +339,7 @@ compact(struct reuse *reuse, uint32_t n_slots)
 	if (n_slots == reuse->n_slots) {
 		memset(reuse->mark, 0, n_slots / 8);
 		memset(reuse->tree[0], 0,
-		       tree_cells(n_slots) * sizeof(uint32_t));
+		       reuse_tree_cells(n_slots) * sizeof(uint32_t));
 		reuse->now = 1;
 	} else {
 		error = open_slots(reuse, n_slots);
@@ -691,16 +563,6 @@ take_plainly(struct reuse *reuse, const uint32_t *page, uint32_t n,
 	take_any(reuse, page, n, distance);
 }
 
-/* Sizes from `dirty` to below `depth` wrote it back. */
-static ALWAYS_INLINE void
-write_back(uint64_t *tally, uint32_t dirty, uint32_t depth)
-{
-	if (dirty >= depth)
-		return;
-	tally[dirty] += WRITEBACK;
-	tally[depth] -= WRITEBACK;
-}
-
 static ALWAYS_INLINE void
 count_ahead(const struct reuse *reuse, const uint32_t *distance, uint32_t left)
 {
@@ -805,17 +667,6 @@ flush_after(const struct reuse *reuse)
 	return n < FLUSH_MOST ? n : FLUSH_MOST;
 }
 
-static struct tallies
-tallies_of(const struct reuse *reuse, uint32_t i)
-{
-	const struct tallies *all = &reuse->all[i];
-
-	return (struct tallies){
-		.count = all->count + (uint32_t)reuse->tally[i],
-		.written = all->written + (int32_t)(reuse->tally[i] >> 32),
-	};
-}
-
 /* 32 bits a tally are few, but 64 would need twice the cache. */
 static void
 flush_tallies(struct reuse *reuse)
@@ -839,7 +690,7 @@ feed_chunk(struct reuse *reuse, const uint32_t *page, const uint8_t *write,
 	if (!error)
 		error = make_slots(reuse, n);
 	if (!error)
-		error = make_tallies(reuse, reuse->marks + n + 1);
+		error = reuse_make_tallies(reuse, reuse->marks + n + 1);
 	if (error)
 		return error;
 	if (reuse->counts_bits)
@@ -954,101 +805,4 @@ reuse_misses(const struct reuse *reuse, uint64_t *misses, uint64_t *writebacks)
 		add_last(reuse, (int64_t *)writebacks);
 	for (uint32_t size = 1; size <= reuse->marks; size++)
 		writebacks[size] += writebacks[size - 1];
-}
-
-/* As many marks as pages: the depth is the place from the end. */
-static ALWAYS_INLINE void
-order(const struct reuse *reuse, const uint32_t *page, uint32_t n,
-      uint32_t *last)
-{
-	for (uint32_t i = 0; i < n; i++)
-		last[n - depth_of(reuse, reuse->seen[page[i]].slot)] = page[i];
-}
-
-COUNTS_BITS static void
-order_counting(const struct reuse *reuse, const uint32_t *page, uint32_t n,
-	       uint32_t *last)
-{
-	order(reuse, page, n, last);
-}
-
-void
-reuse_end_piece(struct reuse *reuse, const uint32_t *page, uint32_t n,
-		struct reuse_part *part, uint32_t *last)
-{
-	if (reuse->counts_bits)
-		order_counting(reuse, page, n, last);
-	else
-		order(reuse, page, n, last);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct seen *seen = &reuse->seen[page[i]];
-		bool written = !(seen->dirty & UNKNOWN);
-
-		part[i].before = written ? reuse->before[page[i]]
-					 : seen->dirty & ~UNKNOWN;
-		part[i].dirty = written ? seen->dirty : 0;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		reuse->seen[page[i]] = (struct seen){ 0, UNKNOWN };
-	memset(reuse->mark, 0, (reuse->now / 64 + 1) * sizeof(uint64_t));
-	memset(reuse->tree[0], 0,
-	       tree_cells(reuse->n_slots) * sizeof(uint32_t));
-	reuse->now = 1;
-	reuse->marks = 0;
-}
-
-/* What a piece did to a page before and after its first write there */
-static void
-join_part(struct reuse *reuse, uint32_t page, const struct reuse_part *part)
-{
-	uint32_t *dirty = &reuse->seen[page].dirty;
-
-	if (*dirty < part->before) {
-		write_back(reuse->tally, *dirty, part->before);
-		*dirty = part->before;
-	}
-	if (part->dirty)
-		*dirty = part->dirty;
-}
-
-int
-reuse_join_piece(struct reuse *reuse, const struct reuse_piece *piece,
-		 uint32_t *distance)
-{
-	int error = reuse_feed(reuse, piece->page, NULL, piece->n, distance);
-
-	if (error)
-		return error;
-	for (uint32_t i = 0; i < piece->n; i++)
-		join_part(reuse, piece->page[i], &piece->part[i]);
-	/* They have the latest slots, one after the other. */
-	for (uint32_t i = 0; i < piece->n; i++)
-		reuse->seen[piece->last[i]].slot = reuse->now - piece->n + i;
-	return 0;
-}
-
-uint32_t
-reuse_counts(const struct reuse *reuse, struct reuse_count *count,
-	     uint32_t room)
-{
-	for (uint32_t i = 0; count && i < reuse->room_tally && i < room; i++) {
-		count[i].references = tallies_of(reuse, i).count;
-		count[i].written = tallies_of(reuse, i).written;
-	}
-	return reuse->room_tally;
-}
-
-int
-reuse_add_counts(struct reuse *reuse, const struct reuse_count *count,
-		 uint32_t n)
-{
-	int error = n ? make_tallies(reuse, n - 1) : 0;
-
-	for (uint32_t i = 0; !error && i < n; i++) {
-		reuse->all[i].count += count[i].references;
-		reuse->all[i].written += count[i].written;
-		reuse->references += count[i].references;
-		reuse->flushed += count[i].references;
-	}
-	return error;
 }
