@@ -598,7 +598,7 @@ try_points(double *seconds, const struct sweep_plan *plan,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	uint64_t limit = plan->common.max_accesses, done = 0, all = 0;
-	size_t tried[TRIED_POINTS];
+	size_t tried[TRIED_POINTS] = { 0 };
 	double start;
 	int error;
 

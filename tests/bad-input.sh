@@ -119,8 +119,9 @@ for line in "${lines[@]}"; do
 	got=$?
 	[ "$got $(cat err)" = '125 pagescope: standard output: Bad file descriptor' ] ||
 		complain "$line, closed: status $got, $(cat err)"
+	# (the reader is to be gone first)
 	# shellcheck disable=SC2086
-	("$PAGESCOPE" $line 2>err; echo $? >status) | true
+	(sleep 0.2; "$PAGESCOPE" $line 2>err; echo $? >status) | true
 	[ "$(cat status err)" = 141 ] || complain "$line, no reader: $(cat status err)"
 done
 exit $failed

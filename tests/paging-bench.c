@@ -37,16 +37,44 @@ struct bench *
 bench_open_in(const char *const *assignments,
 	      const struct frames_config *memory)
 {
-	struct bench *bench = calloc(1, sizeof(*bench));
 	struct paging_config config;
-	uint32_t number;
+	struct bench *bench;
 
-	assert_non_null(bench);
 	assert_int_equal(option_init(&tree, &config), 0);
 	for (; assignments && *assignments; assignments++)
 		assert_int_equal(option_assign(&tree, &config, "test",
 					       *assignments),
 				 0);
+	bench = bench_open_with(&config, memory);
+	option_fini(&tree, &config);
+	return bench;
+}
+
+static void
+note_stale(void *context, uint32_t space, uint64_t address, uint64_t length)
+{
+	struct bench *bench = context;
+
+	(void)space;
+	(void)address;
+	bench->stale_bytes += length == UINT64_MAX ? 1 : length;
+}
+
+struct bench *
+bench_open_with(const struct paging_config *config,
+		const struct frames_config *memory)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+	static struct tables_config tables = { .own.radix.levels = 4 };
+	const struct table_with with = { .config = &tables,
+					 .kinds = &tables.own };
+	struct paging_listener listener = { .context = bench,
+					    .invalidate = note_stale };
+	bool large = config->granule != GRANULE_4K;
+	uint32_t number;
+
+	assert_non_null(bench);
+	tables.granule = paging_granule(config);
 	assert_int_equal(stream_open(&bench->stream), 0);
 	for (uint32_t i = 0; i < 4; i++) {
 		struct thread thread = { 100 + i, 100 + i };
@@ -57,10 +85,11 @@ bench_open_in(const char *const *assignments,
 	}
 	assert_int_equal(batch_init(&bench->batch), 0);
 	assert_int_equal(frames_open(&bench->frames, memory), 0);
-	assert_int_equal(paging_open(&bench->paging, &config, bench->stream,
-				     bench->frames, &plain_table, NULL, NULL),
+	bench->ops = large ? &granule_table : &plain_table;
+	assert_int_equal(paging_open(&bench->paging, config, bench->stream,
+				     bench->frames, bench->ops,
+				     large ? &with : NULL, &listener),
 			 0);
-	option_fini(&tree, &config);
 	return bench;
 }
 
@@ -99,6 +128,27 @@ map(struct bench *bench, uint64_t address, uint64_t length, unsigned flags)
 	struct event event = event_of(EVENT_MAP, address, length);
 
 	event.flags = (uint16_t)flags;
+	tell(bench, 0, event);
+}
+
+uint32_t
+add_file(struct bench *bench, const char *path, uint64_t bytes)
+{
+	struct file file = { path, "", 1, bytes, 0 };
+	uint32_t number;
+
+	assert_int_equal(stream_file_add(bench->stream, &file, &number), 0);
+	return number;
+}
+
+void
+map_file(struct bench *bench, uint64_t address, uint64_t length, unsigned flags,
+	 uint32_t file)
+{
+	struct event event = event_of(EVENT_MAP, address, length);
+
+	event.flags = (uint16_t)(flags | MAP_FLAG_FILE);
+	event.file = file;
 	tell(bench, 0, event);
 }
 
@@ -152,7 +202,7 @@ use(struct bench *bench, uint32_t space, uint64_t address, enum site_kind kind)
 	bool write = kind == SITE_STORE || kind == SITE_MODIFY;
 	struct mapping mapping;
 
-	plain_table.walk(table, address, reference, &mapping);
+	bench->ops->walk(table, address, reference, &mapping);
 	if (!mapping.shift || (write && !mapping.writable))
 		assert_int_equal(paging_fault(bench->paging, space, address,
 					      kind, bench->accesses, &mapping),

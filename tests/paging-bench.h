@@ -20,8 +20,10 @@ struct bench {
 	struct paging *paging;
 	struct batch batch;
 	struct result *result; /* of the last look */
+	const struct table_ops *ops;
 	uint64_t accesses;
-	uint64_t faults; /* before the last call of faults() */
+	uint64_t faults;      /* before the last call of faults() */
+	uint64_t stale_bytes; /* what TLBs were told to forget; all is 1 */
 };
 
 /* NULL: the defaults of the options; assignments: "policy=thp", ..., NULL. */
@@ -29,12 +31,18 @@ struct bench *bench_open(const char *const *assignments, uint64_t memory_bytes);
 /* The same in other memory. */
 struct bench *bench_open_in(const char *const *assignments,
 			    const struct frames_config *memory);
+/* The same of a configuration, which may have larger granules. */
+struct bench *bench_open_with(const struct paging_config *config,
+			      const struct frames_config *memory);
 void bench_close(struct bench *bench);
 
 struct event event_of(enum event_type type, uint64_t address, uint64_t length);
 void tell(struct bench *bench, uint32_t space, struct event event);
 void map(struct bench *bench, uint64_t address, uint64_t length,
 	 unsigned flags);
+uint32_t add_file(struct bench *bench, const char *path, uint64_t bytes);
+void map_file(struct bench *bench, uint64_t address, uint64_t length,
+	      unsigned flags, uint32_t file);
 void unmap(struct bench *bench, uint64_t address, uint64_t length);
 void protect(struct bench *bench, uint64_t address, uint64_t length,
 	     unsigned flags);

@@ -394,7 +394,7 @@ take_modrm(struct text *text, struct cache_instruction *to)
 		memory->base = (int8_t)low(text, text->modrm);
 	}
 	if (mod == 1)
-		memory->displacement = (int8_t)text->bytes[text->at++];
+		memory->displacement = (int64_t)(int8_t)text->bytes[text->at++];
 	else if (mod == 2)
 		memory->displacement = take32(text);
 	if (memory->base >= 0)
@@ -652,7 +652,7 @@ take_immediate(struct text *text, const struct row *row, unsigned bytes)
 		text->immediate = (uint16_t)word;
 		text->at += 2;
 	} else if (row->form & IMM8) {
-		text->immediate = (int8_t)text->bytes[text->at++];
+		text->immediate = (int64_t)(int8_t)text->bytes[text->at++];
 	} else if (row->form & IMM32 && bytes == 2) {
 		memcpy(&word, text->bytes + text->at, sizeof(word));
 		text->immediate = word;

@@ -655,7 +655,7 @@ frames_move_tables(struct frames *frames)
 	if (frames->below)
 		frames_move_tables(frames->below);
 	while (frames->copies && numa_copies_wish(frames->copies, &wish)) {
-		uint64_t address;
+		uint64_t address = 0;
 
 		const struct want want = table_want(wish.shift);
 
