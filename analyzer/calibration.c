@@ -14,9 +14,13 @@
 #define PAGE	    4096.0
 #define CACHE_LEAST 4096.0
 #define PAGES_LEAST 16.0
-#define CACHE_PART  4 /* of the buffer for the caches' curve */
+#define NEAR_BYTES  ((size_t)4 << 20) /* two huge pages: in the last cache */
+#define CACHE_PART  4		      /* of the buffer for the caches' curve */
 #define LEVEL_MOST \
 	0.5 /* of the small pages' penalty: huge ones reach further */
+
+/* A walk takes so many times what a hit of the second level does. */
+#define WALK_LEAST 1.5
 
 /* Times of one curve, over passes */
 struct series {
@@ -33,6 +37,7 @@ struct measuring {
 	struct chase *small, *huge; /* huge: NULL: none came */
 	struct series caches, small_pages, huge_pages;
 	struct chase_time chained, beside;
+	struct chase_faults faults, huge_faults, huge_near;
 	unsigned done, all;
 };
 
@@ -112,6 +117,18 @@ measure_clock(struct measuring *measuring)
 		measuring->out->mhz = mhz;
 }
 
+static void
+measure_faults(struct measuring *measuring)
+{
+	size_t bytes = measuring->plan->bytes / 4;
+
+	chase_faults(&measuring->faults, CHASE_4K, bytes);
+	if (!measuring->huge)
+		return;
+	chase_faults(&measuring->huge_faults, CHASE_2M, bytes);
+	chase_faults(&measuring->huge_near, CHASE_2M, NEAR_BYTES);
+}
+
 /* All that a pass looks at; what else the host does comes and goes, so that the
  * least of several passes is nearer to what it is without. */
 static void
@@ -132,6 +149,7 @@ measure_pass(struct measuring *measuring)
 	shape.free = true;
 	chase_run(measuring->small, &shape, &measuring->beside);
 	tick(measuring);
+	measure_faults(measuring);
 }
 
 /* Lines side by side */
@@ -181,6 +199,10 @@ put_curves(struct measuring *measuring)
 	put_caches(measuring, &out->caches);
 	put_pages(measuring, &measuring->small_pages, &out->small);
 	put_pages(measuring, &measuring->huge_pages, &out->huge);
+	out->fault_ns =
+		chase_faults_middle(&measuring->faults, &out->fault_error);
+	out->huge_fault_ns = chase_faults_middle(&measuring->huge_faults, NULL);
+	out->huge_near_ns = chase_faults_middle(&measuring->huge_near, NULL);
 	/* No less than one chain's share; else the passes were not alike. */
 	out->overlap = fmax(measuring->beside.ns / measuring->chained.ns,
 			    1.0 / CHASE_LANES);
@@ -261,10 +283,6 @@ calibration_measure(struct calibration *calibration,
 	free(measuring);
 	if (error)
 		return error;
-	calibration->fault_ns = chase_fault(CHASE_4K, plan->bytes / 4);
-	if (!calibration->no_huge)
-		calibration->huge_fault_ns =
-			chase_fault(CHASE_2M, plan->bytes / 4);
 	return 0;
 }
 
@@ -288,17 +306,14 @@ calibration_penalty(const struct latency_curve *curve, double size)
 const struct latency_step *
 calibration_second_level(const struct latency_curve *curve)
 {
-	const struct latency_step *best = NULL;
-
 	for (size_t i = 1; i < curve->steps; i++) {
 		const struct latency_step *step = &curve->step[i];
 
 		if (step->size > 3 * curve->step[0].size &&
-		    (!best ||
-		     step->after - step->before > best->after - best->before))
-			best = step;
+		    step->after > WALK_LEAST * step->before)
+			return step;
 	}
-	return best;
+	return NULL;
 }
 
 bool

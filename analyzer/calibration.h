@@ -37,7 +37,10 @@ struct calibration {
 	 * it, by 4K pages touched: of small and of huge pages */
 	struct latency_curve small, huge;
 	const char *no_huge; /* why there is no such curve; NULL: there is */
-	double fault_ns, huge_fault_ns; /* 0: not measured */
+	/* With what giving the page back takes; 0: not measured */
+	double fault_ns, huge_fault_ns;
+	double huge_near_ns; /* of memory that the last cache has */
+	double fault_error;  /* what half of all faults differ by, as a part */
 	/* Loads in chains side by side over those in one, over all pages */
 	double overlap;
 };
@@ -50,8 +53,9 @@ int calibration_measure(struct calibration *calibration,
  * with small ones, so that they save walks' depth alone. */
 bool calibration_huge_reach(const struct calibration *calibration);
 
-/* The step of the second level in a curve of pages: the highest behind the first
- * one.  NULL: there is none. */
+/* The step of the second level in a curve of pages: the first behind that of
+ * the first level, for those that come later are of tables that no cache holds.
+ * NULL: there is none. */
 const struct latency_step *
 calibration_second_level(const struct latency_curve *curve);
 

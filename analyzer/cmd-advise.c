@@ -28,7 +28,7 @@
 struct advise_options {
 	struct curve_options curve;
 	char *cpu, *config, *ranges;
-	uint64_t runtime_ns;
+	uint64_t runtime_ns, system_ns;
 	bool data;
 };
 
@@ -55,6 +55,9 @@ static const struct option_row advise_rows[] = {
 	{ "runtime", OPTION_TIME, ADVISE_AT(runtime_ns), "0",
 	  .help = "how long the program runs when nobody records it, with 4K "
 		  "pages: narrows the intervals; 0: not known" },
+	{ "system", OPTION_TIME, ADVISE_AT(system_ns), "0",
+	  .help = "what of --runtime was in the kernel (as time -p says), for "
+		  "what faults take; 0: not known" },
 	{ "ranges", OPTION_STRING, ADVISE_AT(ranges),
 	  .help = "write the ranges to advise huge pages for, and not for, "
 		  "here; - for standard output",
@@ -87,9 +90,8 @@ points_of(const struct view_table *table)
 		bool known = json_is_number(view_cell(table, i, low));
 
 		point[i] = (struct memory_point){
-			.pages = (uint64_t)view_number(table, i,
-						       view_column(table,
-								   "pages")),
+			.pages = view_address(table, i,
+					      view_column(table, "pages")),
 			.misses = view_number(table, i,
 					      view_column(table, "misses")),
 			.writebacks =
@@ -119,7 +121,8 @@ copy_values(struct result *to, const struct result *from)
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++)
 		error = result_count(to, names[i][0],
-				     (uint64_t)view_or_zero(from, names[i][0]),
+				     view_count(
+					     view_or_zero(from, names[i][0])),
 				     names[i][1]);
 	return error;
 }
@@ -127,21 +130,21 @@ copy_values(struct result *to, const struct result *from)
 static uint64_t
 pages_of(const struct result *result, const char *name, uint64_t page_bytes)
 {
-	return (uint64_t)view_or_zero(result, name) / page_bytes;
+	return view_count(view_or_zero(result, name)) / page_bytes;
 }
 
 static int
 need_again(struct result *to, const struct result *result,
 	   const struct view_table *table, const struct curve_options *options)
 {
-	uint64_t page = (uint64_t)view_or_zero(result, "curve.page.bytes");
+	uint64_t page = view_count(view_or_zero(result, "curve.page.bytes"));
 	struct memory_point *point = points_of(table);
 	struct memory_need_config config;
 	struct memory_curve curve = {
 		.page_bytes = page,
-		.accesses = (uint64_t)view_or_zero(result, "accesses"),
-		.cold = (uint64_t)view_or_zero(result, "curve.cold"),
-		.peak = (uint64_t)view_or_zero(result, "footprint.pages"),
+		.accesses = view_count(view_or_zero(result, "accesses")),
+		.cold = view_count(view_or_zero(result, "curve.cold")),
+		.peak = view_count(view_or_zero(result, "footprint.pages")),
 		.point = point,
 		.n = table->n_rows,
 		.knee = pages_of(result, "memory.knee.bytes", page),
@@ -207,6 +210,20 @@ is_result(const char *path)
 
 /* --- memory alone --------------------------------------------------------- */
 
+/* Has the result a memory curve?  Said where not */
+static int
+check_curve(const struct result *result, const char *path)
+{
+	const char *why = view_reason(result, "memory.verdict");
+
+	if (*view_string(result, "memory.verdict"))
+		return 0;
+	return fail(EINVAL,
+		    "%s: this result holds no memory curve%s%s; pagescope "
+		    "curve TRACE -o R.json makes one",
+		    path, why ? ": " : "", why ? why : "");
+}
+
 static int
 get_memory(struct result **out, const struct verb_call *call, const char *input)
 {
@@ -219,7 +236,10 @@ get_memory(struct result **out, const struct verb_call *call, const char *input)
 	error = result_read(out, input);
 	if (error)
 		return error;
-	error = memory_again(&again, *out, &options->curve);
+	error = check_curve(*out, input);
+	again = NULL;
+	if (!error)
+		error = memory_again(&again, *out, &options->curve);
 	if (error || again) {
 		result_close(*out);
 		*out = again;
@@ -320,6 +340,7 @@ measure_all(struct advise *advise, struct source *source)
 		.name = advise->input,
 		.data = options->data,
 		.runtime_ns = options->runtime_ns,
+		.system_ns = options->system_ns,
 		.replay = {
 			.cpu = options->cpu,
 			.config = options->config,
@@ -351,7 +372,8 @@ judge_again(struct advise *advise)
 
 	if (error)
 		return error;
-	if (verdicts_runtime(result, advise->options->runtime_ns))
+	if (verdicts_runtime(result, advise->options->runtime_ns,
+			     advise->options->system_ns))
 		error = fail(ENOMEM, "advise: no memory");
 	if (!error)
 		error = verdicts_judge(result, advise->topic, advise->n);
@@ -475,21 +497,23 @@ const struct verb_ops advise_verb = {
 		"it, it is anything between what loads wait that depend on "
 		"each other and what loads wait that do not (time.overlap-low "
 		"and -high, which pagescope calibrate measures), so that the "
-		"interval is wide. Hardware prefetching is not modelled: "
-		"without --runtime a program that streams seems to wait "
-		"longer. There is no claim where the trace is of a part of a "
-		"run whose whole time is given, or where the program mostly "
-		"waits for something else.",
-	.examples = "pagescope advise trace.pst\n"
-		    "pagescope advise huge-pages trace.pst --runtime 2s "
-		    "--ranges ranges.txt -o advice.json\n"
-		    "pagescope advise advice.json --runtime 3s\n"
-		    "pagescope advise memory trace.pst\n"
-		    "# with another device, from the curve of a result\n"
-		    "pagescope curve trace.pst -o curve.json\n"
-		    "pagescope advise memory curve.json --device disk\n"
-		    "pagescope advise memory generate:zipf,n=1M,pages=8192 "
-		    "--device zram\n",
+		"interval is wide. Data of a line next to the last of its page "
+		"is taken to be fetched ahead, and costs nothing. With "
+		"--system faults of 4K take what the kernel's time says, where "
+		"they are most of it. There is no claim where the trace is of "
+		"a part of a run whose whole time is given, or where the "
+		"program mostly waits for something else.",
+	.examples =
+		"pagescope advise trace.pst\n"
+		"pagescope advise huge-pages trace.pst --runtime 2s --system "
+		"300ms --ranges ranges.txt -o advice.json\n"
+		"pagescope advise advice.json --runtime 3s\n"
+		"pagescope advise memory trace.pst\n"
+		"# with another device, from the curve of a result\n"
+		"pagescope curve trace.pst -o curve.json\n"
+		"pagescope advise memory curve.json --device disk\n"
+		"pagescope advise memory generate:zipf,n=1M,pages=8192 "
+		"--device zram\n",
 	.options = &advise_options,
 	.run = advise_run,
 };

@@ -6,16 +6,14 @@
  *	curves (calibration.c) -> steps -> figures over config detect's
  *	  -> a machine -> fed with the same chases -> walker.overhead, time.error
  */
-#include "analyzer/calibration.h"
+#include "analyzer/cmd-calibrate-fit.h"
 #include "analyzer/cmd-config.h"
 #include "analyzer/fail.h"
 #include "analyzer/progress.h"
-#include "analyzer/run.h"
 #include "analyzer/verb.h"
 #include "models/machine.h"
 #include "reports/grid.h"
 #include "reports/number.h"
-#include "traces/open.h"
 
 #include <math.h>
 #include <sched.h>
@@ -24,13 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIB	       (UINT64_C(1) << 20)
-#define LARGE	       (2 * MIB)
-#define LEAST_ERROR    10.0 /* percent: no machine is known better */
-#define SAME	       1.6  /* what is measured and what is told agree within */
-#define LEVELS	       3    /* of caches */
-#define FITS	       12
-#define FIT_PAGES_MOST 65536
+#define MIB	    (UINT64_C(1) << 20)
+#define LARGE	    (2 * MIB)
+#define LEAST_ERROR 10.0 /* percent: no machine is known better */
+#define MOST_ERROR  95.0
+#define SAME	    1.6 /* what is measured and what is told agree within */
+#define LEVELS	    3	/* of caches */
 
 struct calibrate_config {
 	char *output, *points;
@@ -80,8 +77,8 @@ struct calibrate {
 	int processor;
 	double seconds;
 	bool noisy;
-	/* Of the model against the curves; percent, cycles */
-	double error, walk, walk_huge, walk_pages;
+	struct walk_fit walks;
+	double walk, walk_huge; /* of walks.pages pages; cycles */
 };
 
 /* --- what to measure ------------------------------------------------------ */
@@ -200,19 +197,22 @@ step_near(const struct latency_curve *curve, double size)
 	return best;
 }
 
-/* What of the last level is for this host: others may share it. */
+/* What of the last level is for this host: others may share it.  A number of
+ * sets that is a power of two, with ways near to those told */
 static void
 add_size(struct calibrate *calibrate, const char *part,
 	 const struct latency_step *step)
 {
 	char option[48], text[64];
-	double ways;
+	double ways, sets;
 
 	snprintf(option, sizeof(option), "%s.ways", part);
 	ways = fmax(1, known(calibrate, option, 16));
+	sets = exp2(round(log2(step->size / ways / 64)));
+	ways = fmax(1, round(step->size / sets / 64));
+	detect_add(&calibrate->detected, source, part, "ways", "%.0f", ways);
 	detect_add(&calibrate->detected, between(step, text, sizeof(text)),
-		   part, "size", "%.0f",
-		   ways * 64 * exp2(round(log2(step->size / ways / 64))));
+		   part, "size", "%.0f", ways * 64 * sets);
 }
 
 /* Latencies by the plateaus; sizes where nobody told of them, and of the last
@@ -329,6 +329,9 @@ add_times(struct calibrate *calibrate)
 	if (measured->huge_fault_ns > 0)
 		detect_add(out, source, "time", "huge-fault", "%.0f",
 			   measured->huge_fault_ns);
+	if (measured->huge_near_ns > 0)
+		detect_add(out, source, "time", "huge-fault-near", "%.0f",
+			   measured->huge_near_ns);
 	if (measured->overlap > 0 && measured->overlap <= 1)
 		detect_add(out, source, "time", "overlap-low", "%.2f",
 			   measured->overlap);
@@ -336,160 +339,39 @@ add_times(struct calibrate *calibrate)
 
 /* --- the machine against the curves --------------------------------------- */
 
-/* Cycles of translation in so many rounds through all pages */
-static int
-replay_rounds(const struct machine_config *config, double pages,
-	      unsigned rounds, double *cycles)
-{
-	char spec[96];
-	struct source *chase = NULL;
-	struct model *model = NULL;
-	struct result *result = NULL;
-	struct run run = { .models = &model, .n_models = 1 };
-	int error;
-
-	snprintf(spec, sizeof(spec), "generate:chase,pages=%.0f,n=%.0f", pages,
-		 pages * rounds);
-	error = source_open(&chase, spec, false);
-	if (!error)
-		error = machine_model.open(&model, config, chase->stream);
-	run.source = chase;
-	if (!error)
-		error = run_feed(&run);
-	if (!error)
-		error = result_open(&result);
-	if (!error)
-		error = model->methods->finish(model, result);
-	if (!error) {
-		const json_t *values =
-			json_object_get(result_json(result), "values");
-
-		*cycles = json_number_value(
-			json_object_get(json_object_get(values,
-							"translation.cycles"),
-					"value"));
-	}
-	result_close(result);
-	model_close(model);
-	source_close(chase);
-	return error;
-}
-
-/* What the machine adds to a load, when all pages are there */
-static int
-modelled(struct machine_config *config, int policy, double pages,
-	 double *penalty)
-{
-	bool data = config->core.data_cached;
-	double first = 0, all = 0;
-	int error, was = config->paging.policy;
-
-	config->paging.policy = policy;
-	config->core.data_cached = true;
-	error = replay_rounds(config, pages, 2, &first);
-	if (!error)
-		error = replay_rounds(config, pages, 4, &all);
-	config->paging.policy = was;
-	config->core.data_cached = data;
-	*penalty = (all - first) / (2 * pages);
-	return error;
-}
-
-/* Numbers of pages beyond the second level */
-static size_t
-fit_sizes(const struct calibrate *calibrate, double pages[FITS])
-{
-	const struct latency_curve *small = &calibrate->measured.small;
-	double most = small->point[small->n - 1].size;
-	double entries = (double)calibrate->machine.core.tlb[CORE_L2].entries;
-	size_t n = 0;
-
-	most = most < FIT_PAGES_MOST ? most : FIT_PAGES_MOST;
-	for (double at = 2 * entries; at <= most * 1.01 && n < FITS; at *= 1.5)
-		pages[n++] = floor(at);
-	return n;
-}
-
-static int
-compare(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* What the machine makes of each number of pages, beside what was measured; the
- * medians of what it is short of, and of its error in percent.  Medians, for at
- * some sizes something else may have used the caches. */
-static int
-compare_walks(struct calibrate *calibrate, const double *pages, size_t n,
-	      double *short_of, double *error)
-{
-	double shorts[FITS], errors[FITS];
-
-	for (size_t i = 0; i < n; i++) {
-		double real = calibration_penalty(&calibrate->measured.small,
-						  pages[i]);
-		double penalty;
-		int failed = modelled(&calibrate->machine, PAGES_4K, pages[i],
-				      &penalty);
-
-		if (failed)
-			return failed;
-		shorts[i] = real - penalty;
-		errors[i] = real > 0 ? 100 * fabs(penalty / real - 1) : 100;
-	}
-	qsort(shorts, n, sizeof(double), compare);
-	qsort(errors, n, sizeof(double), compare);
-	*short_of = shorts[n / 2];
-	*error = errors[n / 2];
-	return 0;
-}
-
-/* walker.overhead takes up what the model is short of. */
-static int
-fit_walks(struct calibrate *calibrate, const double *pages, size_t n)
-{
-	double short_of, percent;
-	int error;
-
-	calibrate->machine.core.walker.overhead = 0;
-	error = compare_walks(calibrate, pages, n, &short_of, &percent);
-	if (error)
-		return error;
-	short_of = fmax(0, round(short_of));
-	calibrate->machine.core.walker.overhead = (int64_t)short_of;
-	detect_add(&calibrate->detected, source, "walker", "overhead", "%.0f",
-		   short_of);
-	error = compare_walks(calibrate, pages, n, &short_of, &percent);
-	if (error)
-		return error;
-	calibrate->error = fmin(fmax(percent, LEAST_ERROR), 95);
-	detect_add(&calibrate->detected, source, "time", "error", "%.0f",
-		   calibrate->error);
-	return 0;
-}
-
 static int
 fit(struct calibrate *calibrate)
 {
-	double pages[FITS];
-	size_t n = fit_sizes(calibrate, pages);
+	const struct calibration *measured = &calibrate->measured;
+	struct detected *out = &calibrate->detected;
+	struct walk_fit *walks = &calibrate->walks;
+	int error = 0;
 
-	if (!n || calibrate->noisy) {
-		detect_remark(&calibrate->detected, "walks: not fitted, as %s",
-			      n ? "the measurement is too noisy"
-				: "the second level is not left behind");
+	if (!calibrate->noisy)
+		error = fit_walks(walks, &calibrate->machine, measured);
+	if (error)
+		return error;
+	if (!walks->sizes) {
+		detect_remark(out, "walks: not fitted, as %s",
+			      calibrate->noisy
+				      ? "the measurement is too noisy"
+				      : "the second level is not left behind");
 		return 0;
 	}
-	calibrate->walk_pages = pages[0];
-	calibrate->walk =
-		calibration_penalty(&calibrate->measured.small, pages[0]);
-	if (!calibrate->measured.no_huge)
+	calibrate->walk = calibration_penalty(&measured->small, walks->pages);
+	if (!measured->no_huge)
 		calibrate->walk_huge =
-			calibration_penalty(&calibrate->measured.huge,
-					    pages[0]);
-	return fit_walks(calibrate, pages, n);
+			calibration_penalty(&measured->huge, walks->pages);
+	detect_add(out, source, "walker", "overhead", "%.0f", walks->overhead);
+	detect_add(out, "measured: walks fit best so", "memory", "order", "%s",
+		   walks->scattered ? "random" : "ascending");
+	detect_add(out, "measured: walks fit best so", "cache", "walks", "%s",
+		   walks->second ? "l2" : "l1d");
+	detect_add(out, source, "time", "error", "%.0f",
+		   fmin(fmax(fmax(walks->error, 100 * measured->fault_error),
+			     LEAST_ERROR),
+			MOST_ERROR));
+	return 0;
 }
 
 /* --- telling -------------------------------------------------------------- */
@@ -579,7 +461,7 @@ tell_walks(const struct calibrate *calibrate, FILE *file)
 			small->step[0].after - small->step[0].before);
 	if (calibrate->walk > 0)
 		fprintf(file, "; a walk, of %.0f pages, %.0f of 4K",
-			calibrate->walk_pages, calibrate->walk);
+			calibrate->walks.pages, calibrate->walk);
 	if (calibrate->walk_huge > 0)
 		fprintf(file, " and %.0f of 2M pages", calibrate->walk_huge);
 	fputs(small->steps ? ".\n" : "", file);
@@ -597,15 +479,24 @@ tell_walks(const struct calibrate *calibrate, FILE *file)
 		100 * measured->overlap);
 	fprintf(file, "  A fault of 4K takes %.0f ns", measured->fault_ns);
 	if (measured->huge_fault_ns > 0)
-		fprintf(file, ", one of 2M %.0f us",
-			measured->huge_fault_ns / 1000);
-	fputs(".\n", file);
-	if (calibrate->error > 0)
 		fprintf(file,
-			"  The machine in the file, with walker.overhead %.0f, "
-			"has walks within %.0f %% of\n  these.\n",
-			(double)calibrate->machine.core.walker.overhead,
-			calibrate->error);
+			", one of 2M %.0f us, and %.0f us in memory that was\n"
+			"  used shortly before",
+			measured->huge_fault_ns / 1000,
+			measured->huge_near_ns / 1000);
+	fprintf(file, "; half of them are within %.0f %%.\n",
+		100 * measured->fault_error);
+	if (calibrate->walks.sizes)
+		fprintf(file,
+			"  The machine in the file (walker.overhead %.0f, "
+			"memory.order %s, cache.walks %s)\n  has walks within "
+			"%.0f %% of these, at %zu sizes from %.0f to %.0f "
+			"pages.\n",
+			calibrate->walks.overhead,
+			calibrate->walks.scattered ? "random" : "ascending",
+			calibrate->walks.second ? "l2" : "l1d",
+			calibrate->walks.error, calibrate->walks.sizes,
+			calibrate->walks.pages, calibrate->walks.most);
 }
 
 static int
@@ -678,9 +569,10 @@ write_to(const char *path, const struct calibrate *calibrate,
 	file = fopen(path, "w");
 	if (!file)
 		return fail_errno(errno, "%s", path);
+	errno = 0;
 	print(calibrate, file);
-	if (ferror(file))
-		error = EIO;
+	if (fflush(file) || ferror(file))
+		error = errno ? errno : EIO;
 	if (fclose(file) && !error)
 		error = errno;
 	return error ? fail_errno(error, "%s", path) : 0;
@@ -753,12 +645,15 @@ const struct verb_ops calibrate_verb = {
 		"and 16 pages up, on one processor, in 4K pages and in huge "
 		"ones, and finds the steps: what a level of cache or TLB holds "
 		"(likely, and between), and what its hits take. Then a machine "
-		"is made of that and of what config detect finds, fed with the "
-		"same loads, and walker.overhead takes up what its walks are "
-		"short of; how far they still are from those measured is "
-		"time.error, which sets how wide the intervals of pagescope "
-		"advise are. Faults and how far loads overlap are measured, "
-		"too (time.*).\n\n"
+		"is made of that and of what config detect finds, and fed with "
+		"the same loads, with frames in order and at random "
+		"(memory.order), with walks that begin at either cache "
+		"(cache.walks): what fits best is taken, and walker.overhead "
+		"takes up what its walks are short of; how far they still are "
+		"from those measured is time.error, which sets how wide the "
+		"intervals of pagescope advise are. Faults, with giving the "
+		"pages back, and how far loads overlap are measured, too "
+		"(time.*).\n\n"
 		"The file of -o is for --config of replay, run, advise. Each "
 		"figure says whether it was measured ([M]), detected ([D]) or "
 		"is assumed ([A]); sizes that CPUID tells are kept where a "

@@ -49,6 +49,26 @@ common_option(void *result, const char *name, const struct option_row *row,
 	return result_option(result, name, text);
 }
 
+/* What the trace says of its losses, as the reason why a result is partial */
+static int
+tell_losses(struct result *result, const json_t *losses)
+{
+	char text[1024] = "the trace was made with losses";
+	size_t n = strlen(text), i;
+	const json_t *loss;
+
+	json_array_foreach(losses, i, loss)
+	{
+		const char *words = json_string_value(loss);
+
+		if (!words || n + strlen(words) + 4 > sizeof(text))
+			continue;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+				      i ? "; " : ": ", words);
+	}
+	return result_partial(result, text);
+}
+
 int
 common_trace(struct result *result, struct source *source, const char *name)
 {
@@ -59,7 +79,7 @@ common_trace(struct result *result, struct source *source, const char *name)
 	json_object_set_new(trace, "name", result_string(name));
 	json_object_update(trace, about);
 	if (json_array_size(json_object_get(about, "losses")))
-		result_partial(result, "the trace was made with losses");
+		tell_losses(result, json_object_get(about, "losses"));
 	if (pst_reader_is(source)) {
 		pst_reader_summary(source, &summary);
 		if (summary.digest[0])

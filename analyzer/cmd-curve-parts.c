@@ -236,7 +236,7 @@ add_functions(struct curve_job *job, struct parts *parts)
 
 		for (size_t i = 0; !error && i < table.n_rows; i++)
 			error = add_part(parts, job->by,
-					 (size_t)view_number(&table, i, group),
+					 view_address(&table, i, group),
 					 strdup(view_text(&table, i,
 							  function)));
 	}

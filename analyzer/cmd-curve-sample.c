@@ -179,6 +179,7 @@ curve_sample_put(struct curve_job *job)
 {
 	uint64_t size[OCTAVES_BINS];
 	struct sampled_view view;
+	bool given = job->sizes.n > 0;
 	size_t n = job->sizes.n;
 	int error;
 
@@ -188,12 +189,11 @@ curve_sample_put(struct curve_job *job)
 		error = put_options(job);
 	if (!error)
 		error = curve_result_table(job->result);
-	if (!n)
+	if (!given)
 		n = curve_result_sizes(view.peak, size);
 	for (size_t i = 0; !error && i < n; i++)
 		error = put_row(job, &view,
-				job->sizes.n
-					? job->sizes.bytes[i]
-					: size[i] << curve_shift(job->options));
+				given ? job->sizes.bytes[i]
+				      : size[i] << curve_shift(job->options));
 	return error;
 }

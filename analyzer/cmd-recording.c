@@ -66,14 +66,43 @@ now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* "on=TIME,off=TIME", "first=TIME,on=TIME,off=TIME", in ms where no unit is
+ * named */
+static int
+parse_windows(const char *text, struct tracer_setup *setup)
+{
+	static const struct option_row rows[] = {
+		{ "first", OPTION_TIME, offsetof(struct tracer_setup, first_ns),
+		  .max = 3600e9, .unit = "ms" },
+		{ "on", OPTION_TIME, offsetof(struct tracer_setup, on_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+		{ "off", OPTION_TIME, offsetof(struct tracer_setup, off_ns),
+		  .min = 1e6, .max = 3600e9, .unit = "ms" },
+	};
+	char time[3][32] = { "0" };
+	int n = 0, at = 0, error = 0;
+
+	if (sscanf(text, "first=%31[^,],%n", time[0], &at) != 1 || !at)
+		at = 0;
+	if (sscanf(text + at, "on=%31[^,],off=%31[^,]%n", time[1], time[2],
+		   &n) != 2 ||
+	    text[at + n])
+		return fail(
+			EINVAL,
+			"record: --sample: \"%s\" is not on=MS,off=MS, as on=10,off=90 or on=10ms,off=1s, with first=MS, before it if need be",
+			text);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !error; i++)
+		error = option_set_row(&rows[i], setup, "record: --sample",
+				       rows[i].name, time[i]);
+	return error;
+}
+
 static int
 set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	    struct tracer_setup *setup)
 {
 	const char *given = recording->config->sample,
 		   *text = given ? given : "";
-	unsigned long int on = 0, off = 0;
-	int n = 0;
 
 	setup->rate = recording->config->rate;
 	if (!*text && !setup->rate)
@@ -88,15 +117,7 @@ set_windows(const struct recording *recording, const struct tracer_ops *ops,
 	if (setup->rate)
 		return fail(EINVAL,
 			    "record: --sample and --rate exclude each other");
-	if (sscanf(text, "on=%lu,off=%lu%n", &on, &off, &n) != 2 || text[n] ||
-	    !on || !off || on > 3600000 || off > 3600000)
-		return fail(
-			EINVAL,
-			"record: --sample: \"%s\" is not on=MS,off=MS, each of 1 to 3600000",
-			text);
-	setup->on_ns = (uint64_t)on * 1000000;
-	setup->off_ns = (uint64_t)off * 1000000;
-	return 0;
+	return parse_windows(text, setup);
 }
 
 static int
@@ -493,14 +514,21 @@ close_all(struct recording *recording)
 	free(recording);
 }
 
+bool
+recording_sampled(const struct recording *recording)
+{
+	const json_t *about = stream_about(recording->stream);
+
+	return json_object_get(about, "unrecorded_ns") != NULL;
+}
+
 static bool
 losses(const struct recording *recording)
 {
 	json_t *list =
 		json_object_get(stream_about(recording->stream), "losses");
 	/* Samples are what was asked for; the trace says that it has no more */
-	bool sampled = recording->config->rate || (recording->config->sample &&
-						   *recording->config->sample);
+	bool sampled = recording_sampled(recording);
 
 	return json_array_size(list) > sampled || json_object_size(list);
 }

@@ -28,6 +28,8 @@ struct recording_setup {
  * used on. */
 int recording_open(struct recording **out, const struct recording_setup *setup);
 /* The recording's. */
+/* Were there times that nothing was told of?  Once the source has ended. */
+bool recording_sampled(const struct recording *recording);
 struct source *recording_source(const struct recording *recording);
 /* What is known of it all becomes a part of the stream's description. */
 void recording_describe(struct recording *recording);

@@ -21,11 +21,17 @@ struct run_config {
 	struct replay_config replay;
 	bool verdicts;
 	uint64_t runtime_ns;
+	char *sample;
 };
 
 static const struct option_row run_rows[] = {
 	{ "verdicts", OPTION_BOOL, offsetof(struct run_config, verdicts), "yes",
 	  .help = "end the report with verdicts, as advise has them" },
+	{ "sample", OPTION_STRING, offsetof(struct run_config, sample), "auto",
+	  .help = "what to watch, as for record; auto: all of the first 2 s, then "
+		  "10 ms of each 100, where there are verdicts and engine "
+		  "cache; all: everything",
+	  .argument = "auto|all|[first=MS,]on=MS,off=MS" },
 	{ "runtime", OPTION_TIME, offsetof(struct run_config, runtime_ns), "0",
 	  .help = "for verdicts: how long the command runs when nobody records "
 		  "it; 0: not known" },
@@ -57,6 +63,22 @@ has_verdicts(const struct run_config *config)
 {
 	return config->verdicts && !config->replay.machine &&
 	       !config->replay.output && !config->replay.explain_walks;
+}
+
+/* Of the record that is made: all of it where only some engines can sample. */
+static const char *
+sample_of(const struct run_config *config)
+{
+	const char *engine = config->record.engines;
+
+	if (config->sample && !strcmp(config->sample, "all"))
+		return "";
+	if (config->sample && strcmp(config->sample, "auto") != 0)
+		return config->sample;
+	if (!has_verdicts(config) || config->replay.max_accesses ||
+	    (strcmp(engine, "auto") != 0 && strcmp(engine, "cache") != 0))
+		return "";
+	return "first=2000,on=10,off=90";
 }
 
 /* What the machines get, and the command's end. */
@@ -116,7 +138,9 @@ report_verdicts(struct watching *watching, FILE *file)
 	if (error)
 		return error;
 	render_terminal(&setup);
-	watching->partial = view_partial(all) != NULL;
+	/* Windows were asked for */
+	watching->partial = view_partial(all) != NULL &&
+			    !recording_sampled(watching->recording);
 	if (result_machine(&plain, all, 0))
 		return fail(ENOMEM, "run: no memory");
 	error = text_renderer.render(plain, &setup, file);
@@ -161,14 +185,16 @@ run_run(const struct verb_call *call)
 {
 	const struct run_config *config = call->config;
 	const char *output = config->replay.output;
+	struct record_config record = config->record;
 	const struct recording_setup setup = {
 		.call = call,
-		.config = &config->record,
+		.config = &record,
 		.stdout_to_stderr = output && !strcmp(output, "-"),
 	};
 	struct watching watching = { NULL };
 	int error;
 
+	record.sample = (char *)(uintptr_t)sample_of(config);
 	if (!call->argc == !config->record.pid) {
 		fail(EINVAL, call->argc ? "run: a command or --pid, not both"
 					: "run: which command?");
@@ -195,6 +221,13 @@ const struct verb_ops run_verb = {
 		"far as one pass that is not slowed down can give them (what "
 		"takes data in the caches is left to advise and a trace); not "
 		"where --machine names several, and not in the file of -o.\n\n"
+		"With verdicts, a command that takes longer than 2 s under "
+		"watch is then watched for 10 ms of each 100 (--sample), with "
+		"the engine cache. The figures are then of these windows; for "
+		"verdicts the time between them is taken to be alike, and "
+		"pages that were touched in it alone are not known. What the "
+		"program did differently there is in no interval: --sample all "
+		"watches everything.\n\n"
 		"The report goes to standard error, for the command's output "
 		"stays its own; with -o the result is written as JSON "
 		"instead (with -o - to standard output, and the "

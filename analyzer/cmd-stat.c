@@ -4,6 +4,8 @@
  *
  *	plan of events -> counting -> (intervals) -> sums -> result -> report
  */
+#include "analyzer/cmd-common.h"
+#include "analyzer/cmd-live.h"
 #include "analyzer/fail.h"
 #include "analyzer/result.h"
 #include "analyzer/verb.h"
@@ -14,13 +16,9 @@
 #include "tracers/counting.h"
 #include "tracers/launch.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,30 +94,12 @@ struct stat_state {
 	struct count_sum *sums;	       /* owned: [plan.n] */
 	struct count *counts, *before; /* owned: [plan.n] */
 	struct result *result;
-	struct launch launch;
-	bool launched, reaped;
+	struct live live;
 	uint64_t start_ns;
-	int pid_fd; /* of the process, or -1 */
-	double elapsed_s, user_s, system_s;
+	double elapsed_s;
 	unsigned runs;
-	int wait_status, exec_error;
 	const char *trouble; /* what makes the counts partial */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static double
-seconds(const struct timeval *time)
-{
-	return (double)time->tv_sec + (double)time->tv_usec / 1e6;
-}
 
 static bool
 live_text(const struct stat_state *stat)
@@ -162,34 +142,6 @@ end_interval(struct stat_state *stat, uint64_t now)
 		       : 0;
 }
 
-/* A zombie has: whoever is to reap it may take long */
-static bool
-process_ended(const struct stat_state *stat)
-{
-	struct pollfd poll_fd = { .fd = stat->pid_fd, .events = POLLIN };
-
-	if (stat->pid_fd >= 0)
-		return poll(&poll_fd, 1, 0) > 0;
-	return kill((pid_t)stat->config->pid, 0) && errno == ESRCH;
-}
-
-/* Has the command or the process ended? */
-static bool
-has_ended(struct stat_state *stat)
-{
-	struct rusage usage;
-
-	if (!stat->launched)
-		return stat->config->pid && process_ended(stat);
-	if (!stat->reaped && wait4(stat->launch.pid, &stat->wait_status,
-				   WNOHANG, &usage) == stat->launch.pid) {
-		stat->reaped = true;
-		stat->user_s += seconds(&usage.ru_utime);
-		stat->system_s += seconds(&usage.ru_stime);
-	}
-	return stat->reaped;
-}
-
 /* Until the target ends, the time is over or a signal comes. */
 static int
 wait_for_end(struct stat_state *stat)
@@ -209,8 +161,9 @@ wait_for_end(struct stat_state *stat)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &child, &old);
-	while (!error && !has_ended(stat) && !*stat->call->stop) {
-		uint64_t now = now_ns(), left;
+	while (!error && !live_ended(&stat->live, (pid_t)config->pid) &&
+	       !*stat->call->stop) {
+		uint64_t now = live_now_ns(), left;
 
 		if (now >= end)
 			break;
@@ -231,28 +184,13 @@ wait_for_end(struct stat_state *stat)
 static int
 start_command(struct stat_state *stat)
 {
-	struct launch_setup setup = {
+	const struct launch_setup setup = {
 		.argv = stat->call->argv,
 		.stdout_to_stderr = stat->config->output &&
 				    !strcmp(stat->config->output, "-"),
 	};
-	char path[4096];
-	int error = launch_find(setup.argv[0], path, sizeof(path));
 
-	if (error)
-		fail_errno(-error, "%s: cannot run", setup.argv[0]);
-	else
-		error = launch_check(path);
-	if (error) {
-		stat->exec_error = -error;
-		return error;
-	}
-	error = launch_begin(&stat->launch, &setup);
-	if (error)
-		return error;
-	stat->launched = true;
-	stat->reaped = false;
-	return 0;
+	return live_command(&stat->live, &setup);
 }
 
 static int
@@ -268,18 +206,18 @@ start(struct stat_state *stat)
 
 	if (error)
 		return error;
-	if (!config->all && stat->launched) {
-		setup.pid = stat->launch.pid;
+	if (!config->all && stat->live.launched) {
+		setup.pid = stat->live.pid;
 		setup.command = true;
 	}
 	if (config->pid)
-		stat->pid_fd = (int)syscall(SYS_pidfd_open, setup.pid, 0);
+		live_watch(&stat->live, setup.pid);
 	error = counting_attach(stat->counting, &setup);
 	if (!error && !setup.command)
 		error = counting_enable(stat->counting, true);
-	stat->start_ns = now_ns();
-	if (!error && stat->launched)
-		error = launch_go(&stat->launch);
+	stat->start_ns = live_now_ns();
+	if (!error && stat->live.launched)
+		error = live_go(&stat->live);
 	return error;
 }
 
@@ -303,7 +241,7 @@ put_threads(struct stat_state *stat)
 static int
 finish_run(struct stat_state *stat)
 {
-	uint64_t now = now_ns();
+	uint64_t now = live_now_ns();
 	int error = counting_enable(stat->counting, false);
 
 	if (!error && stat->config->interval_ns)
@@ -322,18 +260,6 @@ finish_run(struct stat_state *stat)
 	return error;
 }
 
-/* A second signal, or the command's end, ends the waiting. */
-static void
-reap(struct stat_state *stat)
-{
-	if (!stat->launched || stat->reaped)
-		return;
-	while (waitpid(stat->launch.pid, &stat->wait_status, 0) < 0)
-		if (errno != EINTR)
-			return;
-	stat->reaped = true;
-}
-
 static int
 run_once(struct stat_state *stat)
 {
@@ -346,41 +272,12 @@ run_once(struct stat_state *stat)
 		error = wait_for_end(stat);
 	if (!error)
 		error = finish_run(stat);
-	if (stat->launched && !error) {
-		stat->exec_error = launch_trouble(&stat->launch);
-		if (stat->exec_error)
-			error = fail_errno(stat->exec_error, "%s: cannot run",
-					   stat->call->argv[0]);
-	}
-	if (stat->launched) {
-		launch_fini(&stat->launch);
-		reap(stat);
-	}
+	if (!error)
+		error = live_started(&stat->live, stat->call->argv[0]);
+	live_reap(&stat->live);
 	counting_close(stat->counting);
 	stat->counting = NULL;
 	return error;
-}
-
-static json_t *
-command_json(const struct verb_call *call)
-{
-	json_t *words = json_array();
-
-	for (int i = 0; words && i < call->full_argc; i++)
-		json_array_append_new(words,
-				      result_string(i ? call->full_argv[i]
-						      : "pagescope"));
-	return words;
-}
-
-static int
-put_option(void *context, const char *name, const struct option_row *row,
-	   const void *start_of)
-{
-	char text[512];
-
-	option_print(row, start_of, text, sizeof(text));
-	return result_option(context, name, text);
 }
 
 static int
@@ -399,19 +296,19 @@ put_all(struct stat_state *stat)
 		error = result_real(result, "time.elapsed",
 				    stat->elapsed_s / runs, "s");
 	if (!error && stat->call->argc) {
-		error = result_real(result, "time.user", stat->user_s / runs,
-				    "s");
+		error = result_real(result, "time.user",
+				    stat->live.user_s / runs, "s");
 		if (!error)
 			error = result_real(result, "time.system",
-					    stat->system_s / runs, "s");
+					    stat->live.system_s / runs, "s");
 	}
 	if (!error)
 		error = result_count(result, "runs", stat->runs, "runs");
 	if (!error)
 		error = result_provenance(result, "command",
-					  command_json(stat->call));
+					  live_words(stat->call));
 	if (!error)
-		error = option_each(&stat_options, stat->config, put_option,
+		error = option_each(&stat_options, stat->config, common_option,
 				    result);
 	if (!error && stat->trouble)
 		error = result_partial(result, stat->trouble);
@@ -476,21 +373,6 @@ stat_all(struct stat_state *stat)
 }
 
 static int
-exit_status(const struct stat_state *stat)
-{
-	int status = stat->wait_status;
-
-	if (stat->exec_error)
-		return stat->exec_error == ENOENT ? STATUS_NOT_FOUND
-						  : STATUS_NO_EXEC;
-	if (stat->launched && WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	if (stat->launched && WEXITSTATUS(status))
-		return WEXITSTATUS(status);
-	return stat->trouble ? STATUS_PARTIAL : STATUS_OK;
-}
-
-static int
 check_usage(const struct verb_call *call)
 {
 	const struct stat_config *config = call->config;
@@ -512,7 +394,7 @@ stat_run(const struct verb_call *call)
 {
 	struct stat_state stat = { .call = call,
 				   .config = call->config,
-				   .pid_fd = -1 };
+				   .live = { .pid_fd = -1 } };
 	int error = check_usage(call);
 
 	if (error)
@@ -523,11 +405,10 @@ stat_run(const struct verb_call *call)
 	free(stat.counts);
 	free(stat.before);
 	result_close(stat.result);
-	if (stat.pid_fd >= 0)
-		close(stat.pid_fd);
-	if (error && !stat.exec_error)
+	live_fini(&stat.live);
+	if (error && !stat.live.exec_error)
 		return error == -EINVAL ? STATUS_USAGE : error;
-	return exit_status(&stat);
+	return live_status(&stat.live, stat.trouble);
 }
 
 const struct verb_ops stat_verb = {

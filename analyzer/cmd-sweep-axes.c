@@ -46,6 +46,8 @@ static const struct {
 	{ "config", SWEEP_CONFIG, NULL },
 	{ "memory", SWEEP_MEMORY, "memory.size" },
 	{ "seed", SWEEP_SET, "machine.seed" },
+	{ "table", SWEEP_SET, "table.kind" },
+	{ "policy", SWEEP_SET, "pages.policy" },
 };
 
 void

@@ -90,15 +90,16 @@ sweep_case_init(struct sweep_case *one, const struct sweep_plan *plan,
 		size_t point)
 {
 	char **common = plan->common.set;
+	size_t n = 0;
 	int error = 0;
 
-	*one = (struct sweep_case){ .config = plan->common };
-	while (common && common[one->n])
-		one->n++;
+	while (common && common[n])
+		n++;
+	*one = (struct sweep_case){ .config = plan->common, .n = n };
 	one->set = calloc(one->n + plan->n_axes + 1, sizeof(*one->set));
 	if (!one->set)
 		return fail(ENOMEM, "sweep: no memory");
-	for (size_t i = 0; i < one->n; i++)
+	for (size_t i = 0; i < n; i++)
 		one->set[i] = common[i];
 	for (size_t k = 0; !error && k < plan->n_axes; k++)
 		error = apply(one, &plan->axis[k],

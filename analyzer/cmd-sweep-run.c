@@ -21,6 +21,7 @@
 #include "reports/symbols.h"
 #include "traces/open.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -233,8 +234,10 @@ group_open(struct group *group, const size_t *points)
 		.context = group,
 		.jobs = group->how->jobs,
 	};
-	int error = open_trace(group, sweep_trace_of(group->plan, points[0]));
+	int error;
 
+	assert(group->n > 0);
+	error = open_trace(group, sweep_trace_of(group->plan, points[0]));
 	if (error)
 		return error;
 	group->guard = calloc(group->n, sizeof(*group->guard));

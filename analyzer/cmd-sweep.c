@@ -21,7 +21,8 @@ static const struct option_row sweep_rows[] = {
 	{ "parameter", OPTION_LIST, AT(parameter),
 	  .help = "a parameter and its values, in one word or in several: "
 		  "NAME FROM..TO xFACTOR, NAME FROM..TO +STEP, NAME VALUE,...; "
-		  "NAME is an option of the machine, or cpu, config, memory or "
+		  "NAME is an option of the machine (table: table.kind, "
+		  "policy: pages.policy), or cpu, config, memory or "
 		  "seed",
 	  .key = 'P', .argument = "NAME=VALUES" },
 	{ "list", OPTION_LIST, AT(parameter),
@@ -436,10 +437,8 @@ merge_it(struct sweep *sweep, const char *path)
 	status = sweep_merge(&result, &sweep->plan, &sweep->options);
 	if (status < 0)
 		return status;
-	if (path && !strcmp(path, "-"))
-		error = result_write(result, path);
-	else
-		error = sweep_save(result, path ? path : own);
+	/* what is named may be no file: only ours is put in another's place */
+	error = path ? result_write(result, path) : sweep_save(result, own);
 	if (!error && !path) {
 		render_terminal(&setup);
 		error = text_renderer.render(result, &setup, stdout);

@@ -23,16 +23,17 @@
 
 struct timed {
 	double *ns; /* owned: [n] of processor time */
-	double wall;
+	double wall, system;
 	size_t n;
-	double least, spread;
+	double median, spread; /* spread: of the middle half, as a part */
 };
 
 struct validation {
 	struct validate *validate;
 	struct timed small, huge;
 	struct runtime_change predicted;
-	double measured; /* percent */
+	/* Percent: the median of neighbours' ratios, and what it is between */
+	double measured, measured_low, measured_high;
 };
 
 static int
@@ -43,12 +44,51 @@ compare(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+static double
+middle(const double *sorted, size_t n)
+{
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
 static void
 sum_up(struct timed *timed)
 {
-	qsort(timed->ns, timed->n, sizeof(double), compare);
-	timed->least = timed->ns[0];
-	timed->spread = timed->ns[timed->n / 2] / timed->ns[0] - 1;
+	double *ns = timed->ns;
+	size_t quarter = timed->n / 4;
+
+	qsort(ns, timed->n, sizeof(double), compare);
+	timed->median = middle(ns, timed->n);
+	timed->system /= (double)timed->n;
+	timed->spread =
+		(ns[timed->n - 1 - quarter] - ns[quarter]) / timed->median;
+}
+
+/*
+ * By ratios of neighbours, which what else the machine does changes alike.  Of n
+ * the median is between the k-th least and the k-th greatest but with twice the
+ * chance of fewer than k of n tosses: 5 of 100 at most, if n is large enough.
+ */
+static void
+compare_times(struct validation *validation, double *ratio)
+{
+	size_t n = validation->small.n, k = 0;
+	double chance = exp2(-(double)n), below = chance;
+
+	for (size_t i = 0; i < n; i++)
+		ratio[i] =
+			100 *
+			(validation->huge.ns[i] / validation->small.ns[i] - 1);
+	qsort(ratio, n, sizeof(double), compare);
+	while (k + 1 < (n + 1) / 2) {
+		chance *= (double)(n - k) / (double)(k + 1);
+		below += chance;
+		if (2 * below > 0.05)
+			break;
+		k++;
+	}
+	validation->measured = middle(ratio, n);
+	validation->measured_low = ratio[k];
+	validation->measured_high = ratio[n - 1 - k];
 }
 
 static int
@@ -68,38 +108,60 @@ run_once(struct validation *validation, struct timed *timed,
 			    argv[0], time.status);
 	if (!timed->n || time.wall_ns < timed->wall)
 		timed->wall = time.wall_ns;
+	timed->system += time.system_ns;
 	timed->ns[timed->n++] = time.cpu_ns > 0 ? time.cpu_ns : 1;
 	return 0;
+}
+
+/* One without, one with.  The first two are for what is made once: the page
+ * cache, and memory that a host gives when it is touched. */
+static int
+run_pair(struct validation *validation)
+{
+	int error = run_once(validation, &validation->small, NATIVE_NO_HUGE);
+
+	return error ? error
+		     : run_once(validation, &validation->huge, NATIVE_AS_IS);
+}
+
+static int
+run_pairs(struct validation *validation, size_t n)
+{
+	struct progress progress;
+	int error = run_pair(validation);
+
+	validation->small.n = validation->huge.n = 0;
+	validation->small.system = validation->huge.system = 0;
+	progress_init(&progress, "run");
+	for (size_t i = 0; !error && i < n; i++) {
+		error = run_pair(validation);
+		progress_update(&progress, i + 1, n, 0);
+	}
+	progress_fini(&progress);
+	return error;
 }
 
 static int
 run_native(struct validation *validation)
 {
 	size_t n = (size_t)validation->validate->config->repeat;
-	struct progress progress;
-	int error = 0;
+	double *ratio = calloc(n, sizeof(double));
+	int error;
 
 	validation->small.ns = calloc(n, sizeof(double));
 	validation->huge.ns = calloc(n, sizeof(double));
-	if (!validation->small.ns || !validation->huge.ns)
+	if (!ratio || !validation->small.ns || !validation->huge.ns) {
+		free(ratio);
 		return fail(ENOMEM, "validate: no memory");
-	progress_init(&progress, "run");
-	for (size_t i = 0; !error && i < n; i++) {
-		error = run_once(validation, &validation->small,
-				 NATIVE_NO_HUGE);
-		if (!error)
-			error = run_once(validation, &validation->huge,
-					 NATIVE_AS_IS);
-		progress_update(&progress, i + 1, n, 0);
 	}
-	progress_fini(&progress);
-	if (error)
-		return error;
-	sum_up(&validation->small);
-	sum_up(&validation->huge);
-	validation->measured =
-		100 * (validation->huge.least / validation->small.least - 1);
-	return 0;
+	error = run_pairs(validation, n);
+	if (!error) {
+		compare_times(validation, ratio);
+		sum_up(&validation->small);
+		sum_up(&validation->huge);
+	}
+	free(ratio);
+	return error;
 }
 
 /* With huge pages for all, if that is wanted */
@@ -156,11 +218,14 @@ put(struct validation *validation, struct result *result)
 		double value;
 		const char *unit;
 	} value[] = {
-		{ "runtime.small.ns", validation->small.least, "ns" },
+		{ "runtime.small.ns", validation->small.median, "ns" },
 		{ "runtime.small.spread", validation->small.spread, "" },
-		{ "runtime.huge.ns", validation->huge.least, "ns" },
+		{ "runtime.huge.ns", validation->huge.median, "ns" },
 		{ "runtime.huge.spread", validation->huge.spread, "" },
+		{ "runtime.measured.low", validation->measured_low, "percent" },
 		{ "runtime.measured.change", validation->measured, "percent" },
+		{ "runtime.measured.high", validation->measured_high,
+		  "percent" },
 		{ "runtime.error",
 		  validation->predicted.change - validation->measured,
 		  "percent" },
@@ -177,20 +242,28 @@ static void
 tell(const struct validation *validation)
 {
 	const struct runtime_change *change = &validation->predicted;
+	const struct timed *small = &validation->small;
+	const struct timed *huge = &validation->huge;
 
-	printf("%s, %zu times each\n", validation->validate->call->argv[0],
-	       validation->small.n);
-	printf("  without huge pages  %.3f s of processor time (+%.1f %% the "
-	       "median), %.3f s in all\n",
-	       validation->small.least / 1e9, 100 * validation->small.spread,
-	       validation->small.wall / 1e9);
-	printf("  with huge pages     %.3f s (+%.1f %%)\n",
-	       validation->huge.least / 1e9, 100 * validation->huge.spread);
-	printf("  measured change     %+.1f %%\n", validation->measured);
+	printf("%s, %zu times each, in turn\n",
+	       validation->validate->call->argv[0], small->n);
+	printf("  without huge pages  %.3f s of processor time (half of the "
+	       "runs within %.1f %%), %.3f s in all\n",
+	       small->median / 1e9, 100 * small->spread, small->wall / 1e9);
+	printf("  with huge pages     %.3f s (%.1f %%)\n", huge->median / 1e9,
+	       100 * huge->spread);
+	printf("  measured change     %+.1f %% (%+.1f to %+.1f)\n",
+	       validation->measured, validation->measured_low,
+	       validation->measured_high);
 	printf("  predicted change    %+.1f %% (%+.1f to %+.1f)\n",
 	       change->change, change->low, change->high);
 	printf("  error               %+.1f points\n",
 	       change->change - validation->measured);
+	if (validation->measured_high - validation->measured_low > ALLOWED)
+		printf("  Too noisy to tell: what was measured is uncertain by "
+		       "%.0f points. A quiet machine, or\n  more --repeat, "
+		       "narrows it.\n",
+		       validation->measured_high - validation->measured_low);
 }
 
 static int
@@ -237,7 +310,8 @@ predict(struct validation *validation)
 		.plain = "pages.policy=4k",
 		.name = validation->validate->input,
 		.data = true,
-		.runtime_ns = (uint64_t)validation->small.least,
+		.runtime_ns = (uint64_t)validation->small.median,
+		.system_ns = (uint64_t)validation->small.system,
 		.replay = { .cpu = config->cpu,
 			    .config = config->config,
 			    .set = config->set,

@@ -22,6 +22,7 @@ struct verdicts {
 	char **sets; /* owned, not its strings */
 	struct replay *replay;
 	struct model *curve; /* the replay's; NULL: nobody asks */
+	const struct stream *stream;
 };
 
 const struct topic_ops *
@@ -49,10 +50,16 @@ verdicts_topic(const char *name)
 }
 
 int
-verdicts_runtime(struct result *result, uint64_t runtime_ns)
+verdicts_runtime(struct result *result, uint64_t runtime_ns, uint64_t system_ns)
 {
-	return runtime_ns ? result_count(result, "runtime.ns", runtime_ns, "ns")
-			  : 0;
+	int error = runtime_ns ? result_count(result, "runtime.ns", runtime_ns,
+					      "ns")
+			       : 0;
+
+	if (!error && system_ns)
+		error = result_count(result, "runtime.system.ns", system_ns,
+				     "ns");
+	return error;
 }
 
 /* How the plain machine is called: as its preset or file. */
@@ -83,12 +90,12 @@ scale(const struct machine_config *plain, const char *from, char *to)
 		char name[96], now[64];
 		const struct option_row *row;
 		size_t offset;
-		char *suffix;
+		char *suffix = NULL;
 		double times = 0;
 
 		if (equal && equal < from + n)
 			times = strtod(equal + 1, &suffix);
-		if (times > 0 && *suffix == 'x') {
+		if (suffix && times > 0 && *suffix == 'x') {
 			snprintf(name, sizeof(name), "%.*s",
 				 (int)(equal - from), from);
 			row = option_find(&machine_options, name, &offset);
@@ -230,6 +237,7 @@ verdicts_open(struct verdicts **out, const struct verdicts_request *request,
 	for (size_t i = 0; i < request->n && i < VERDICTS_TOPICS; i++)
 		verdicts->topic[i] = request->topic[i];
 	verdicts->request.topic = verdicts->topic;
+	verdicts->stream = source->stream;
 	error = configure(verdicts);
 	if (!error)
 		error = replay_open(&verdicts->replay, request->call,
@@ -270,6 +278,18 @@ finish_curve(struct verdicts *verdicts, struct result *result)
 	return error == -ENOMEM ? fail(ENOMEM, "advise: no memory") : error;
 }
 
+/* How long nothing was recorded, of a program that was sampled */
+static int
+put_unrecorded(const struct verdicts *verdicts, struct result *result)
+{
+	const json_t *ns = json_object_get(stream_about(verdicts->stream),
+					   "unrecorded_ns");
+
+	return ns ? result_count(result, "runtime.unrecorded.ns",
+				 (uint64_t)json_integer_value(ns), "ns")
+		  : 0;
+}
+
 int
 verdicts_finish(struct verdicts *verdicts, struct result **out)
 {
@@ -279,7 +299,9 @@ verdicts_finish(struct verdicts *verdicts, struct result **out)
 
 	if (!error && verdicts->curve)
 		error = finish_curve(verdicts, result);
-	if (!error && verdicts_runtime(result, request->runtime_ns))
+	if (!error &&
+	    (put_unrecorded(verdicts, result) ||
+	     verdicts_runtime(result, request->runtime_ns, request->system_ns)))
 		error = fail(ENOMEM, "advise: no memory");
 	if (!error)
 		error = verdicts_judge(result, request->topic, request->n);

@@ -23,6 +23,7 @@ struct verdicts_request {
 	bool data;	     /* caches carry data */
 	bool lean;	     /* only the machines of topics that are lean */
 	uint64_t runtime_ns; /* with 4K pages; 0: not known */
+	uint64_t system_ns;  /* of it, in the kernel; 0: not known */
 };
 
 struct verdicts;
@@ -40,7 +41,9 @@ void verdicts_close(struct verdicts *verdicts);
 /* The topic of this name among the registered ones, or NULL (said). */
 const struct topic_ops *verdicts_topic(const char *name);
 
-/* The runtime of the program becomes a value of the document. 0, -ENOMEM. */
-int verdicts_runtime(struct result *result, uint64_t runtime_ns);
+/* The runtime of the program, and what of it was in the kernel, become values of
+ * the document. 0, -ENOMEM. */
+int verdicts_runtime(struct result *result, uint64_t runtime_ns,
+		     uint64_t system_ns);
 
 #endif

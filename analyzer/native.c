@@ -58,7 +58,8 @@ wait_for(pid_t child, struct native_time *time)
 	while (wait4(child, &time->status, 0, &usage) < 0)
 		if (errno != EINTR)
 			return fail_errno(errno, "wait");
-	time->cpu_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
+	time->system_ns = ns_of(&usage.ru_stime);
+	time->cpu_ns = ns_of(&usage.ru_utime) + time->system_ns;
 	return 0;
 }
 

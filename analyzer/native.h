@@ -12,6 +12,7 @@ enum native_pages {
 
 struct native_time {
 	double cpu_ns, wall_ns; /* user and system; all its children, too */
+	double system_ns;	/* of cpu_ns */
 	int status;		/* as wait tells it */
 };
 

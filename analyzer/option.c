@@ -111,6 +111,9 @@ static int
 check_bounds(const struct setting *setting, double number)
 {
 	const struct option_row *row = setting->row;
+	/* bounds of times are printed with theirs */
+	const char *unit =
+		row->unit && row->type != OPTION_TIME ? row->unit : "";
 	char least[64], most[64];
 
 	if (!is_bounded(row) || (number >= row->min && number <= row->max))
@@ -119,7 +122,7 @@ check_bounds(const struct setting *setting, double number)
 	bound_print(row, row->max, most, sizeof(most));
 	return fail(EINVAL, "%s: %s: %s is out of range (%s to %s%s%s)",
 		    setting->where, setting->label, setting->value, least, most,
-		    row->unit ? " " : "", row->unit ? row->unit : "");
+		    unit[0] ? " " : "", unit);
 }
 
 /* Digits, decimal or after 0x hexadecimal; no sign, no blanks before. */

@@ -267,30 +267,50 @@ chase_clock(void)
 	return best;
 }
 
-double
-chase_fault(enum chase_pages pages, size_t bytes)
+static double
+fault_once(enum chase_pages pages, size_t bytes)
 {
 	size_t step = pages == CHASE_2M ? LARGE : 4096;
-	double ns[9];
-	struct chase_time time;
-	unsigned n = 0;
+	size_t faults = bytes / step;
+	char *start, *memory = map(bytes, pages, &start);
+	double begin, ns;
+	bool huge;
 
-	while (n < ARRAY_SIZE(ns)) {
-		char *start, *memory = map(bytes, pages, &start);
-		double begin;
-		bool huge;
+	if (!memory)
+		return 0;
+	begin = now_ns();
+	for (size_t at = 0; at < bytes; at += step)
+		((volatile char *)start)[at] = 1;
+	ns = now_ns() - begin;
+	huge = pages == CHASE_4K || huge_bytes(start) >= bytes;
+	begin = now_ns();
+	munmap(memory, bytes + LARGE);
+	ns += now_ns() - begin;
+	return huge ? ns / (double)faults : 0;
+}
 
-		if (!memory)
-			return 0;
-		begin = now_ns();
-		for (size_t at = 0; at < bytes; at += step)
-			((volatile char *)start)[at] = 1;
-		ns[n++] = (now_ns() - begin) / (double)(bytes / step);
-		huge = pages == CHASE_4K || huge_bytes(start) >= bytes;
-		munmap(memory, bytes + LARGE);
-		if (!huge)
-			return 0;
+void
+chase_faults(struct chase_faults *faults, enum chase_pages pages, size_t bytes)
+{
+	for (unsigned i = 0; i < CHASE_FAULTS; i++) {
+		double ns = fault_once(pages, bytes);
+
+		/* The first may be of memory that the host has to find. */
+		if (i && ns > 0 && faults->n < CHASE_FAULTS_MAX)
+			faults->ns[faults->n++] = ns;
 	}
-	sum_up(ns, n, &time);
-	return time.ns;
+}
+
+double
+chase_faults_middle(struct chase_faults *faults, double *spread)
+{
+	double *ns = faults->ns;
+	unsigned n = faults->n;
+
+	if (!n)
+		return 0;
+	qsort(ns, n, sizeof(*ns), compare);
+	if (spread)
+		*spread = (ns[n - 1 - n / 4] - ns[n / 4]) / ns[n / 2];
+	return ns[n / 2];
 }

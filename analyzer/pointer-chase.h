@@ -50,7 +50,20 @@ void chase_run(struct chase *chase, const struct chase_shape *shape,
 /* MHz of a chain of additions, one a cycle. */
 double chase_clock(void);
 
-/* ns of a first write to each page of fresh memory. 0: it has no such pages. */
-double chase_fault(enum chase_pages pages, size_t bytes);
+/* Faults of fresh memory: first writes to each page, and giving it back */
+#define CHASE_FAULTS	 6  /* a time */
+#define CHASE_FAULTS_MAX 32 /* times (CHASE_FAULTS - 1) */
+
+struct chase_faults {
+	double ns[CHASE_FAULTS_MAX]; /* each the mean of all its pages */
+	unsigned n;
+};
+
+/* Some more, of so many bytes each; none where there are no such pages. */
+void chase_faults(struct chase_faults *faults, enum chase_pages pages,
+		  size_t bytes);
+/* The median, and what the middle half differs by, as a part (or NULL). 0:
+ * there are none. */
+double chase_faults_middle(struct chase_faults *faults, double *spread);
 
 #endif

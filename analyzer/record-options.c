@@ -85,8 +85,9 @@ static const struct option_row record_rows[] = {
 	{ "sample", OPTION_STRING, offsetof(struct record_config, sample), "",
 	  .help = "engine cache: record for on, then let the target run "
 		  "unrecorded for off, in turn (on=10,off=90: a tenth of the "
-		  "time); the trace tells where",
-	  .argument = "on=MS,off=MS" },
+		  "time), with all of the first=MS, if that is said; in ms, or "
+		  "with a unit; the trace tells where",
+	  .argument = "[first=MS,]on=MS,off=MS" },
 	{ "rate", OPTION_SIZE, offsetof(struct record_config, rate), "0",
 	  .help = "engine cache: so many accesses a second at most on average, "
 		  "in windows as by --sample, 0: all",

@@ -7,6 +7,7 @@
 
 #include "analyzer/fail.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,13 @@ type_name(const json_t *value)
 	return value ? names[json_typeof(value)] : "nothing";
 }
 
+/* A sum of numbers as large is still a number; no count comes near it. */
+static bool
+is_beyond(const json_t *value)
+{
+	return fabs(json_real_value(value)) >= RESULT_NUMBER_END;
+}
+
 /* Each of values: {"value": number, text or null with a reason, "unit"}. */
 static int
 values_check(const char *path, json_t *values)
@@ -79,6 +87,9 @@ values_check(const char *path, json_t *values)
 				    "a number, a text or null, found %s",
 				    path, name,
 				    type_name(value ? value : entry));
+		if (is_beyond(value))
+			return fail(EINVAL, "%s: values.%s: %g is out of range",
+				    path, name, json_real_value(value));
 		if (unit && !json_is_string(unit))
 			return fail(EINVAL,
 				    "%s: values.%s.unit: a text is needed, "
@@ -150,6 +161,12 @@ table_check(const char *path, const char *name, json_t *table)
 					    "number, a text or null is needed, "
 					    "found %s",
 					    path, name, i, j, type_name(cell));
+			if (is_beyond(cell))
+				return fail(EINVAL,
+					    "%s: tables.%s.rows[%zu][%zu]: %g "
+					    "is out of range",
+					    path, name, i, j,
+					    json_real_value(cell));
 		}
 	}
 	return 0;

@@ -243,7 +243,6 @@ result_write(const struct result *result, const char *path)
 	error = fflush(file) || ferror(file) ? errno ? errno : EIO : 0;
 	if (!standard && fclose(file) && !error)
 		error = errno;
-	if (error)
-		return fail_errno(error, "%s", standard ? "stdout" : path);
-	return 0;
+	/* that of standard output is said at the end of the program, once */
+	return error && !standard ? fail_errno(error, "%s", path) : -error;
 }

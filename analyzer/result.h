@@ -29,6 +29,7 @@
 
 #define RESULT_SCHEMA	    1
 #define RESULT_MACHINES_MAX 256
+#define RESULT_NUMBER_END   0x1p128 /* what is read is less than that */
 
 struct result;
 

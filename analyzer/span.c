@@ -41,9 +41,7 @@ take_size(struct parser *parser, uint64_t *bytes)
 
 	skip_blanks(parser);
 	errno = 0;
-	number = isdigit((unsigned char)*parser->at)
-			 ? strtoull(parser->at, &end, 10)
-			 : 0;
+	number = strtoull(parser->at, &end, 10);
 	if (!isdigit((unsigned char)*parser->at) || errno)
 		return fail(EUSAGE,
 			    "%s: \"%s\": no size at \"%s\"; a size is 300p "

@@ -298,13 +298,14 @@ check_granule(const struct layers *layers, const struct machine_config *config)
 		{ (nested || shadow) && tables->host.radix.levels > 4,
 		  "table.host.levels", "3, 4" },
 		{ config->paging.policy == PAGES_1G, "pages.policy",
-		  "recorded, 4k, 2m, block (AArch64 has no entry of 1G there)" },
+		  "recorded, 4k, 2m, block (1G is 32 contiguous blocks of 32M of "
+		  "16k, which are not modelled; 64k has none)" },
 		{ config->paging.policy > PAGES_4K &&
 			  config->paging.policy != PAGES_2M &&
 			  config->paging.policy != PAGES_BLOCK,
 		  "pages.policy",
-		  "recorded, 4k, 2m, block (pages that become larger or fall "
-		  "apart are those of Linux on 4k)" },
+		  "recorded, 4k, 2m, block (this policy makes 2M of 512 "
+		  "pages of 4K; a block here is 32M or 512M)" },
 	};
 	char text[256];
 
@@ -343,8 +344,14 @@ check_reclaim(const struct layers *layers, const struct machine_config *config)
 		bool wrong;
 		const char *option, *allowed;
 	} all[] = {
-		{ config->paging.policy > PAGES_4K, "pages.policy",
-		  "recorded, 4k" },
+		{ config->paging.policy > PAGES_4K &&
+			  config->paging.policy != PAGES_THP,
+		  "pages.policy",
+		  "recorded, 4k, thp (which brings 2M where Linux would)" },
+		{ config->paging.policy == PAGES_THP &&
+			  !driver_takes_folios(&config->reclaim),
+		  "pages.policy",
+		  "recorded, 4k; thp with reclaim.policy=linux, lru, fifo" },
 		{ config->paging.granule != GRANULE_4K, "pages.granule", "4k" },
 		{ config->numa.data == NUMA_MIGRATE, "numa.data",
 		  "all but migrate" },
@@ -387,6 +394,36 @@ check_prefetch(const struct layers *layers, const struct core_config *core)
 	return 0;
 }
 
+/* Of a level's arrays, one holds the least pages: larger ones may go in as pieces
+ * of them, but not the other way. */
+static int
+check_sizes(const struct layers *layers, const struct tlb_config *tlb)
+{
+	static const struct {
+		enum core_array first, last;
+	} levels[] = { { CORE_L1D, CORE_L1D_1G },
+		       { CORE_L1I, CORE_L1I_1G },
+		       { CORE_L2, CORE_L2_1G },
+		       { CORE_L2I, CORE_L2I } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		unsigned held = 0;
+		char option[64];
+
+		for (unsigned j = levels[i].first; j <= levels[i].last; j++)
+			held |= tlb[j].entries ? (unsigned)tlb[j].sizes : 0;
+		if (!tlb[levels[i].first].entries || held & 1)
+			continue;
+		snprintf(option, sizeof(option), "tlb.%s.sizes",
+			 core_array_names[levels[i].first]);
+		return wrong_option(layers, option,
+				    "no array of this level holds pages of 4k; "
+				    "allowed: 4k, 4k+2m, 4k+1g, 4k+2m+1g (or "
+				    "entries = 0)");
+	}
+	return 0;
+}
+
 static int
 check(const struct layers *layers, const struct machine_config *config)
 {
@@ -397,6 +434,8 @@ check(const struct layers *layers, const struct machine_config *config)
 		snprintf(part, sizeof(part), "tlb.%s", core_array_names[i]);
 		error = check_tlb(layers, &config->core.tlb[i], part);
 	}
+	if (!error)
+		error = check_sizes(layers, config->core.tlb);
 	for (unsigned i = 0; !error && i < PWC_LEVELS; i++) {
 		snprintf(part, sizeof(part), "pwc.%s", pwc_names[i]);
 		error = check_tlb(layers, &config->core.pwc[i], part);

@@ -325,9 +325,24 @@ machine_again(void *context)
 }
 
 static void
-machine_gone(void *context, uint64_t frame)
+machine_gone(void *context, unsigned shift, uint64_t frame)
 {
-	driver_gone(((struct machine *)context)->reclaim, frame);
+	driver_gone(((struct machine *)context)->reclaim, shift, frame);
+}
+
+static void
+machine_came(void *context, uint32_t space, uint64_t address, unsigned shift,
+	     uint64_t frame)
+{
+	driver_came(((struct machine *)context)->reclaim, space, address, shift,
+		    frame);
+}
+
+static bool
+machine_room(void *context, uint32_t space, unsigned shift, bool wait)
+{
+	return driver_room(((struct machine *)context)->reclaim, space, shift,
+			   wait);
 }
 
 static void
@@ -565,6 +580,13 @@ static const struct model_methods reclaim_methods = {
 	.close = machine_close,
 };
 
+static bool
+takes_folios(const struct machine_config *config)
+{
+	return config->paging.policy == PAGES_THP &&
+	       driver_takes_folios(&config->reclaim);
+}
+
 /* Pages leave, so that memory is as large as what stays and its tables; who
  * must hear where they go. */
 static void
@@ -581,6 +603,10 @@ prepare_reclaim(const struct machine_config *config,
 	listener->returned = machine_returned;
 	listener->forgotten = machine_forgotten;
 	listener->ahead = machine_ahead;
+	if (!takes_folios(config))
+		return;
+	listener->came = machine_came;
+	listener->room = machine_room;
 }
 
 static int
@@ -591,6 +617,7 @@ open_reclaim(struct machine *machine, const struct machine_config *config)
 		.paging = machine->paging,
 		.memory_bytes = config->frames.size_bytes,
 		.seed = (uint64_t)config->seed,
+		.folios = takes_folios(config),
 		.context = machine,
 		.run = machine_run,
 	};

@@ -442,7 +442,7 @@ elf_file_object(const struct elf_file *file, uint64_t offset,
 		low = symbol->start;
 		high = symbol->end;
 		object->name = symbol->name;
-	} else {
+	} else if (list->symbol) {
 		below = symbols_below(list, address);
 		if (below && list->symbol[below - 1].end <= address)
 			low = list->symbol[below - 1].end;

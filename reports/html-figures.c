@@ -199,13 +199,13 @@ find_regions(const struct view_table *map, struct region *regions)
 	size_t n = 0;
 
 	for (size_t i = 0; i < map->n_rows; i++) {
-		struct region region = { view_address(map, i, space),
-					 view_address(map, i, address) };
-
-		/* they come in this order */
-		if (!n || region_order(&regions[n - 1], &region))
-			regions[n++] = region;
+		regions[i] = (struct region){ view_address(map, i, space),
+					      view_address(map, i, address) };
 	}
+	qsort(regions, map->n_rows, sizeof(*regions), region_order);
+	for (size_t i = 0; i < map->n_rows; i++)
+		if (!n || region_order(&regions[n - 1], &regions[i]))
+			regions[n++] = regions[i];
 	return n;
 }
 
@@ -222,10 +222,9 @@ add_cells(const struct view_table *map, const struct region *regions, size_t n,
 		const struct region *found =
 			bsearch(&key, regions, n, sizeof(key), region_order);
 		size_t row = (size_t)(found - regions) * rows / n;
-		size_t time =
-			(size_t)(view_number(map, i,
-					     view_column(map, "accesses")) /
-				 last * CELLS);
+		size_t time = view_count(
+			view_number(map, i, view_column(map, "accesses")) /
+			last * CELLS);
 
 		if (time >= CELLS)
 			time = CELLS - 1;
@@ -246,10 +245,11 @@ put_shades(const double *cell, size_t rows, FILE *file)
 		bool any = false;
 
 		for (size_t i = 0; i < rows * CELLS; i++) {
-			int of = (int)(log1p(cell[i]) / log1p(most) *
-				       (SHADES - 0.001));
+			double of =
+				log1p(cell[i]) / log1p(most) * (SHADES - 0.001);
+			size_t row = i / CELLS;
 
-			if (cell[i] <= 0 || of != shade)
+			if (cell[i] <= 0 || of < shade || of >= shade + 1)
 				continue;
 			if (!any)
 				fprintf(file,
@@ -260,8 +260,8 @@ put_shades(const double *cell, size_t rows, FILE *file)
 			/* the least address is at the bottom */
 			fprintf(file, "M%.1f %.1fh%.1fv%.1fh-%.1fz",
 				LEFT + width * (double)(i % CELLS),
-				260 - height * (double)(i / CELLS + 1), width,
-				height, width);
+				260 - height * (double)(row + 1), width, height,
+				width);
 		}
 		fputs(any ? "\"/>\n" : "", file);
 	}

@@ -36,8 +36,8 @@ static struct huge_region
 region_of(const struct view_table *table, const struct columns *at, size_t row)
 {
 	return (struct huge_region){
-		.space = (uint32_t)view_number(table, row, at->space),
-		.process = (uint64_t)view_number(table, row, at->process),
+		.space = (uint32_t)view_address(table, row, at->space),
+		.process = view_address(table, row, at->process),
 		.start = view_address(table, row, at->start),
 		.end = view_address(table, row, at->end),
 		.mapping = view_text(table, row, at->mapping),

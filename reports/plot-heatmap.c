@@ -8,6 +8,7 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -95,7 +96,7 @@ write_cells(const struct view_table *table, const struct rows *rows,
 					    view_column(table, "space")),
 			       view_address(table, i,
 					    view_column(table, "address")));
-		size_t time = (size_t)(view_number(table, i, start) / width);
+		size_t time = view_count(view_number(table, i, start) / width);
 
 		if (time < times)
 			cell[row * times + time] +=
@@ -137,8 +138,7 @@ bins(const struct result *result, const struct view_table *table, double width)
 		at = view_number(table, i, view_column(table, "accesses")) + 1;
 		end = at > end ? at : end;
 	}
-	return (size_t)(end / width) +
-	       (end / width > (double)(size_t)(end / width));
+	return view_count(ceil(end / width));
 }
 
 static size_t
@@ -161,6 +161,8 @@ heatmap_data(const struct result *result, FILE *file, char *why,
 	if (times > 4096 || rows.n > 65536)
 		snprintf(why, why_bytes, "%zu x %zu cells are too many", times,
 			 rows.n);
+	else if (!times)
+		snprintf(why, why_bytes, "no accesses were counted");
 	else if (regions)
 		cell = calloc(rows.n * times, sizeof(*cell));
 	if (cell)

@@ -59,9 +59,25 @@ bin_walks(const struct view_table *table, const struct span *span, double from,
 	double sum = 0;
 
 	while (*row < table->n_rows &&
-	       view_number(table, *row, latency) < from + span->width)
+	       (view_number(table, *row, latency) < from + span->width ||
+		view_number(table, *row, latency) <= from))
 		sum += view_number(table, (*row)++, walks);
 	return sum;
+}
+
+/* Where the next bin begins; beyond the picture, that of the next row. */
+static double
+next_bin(const struct view_table *table, const struct span *span, double from,
+	 size_t row)
+{
+	double next = from + span->width, at, bin;
+
+	if (row == table->n_rows || (next <= span->high && next > from))
+		return next;
+	at = view_number(table, row, view_column(table, "latency"));
+	bin = span->low + floor((at - span->low) / span->width) * span->width;
+	/* large numbers may lie wider apart than bins */
+	return bin + span->width > at ? bin : at;
 }
 
 static double
@@ -69,9 +85,10 @@ highest_share(const struct view_table *table, const struct span *span)
 {
 	double highest = 0, walks, from = span->low;
 
-	for (size_t row = 0; row < table->n_rows; from += span->width) {
+	for (size_t row = 0; row < table->n_rows;) {
 		walks = bin_walks(table, span, from, &row);
 		highest = walks > highest ? walks : highest;
+		from = next_bin(table, span, from, row);
 	}
 	return 100 * highest / span->all;
 }
@@ -82,7 +99,7 @@ latency_data(const struct result *result, FILE *file, char *why,
 {
 	struct view_table table;
 	struct span span;
-	double walks, seen = 0;
+	double walks, seen = 0, from;
 	size_t i = 0, rows = 0;
 
 	if (!find_span(result, &span, &table))
@@ -91,7 +108,8 @@ latency_data(const struct result *result, FILE *file, char *why,
 	fputs("# first and last latency of the bin (cycles), walks, share of "
 	      "walks (%)\n",
 	      file);
-	for (double from = span.low; i < table.n_rows; from += span.width) {
+	for (from = span.low; i < table.n_rows;
+	     from = next_bin(&table, &span, from, i)) {
 		walks = bin_walks(&table, &span, from, &i);
 		if (walks <= 0 && from > span.high)
 			continue;

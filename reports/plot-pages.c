@@ -6,7 +6,10 @@
 #include "reports/plot.h"
 #include "reports/view.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+#define COLUMNS 4096 /* at most */
 
 struct page {
 	uint64_t space, address;
@@ -60,7 +63,7 @@ columns_of(const struct view_table *table, double *width)
 
 		last = at > last ? at : last;
 	}
-	return *width > 0 ? (size_t)(last / *width) + 1 : 0;
+	return *width > 0 ? view_count(fmin(last / *width, COLUMNS)) + 1 : 0;
 }
 
 /* A whole matrix, of two rows and columns at least, as images want. */
@@ -98,17 +101,17 @@ pages_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 				    "no TLB lookup missed", why, why_bytes);
 	pages = find_pages(&table, &n);
 	columns = columns_of(&table, &width);
-	cell = pages && columns && columns <= 4096
+	cell = pages && columns && columns <= COLUMNS
 		       ? calloc(n * columns, sizeof(*cell))
 		       : NULL;
 	for (size_t i = 0; cell && i < table.n_rows; i++) {
 		const struct page page = page_of(&table, i);
 		const struct page *at =
 			bsearch(&page, pages, n, sizeof(page), page_order);
-		size_t time =
-			(size_t)(view_number(&table, i,
-					     view_column(&table, "accesses")) /
-				 width);
+		size_t time = view_count(
+			view_number(&table, i,
+				    view_column(&table, "accesses")) /
+			width);
 
 		cell[(size_t)(at - pages) * columns + time] +=
 			view_number(&table, i,
@@ -116,8 +119,12 @@ pages_data(const struct result *result, FILE *file, char *why, size_t why_bytes)
 	}
 	if (cell)
 		write_cells(file, cell, n, columns, width);
+	else if (columns > COLUMNS)
+		snprintf(why, why_bytes, "more than %d intervals are too many",
+			 COLUMNS);
 	else
-		snprintf(why, why_bytes, "no memory");
+		snprintf(why, why_bytes,
+			 columns ? "no memory" : "its intervals have no width");
 	n = cell ? n : 0;
 	free(cell);
 	free(pages);

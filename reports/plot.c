@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The sum of a column may be beyond all numbers, where no axis ends. */
+#define TICS_MOST 1e300
+
 const char *const plot_formats[] = { "pdf",  "png",	 "svg", "eps",
 				     "tikz", "epslatex", NULL };
 
@@ -66,9 +69,11 @@ tic_label(double at, double step, char *out, size_t out_bytes)
 void
 plot_tics(FILE *script, const char *axis, double most)
 {
-	double least = most / 7, step = 1;
+	double least, step = 1;
 	char label[32];
 
+	most = fmin(most, TICS_MOST);
+	least = most / 7;
 	while (step * 10 <= least)
 		step *= 10;
 	step *= step >= least	    ? 1
@@ -88,19 +93,21 @@ plot_byte_tics(FILE *script, const char *axis, double least, double most,
 	       unsigned room)
 {
 	const char *before = "";
-	double step = 4;
+	double step = 4, at = least < 4096 ? 1 : 4096;
 
+	most = fmin(most, TICS_MOST);
 	while (most / least > pow(step, room))
 		step *= 4;
 	fprintf(script, "set %stics (", axis);
-	for (double at = least < 4096 ? 1 : 4096; at <= most; at *= step) {
+	while (at < least && at <= most)
+		at *= step;
+	while (at <= most) {
 		struct plot_unit unit = plot_unit_of(2 * at);
 
-		if (at < least)
-			continue;
 		fprintf(script, "%s'%.0f %s' %.0f", before, at / unit.bytes,
 			unit.name, at);
 		before = ", ";
+		at *= step;
 	}
 	fputs(")\n", script);
 }
@@ -108,23 +115,25 @@ plot_byte_tics(FILE *script, const char *axis, double least, double most,
 void
 plot_power_tics(FILE *script, const char *axis, double least, double most)
 {
-	double step = most / least > 1e7 ? 100 : 10;
+	static const char *const units[] = { "", "k", "M", "G", "T" };
+	double step = most / least > 1e7 ? 100 : 10, at = 1e-6;
 	const char *before = "";
 
+	most = fmin(most, TICS_MOST);
 	fprintf(script, "set %stics (", axis);
-	for (double at = 1e-6; at <= most * 1.001; at *= step) {
-		static const char *const units[] = { "", "k", "M", "G", "T" };
+	while (at < least * 0.999 && at <= most * 1.001)
+		at *= step;
+	while (at <= most * 1.001) {
 		double shown = at;
 		size_t i = 0;
 
 		for (; shown > 999 && i + 1 < ARRAY_SIZE(units); i++)
 			shown /= 1000;
-		if (at < least * 0.999)
-			continue;
 		fprintf(script, "%s'%.*f%s' %.9g", before,
 			at < 0.99 ? (int)lround(-log10(at)) : 0, shown,
 			units[i], at);
 		before = ", ";
+		at *= step;
 	}
 	fputs(")\n", script);
 }
@@ -429,22 +438,45 @@ write_data(const struct plot_ops *plot, const struct result *result,
 	return (long)rows;
 }
 
+/* What it draws on a terminal goes through our standard output, whose errors
+ * are told at the end. */
+static void
+copy_output(int from)
+{
+	char text[4096];
+	ssize_t n;
+
+	while ((n = read(from, text, sizeof(text))) > 0 ||
+	       (n < 0 && errno == EINTR))
+		if (n > 0)
+			fwrite(text, 1, (size_t)n, stdout);
+	close(from);
+}
+
 static int
 run_gnuplot(const struct plot_setup *setup, const char *script)
 {
-	int status;
+	int status, output[2];
 	pid_t child;
 
+	if (pipe2(output, O_CLOEXEC))
+		return fail_errno(errno, "plot: pipe");
 	fflush(stdout);
 	child = fork();
-	if (child < 0)
+	if (child < 0) {
+		close(output[0]);
+		close(output[1]);
 		return fail_errno(errno, "plot: fork");
+	}
 	if (!child) {
+		dup2(output[1], STDOUT_FILENO);
 		if (chdir(setup->directory) || setenv("LC_ALL", "C.UTF-8", 1))
 			_exit(126);
 		execlp(setup->gnuplot, setup->gnuplot, script, NULL);
 		_exit(127);
 	}
+	close(output[1]);
+	copy_output(output[0]);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail_errno(errno, "plot: wait");

@@ -123,6 +123,8 @@ text_render(const struct result *result, const struct render_setup *setup,
 		text_sweep(&text);
 	} else if (view_table(result, "curve", &table)) {
 		text_curve(&text);
+	} else if (view_table(result, "top", &table)) {
+		text_top(&text);
 	} else if (view_table(result, "counters", &table)) {
 		text_counters(&text);
 	} else if (view_or_zero(result, "accesses") == 0 &&

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CPI_LOW	 0.25
-#define CPI_HIGH 1.0
-#define CPI	 0.4
-#define WAITS	 2 /* more than so many times what is explained: it waits */
+#define CPI_LOW	   0.25
+#define CPI_HIGH   1.0
+#define CPI	   0.4
+#define NEAR_BYTES 0x1p22 /* as calibrate measures it */
+#define SCALE_MOST 2.0	  /* beyond, something else takes the kernel's time */
+#define WAITS	   2 /* more than so many times what is explained: it waits */
 
 static double
 option_number(const struct result *result, const char *name, double fallback)
@@ -33,27 +35,48 @@ data_references(const struct result *machine, const char *level,
 	return all - view_or_zero(machine, name);
 }
 
-/* A first-level hit is the program's own time. */
+/* A first-level hit is the program's own time, and what hardware fetches ahead
+ * takes none. */
 static double
 data_cycles(const struct result *machine)
 {
 	double l2 = data_references(machine, "cache.l2", "accesses");
 	double l3 = data_references(machine, "cache.l3", "accesses");
 	double memory = data_references(machine, "memory", "references");
+	double ahead = view_or_zero(machine, "cache.streamed.memory");
 	double latency = option_number(machine, "memory.latency", 200);
 	double near =
-		(l2 - l3) * option_number(machine, "cache.l2.latency", 14) +
-		(l3 - memory) * option_number(machine, "cache.l3.latency", 50);
+		(l2 - l3 - view_or_zero(machine, "cache.streamed.l2")) *
+			option_number(machine, "cache.l2.latency", 14) +
+		(l3 - memory - view_or_zero(machine, "cache.streamed.l3")) *
+			option_number(machine, "cache.l3.latency", 50);
 	struct view_table nodes, walks;
 
 	if (strcmp(view_option(machine, "cache.data"), "true") != 0 &&
 	    strcmp(view_option(machine, "cache.data"), "yes") != 0)
 		return NAN;
 	if (!view_table(machine, "numa.nodes", &nodes))
-		return near + memory * latency;
+		return near + (memory - ahead) * latency;
 	view_table(machine, "numa.walks", &walks);
-	return near + view_sum(&nodes, view_column(&nodes, "cycles")) -
-	       view_sum(&walks, view_column(&walks, "cycles"));
+	latency = view_sum(&nodes, view_column(&nodes, "cycles")) -
+		  view_sum(&walks, view_column(&walks, "cycles"));
+	return near + (memory > 0 ? latency * (1 - ahead / memory) : 0);
+}
+
+/* Huge pages that are more than it ever had at once are of memory that it gave
+ * back: where that is little, the last cache still has it. */
+double
+runtime_huge_fault(const struct result *machine)
+{
+	double far = option_number(machine, "time.huge-fault", 150000);
+	double near = option_number(machine, "time.huge-fault-near", 60000);
+	double faults = view_or_zero(machine, "thp.faults");
+	double peak = view_or_zero(machine, "thp.bytes.peak");
+	double first = peak / 0x1p21;
+
+	if (faults <= first || peak > NEAR_BYTES)
+		return far;
+	return (first * far + (faults - first) * near) / faults;
 }
 
 void
@@ -68,10 +91,12 @@ runtime_load(struct runtime_load *load, const struct result *machine)
 		load->instructions = view_or_zero(machine, "accesses");
 	load->walks = view_or_zero(machine, "translation.cycles");
 	load->data = data_cycles(machine);
+	load->small =
+		small * option_number(machine, "time.fault", 1000) * mhz / 1000;
 	load->faults =
-		(small * option_number(machine, "time.fault", 1000) +
-		 huge * option_number(machine, "time.huge-fault", 150000)) *
-		mhz / 1000;
+		load->small + huge * runtime_huge_fault(machine) * mhz / 1000;
+	load->ahead = view_or_zero(machine, "cache.streamed.memory") *
+		      option_number(machine, "memory.latency", 200);
 }
 
 void
@@ -80,10 +105,25 @@ runtime_facts(struct runtime_facts *facts, const struct result *all,
 {
 	facts->mhz = option_number(machine, "time.clock", 3000);
 	facts->cycles = view_or_zero(all, "runtime.ns") * facts->mhz / 1000;
+	facts->system =
+		view_or_zero(all, "runtime.system.ns") * facts->mhz / 1000;
+	facts->away =
+		view_or_zero(all, "runtime.unrecorded.ns") * facts->mhz / 1000;
 	facts->error = option_number(machine, "time.error", 50) / 100;
 	facts->overlap_low = option_number(machine, "time.overlap-low", 0.2);
 	facts->overlap_high = option_number(machine, "time.overlap-high", 1);
 	facts->partial = view_partial(all) != NULL;
+}
+
+double
+runtime_fault_scale(const struct runtime_facts *facts,
+		    const struct runtime_load *now)
+{
+	double scale = now->small > 0 ? facts->system / now->small : 0;
+
+	if (facts->system <= 0 || scale <= 0 || scale > SCALE_MOST)
+		return 1;
+	return scale < 1 / SCALE_MOST ? 1 / SCALE_MOST : scale;
 }
 
 static double
@@ -124,18 +164,19 @@ one_change(const struct runtime_facts *facts, const struct runtime_load *now,
 	   const struct runtime_load *then, const double of[3])
 {
 	double cpi = of[0], overlap = of[1], scale = of[2];
-	double cycles = facts->cycles;
-	double saved = overlap * (now->walks - then->walks) + now->faults -
-		       then->faults;
+	double cycles = facts->cycles, whole = 1;
+	double saved = overlap * (now->walks - then->walks);
+	double windows = cpi * now->instructions +
+			 overlap * (scale * now->walks +
+				    (isnan(now->data) ? 0 : now->data));
 
 	if (!isnan(now->data) && !isnan(then->data))
 		saved += overlap * (now->data - then->data);
-	saved *= scale;
+	if (windows > 0 && cycles <= 0)
+		whole = 1 + facts->away / windows;
+	saved = scale * (whole * saved + now->faults - then->faults);
 	if (cycles <= 0)
-		cycles = cpi * now->instructions +
-			 overlap * (scale * now->walks +
-				    (isnan(now->data) ? 0 : now->data)) +
-			 now->faults;
+		cycles = whole * windows + now->faults;
 	if (cycles <= 0)
 		return 0;
 	return -100 * clamp(saved / cycles, -10, 0.99);
@@ -145,7 +186,7 @@ static const char *
 unknown(const struct runtime_facts *facts, const struct runtime_load *now)
 {
 	double most = CPI_HIGH * now->instructions + now->walks + now->faults +
-		      (isnan(now->data) ? 0 : now->data);
+		      (isnan(now->data) ? 0 : now->data + now->ahead);
 
 	if (now->instructions <= 0)
 		return "the trace holds no access";

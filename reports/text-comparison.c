@@ -202,17 +202,18 @@ say_faults(struct comparison *all, size_t from, size_t to)
 	}
 	if (fabs(faults[0] - faults[1]) <= 0.01 * fmax(faults[0], faults[1]))
 		return;
-	text_say(all->text,
-		 "%s takes %s page faults, %s %s: the time of a fault is not in "
-		 "these cycles, only the walk before it and the one after.",
-		 all->machines.name[from], number_si(faults[0]).text,
-		 all->machines.name[to], number_si(faults[1]).text);
+	text_say(
+		all->text,
+		"%s takes %s page faults, %s %s: the time of a fault is not in "
+		"these cycles, only the walk before it and the one after.",
+		all->machines.name[from], number_si(faults[0]).text,
+		all->machines.name[to], number_si(faults[1]).text);
 }
 
 static void
 say_costs(struct comparison *all)
 {
-	double cycles[RESULT_MACHINES_MAX];
+	double cycles[RESULT_MACHINES_MAX] = { 0 };
 	size_t least = 0, most = 0, n = all->machines.n;
 
 	for (size_t i = 0; i < n; i++) {

@@ -3,6 +3,7 @@
 #include "reports/number.h"
 #include "reports/text-report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,7 +218,7 @@ say_sample(struct text *text)
 
 /* Ways that are shown, of all there are */
 static bool
-way_shown(unsigned ways)
+way_shown(uint64_t ways)
 {
 	return ways <= 4 || ways == 6 || ways == 8 || ways == 12 ||
 	       ways == 16 || ways == 24 || ways == 32 || ways == 64;
@@ -233,7 +234,7 @@ put_ways(struct grid *grid, const struct view_table *table, bool head)
 
 	for (size_t i = 0; i < table->n_rows; i++) {
 		double of = view_number(table, i, sets);
-		unsigned way = (unsigned)view_number(table, i, ways);
+		uint64_t way = view_address(table, i, ways);
 
 		if (head && of > 1)
 			return;
@@ -242,7 +243,7 @@ put_ways(struct grid *grid, const struct view_table *table, bool head)
 		if (!way_shown(way))
 			continue;
 		if (head)
-			grid_addf(grid, "%u", way);
+			grid_addf(grid, "%" PRIu64, way);
 		else
 			grid_add(grid,
 				 number_share(view_number(table, i, ratio), 1)
@@ -261,9 +262,8 @@ put_associativity(struct text *text)
 	if (!view_table(text->result, "associativity", &table) || !table.n_rows)
 		return;
 	for (size_t i = 0; i < table.n_rows; i++)
-		n += way_shown((unsigned)view_number(&table, i,
-						     view_column(&table,
-								 "ways"))) &&
+		n += way_shown(view_address(&table, i,
+					    view_column(&table, "ways"))) &&
 		     view_number(&table, i, view_column(&table, "sets")) < 2;
 	memset(letters, '>', n);
 	letters[n] = '\0';

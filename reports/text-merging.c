@@ -94,7 +94,7 @@ slices_fill(struct slice slice[SLICES], const struct view_table *table,
 	for (size_t i = 0; i < table->n_rows; i++) {
 		double at =
 			view_number(table, i, view_column(table, "accesses"));
-		size_t k = end > 0 ? (size_t)(at * SLICES / end) : 0;
+		size_t k = end > 0 ? view_count(at * SLICES / end) : 0;
 		struct slice *one = &slice[k < SLICES ? k : SLICES - 1];
 		double bytes = view_number(table, i, saved);
 

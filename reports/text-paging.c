@@ -3,6 +3,7 @@
 #include "reports/number.h"
 #include "reports/text-report.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define SLICES	      10
@@ -85,11 +86,14 @@ slices_fill(struct slices *slices, const struct view_table *table)
 	/* a row's bin reaches to where the next one begins */
 	if (slices->end <= last)
 		slices->end = last + 1;
-	slices->n = slices->end < SLICES ? (size_t)slices->end : SLICES;
+	slices->n = view_count(fmin(slices->end, SLICES));
 	for (size_t i = 0; i < table->n_rows; i++) {
-		size_t slice = (size_t)(view_number(table, i, start) *
-					(double)slices->n / slices->end);
+		size_t slice = view_count(view_number(table, i, start) *
+					  (double)slices->n / slices->end);
 
+		/* where a later row begins before an earlier one */
+		if (slice >= SLICES)
+			slice = SLICES - 1;
 		for (size_t j = 0; j < ARRAY_SIZE(classes); j++) {
 			double n = view_number(table, i,
 					       view_column(table, classes[j]));

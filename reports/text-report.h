@@ -56,6 +56,8 @@ void text_comparison(struct text *text);
 void text_samples(struct text *text);
 /* What stat counted; nothing where there are no counters. */
 void text_counters(struct text *text);
+/* What top saw in an interval: a whole report. */
+void text_top(struct text *text);
 /* Memory curves: a whole report. */
 void text_curve(struct text *text);
 /* A sweep, or its plan: a whole report. */

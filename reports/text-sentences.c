@@ -9,6 +9,7 @@
 #include "reports/symbols.h"
 #include "reports/text-report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,8 +109,7 @@ say_how_often(struct text *text, double walks, double accesses)
 			 number_share(walks, accesses).text);
 	else
 		text_say(text, "One of %s accesses needs a page walk.",
-			 number_si((double)(uint64_t)(accesses / walks + 0.5))
-				 .text);
+			 number_si(round(accesses / walks)).text);
 }
 
 static void
@@ -172,8 +172,7 @@ add_read(struct read *read, const struct result *result, bool host)
 		read->most = cycles;
 		read->host = host;
 		read->level =
-			(uint64_t)view_number(&table, i,
-					      view_column(&table, "level"));
+			view_address(&table, i, view_column(&table, "level"));
 	}
 }
 

@@ -3,6 +3,8 @@
 #include "reports/number.h"
 #include "reports/text-report.h"
 
+#include <math.h>
+
 #define BINS_MAX 12
 
 static const char *const places[][2] = { { "l1", "in L1" },
@@ -39,7 +41,7 @@ put_summary(struct text *text)
 			continue;
 		grid_add(grid, values[i][1]);
 		grid_add(grid, !got ? "-"
-			       : value == (double)(int64_t)value
+			       : value == trunc(value)
 				       ? number_count(value).text
 				       : number_real(value).text);
 		grid_add(grid, got ? "" : reason);
@@ -67,7 +69,7 @@ bins_fill(struct bins *bins, const struct view_table *table, double low,
 	for (size_t i = 0; (high - low) / width > BINS_MAX - 2; i++)
 		width *= steps[i % 3];
 	bins->width = width;
-	bins->low = (double)(uint64_t)(low / width) * width;
+	bins->low = floor(low / width) * width;
 	for (size_t i = 0; i < table->n_rows; i++) {
 		double at =
 			(view_number(table, i, latency) - bins->low) / width;
@@ -139,8 +141,7 @@ add_levels(struct grid *grid, const struct view_table *table,
 
 	for (size_t i = 0; i < table->n_rows; i++) {
 		uint64_t level =
-			(uint64_t)view_number(table, i,
-					      view_column(table, "level"));
+			view_address(table, i, view_column(table, "level"));
 		double n =
 			view_number(table, i, view_column(table, "references"));
 		double c = view_number(table, i, view_column(table, "cycles"));

@@ -8,6 +8,7 @@
 #include "reports/verdict.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define LITTLE 2.0 /* percent of the runtime */
 
@@ -63,13 +64,50 @@ judge(const struct result *all, const struct result *random,
 	return verdict_add(out, &verdict);
 }
 
+/* Not compared: what fits into the cache has no page in another's way. */
+static int
+judge_alone(const struct result *all, struct result *out)
+{
+	struct verdict verdict = { .topic = "colour", .word = VERDICT_UNKNOWN };
+	struct result *plain = verdict_machine(all, VERDICT_PLAIN);
+	double cache =
+		plain ? strtod(view_option(plain, "cache.l2.size"), NULL) : 0;
+	double ways =
+		plain ? strtod(view_option(plain, "cache.l2.ways"), NULL) : 0;
+	double held = plain ? view_or_zero(plain, "footprint.bytes.peak") : 0;
+	int error;
+
+	if (held > 0 && ways > 0 && held <= cache / ways) {
+		verdict.word = VERDICT_NO;
+		verdict.change.known = true;
+		snprintf(verdict.reason, sizeof(verdict.reason),
+			 "All that it uses, %s, fits into one way of the L2 "
+			 "cache: its pages are hardly in each other's way.",
+			 number_bytes(held).text);
+	} else {
+		verdict.change.why = "it was not measured";
+		snprintf(verdict.reason, sizeof(verdict.reason),
+			 "Colours change misses of the L2 cache, and no cache "
+			 "carried its data here, which would take several "
+			 "times as long. Linux has no colours for 4" NB
+			 "KiB pages: it is a question for those who change "
+			 "that.");
+		snprintf(verdict.advice, sizeof(verdict.advice),
+			 "pagescope record -o TRACE -- COMMAND, then pagescope "
+			 "advise colour TRACE.");
+	}
+	error = verdict_add(out, &verdict);
+	result_close(plain);
+	return error;
+}
+
 static int
 colour_judge(const struct result *all, struct result *out)
 {
 	struct result *random = verdict_machine(all, "random");
 	struct result *coloured = verdict_machine(all, "coloured");
 	int error = random && coloured ? judge(all, random, coloured, out)
-				       : verdict_missing(out, "colour");
+				       : judge_alone(all, out);
 
 	result_close(random);
 	result_close(coloured);

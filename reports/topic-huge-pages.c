@@ -46,6 +46,17 @@ fault_cycles(const struct result *machine, const char *option, double mhz)
 	return strtod(view_option(machine, option), NULL) * mhz / 1000;
 }
 
+/* Faults of 4K take what the kernel's time says, if it is known. */
+static void
+scale_faults(struct judged *judged)
+{
+	double scale = runtime_fault_scale(&judged->facts, &judged->now);
+
+	judged->now.faults += (scale - 1) * judged->now.small;
+	judged->then.faults += (scale - 1) * judged->then.small;
+	judged->costs.fault *= scale;
+}
+
 static void
 sum_up(struct judged *judged)
 {
@@ -100,11 +111,12 @@ measure(struct judged *judged)
 	/* That other frames hit the caches otherwise is luck. */
 	judged->then.data = judged->now.data;
 	judged->costs = (struct huge_costs){
-		.overlap = runtime_overlap(&judged->facts, &judged->now, NULL),
 		.fault = fault_cycles(judged->plain, "time.fault", mhz),
-		.huge_fault =
-			fault_cycles(judged->plain, "time.huge-fault", mhz),
+		.huge_fault = runtime_huge_fault(judged->huge) * mhz / 1000,
 	};
+	scale_faults(judged);
+	judged->costs.overlap =
+		runtime_overlap(&judged->facts, &judged->now, NULL);
 	error = huge_regions_open(&judged->regions, judged->plain, judged->huge,
 				  &judged->costs);
 	if (error)

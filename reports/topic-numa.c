@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Does placement matter?  The same program on one node of two: all of it local,
- * its tables on the other, its data on the other.
+ * its tables on the other, its data on the other.  Where that was not compared, as
+ * in `run`, the host's own nodes may tell.
  */
 #include "reports/number.h"
 #include "reports/verdict.h"
 
 #include <math.h>
+#include <string.h>
 
-#define LITTLE 2.0 /* percent of the runtime */
+#define LITTLE	 2.0	    /* percent of the runtime */
+#define ONE_NODE "nodes 0," /* a host's numa begins so */
 
 static const char *const machines[] = {
 	"local=:pages.policy=4k,numa.nodes=2,numa.threads=node",
@@ -71,6 +74,40 @@ judge(struct verdict *verdict, const struct runtime_change *tables,
 			 "pagescope advise numa TRACE has them carry it.");
 }
 
+/* Not compared: on a host of one node there is nothing to compare; else walks
+ * that go to memory are bounded by what they cost as it is. */
+static int
+judge_alone(const struct result *all, struct result *out)
+{
+	struct verdict verdict = { .topic = "numa", .word = VERDICT_UNKNOWN };
+	struct result *plain = verdict_machine(all, VERDICT_PLAIN);
+	const char *nodes = view_host(all, "numa");
+	int error;
+
+	if (!plain || strncmp(nodes, ONE_NODE, strlen(ONE_NODE)) != 0) {
+		snprintf(verdict.reason, sizeof(verdict.reason),
+			 "Its memory was not placed on other nodes here, to "
+			 "compare: that takes two more machines, and caches "
+			 "that carry its data.");
+		verdict.change.why = "it was not measured";
+		snprintf(verdict.advice, sizeof(verdict.advice),
+			 "pagescope record -o TRACE -- COMMAND, then pagescope "
+			 "advise numa TRACE.");
+	} else {
+		verdict.word = VERDICT_NO;
+		verdict.change.known = true;
+		snprintf(verdict.reason, sizeof(verdict.reason),
+			 "This host has one node: all of its memory is equally "
+			 "near, so that there is nothing to place.");
+		snprintf(verdict.advice, sizeof(verdict.advice),
+			 "What it would cost on two nodes: pagescope record -o "
+			 "TRACE -- COMMAND, then pagescope advise numa TRACE.");
+	}
+	error = verdict_add(out, &verdict);
+	result_close(plain);
+	return error;
+}
+
 static int
 numa_judge(const struct result *all, struct result *out)
 {
@@ -89,7 +126,7 @@ numa_judge(const struct result *all, struct result *out)
 		judge(&verdict, &by_tables, &by_data, !isnan(load.data));
 		error = verdict_add(out, &verdict);
 	} else {
-		error = verdict_missing(out, "numa");
+		error = judge_alone(all, out);
 	}
 	result_close(local);
 	result_close(tables);

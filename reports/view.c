@@ -147,11 +147,8 @@ view_address(const struct view_table *table, size_t row, int column)
 
 	if (json_is_string(cell))
 		return strtoull(json_string_value(cell), NULL, 0);
-	if (json_is_real(cell)) {
-		double real = json_real_value(cell);
-
-		return real >= 0 && real < 0x1p64 ? (uint64_t)real : 0;
-	}
+	if (json_is_real(cell))
+		return view_count(json_real_value(cell));
 	return (uint64_t)json_integer_value(cell);
 }
 
@@ -161,6 +158,14 @@ view_text(const struct view_table *table, size_t row, int column)
 	const char *text = json_string_value(view_cell(table, row, column));
 
 	return text ? text : "";
+}
+
+uint64_t
+view_count(double number)
+{
+	if (!(number > 0))
+		return 0;
+	return number < 0x1p64 ? (uint64_t)number : UINT64_MAX;
 }
 
 double
@@ -224,6 +229,16 @@ view_recorded_by(const struct result *result, const char *engine)
 			return true;
 	}
 	return false;
+}
+
+const char *
+view_host(const struct result *result, const char *what)
+{
+	const json_t *host =
+		json_object_get(provenance(result, "trace"), "host");
+	const char *text = json_string_value(json_object_get(host, what));
+
+	return text ? text : "";
 }
 
 /* Of a replay, what the trace says about the program; of a trace that came

@@ -42,6 +42,9 @@ double view_number(const struct view_table *table, size_t row, int column);
 uint64_t view_address(const struct view_table *table, size_t row, int column);
 /* The cell's text; "" where there is none. */
 const char *view_text(const struct view_table *table, size_t row, int column);
+/* A number as a count: 0 for what is less or none, UINT64_MAX for what is more.
+ * (A document may be anybody's.) */
+uint64_t view_count(double number);
 double view_sum(const struct view_table *table, int column);
 
 /* Cycles of the walks that ended in a translation: what the rankings'
@@ -54,6 +57,10 @@ const char *view_fault_class(const char *name);
 
 /* Was the trace recorded by this engine? */
 bool view_recorded_by(const struct result *result, const char *engine);
+
+/* What the trace says of its host: "numa" is "nodes 0-1, balancing on"; "" when
+ * unknown. */
+const char *view_host(const struct result *result, const char *what);
 
 /* The provenance's command line as one line of text; "" when unknown.
  * Returns the length as snprintf would. */

@@ -191,7 +191,7 @@ find_totals(const struct result *result, struct totals *totals)
 			totals->known[i] =
 				view_value(result, total_names[i], &value);
 		}
-		totals->count[i] = (uint64_t)value;
+		totals->count[i] = view_count(value);
 	}
 }
 

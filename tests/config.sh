@@ -139,6 +139,10 @@ refused 2 "sequential" show --set tlb.prefetch.kind=next
 refused 2 "2 to 1048576" show --set tlb.range.least=1
 printf 'tlb = {\n l2 = {\n  coalesce = 3;\n };\n};\n' >coalesce.cfg
 refused 125 "coalesce.cfg:3: tlb.l2.coalesce: 3" show --config coalesce.cfg
+for level in l1d l1i l2; do
+	refused 2 "--set tlb.$level.sizes=2m: tlb.$level.sizes: no array of this level holds pages of 4k; allowed: 4k, " \
+		show --set "tlb.$level.sizes=2m"
+done
 refused 2 "0 to 8192" show --set tlb.l1d.entries=9000
 refused 2 'did you mean "tlb.l1d.entries"' show --set tlb.l1d.entrees=9
 refused 2 'allowed: radix' show --set table.kind=radish
@@ -175,7 +179,7 @@ refused 125 "granule.cfg:3: pages.policy: not with" show --config granule.cfg
 refused 2 "table.nested.tlb.ways: 3" show --set table.nested.tlb.ways=3
 printf 'table = {\n\tkind = "nested";\n\tnested = { host = "shadow"; };\n};\n' >cycle.cfg
 refused 125 "cycle.cfg:3: table.nested.host: \"shadow\"" show --config cycle.cfg
-refused 2 "--set cache.l1d.size=1000: cache.l1d.size: 1000 bytes" \
+refused 2 "--set cache.l1d.size=1000: cache.l1d.size: 1000 bytes are not a whole number of sets of 8 lines of 64 bytes; allowed: a multiple of 512" \
 	show --set cache.l1d.size=1000
 refused 2 "--set cache.l2.line=48: cache.l2.line: 48 is not a power" \
 	show --set cache.l2.line=48

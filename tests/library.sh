@@ -69,6 +69,20 @@ runs "$dir/installed"
 [ "$(pkg-config --modversion pagescope)" = "$("$PAGESCOPE" --version | awk 'NR == 1 { print $2 }')" ] ||
 	complain "another version: $(pkg-config --modversion pagescope)"
 
+# All that is installed is in a Debian package, and all that a package is to have
+# is installed
+make -s -C "$build" install DESTDIR="$dir/all" prefix=/usr libdir=/usr/lib/x86_64-linux-gnu >"$dir/log" 2>&1 ||
+	complain "install: $(cat "$dir/log")"
+(cd "$dir/all" && find . -type f) | sed 's,^\./,,' | sort >"$dir/files"
+cat "$srcdir"/debian/*.install | while read -r pattern; do
+	(cd "$dir/all" && compgen -G "$pattern" >/dev/null) || echo "debian/*.install: nothing is $pattern"
+	(cd "$dir/all" && compgen -G "$pattern" | xargs -I{} find {} -type f) >>"$dir/packed"
+done >"$dir/said"
+sort "$dir/packed" | uniq -d | sed 's/$/: in two packages/' >>"$dir/said"
+sort -u "$dir/packed" | comm -23 "$dir/files" - | sed 's/$/: in no package/' >>"$dir/said"
+[ ! -s "$dir/said" ] || complain "$(cat "$dir/said")"
+[ "$(wc -l <"$dir/files")" -ge 40 ] || complain 'hardly anything is installed'
+
 # C++ takes the header
 if command -v c++ >/dev/null; then
 	echo '#include "pagescope.h"' | c++ -Wall -Werror -fsyntax-only -I"$srcdir/analyzer" -x c++ - || complain 'no C++'

@@ -138,7 +138,7 @@ done <<-END
 END
 "$PAGESCOPE" replay --set pages.granule=64k --set pages.policy=1g generate:sequential,n=10 2>refused &&
 	complain 'pages of 1G with a granule of 64K'
-grep -q "pages.policy: not with a pages.granule.*no entry of 1G" refused ||
+grep -q "pages.policy: not with a pages.granule.*1G is 32 contiguous blocks of 32M of 16k" refused ||
 	complain "1G with 64K: $(<refused)"
 
 # Other kinds of tables with granules: the same faults and misses, and what a walk

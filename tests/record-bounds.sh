@@ -173,6 +173,28 @@ follow()
 	grep -q ' 2 processes' err || complain "follow: $(cat err)"
 }
 
+# --sample: in ms, or with units; what a replay of it covers is told
+windows()
+{
+	local wrong
+	record 7 w.pst --sample on=30s,off=100 -- "$twin"
+	[ "$(number accesses w.pst)" -gt 16384 ] ||
+		complain "the first window: $(number accesses w.pst) accesses"
+	"$PAGESCOPE" replay w.pst >out 2>err
+	[ $? -eq 3 ] || complain "replay of a part: not status 3: $(cat err)"
+	tr '\n' ' ' <out | tr -s ' ' >line
+	grep -q 'PARTIAL: the trace was made with losses: sampled: between marks' line ||
+		complain "replay does not tell that it was sampled: $(sed -n 1,4p out)"
+	for wrong in on=0,off=3 on=5 on=5,off=x on=5,off=6,7 on=2h,off=1; do
+		"$PAGESCOPE" record --sample $wrong -o v.pst -- true 2>err
+		[ $? -eq 2 ] || complain "--sample $wrong: not status 2"
+		[ ! -e v.pst ] || complain "--sample $wrong: left a file"
+		grep -q '^pagescope: record: --sample: ' err || complain "--sample $wrong: $(cat err)"
+	done
+	grep -qx 'pagescope: record: --sample: on: 2h is out of range (1ms to 1h)' err ||
+		complain "2h: $(cat err)"
+}
+
 tested=0
 "$PAGESCOPE" check >check.txt 2>&1
 for engine in valgrind step; do
@@ -210,6 +232,11 @@ if grep -Eq "^ *$engine +yes" check.txt; then
 	record 6 t.pst --duration 300ms -- \
 		sh -c 'while [ ! -e go ]; do :; done; exit 6'
 	wait
+fi
+engine=cache
+if grep -Eq "^ *$engine +yes" check.txt; then
+	tested=$((tested + 1))
+	windows
 fi
 [ $tested -gt 0 ] || exit 77
 exit $failed

@@ -67,6 +67,26 @@ done
 "$PAGESCOPE" run -o r.json -- sh -c 'kill -TERM $$'
 [ $? -eq 143 ] || complain 'not the status of a command that a signal ended'
 
+# Verdicts, plain ones: each question has an answer or says what would tell
+"$PAGESCOPE" run -- sh -c 'exit 0' 2>err || complain "verdicts: status $?"
+[ "$(grep -cE "\?  (yes|no|can.t tell)$" err)" -eq 5 ] || complain "not five verdicts: $(cat err)"
+grep -q 'none of the machines' err && complain "verdicts: of what was never asked: $(cat err)"
+case $(cat /sys/devices/system/node/online 2>/dev/null) in
+0) grep -q 'This host has one node' err || complain "numa: $(grep -A 3 node err)" ;;
+esac
+# In windows: what is left out is said, and the status is the command's
+if "$PAGESCOPE" check 2>/dev/null | grep -q '^  cache  *yes'; then
+	# shellcheck disable=SC2016
+	"$PAGESCOPE" run --sample first=50,on=5,off=50 -- \
+		sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; exit 4' 2>err
+	[ $? -eq 4 ] || complain "in windows: not the status of the command: $(cat err)"
+	grep -q 'Of a part of the run alone' err || complain "in windows: not said: $(cat err)"
+	"$PAGESCOPE" run --sample all -- true 2>err || complain "--sample all: status $?"
+	grep -q 'Of a part of the run alone' err && complain "--sample all: a part"
+fi
+"$PAGESCOPE" run --sample nonsense -- touch ran 2>err && complain "--sample nonsense: taken"
+[ ! -e ran ] || complain "--sample nonsense: the command ran"
+
 # Several machines, as replay has them
 "$PAGESCOPE" run -m zen4 -m huge=zen4:pages.policy=2m -o two.json -- /bin/true || complain 'two machines: failed'
 "$PAGESCOPE" report -m huge two.json | grep -q 'on huge' || complain 'two machines: no huge'

@@ -111,8 +111,8 @@ same all steps
 SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_COUNT=2 SLURM_ARRAY_TASK_MIN=3 refused 2 \
 	'SLURM_ARRAY_TASK_ID=7 is no shard of 2' run steps
 
-# More values: only what is new is run
-"$PAGESCOPE" sweep "${how[@]}" "${axes[@]:0:3}" -L table.kind=radix,hashed,cuckoo -L pages.policy=4k,2m \
+# More values, by short names: only what is new is run
+"$PAGESCOPE" sweep "${how[@]}" "${axes[@]:0:3}" -L table radix,hashed,cuckoo -L policy 4k,2m \
 	-P tlb.l2.ways 12 -o steps >out || complain 'more: failed'
 grep -q '36 points: 12 run, 24 were there' out || complain "more: $(cat out)"
 

@@ -224,6 +224,19 @@ test_a_copy_loads_and_stores_by_turns(void **state)
 	rig_close(&rig);
 }
 
+/* Worked out by the table of operands */
+static void
+test_a_copy_through_a_segment(void **state)
+{
+	static struct rig rig;
+
+	(void)state;
+	rig_open(&rig, "\xf3\x64\x48\xa5", 4); /* rep movsq %fs:(%rsi) */
+	check_copy(&rig, 8);
+	check_copy(&rig, -8);
+	rig_close(&rig);
+}
+
 static size_t
 stretches(uint64_t mask)
 {
@@ -261,6 +274,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_fill_is_few_steps),
 		cmocka_unit_test(test_a_copy_loads_and_stores_by_turns),
+		cmocka_unit_test(test_a_copy_through_a_segment),
 		cmocka_unit_test(test_lanes_side_by_side_are_a_step),
 	};
 

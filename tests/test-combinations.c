@@ -34,7 +34,7 @@
 #define GRANULE	 (KINDS - 1)
 #define SETS_MAX 40u
 #define BATCHES	 30u
-#define DRAWS	 6u
+#define DRAWS	 4u
 
 /* Assignments to options, NULL-ended. */
 struct sets {
@@ -624,7 +624,10 @@ laws_hold_in(uint64_t seed, const char *path)
 	world_close(&world);
 }
 
-/* The last by default: two nodes wish for one page of a table. */
+/* What went wrong once: two nodes wish for one page of a table; tables are freed
+ * whose copies queued walks were to read; ranges without a second level. */
+static const uint64_t mended[] = { 5039, 1007, 2005, 3027 };
+
 static void
 laws_hold_in_all_combinations(void **state)
 {
@@ -638,8 +641,9 @@ laws_hold_in_all_combinations(void **state)
 	close(file);
 	for (uint64_t seed = first; seed < first + draws; seed++)
 		laws_hold_in(seed, path);
-	if (!getenv("COMBINATIONS"))
-		laws_hold_in(5039, path);
+	for (size_t i = 0; !getenv("COMBINATIONS") && i < ARRAY_SIZE(mended);
+	     i++)
+		laws_hold_in(mended[i], path);
 	unlink(path);
 }
 

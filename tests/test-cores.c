@@ -299,6 +299,79 @@ threads_move_inside_a_batch(void **state)
 	crowd_close(&cut);
 }
 
+static struct event *
+move_to(struct crowd *crowd, uint64_t core)
+{
+	struct event *event;
+
+	batch_reset(&crowd->batch);
+	batch_access(&crowd->batch, 0x5000, crowd->site.load);
+	event = batch_event(&crowd->batch, EVENT_SWITCH);
+	event->value = core;
+	return event;
+}
+
+/* A batch of so many steps, each a load of one page. */
+static void
+fill_packed(struct crowd *crowd, uint32_t n)
+{
+	struct shape_access access = { .slot = 1, .ref = crowd->site.load };
+	struct step step = { .n_slots = 1, .n_accesses = 1 };
+	struct batch *batch = &crowd->batch;
+	uint32_t number;
+
+	assert_int_equal(stream_shape_add(crowd->stream, &access, 1, 1,
+					  &step.shape),
+			 0);
+	assert_int_equal(stream_step_add(crowd->stream, &step, &number), 0);
+	batch_reset(batch);
+	batch->packed = true;
+	for (uint32_t i = 0; i < n; i++) {
+		batch->step[batch->n_steps++] = number;
+		batch->root[batch->n_roots++] = 0x5000;
+	}
+	batch_expand(batch, crowd->stream);
+	batch->columned = false;
+	assert_int_equal(batch->n, n);
+}
+
+/* How a core is fed follows from its own walks, not from those of who came before
+ * in the batch: after a move into a batch of steps. */
+static void
+moved_passes_count_their_own_walks(void **state)
+{
+	const struct cores_config config = { CORES, CORES_RECORDED };
+	static struct crowd crowd;
+	uint64_t random = 3;
+	struct event *event;
+
+	(void)state;
+	crowd_open(&crowd, &config);
+	for (unsigned round = 0; round < 20; round++) {
+		fill(&crowd, &random, 5000, 500);
+		event = batch_event(&crowd.batch, EVENT_SWITCH);
+		event->value = 1;
+		crowd_feed(&crowd, 0, 0);
+	}
+	assert_true(core_walks(&crowd.cores.core[1]) > 500);
+	event = move_to(&crowd, 0);
+	crowd_feed(&crowd, 1, 0);
+	for (unsigned round = 0; round < 2; round++) {
+		fill_packed(&crowd, 64);
+		event = batch_event(&crowd.batch, EVENT_SWITCH);
+		event->position = 32;
+		event->value = 1;
+		/* of a core that is heavy still, the other way is taken */
+		core_set_heavy(&crowd.cores.core[1], round == 1);
+		crowd_feed(&crowd, 1, 0);
+		assert_int_equal(crowd.cores.turn, 1);
+		assert_false(crowd.cores.core[1].heavy);
+		event = move_to(&crowd, 0);
+		crowd_feed(&crowd, 1, 0);
+	}
+	crowd_close(&crowd);
+}
+
 /* Sums of all cores are those of the result. */
 static void
 results_are_sums(void **state)
@@ -328,18 +401,6 @@ results_are_sums(void **state)
 	assert_int_equal(crowd.missed, l1);
 	result_close(result);
 	crowd_close(&crowd);
-}
-
-static struct event *
-move_to(struct crowd *crowd, uint64_t core)
-{
-	struct event *event;
-
-	batch_reset(&crowd->batch);
-	batch_access(&crowd->batch, 0x5000, crowd->site.load);
-	event = batch_event(&crowd->batch, EVENT_SWITCH);
-	event->value = core;
-	return event;
 }
 
 /* Where threads run, by placement: as recorded, and counted once a core that they
@@ -455,6 +516,7 @@ main(void)
 		cmocka_unit_test(cores_count_as_if_alone),
 		cmocka_unit_test(stale_pages_leave_all_cores),
 		cmocka_unit_test(threads_move_inside_a_batch),
+		cmocka_unit_test(moved_passes_count_their_own_walks),
 		cmocka_unit_test(results_are_sums),
 	};
 

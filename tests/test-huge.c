@@ -155,6 +155,40 @@ test_bloat(void **state)
 	bench_close(bench);
 }
 
+/* Pages that one process maps whole and another by parts are shared all the same:
+ * as smaps of the running kernel had it (Pss_Anon 1,606 and 2,148 kB less what was
+ * mapped beside). */
+static void
+test_share_of_a_part(void **state)
+{
+	struct bench *bench = open_with(NULL, NULL);
+	const json_t *rows;
+
+	(void)state;
+	map(bench, BASE, 2 * MIB, RIGHTS);
+	use(bench, 0, BASE, SITE_STORE);
+	fork_to(bench, 0, 1);
+	sweep(bench, 1, BASE, MIB, SITE_STORE);
+	expect_is(bench, "thp.splits", 1);
+	rows = json_object_get(
+		json_object_get(json_object_get(result_json(bench->result),
+						"tables"),
+				"processes"),
+		"rows");
+	assert_int_equal(json_array_size(rows), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *row = json_array_get(rows, i);
+
+		assert_int_equal(json_integer_value(json_array_get(row, 1)),
+				 2 * MIB);
+		assert_int_equal(json_integer_value(json_array_get(row, 2)),
+				 MIB + MIB / 2);
+		assert_int_equal(json_integer_value(json_array_get(row, 3)),
+				 MIB);
+	}
+	bench_close(bench);
+}
+
 static void
 time_is(struct bench *bench, uint64_t seconds)
 {
@@ -485,6 +519,7 @@ main(void)
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_pool_of_1g),
 		cmocka_unit_test(test_max_swap),
+		cmocka_unit_test(test_share_of_a_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  * there is none or too much noise to tell.  And what becomes of a runtime, by
  * hand.
  */
-#include "analyzer/latency-steps.h"
+#include "analyzer/calibration.h"
 #include "models/memory/random.h"
 #include "reports/runtime-change.h"
 
@@ -172,8 +172,8 @@ test_runtime(void **state)
 				       .overlap_low = 0.5,
 				       .overlap_high = 1,
 				       .mhz = 1000 };
-	struct runtime_load now = { 1000, 400, 200, 0 };
-	struct runtime_load then = { 1000, 0, 200, 0 };
+	struct runtime_load now = { 1000, 400, 200, 0, 0, 0 };
+	struct runtime_load then = { 1000, 0, 200, 0, 0, 0 };
 	struct runtime_change change;
 
 	(void)state;
@@ -195,7 +195,7 @@ test_runtime(void **state)
 	assert_true(fabs(change.change - 10) < 1e-9);
 	/* Unknown: overlaps 0.5 to 1, and cpi 0.25 to 1 */
 	facts.cycles = 0;
-	then = (struct runtime_load){ 1000, 0, 200, 0 };
+	then = (struct runtime_load){ 1000, 0, 200, 0, 0, 0 };
 	runtime_change(&change, &facts, &now, &then);
 	assert_true(fabs(change.low + 100 * 400.0 / (250 + 600)) < 1e-9);
 	assert_true(fabs(change.high + 100 * 200.0 / (1000 + 300)) < 1e-9);
@@ -205,12 +205,78 @@ test_runtime(void **state)
 	assert_true(change.low < -100 * 400.0 / (250 + 600));
 }
 
+/* Recorded in windows: walks are scaled up to all of the run, faults are not. */
+static void
+test_windows(void **state)
+{
+	struct runtime_facts facts = {
+		.overlap_low = 0.5, .overlap_high = 1, .mhz = 1000, .away = 550
+	};
+	struct runtime_load now = { 1000, 400, 200, 70, 70, 0 };
+	struct runtime_load then = { 1000, 400, 200, 0, 0, 0 };
+	struct runtime_change change;
+
+	(void)state;
+	/* The shortest: 0.25 * 1000 + 0.5 * 600 = 550, twice, and 70 */
+	runtime_change(&change, &facts, &now, &then);
+	assert_true(fabs(change.low + 100 * 70.0 / (1100 + 70)) < 1e-9);
+	/* Of walks alone it is the same as of the windows. */
+	now.faults = 0;
+	then.walks = 0;
+	runtime_change(&change, &facts, &now, &then);
+	assert_true(fabs(change.low + 100 * 400.0 / (250 + 600)) < 1e-9);
+}
+
+/* The kernel's time tells what faults take, unless something else has most of
+ * it. */
+static void
+test_fault_scale(void **state)
+{
+	struct runtime_facts facts = { .system = 150 };
+	struct runtime_load now = { .small = 100 };
+
+	(void)state;
+	assert_true(fabs(runtime_fault_scale(&facts, &now) - 1.5) < 1e-9);
+	facts.system = 80;
+	assert_true(fabs(runtime_fault_scale(&facts, &now) - 0.8) < 1e-9);
+	facts.system = 1000;
+	assert_true(fabs(runtime_fault_scale(&facts, &now) - 1) < 1e-9);
+	facts.system = 0;
+	assert_true(fabs(runtime_fault_scale(&facts, &now) - 1) < 1e-9);
+	now.small = 0;
+	assert_true(fabs(runtime_fault_scale(&facts, &now) - 1) < 1e-9);
+}
+
+/* A guest's pages: the highest step is of tables that no cache holds, not the
+ * second level. */
+static void
+test_second_level(void **state)
+{
+	static const struct level guest[] = {
+		{ 64, 4 }, { 2048, 12 }, { 16384, 118 }, { 0, 820 }
+	};
+	const struct made made = { guest, 16, 65536, 0, false };
+	struct latency_curve curve = { .noise = 0 };
+	const struct latency_step *second;
+
+	(void)state;
+	curve.n = make(&made, 1, curve.point);
+	curve.steps =
+		latency_steps(curve.point, curve.n, curve.step, &curve.noise);
+	assert_int_equal(curve.steps, 3);
+	second = calibration_second_level(&curve);
+	assert_non_null(second);
+	assert_true(fabs(log(second->size / 2048)) < 0.13);
+	curve.steps = 1;
+	assert_null(calibration_second_level(&curve));
+}
+
 /* No claim: what is waited for is something else; a part of the run; nothing */
 static void
 test_no_claim(void **state)
 {
 	struct runtime_facts facts = { .overlap_low = 0.5, .overlap_high = 1 };
-	struct runtime_load now = { 1000, 400, 200, 0 }, none = { 0 };
+	struct runtime_load now = { 1000, 400, 200, 0, 0, 0 }, none = { 0 };
 	struct runtime_change change;
 
 	(void)state;
@@ -233,9 +299,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sharp),	cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_none),	cmocka_unit_test(test_noisy),
-		cmocka_unit_test(test_runtime), cmocka_unit_test(test_no_claim),
+		cmocka_unit_test(test_sharp),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_noisy),
+		cmocka_unit_test(test_runtime),
+		cmocka_unit_test(test_no_claim),
+		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_fault_scale),
+		cmocka_unit_test(test_second_level),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,25 +214,18 @@ test_replicas(void **state)
 	struct world world =
 		world_of((struct numa_config){ .tables = TABLES_REPLICATED },
 			 0);
-	static struct hierarchy_queue queue;
-	uint64_t page, used;
+	uint64_t page, used, read;
 
 	(void)state;
 	used = frames_used(world.frames);
 	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
 	assert_int_equal(frames_used(world.frames) - used, 4 * 4096);
-	queue.n = 2;
 	for (unsigned node = 0; node < 4; node++) {
-		queue.physical[0] = page + 24;
-		queue.use[0] = USE_WALK;
-		queue.physical[1] = page + 24;
-		queue.use[1] = USE_LOAD;
+		read = page + 24;
 		world.numa->node = node;
-		numa_redirect(world.numa, &queue);
-		assert_int_equal(numa_node_of(world.numa, queue.physical[0]),
-				 node);
-		assert_int_equal(queue.physical[0] & 4095, 24);
-		assert_int_equal(queue.physical[1], page + 24);
+		numa_redirect(world.numa, &read, 1);
+		assert_int_equal(numa_node_of(world.numa, read), node);
+		assert_int_equal(read & 4095, 24);
 	}
 	frames_give(world.frames, 12, page);
 	assert_int_equal(frames_used(world.frames), used);
@@ -245,21 +238,18 @@ test_tables_move(void **state)
 {
 	struct world world =
 		world_of((struct numa_config){ .tables = TABLES_MIGRATE }, 0);
-	static struct hierarchy_queue queue;
-	uint64_t page, used;
+	uint64_t page, used, read;
 
 	(void)state;
 	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
 	used = frames_used(world.frames);
-	queue.n = 1;
-	queue.use[0] = USE_WALK;
 	for (unsigned i = 0; i < 200; i++) {
 		/* 63 references of another node are not enough */
 		world.numa->node = i < 63 || i >= 64 ? 2 : 0;
-		queue.physical[0] = page + 8;
-		numa_redirect(world.numa, &queue);
+		read = page + 8;
+		numa_redirect(world.numa, &read, 1);
 		frames_move_tables(world.frames);
-		assert_int_equal(numa_node_of(world.numa, queue.physical[0]),
+		assert_int_equal(numa_node_of(world.numa, read),
 				 i < 64 + 64 ? 0 : 2);
 	}
 	assert_int_equal(frames_used(world.frames), used);
@@ -275,23 +265,20 @@ test_moved_tables_keep_their_names(void **state)
 {
 	struct world world =
 		world_of((struct numa_config){ .tables = TABLES_MIGRATE }, 0);
-	static struct hierarchy_queue queue;
-	uint64_t page, other[40];
+	uint64_t page, other[40], read;
 
 	(void)state;
 	assert_int_equal(frames_take_table(world.frames, 12, 1, 0, &page), 0);
-	queue.n = 1;
-	queue.use[0] = USE_WALK;
 	for (unsigned node = 2; node <= 3; node++)
 		for (unsigned i = 0; i < 64; i++) {
 			world.numa->node = node;
-			queue.physical[0] = page;
-			numa_redirect(world.numa, &queue);
+			read = page;
+			numa_redirect(world.numa, &read, 1);
 			frames_move_tables(world.frames);
 		}
-	queue.physical[0] = page;
-	numa_redirect(world.numa, &queue);
-	assert_int_equal(numa_node_of(world.numa, queue.physical[0]), 3);
+	read = page;
+	numa_redirect(world.numa, &read, 1);
+	assert_int_equal(numa_node_of(world.numa, read), 3);
 	world.numa->node = 0;
 	for (unsigned i = 0; i < 40; i++) {
 		assert_int_equal(frames_take_table(world.frames, 12, 1, 0,

@@ -689,6 +689,168 @@ test_groups_without_a_process(void **state)
 	bench_close(bench);
 }
 
+/* A huge page comes where there is room for all of it, leaves whole, comes back
+ * page by page; and what is left of one that lost a part is pages by themselves. */
+static void
+test_huge(void **state)
+{
+	struct bench *bench = bench_open("fifo", 1024);
+
+	(void)state;
+	set(bench, "pages.policy", "thp");
+	run_in(bench, 0);
+	add(bench, EVENT_MAP, 0, 4096)->flags = RIGHTS;
+	touch(bench, "s0 s600 s1100"); /* room for two: the third comes small */
+	touch(bench, "l0 l1 s0");      /* the first has left */
+	add(bench, EVENT_UNMAP, 512, 256); /* of the second half stays */
+	touch(bench, "l768 s1023 s1200");
+	run(bench);
+	expect(bench, "thp.faults", 2);
+	expect(bench, "thp.fallback.limit", 1);
+	expect(bench, "thp.swapouts", 1);
+	expect(bench, "thp.splits", 2);
+	expect(bench, "reclaim.evictions", 512);
+	expect(bench, "reclaim.misses", 2 + 1 + 2 + 1);
+	expect(bench, "fault.swap", 2);
+	expect(bench, "fault.minor", 4);
+	expect(bench, "footprint.bytes", (2 + 2 + 256) * PAGE);
+	bench_close(bench);
+}
+
+/* The same where it may wait, by advice: another has to leave. */
+static void
+test_huge_waits(void **state)
+{
+	struct bench *bench = bench_open("fifo", 1024);
+
+	(void)state;
+	set(bench, "pages.policy", "thp");
+	run_in(bench, 0);
+	add(bench, EVENT_MAP, 0, 4096)->flags = RIGHTS;
+	add(bench, EVENT_ADVISE, 0, 4096)->value = MADV_HUGEPAGE;
+	touch(bench, "s0 s600 s1100 s1600 l0");
+	run(bench);
+	expect(bench, "thp.faults", 4);
+	expect(bench, "thp.fallback.limit", 0);
+	/* the page that came back makes a third leave */
+	expect(bench, "thp.swapouts", 3);
+	expect(bench, "fault.swap", 1);
+	bench_close(bench);
+
+	/* Without swap there is nothing to wait for. */
+	bench = bench_open("fifo", 1024);
+	set(bench, "pages.policy", "thp");
+	set(bench, "reclaim.device", "none");
+	run_in(bench, 0);
+	add(bench, EVENT_MAP, 0, 4096)->flags = RIGHTS;
+	add(bench, EVENT_ADVISE, 0, 4096)->value = MADV_HUGEPAGE;
+	touch(bench, "s0 s600 s1100");
+	run(bench);
+	expect(bench, "thp.faults", 2);
+	expect(bench, "thp.fallback.limit", 1);
+	bench_close(bench);
+}
+
+/* Everything that may happen to huge pages, at random. */
+static void
+fill_huge(struct bench *bench, uint64_t seed, bool out)
+{
+	static const int advice[] = { MADV_DONTNEED, MADV_FREE,
+				      MADV_COLD,     MADV_PAGEOUT,
+				      MADV_HUGEPAGE, MADV_NOHUGEPAGE };
+	uint64_t random = seed;
+
+	for (uint32_t space = 0; space < 3; space += 2) {
+		run_in(bench, space);
+		add(bench, EVENT_MAP, 0, 8192)->flags = RIGHTS;
+		add(bench, EVENT_MAP, 10000, 9000)->flags = RIGHTS;
+	}
+	for (unsigned i = 0; i < 40000; i++) {
+		uint64_t draw = random_next(&random);
+		unsigned page = (unsigned)(draw >> 12) % 8192;
+		unsigned n = (unsigned)(draw >> 30) & 1023;
+
+		if (draw % 900 == 0 && bench->n < BATCHES - 8)
+			run_in(bench,
+			       (uint32_t)(draw >> 20) % (i < 3000 ? 1 : 4));
+		if (i == 3000 || i == 3001) {
+			run_in(bench, 0);
+			add(bench, EVENT_FORK, 0, 0)->value = i == 3000 ? 1 : 3;
+		}
+		n = page + n > 8192 ? 8192 - page : n;
+		n += !n;
+		switch (draw >> 40 & 0x7ff) {
+		case 0:
+			add(bench, EVENT_UNMAP, page, n);
+			add(bench, EVENT_MAP, page, n)->flags = RIGHTS;
+			break;
+		case 1:
+		case 2:
+			add(bench, EVENT_MAP, page & ~511u, 512)->flags =
+				RIGHTS;
+			break;
+		case 4:
+			add(bench, EVENT_PROTECT, page, n)->flags =
+				draw & 64 ? RIGHTS : MAP_FLAG_READ;
+			break;
+		case 5:
+		case 6:
+		case 7:
+			add(bench, EVENT_ADVISE, page, n)->value =
+				advice[draw % (ARRAY_SIZE(advice) - !out)];
+			break;
+		default:
+			access_page(bench,
+				    draw & 1 ? page
+					     : page % 700 +
+						       (draw & 2 ? 10000 : 0),
+				    draw & 4 ? SITE_STORE : SITE_LOAD);
+		}
+	}
+}
+
+/* However they fall apart, memory holds no more than it has room for, and what is
+ * read from swap is what faulted; with room for all, faults are those of a machine
+ * without reclaim. */
+static void
+test_huge_at_random(void **state)
+{
+	static const char *const policies[] = { "linux", "lru", "fifo" };
+	static const char *const same[] = { "fault.minor", "thp.faults",
+					    "thp.splits", "footprint.bytes" };
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct bench *bench = bench_open(policies[k % 3], 4000);
+
+		set(bench, "pages.policy", "thp");
+		fill_huge(bench, 50 + k, true);
+		run(bench);
+		expect(bench, "reclaim.stuck", 0);
+		assert_true(value(bench, "thp.swapouts") > 0);
+		/* and a few that nobody has touched since they came */
+		assert_true(value(bench, "footprint.bytes") <= 4300 * PAGE);
+		assert_true(value(bench, "reclaim.reads") >=
+			    value(bench, "fault.major"));
+		bench_close(bench);
+	}
+	for (unsigned k = 0; k < 3; k++) {
+		struct bench *bench = bench_open("linux", 40000);
+		struct bench *other = bench_open("none", 80000);
+
+		set(bench, "pages.policy", "thp");
+		set(other, "pages.policy", "thp");
+		fill_huge(bench, 70 + k, false);
+		fill_huge(other, 70 + k, false);
+		run(bench);
+		run(other);
+		for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+			expect(bench, same[i], value(other, same[i]));
+		bench_close(bench);
+		bench_close(other);
+	}
+}
+
 int
 main(void)
 {
@@ -707,6 +869,9 @@ main(void)
 		cmocka_unit_test(test_read_ahead),
 		cmocka_unit_test(test_oom_score_adj),
 		cmocka_unit_test(test_groups_without_a_process),
+		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_huge_waits),
+		cmocka_unit_test(test_huge_at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

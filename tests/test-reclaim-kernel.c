@@ -7,13 +7,7 @@
  * groups at once, as reclaim.scope=process has it.  And the page at which such a
  * group is out of memory.
  *
- * Traps (each cost somebody a day): a group under pressure is killed although
- * swap is empty unless somebody reads its memory.stat now and then, so the
- * process does; what it may hold is its rss, not its limit; a swap file reads
- * ahead, zram does not.
- *
- * A guardian, in a session of its own, takes all of it away when the test ends,
- * however it ends.
+ * See memory-group.h for what is needed, and how it is taken away.
  */
 #include "models/machine.h"
 
@@ -26,22 +20,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "models/memory/random.h"
+#include "tests/memory-group.h"
 
 #define PAGE	 4096u
-#define ROOT	 "/sys/fs/cgroup/memory"
-#define ZRAM	 "/sys/class/zram-control"
 #define TRIES	 3
 #define LOOK	 100 /* references between two looks at memory.stat */
 #define LRU_MOST 0.06
@@ -79,138 +70,9 @@ struct report {
 };
 
 static struct {
-	char group[128], device[64];
-	int zram;      /* number of the device */
-	int guardian;  /* end of its pipe */
-	pid_t keeper;  /* the guardian */
-	char why[256]; /* not to be done here, or "" */
+	const char *why; /* not to be done here; NULL: it is */
 	struct report *report;
-} env = { .zram = -1 };
-
-/* 0, -1. */
-static int
-put(const char *directory, const char *name, const char *text)
-{
-	char path[256];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n < 0 ? -1 : 0;
-}
-
-static void
-put_number(const char *directory, const char *name, uint64_t number)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ju", (uintmax_t)number);
-	assert_int_equal(put(directory, name, text), 0);
-}
-
-static int
-read_number(const char *path)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	return n <= 0 ? -1 : (int)strtol(text, NULL, 10);
-}
-
-/* Whoever is still in the group: the test may have been killed. */
-static void
-kill_group(const char *group)
-{
-	char path[192];
-	FILE *file;
-	int pid;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	file = fopen(path, "re");
-	while (file && fscanf(file, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
-	if (file)
-		fclose(file);
-}
-
-static void
-take_away(void)
-{
-	char name[64], second[136];
-
-	snprintf(second, sizeof(second), "%s-b", env.group);
-	for (int i = 0; i < 100 && rmdir(env.group) && errno != ENOENT; i++) {
-		kill_group(env.group);
-		usleep(20000);
-	}
-	for (int i = 0; i < 100 && rmdir(second) && errno != ENOENT; i++) {
-		kill_group(second);
-		usleep(20000);
-	}
-	if (env.zram < 0)
-		return;
-	for (int i = 0; i < 100 && swapoff(env.device) && errno == EBUSY; i++)
-		usleep(20000);
-	snprintf(name, sizeof(name), "/sys/block/zram%d", env.zram);
-	put(name, "reset", "1");
-	snprintf(name, sizeof(name), "%d", env.zram);
-	put(ZRAM, "hot_remove", name);
-}
-
-/* Waits until the test is over: the pipe's other end is closed then. */
-static void
-guard(void)
-{
-	int end[2];
-	char byte;
-
-	assert_int_equal(pipe(end), 0);
-	env.keeper = fork();
-	if (!env.keeper) {
-		setsid();
-		close(end[1]);
-		signal(SIGTERM, SIG_IGN);
-		signal(SIGINT, SIG_IGN);
-		while (read(end[0], &byte, 1) < 0 && errno == EINTR)
-			;
-		take_away();
-		_exit(0);
-	}
-	close(end[0]);
-	env.guardian = end[1];
-	fcntl(env.guardian, F_SETFD, FD_CLOEXEC);
-}
-
-static bool
-swap_on(void)
-{
-	char command[128], name[64];
-	int lock = open("/tmp/pagescope-swap.lock",
-			O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-
-	/* One test at a time has swap of its own; held until the end. */
-	if (lock >= 0)
-		flock(lock, LOCK_EX);
-	env.zram = read_number(ZRAM "/hot_add");
-	if (env.zram < 0)
-		return false;
-	snprintf(name, sizeof(name), "/sys/block/zram%d", env.zram);
-	snprintf(env.device, sizeof(env.device), "/dev/zram%d", env.zram);
-	/* From here on there is something to take away. */
-	guard();
-	snprintf(command, sizeof(command), "mkswap %s >/dev/null 2>&1",
-		 env.device);
-	return !put(name, "disksize", "256M") && !system(command) &&
-	       !swapon(env.device, SWAP_FLAG_PREFER | SWAP_FLAG_PRIO_MASK);
-}
+} env;
 
 static int
 set_up(void **state)
@@ -218,21 +80,7 @@ set_up(void **state)
 	(void)state;
 	env.report = mmap(NULL, 2 * sizeof(*env.report), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	snprintf(env.group, sizeof(env.group), ROOT "/pagescope-test-%d",
-		 getpid());
-	if (geteuid())
-		snprintf(env.why, sizeof(env.why), "needs root");
-	else if (access(ROOT "/memory.stat", R_OK))
-		snprintf(env.why, sizeof(env.why),
-			 "no memory groups of version 1 at " ROOT);
-	else if (read_number("/sys/kernel/mm/lru_gen/enabled") > 0)
-		snprintf(env.why, sizeof(env.why),
-			 "this kernel reclaims by generations (MGLRU)");
-	else if (access(ZRAM "/hot_add", R_OK))
-		snprintf(env.why, sizeof(env.why), "no zram to swap to");
-	else if (!swap_on())
-		snprintf(env.why, sizeof(env.why),
-			 "no swap on a new zram device: %s", strerror(errno));
+	env.why = memory_group_open();
 	return 0;
 }
 
@@ -240,10 +88,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	if (env.keeper) {
-		close(env.guardian);
-		waitpid(env.keeper, NULL, 0);
-	}
+	memory_group_close();
 	return 0;
 }
 
@@ -251,7 +96,7 @@ tear_down(void **state)
 static void
 need_kernel(void)
 {
-	if (!env.why[0])
+	if (!env.why)
 		return;
 	print_message("%s\n", env.why);
 	skip();
@@ -379,7 +224,7 @@ loop_open(size_t bytes)
 	close(memory);
 	snprintf(path, sizeof(path), "/sys/block/loop%d/queue", number);
 	if (fd >= 0)
-		put(path, "read_ahead_kb", "0");
+		memory_group_put(path, "read_ahead_kb", "0");
 	return fd;
 }
 
@@ -471,17 +316,15 @@ start_process(const struct run *run, struct report *report, const char *group,
 	pid_t pid;
 
 	*report = (struct report){ 0 };
-	assert_int_equal(mkdir(group, 0755), 0);
-	put_number(group, "memory.limit_in_bytes", (uint64_t)run->limit * PAGE);
+	memory_group_make(group, (uint64_t)run->limit * PAGE);
 	if (run->swappiness)
-		put_number(group, "memory.swappiness",
-			   run->swappiness < 0 ? 0 : (uint64_t)run->swappiness);
+		memory_group_put_number(group, "memory.swappiness",
+					run->swappiness < 0
+						? 0
+						: (uint64_t)run->swappiness);
 	pid = fork();
 	if (!pid) {
-		char number[32];
-
-		snprintf(number, sizeof(number), "%d", getpid());
-		if (put(group, "cgroup.procs", number))
+		if (memory_group_join(group))
 			_exit(3);
 		touch_all(run, report, group, page, n);
 		_exit(0);
@@ -489,23 +332,13 @@ start_process(const struct run *run, struct report *report, const char *group,
 	return pid;
 }
 
-static int
-end_process(pid_t pid, const char *group)
-{
-	int status = -1;
-
-	waitpid(pid, &status, 0);
-	for (int i = 0; i < 100 && rmdir(group); i++)
-		usleep(20000);
-	return status;
-}
-
 /* Run it in a group of that limit: its wait status. */
 static int
 run_process(const struct run *run, const uint32_t *page, uint64_t n)
 {
-	return end_process(start_process(run, env.report, env.group, page, n),
-			   env.group);
+	return memory_group_end(start_process(run, env.report,
+					      memory_group_path(), page, n),
+				memory_group_path());
 }
 
 /* What it misses after all pages came in once; of_files: of those. */
@@ -820,15 +653,15 @@ apart_are_predicted(const struct run run[2])
 	pid_t pid[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		snprintf(group[i], sizeof(group[i]), "%s%s", env.group,
-			 i ? "" : "-b");
+		snprintf(group[i], sizeof(group[i]), "%s%s",
+			 memory_group_path(), i ? "" : "-b");
 		page[i] = string_of(&run[i], &n[i]);
 	}
 	for (size_t i = 0; i < 2; i++)
 		pid[i] = start_process(&run[i], &env.report[i], group[i],
 				       page[i], n[i]);
 	for (size_t i = 0; i < 2; i++)
-		good &= ended_well(end_process(pid[i], group[i]));
+		good &= ended_well(memory_group_end(pid[i], group[i]));
 	held = (env.report[0].rss_most + env.report[1].rss_most) / 2;
 	if (good)
 		predict_apart(run, page, n, held, misses);

@@ -122,7 +122,7 @@ run_small(size_t mib, size_t rounds)
 	return sum;
 }
 
-/* Memory that comes and goes, little of it touched */
+/* Memory that comes and goes, little of it touched, and work in between */
 static uint64_t
 run_maps(size_t mib, size_t rounds)
 {
@@ -140,6 +140,8 @@ run_maps(size_t mib, size_t rounds)
 		}
 		for (size_t k = 0; k < LARGE; k += LARGE / 8)
 			sum += (uint64_t)at[k];
+		for (size_t k = 0; k < 200000; k++)
+			sum ^= sum << 7 ^ sum >> 9;
 		munmap(memory, 3 * LARGE);
 	}
 	return sum;

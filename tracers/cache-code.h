@@ -86,6 +86,7 @@ struct cache_meaning {
 	uint32_t shift;
 	uint8_t vectors; /* enum meaning_vectors */
 	uint8_t kind;	 /* enum meaning_kind */
+	bool scaled;	 /* each fix is a base and an index */
 };
 
 #define PAGE_LISTS 4096

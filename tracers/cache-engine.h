@@ -133,8 +133,10 @@ struct cache_process {
 struct cache_window {
 	uint64_t on_ns;		     /* 0: no sampling */
 	uint64_t began_ns, until_ns; /* sampling; this window */
-	bool away;	/* it is over: a process, when it has come */
-	bool gathering; /* all are to park */
+	bool away;		   /* it is over: a process, when it has come */
+	bool gathering;		   /* all are to park */
+	bool told;		   /* that there are such times */
+	uint64_t left_ns, away_ns; /* last left; all times between windows */
 	int timer;
 };
 
@@ -539,7 +541,11 @@ void empty_full(struct cache_engine *engine);
 bool thread_must_park(const struct cache_engine *engine);
 /* Or to go on in it? */
 bool thread_must_leave(const struct cache_engine *engine);
+/* The timer, where --sample or --rate asks for windows; the first one begins
+ * when the first thread is about to be recorded (windows_start, any number of
+ * times), not while the command is still made ready. */
 void windows_open(struct cache_engine *engine);
+void windows_start(struct cache_engine *engine);
 /* Change over, if it is time. */
 void windows_look(struct cache_engine *engine);
 /* A thread is about to go on: its process changes over now, if none of its

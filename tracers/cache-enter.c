@@ -196,6 +196,7 @@ thread_go(struct cache_engine *engine, struct cache_thread *thread)
 	}
 	if (family_prepare(engine, thread))
 		return;
+	windows_start(engine);
 	thread->cause = thread->refused;
 	if (thread->refused) {
 		thread_step(engine, thread);

@@ -69,12 +69,14 @@ struct cache_expander {
 	bool flushes, idle;
 };
 
+#define ACCESSES_FULL (BATCH_ACCESSES - SHAPE_ACCESSES_MAX)
+#define ROOTS_FULL    (BATCH_ACCESSES - SHAPE_SLOTS_MAX - 2 * LANES)
+
 static inline bool
 expander_has_room(const struct batch *batch)
 {
 	return batch->n_steps < BATCH_ACCESSES - SPECIAL_ROOM &&
-	       batch->n <= BATCH_ACCESSES - SHAPE_ACCESSES_MAX &&
-	       batch->n_roots <= BATCH_ACCESSES - SHAPE_SLOTS_MAX - 2 * LANES;
+	       batch->n <= ACCESSES_FULL && batch->n_roots <= ROOTS_FULL;
 }
 
 /* The hot loops know where they are in a batch by two pointers and a count.
@@ -83,9 +85,7 @@ expander_has_room(const struct batch *batch)
 static ALWAYS_INLINE bool
 expander_is_full(const struct batch *batch, const uint64_t *root, uint32_t n)
 {
-	return n > BATCH_ACCESSES - SHAPE_ACCESSES_MAX ||
-	       root > batch->root + BATCH_ACCESSES - SHAPE_SLOTS_MAX -
-			       2 * LANES;
+	return n > ACCESSES_FULL || root > batch->root + ROOTS_FULL;
 }
 
 static ALWAYS_INLINE void

@@ -222,6 +222,25 @@ piece_make(struct cache_shaper *shaper, const struct shape_access *access,
 		     : stream_step_add(shaper->stream, &step, &piece->step);
 }
 
+static bool
+is_plain(const struct cache_special *special)
+{
+	const struct instruction *instruction = &special->instruction;
+
+	if (!instruction->repeated || instruction->address32 ||
+	    instruction->n_operands > RUN_ACCESSES)
+		return false;
+	for (unsigned i = 0; i < instruction->n_operands; i++) {
+		const struct operand *operand = &instruction->operand[i];
+
+		if (operand->form != OPERAND_PLAIN || operand->index >= 0 ||
+		    (operand->base != RSI && operand->base != RDI) ||
+		    operand->segment)
+			return false;
+	}
+	return instruction->n_operands > 0;
+}
+
 int
 shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 	      const struct cache_outcome *outcome,
@@ -238,6 +257,7 @@ shaper_pieces(struct cache_shaper *shaper, uint16_t image,
 				   draft->end[i] - from, outcome->words, piece);
 		piece->special = draft->special[i];
 		piece->run = NULL;
+		piece->plain = piece->special && is_plain(piece->special);
 		from = draft->end[i];
 	}
 	*pieces = shaper->piece;

@@ -21,6 +21,9 @@ struct cache_piece {
 	bool some;			     /* there is a step */
 	const struct cache_special *special; /* behind it, or NULL */
 	struct cache_run *run; /* that which was the special's last one */
+	/* Is it a repeated one at what rsi and rdi point to?  Then: which way
+	 * that run goes */
+	bool plain, down;
 };
 
 /* kinds: TRACER_DATA | TRACER_FETCH.  0 or -ENOMEM (said). */

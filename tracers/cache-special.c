@@ -201,6 +201,72 @@ expand_repeated(struct cache_expander *expander, uint16_t image,
 	return error;
 }
 
+/* The run of a plain one that goes this way */
+static int
+plain_run(struct cache_expander *expander, uint16_t image,
+	  struct cache_piece *piece, bool down)
+{
+	const struct instruction *instruction = &piece->special->instruction;
+	struct cache_repeat repeat = { .n = instruction->n_operands };
+
+	if (piece->run && piece->down == down)
+		return 0;
+	for (unsigned i = 0; i < repeat.n; i++) {
+		const struct operand *operand = &instruction->operand[i];
+		const struct access access = { .size = operand->size,
+					       .kind = operand->kind };
+
+		repeat.by[i] =
+			down ? -(int64_t)operand->size : (int64_t)operand->size;
+		repeat.site[i] = site_of(instruction, image, &access);
+	}
+	piece->down = down;
+	return shaper_run(expander->shaper, &repeat, &piece->run);
+}
+
+/* What rep movs and rep stos are; expand_repeated tells the same of them in six
+ * times the time (memset of 1 KB, inlined: 25 % of all that expansion did). */
+static int
+expand_plain_repeat(struct cache_expander *expander, uint16_t image,
+		    struct cache_piece *piece, const uint64_t *at,
+		    struct batch *batch)
+{
+	const struct cache_special *special = piece->special;
+	const struct instruction *instruction = &special->instruction;
+	struct expander_progress *inside = &expander->inside;
+	uint64_t count =
+		value_of(&special->general[RCX], at) - at[special->after[0]];
+	struct access access[RUN_ACCESSES];
+	struct cache_repeat repeat = { .n = instruction->n_operands };
+	bool down = false;
+	int error;
+
+	for (unsigned i = 0; i < repeat.n; i++) {
+		const struct operand *operand = &instruction->operand[i];
+		const int base = operand->base;
+		const unsigned word = special->after[base == RSI ? 1 : 2];
+		uint64_t value = value_of(&special->general[base], at);
+
+		access[i].address = value + (uint64_t)operand->displacement;
+		down = (int64_t)(at[word] - value) < 0;
+		repeat.by[i] =
+			down ? -(int64_t)operand->size : (int64_t)operand->size;
+	}
+	error = count ? plain_run(expander, image, piece, down) : 0;
+	while (!error && inside->iteration < count) {
+		uint64_t times = count - inside->iteration;
+
+		if (!expander_has_room(batch))
+			return 1;
+		times = times < RUN_TIMES ? times : RUN_TIMES;
+		error = add_run(expander, piece->run, &repeat, access,
+				inside->iteration, (unsigned)times, batch);
+		inside->iteration += times;
+	}
+	inside->iteration = 0;
+	return error;
+}
+
 /* How many of n accesses stand side by side */
 static unsigned
 side_by_side(const struct access *access, unsigned n)
@@ -257,6 +323,8 @@ special_expand(struct cache_expander *expander, uint16_t image,
 
 	if (!expander_has_room(batch))
 		return 1;
+	if (piece->plain)
+		return expand_plain_repeat(expander, image, piece, at, batch);
 	restore(&stored, piece->special, at, fs);
 	n = accesses_of(&stored, &expander->layout, access);
 	if (n < 0)

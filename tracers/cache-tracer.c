@@ -41,6 +41,28 @@ tell_stepped(const struct cache_engine *engine)
 				      engine->alone[i]);
 }
 
+static const char sampled[] =
+	"sampled: between marks \"[not recorded from here on]\" and \"[recorded from here on]\" no access is told";
+
+/* How long nothing was told.  After a long first window nothing may have been
+ * left out. */
+static void
+tell_windows(struct cache_engine *engine)
+{
+	struct cache_window *window = &engine->window;
+	uint64_t ns = window->away_ns;
+
+	if (window->away)
+		ns += cache_now_ns() - window->left_ns;
+	if (ns && !window->told)
+		about_loss(engine->setup.stream, sampled);
+	window->told = true;
+	if (ns)
+		json_object_set_new(stream_about(engine->setup.stream),
+				    "unrecorded_ns",
+				    json_integer((json_int_t)ns));
+}
+
 static int
 fill(struct source *source, struct batch *batch)
 {
@@ -60,6 +82,7 @@ fill(struct source *source, struct batch *batch)
 				return 1;
 			if (queue_ended(engine->queue, &error)) {
 				tell_stepped(engine);
+				tell_windows(engine);
 				return error;
 			}
 			if (!engine->detaching &&
@@ -229,10 +252,10 @@ cache_open(struct tracer **out, const struct tracer_setup *setup)
 	about_engine(
 		setup->stream, "cache",
 		"each thread exactly; between threads by buffers and system calls");
-	if (setup->on_ns || setup->rate)
-		about_loss(
-			setup->stream,
-			"sampled: between marks \"[not recorded from here on]\" and \"[recorded from here on]\" no access is told");
+	/* After a long first window there may be nothing left to leave out. */
+	engine->window.told = (setup->on_ns || setup->rate) && !setup->first_ns;
+	if (engine->window.told)
+		about_loss(setup->stream, sampled);
 	*out = &engine->tracer;
 	return 0;
 }

@@ -66,14 +66,23 @@ windows_open(struct cache_engine *engine)
 	if (!window->on_ns)
 		return;
 	event._sigev_un._tid = gettid();
-	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event,
-		    &window->timer)) {
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &window->timer))
 		window->on_ns = 0;
+}
+
+void
+windows_start(struct cache_engine *engine)
+{
+	struct cache_window *window = &engine->window;
+	uint64_t first = engine->setup.first_ns;
+
+	if (!window->on_ns || window->until_ns)
 		return;
-	}
+	if (!first)
+		first = window->on_ns;
 	window->began_ns = cache_now_ns();
-	window->until_ns = window->began_ns + window->on_ns;
-	set_timer(engine, window->on_ns);
+	window->until_ns = window->began_ns + first;
+	set_timer(engine, first);
 }
 
 static bool
@@ -450,6 +459,11 @@ static void
 change_over(struct cache_engine *engine, bool away)
 {
 	gather(engine);
+	if (away)
+		engine->window.left_ns = cache_now_ns();
+	else
+		engine->window.away_ns +=
+			cache_now_ns() - engine->window.left_ns;
 	engine->window.away = away;
 	for (struct cache_process *p = engine->processes; p; p = p->next) {
 		struct cache_thread *thread = one_of(engine, p);
@@ -476,7 +490,7 @@ windows_look(struct cache_engine *engine)
 	struct cache_window *window = &engine->window;
 	uint64_t now, length;
 
-	if (!window->on_ns || engine->detaching)
+	if (!window->until_ns || engine->detaching)
 		return;
 	now = cache_now_ns();
 	if (now < window->until_ns)

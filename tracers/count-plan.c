@@ -36,7 +36,7 @@ add(struct count_plan *plan, const char *name, size_t n, unsigned group)
 		reallocarray(plan->event, plan->n + 1, sizeof(*event));
 
 	if (!event)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	plan->event = event;
 	event += plan->n;
 	if (!n || n >= sizeof(event->name))

@@ -40,14 +40,14 @@ open_ring(struct counting *counting, int core, int fd)
 	void *at;
 
 	if (!ring)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	counting->ring = ring;
 	at = mmap(NULL, page + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		  fd, 0);
 	if (at == MAP_FAILED)
 		return fail_errno(
 			errno,
-			"stat: --per-thread: no ring of %u bytes (kernel.perf_event_mlock_kb)",
+			"--per-thread: no ring of %u bytes (kernel.perf_event_mlock_kb)",
 			RING_BYTES);
 	ring[counting->n_rings++] =
 		(struct read_ring){ .page = at, .core = core, .fd = fd };
@@ -65,7 +65,7 @@ counting_open_rings(struct counting *counting)
 	counting->id = calloc(n + 1, sizeof(*counting->id));
 	counting->moved = calloc(n + 1, sizeof(*counting->moved));
 	if (!counting->id || !counting->moved)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	for (size_t i = 0; i < n && !error; i++) {
 		int fd = counting->fd[i], ring;
 		int core = counting->target[i / counting->n].core;
@@ -77,9 +77,9 @@ counting_open_rings(struct counting *counting)
 			error = open_ring(counting, core, fd);
 		else if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT,
 			       counting->ring[ring].fd))
-			error = fail_errno(errno, "stat: perf ring");
+			error = fail_errno(errno, "counting: perf ring");
 		if (!error && ioctl(fd, PERF_EVENT_IOC_ID, &counting->id[i]))
-			error = fail_errno(errno, "stat: perf event");
+			error = fail_errno(errno, "counting: perf event");
 	}
 	return error;
 }
@@ -352,7 +352,7 @@ counting_threads(struct counting *counting, struct thread_count **threads,
 	counting->told_counts =
 		calloc(room * counting->n, sizeof(*counting->told_counts));
 	if (!told || !counting->told_counts)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	for (size_t t = 0; t < counting->n_targets && !error; t++) {
 		const struct target *target = &counting->target[t];
 		struct thread_count *to = &told[used];

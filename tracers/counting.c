@@ -65,12 +65,12 @@ counting_open(struct counting **out, const struct counting_event *events,
 	int error = 0;
 
 	if (!counting)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	counting->n = n;
 	counting->event = calloc(n, sizeof(*counting->event));
 	if (!counting->event) {
 		free(counting);
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	}
 	for (size_t i = 0; i < n && !error; i++) {
 		struct event_slot *slot = &counting->event[i];
@@ -83,7 +83,7 @@ counting_open(struct counting **out, const struct counting_event *events,
 				 "an event of other processors");
 			error = 0;
 		} else if (error) {
-			fail(EINVAL, "stat: no event \"%s\" (libpfm4: %s)",
+			fail(EINVAL, "no event \"%s\" (libpfm4: %s)",
 			     events[i].name, why);
 		}
 	}
@@ -134,7 +134,7 @@ add_target(struct counting *counting, pid_t pid, pid_t tid, int core)
 	if (fd)
 		counting->fd = fd;
 	if (!target || !fd)
-		return fail(ENOMEM, "stat: no memory");
+		return fail(ENOMEM, "counting: no memory");
 	target[n - 1] = (struct target){ .pid = pid, .tid = tid, .core = core };
 	for (size_t i = 0; i < counting->n; i++)
 		fd[(n - 1) * counting->n + i] = -1;
@@ -197,9 +197,8 @@ take_refusal(struct counting *counting, size_t event, int error)
 	struct event_slot *slot = &counting->event[event];
 
 	if (error == -EMFILE)
-		return fail(EMFILE,
-			    "stat: too many open files: ulimit -n has to be "
-			    "above threads x events x processors");
+		return fail(EMFILE, "too many open files: ulimit -n has to be "
+				    "above threads x events x processors");
 	if (slot->opened) /* but not for all targets */
 		counting->trouble =
 			"an event could not be counted for all threads";
@@ -264,7 +263,7 @@ scan_threads(struct counting *counting, bool add)
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	threads = opendir(path);
 	if (!threads)
-		return fail(ESRCH, "stat: no process %d", (int)pid);
+		return fail(ESRCH, "no process %d", (int)pid);
 	while (!error && (entry = readdir(threads))) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 		bool known = false;
@@ -335,10 +334,10 @@ check_rights(const struct counting *counting)
 			return 0;
 	}
 	if (counting->setup.pid)
-		return fail(EACCES, "stat: %s", counting->event[0].why);
+		return fail(EACCES, "%s", counting->event[0].why);
 	return fail(
 		EACCES,
-		"stat: -a: all processors are only for root or "
+		"all processors are only for root or "
 		"CAP_PERFMON, or after sysctl kernel.perf_event_paranoid=0");
 }
 
@@ -371,7 +370,7 @@ counting_enable(struct counting *counting, bool enable)
 		error = counting->setup.kernel->control(counting->fd[i],
 							request);
 		if (error)
-			return fail_errno(-error, "stat: perf event");
+			return fail_errno(-error, "counting: perf event");
 	}
 	return 0;
 }
@@ -387,7 +386,7 @@ counting_read_target(const struct counting *counting, size_t target,
 	if (fd < 0)
 		return 0;
 	error = counting->setup.kernel->read(fd, count);
-	return error ? fail_errno(-error, "stat: reading an event") : 0;
+	return error ? fail_errno(-error, "counting: reading an event") : 0;
 }
 
 /*

@@ -42,9 +42,10 @@ struct tracer_setup {
 	 * contents of all private memory, not only what may be merged */
 	uint64_t counters_ns, contents_ns;
 	bool contents_all;
-	/* Only if ops->samples: windows to record and between them, 0: all; or
-	 * accesses a second at most, 0: any */
-	uint64_t on_ns, off_ns, rate;
+	/* Only if ops->samples: windows to record and between them, 0: all, with
+	 * a first one of its own, 0: as the others; or accesses a second at
+	 * most, 0: any */
+	uint64_t on_ns, off_ns, first_ns, rate;
 	size_t code_bytes; /* cache: of translated code at most, 0: any */
 	bool verbose;	   /* say at the end what there was to do */
 	pid_t pid;	   /* attach to this one, 0: launch */

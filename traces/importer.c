@@ -49,6 +49,13 @@ unrecognised(const struct input *input, const char *start, size_t bytes)
 		fail(EINVAL, "%s: %s", input_name(input), text);
 		return;
 	}
+	if (bytes && *start == '{') {
+		fail(EINVAL,
+		     "%s: JSON, not a trace: a result is for `pagescope "
+		     "report', plot, diff, explain and advise",
+		     input_name(input));
+		return;
+	}
 	text_quote(text, sizeof(text), start, start + bytes);
 	fail(EINVAL,
 	     "%s: no known trace format: it begins with \"%s\" "

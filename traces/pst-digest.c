@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "analyzer/fail.h"
@@ -12,7 +13,13 @@ struct digest {
 	XXH3_state_t *steps, *roots, *events;
 	uint64_t accesses;
 	uint32_t thread, space;
-	bool begun;
+	bool begun, failed;
+	/* By a file's number: in which order they were met, from 1 on; 0: not
+	 * yet.  Names of the kernel's counts are files too, and which of them
+	 * there are the host decides. */
+	uint32_t *met; /* owned */
+	size_t met_size;
+	uint32_t n_met;
 };
 
 int
@@ -45,6 +52,7 @@ digest_close(struct digest *digest)
 	XXH3_freeState(digest->steps);
 	XXH3_freeState(digest->roots);
 	XXH3_freeState(digest->events);
+	free(digest->met);
 	free(digest);
 }
 
@@ -74,6 +82,46 @@ counted(const struct event *event)
 	}
 }
 
+static uint64_t
+met_as(struct digest *digest, uint32_t file)
+{
+	if (file == UINT32_MAX)
+		return UINT32_MAX;
+	if (file >= digest->met_size) {
+		size_t size = 2 * (size_t)file + 64;
+		uint32_t *met = reallocarray(digest->met, size, sizeof(*met));
+
+		if (!met) {
+			digest->failed = true;
+			return 0;
+		}
+		memset(met + digest->met_size, 0,
+		       (size - digest->met_size) * sizeof(*met));
+		digest->met = met;
+		digest->met_size = size;
+	}
+	if (!digest->met[file])
+		digest->met[file] = ++digest->n_met;
+	return digest->met[file] - 1;
+}
+
+static void
+add_event(struct digest *digest, const struct event *event)
+{
+	uint64_t word[] = { digest->accesses + event->position,
+			    event->type,
+			    event->flags,
+			    met_as(digest, event->file),
+			    event->thread,
+			    event->address,
+			    event->length,
+			    event->offset,
+			    event->value,
+			    event->extra };
+
+	add_words(digest->events, word, ARRAY_SIZE(word));
+}
+
 void
 digest_batch(struct digest *digest, const struct batch *batch,
 	     const uint32_t *step, size_t n_steps, const uint64_t *root,
@@ -91,22 +139,9 @@ digest_batch(struct digest *digest, const struct batch *batch,
 	}
 	XXH3_128bits_update(digest->steps, step, n_steps * sizeof(*step));
 	XXH3_128bits_update(digest->roots, root, n_roots * sizeof(*root));
-	for (uint32_t i = 0; i < batch->n_events; i++) {
-		const struct event *event = &batch->event[i];
-		uint64_t word[] = { digest->accesses + event->position,
-				    event->type,
-				    event->flags,
-				    event->file,
-				    event->thread,
-				    event->address,
-				    event->length,
-				    event->offset,
-				    event->value,
-				    event->extra };
-
-		if (counted(event))
-			add_words(digest->events, word, ARRAY_SIZE(word));
-	}
+	for (uint32_t i = 0; i < batch->n_events; i++)
+		if (counted(&batch->event[i]))
+			add_event(digest, &batch->event[i]);
 	digest->accesses += batch->n;
 }
 
@@ -119,7 +154,7 @@ digest_text(struct digest *digest, const struct stream *stream,
 	XXH128_canonical_t canonical[4];
 
 	dictionary_write_code(&code, stream, counts);
-	if (code.failed) {
+	if (code.failed || digest->failed) {
 		bytes_fini(&code);
 		return fail(ENOMEM, "trace digest: no memory");
 	}

@@ -10,7 +10,7 @@
 
 struct timing_config {
 	int64_t clock; /* MHz */
-	int64_t fault_ns, huge_fault_ns;
+	int64_t fault_ns, huge_fault_ns, huge_fault_near_ns;
 	double error; /* percent that walk cycles may be off */
 	double overlap_low, overlap_high;
 	bool regions; /* list regions.2m */

@@ -105,7 +105,9 @@ cache_config_wrong(const struct cache_config *config, const char **field,
 		return 0;
 	*field = "line";
 	if (!is_power_of_two(line_bytes))
-		return snprintf(text, bytes, "%jd is not a power of two",
+		return snprintf(text, bytes,
+				"%jd is not a power of two; allowed: 8 to "
+				"4096, powers of two",
 				(intmax_t)config->line_bytes);
 	lines = config->size_bytes / line_bytes;
 	ways = config->ways ? (uint64_t)config->ways : lines;
@@ -113,9 +115,12 @@ cache_config_wrong(const struct cache_config *config, const char **field,
 	if (!lines || lines % ways || lines * line_bytes != config->size_bytes)
 		return snprintf(text, bytes,
 				"%ju bytes are not a whole number of sets of "
-				"%ju lines of %ju bytes",
+				"%ju lines of %ju bytes; allowed: a multiple "
+				"of %ju",
 				(uintmax_t)config->size_bytes, (uintmax_t)ways,
-				(uintmax_t)line_bytes);
+				(uintmax_t)line_bytes,
+				(uintmax_t)(config->ways ? ways * line_bytes
+							 : line_bytes));
 	*field = "ways";
 	if (config->replacement == CACHE_PLRU &&
 	    (!is_power_of_two(ways) || ways > CACHE_PLRU_WAYS_MAX))

@@ -304,6 +304,33 @@ put_cycles(const struct hierarchy *root, const struct sums *sums,
 	return error;
 }
 
+/* Data that a prefetcher would have had ahead, where it came from. */
+static int
+put_streams(const struct hierarchy *root, struct result *result)
+{
+	static const char *const names[PLACES] = { NULL, "cache.streamed.l2",
+						   "cache.streamed.l3",
+						   "cache.streamed.memory" };
+	int error = 0;
+
+	for (unsigned i = PLACE_L2; i < PLACES && !error; i++) {
+		uint64_t n = 0;
+
+		for (unsigned core = 0; core < root->cores; core++)
+			n += root->core[core]->streams.count[i];
+		error = root->details
+				? result_absent(
+					  result, names[i],
+					  "not counted with "
+					  "cache.classify, cache.virtual, "
+					  "cache.exclusive or types of "
+					  "memory")
+				: result_count(result, names[i], n,
+					       "references");
+	}
+	return error;
+}
+
 static int
 put_details(const struct hierarchy *root, const struct sums *sums,
 	    struct result *result)
@@ -361,6 +388,8 @@ hierarchy_finish(const struct hierarchy *hierarchy, const uint64_t *pages,
 			    memory[USE_WALK]);
 	if (!error && any_data(&sums, NULL))
 		error = put_cycles(hierarchy, &sums, result);
+	if (!error && any_data(&sums, NULL))
+		error = put_streams(hierarchy, result);
 	if (!error && hierarchy->details)
 		error = put_details(hierarchy, &sums, result);
 	return error ? error : put_map(hierarchy, pages, result);

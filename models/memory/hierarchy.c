@@ -349,9 +349,22 @@ hierarchy_access_detailed(struct hierarchy *hierarchy, uint64_t physical,
 	return details_access(hierarchy->details, &reference, &place);
 }
 
-unsigned
-hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
-		  enum hierarchy_use use, enum hierarchy_place *place)
+static void
+note_stream(struct hierarchy_streams *streams, uint64_t physical,
+	    enum hierarchy_use use, enum hierarchy_place place)
+{
+	uint64_t line = physical >> 6, last;
+
+	if (place == PLACE_L1 || (use != USE_LOAD && use != USE_STORE))
+		return;
+	last = streams->line[physical >> 12 & (HIERARCHY_STREAMS - 1)];
+	streams->line[physical >> 12 & (HIERARCHY_STREAMS - 1)] = line;
+	streams->count[place] += line - last + 1 <= 2 && line != last;
+}
+
+static unsigned
+descend(struct hierarchy *hierarchy, uint64_t physical, enum hierarchy_use use,
+	enum hierarchy_place *place)
 {
 	struct cache *const level[] = {
 		use == USE_FETCH ? &hierarchy->l1i : &hierarchy->l1d,
@@ -389,6 +402,16 @@ hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
 	if (unlikely(hierarchy->numa) && use != USE_WALK)
 		return numa_reach_data(hierarchy->numa, physical);
 	return hierarchy->memory_latency;
+}
+
+unsigned
+hierarchy_descend(struct hierarchy *hierarchy, uint64_t physical,
+		  enum hierarchy_use use, enum hierarchy_place *place)
+{
+	unsigned cycles = descend(hierarchy, physical, use, place);
+
+	note_stream(&hierarchy->streams, physical, use, *place);
+	return cycles;
 }
 
 /* Add the uses of listed references to counts[]. */
@@ -514,4 +537,7 @@ hierarchy_run(struct hierarchy *hierarchy, struct hierarchy_queue *queue)
 		queue->place[list[i]] = PLACE_MEMORY;
 	if (unlikely(hierarchy->numa))
 		reach_nodes(hierarchy, queue, list, n);
+	for (unsigned i = 0; queue->data && i < queue->n; i++)
+		note_stream(&hierarchy->streams, queue->physical[i],
+			    queue->use[i], queue->place[i]);
 }

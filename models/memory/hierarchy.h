@@ -106,6 +106,17 @@ struct hierarchy_config {
 	bool coloured; /* tell the pages of each colour without classify too */
 };
 
+/*
+ * What hardware would fetch ahead: data that is not in L1, in the line before or
+ * behind the last such one of its page.  Counted alone, no cache gets it early.
+ */
+#define HIERARCHY_STREAMS 64u
+
+struct hierarchy_streams {
+	uint64_t line[HIERARCHY_STREAMS]; /* the last one, by page */
+	uint64_t count[PLACES];		  /* where they were found */
+};
+
 /* The eight fields that hierarchy_access needs, and the counts. */
 struct hierarchy {
 	struct cache l1d, l1i, l2, l3;
@@ -125,6 +136,7 @@ struct hierarchy {
 	/* references that came to a level, and those it did not have */
 	uint64_t accesses[PLACES][USES];
 	uint64_t misses[PLACES][USES];
+	struct hierarchy_streams streams;
 };
 
 /*

@@ -196,14 +196,10 @@ numa_copies_read(struct numa_copies *copies, uint64_t physical)
 }
 
 void
-numa_redirect(struct numa *numa, struct hierarchy_queue *queue)
+numa_redirect(struct numa *numa, uint64_t *physical, unsigned n)
 {
-	struct numa_copies *copies = numa->redirects;
-
-	for (unsigned i = 0; i < queue->n; i++)
-		if (queue->use[i] == USE_WALK)
-			queue->physical[i] =
-				numa_copies_read(copies, queue->physical[i]);
+	for (unsigned i = 0; i < n; i++)
+		physical[i] = numa_copies_read(numa->redirects, physical[i]);
 }
 
 /* Two nodes may have wished for one page: the second wish is of where it was. */

@@ -43,8 +43,8 @@ int numa_copies_add(struct numa_copies *copies, uint64_t page, unsigned shift,
 unsigned numa_copies_remove(struct numa_copies *copies, uint64_t page,
 			    uint64_t *address);
 
-/* Send the references of walks in a queue to where their pages are. */
-void numa_redirect(struct numa *numa, struct hierarchy_queue *queue);
+/* Send n references of walks to where their pages are. */
+void numa_redirect(struct numa *numa, uint64_t *physical, unsigned n);
 /* Where a walk of the running node reads what the table has at this address; and
  * it is counted, if pages move. */
 uint64_t numa_copies_read(struct numa_copies *copies, uint64_t physical);

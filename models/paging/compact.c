@@ -102,8 +102,8 @@ note_all(struct paging *paging)
 
 		for (size_t i = 0; space && i < space->pages.room; i++)
 			if (space->pages.group[i].key &&
-			    note_group(paging, space,
-				       &space->pages.group[i]) < 0)
+			    note_group(paging, space, &space->pages.group[i]) <
+				    0)
 				return -ENOMEM;
 	}
 	return 0;
@@ -252,6 +252,13 @@ compact_run(struct paging *paging, enum compact_for who, unsigned shift,
 }
 
 /* What it was woken for. */
+bool
+compact_waits(const struct paging *paging, const struct vma *vma,
+	      enum compact_for who)
+{
+	return way_of(paging, vma, who) == WAY_STALL;
+}
+
 static int
 run_kcompactd(struct paging *paging)
 {

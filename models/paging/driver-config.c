@@ -111,6 +111,14 @@ driver_wanted(const struct driver_config *config)
 	return config->policy && strcmp(config->policy, "none") != 0;
 }
 
+bool
+driver_takes_folios(const struct driver_config *config)
+{
+	int policy = config->policy ? reclaim_find(config->policy) : -1;
+
+	return policy >= 0 && reclaim_registry[policy]->part;
+}
+
 /* GROUP=PROCESS, with commas between */
 static bool
 are_groups(const char *at)

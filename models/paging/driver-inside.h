@@ -3,6 +3,7 @@
  * What the files of the reclaim driver share; nobody else includes it.
  *
  *	reclaim-driver.c   pages, accesses, events: who is in and who must go
+ *	driver-folio.c     large pages: 4K pages that come and leave as one
  *	driver-memories.c  one memory, or one for each process or group
  *	driver-config.c    options, devices
  *	driver-result.c    values; out of memory
@@ -36,6 +37,7 @@ struct driver_page {
 	uint32_t local; /* its number in its memory */
 	uint16_t memory;
 	uint8_t flags;
+	uint8_t order; /* of a large page, which `frame' and `at' begin */
 };
 
 struct memory {
@@ -45,8 +47,10 @@ struct memory {
 	uint32_t pid;		/* of a process */
 	uint32_t *page;		/* owned [room]: local number -> page */
 	uint8_t *file;		/* owned [room]: is it of a file? */
+	uint32_t *size;		/* owned [room]: in pages of 4K */
 	uint32_t pages, room;
-	uint64_t wired; /* locked pages */
+	uint64_t beyond; /* evictions: pages of large ones but their first */
+	uint64_t wired;	 /* locked pages */
 };
 
 struct oom {
@@ -67,6 +71,7 @@ struct driver {
 	const struct reclaim_ops *ops;
 	uint64_t read_ns, write_ns;	      /* swap */
 	uint64_t file_read_ns, file_write_ns; /* files are on a drive */
+	bool folios;			      /* large pages may come */
 	bool synchronous; /* writes are done by who needs room, and swap keeps
 			   * no copy of what comes back (SWP_SYNCHRONOUS_IO) */
 	uint64_t limit;	  /* pages of each memory */
@@ -111,11 +116,24 @@ void driver_device(struct driver *driver);
 /* The memory that pays for what this space touches first; -ENOMEM (said). */
 int memory_of(struct driver *driver, uint32_t space, uint32_t *memory);
 /* A new page's local number.  -ENOMEM (said). */
-int memory_add(struct memory *memory, uint32_t page, bool file,
+int memory_add(struct memory *memory, uint32_t page, uint8_t order, bool file,
 	       uint32_t *local);
 /* Capacity after what is locked and, if asked, tables.  0, -EINVAL (said). */
 int memory_resize(struct memory *memory);
 void memories_fini(struct driver *driver);
+/* The number of a new page, without a frame yet.  -ENOMEM (said). */
+int driver_number(struct driver *driver, uint16_t memory, uint8_t order,
+		  bool file, uint32_t *number);
+/* The policies hear of all that was gathered.  0, or as driver_feed. */
+int driver_flush(struct driver *driver);
+/* The part of a large page in this frame is a page of its own from here on, be
+ * the large one in memory or not; ... all its parts, and it is no more.  0,
+ * -ENOMEM (said). */
+int folio_part(struct driver *driver, uint32_t whole, uint64_t frame);
+int folio_break(struct driver *driver, uint32_t whole);
+/* The policy let it go: it leaves.  0, -ENOMEM (said). */
+int folio_away(struct driver *driver, uint32_t number,
+	       const struct paging_place *place);
 /* What follows the spaces' programs. */
 int memory_follow(struct driver *driver, const struct batch *batch,
 		  const struct event *event);

@@ -42,6 +42,7 @@ memory_evicted(void *context, uint32_t local, UNUSED bool dirty)
 		driver->victim_room = room;
 	}
 	driver->victim[driver->victims++] = number;
+	memory->beyond += (UINT64_C(1) << driver->page[number].order) - 1;
 	driver->page[number].flags &= (uint8_t)~DRIVER_IN;
 	/* When it comes back that is news, even if it is the next. */
 	if (driver->lookup.last == number)
@@ -57,6 +58,7 @@ memory_close(struct memory *memory)
 	free(memory->name);
 	free(memory->page);
 	free(memory->file);
+	free(memory->size);
 	free(memory);
 }
 
@@ -101,6 +103,9 @@ memory_open(struct driver *driver, const char *name, uint32_t pid,
 	config.policy = driver->policy;
 	config.capacity = driver->limit;
 	config.seed = driver->with.seed;
+	config.folios = driver->folios;
+	if (driver->folios)
+		config.size = (const uint32_t *const *)&memory->size;
 	config.file = (const uint8_t *const *)&memory->file;
 	config.no_swap = driver->config.device == DEVICE_NONE;
 	error = reclaim_open(&memory->policy, &config);
@@ -265,12 +270,14 @@ memory_of(struct driver *driver, uint32_t space, uint32_t *number)
 }
 
 int
-memory_add(struct memory *memory, uint32_t page, bool file, uint32_t *local)
+memory_add(struct memory *memory, uint32_t page, uint8_t order, bool file,
+	   uint32_t *local)
 {
 	if (memory->pages == memory->room) {
 		uint32_t room = memory->room ? memory->room * 2 : 1024;
 		uint32_t *pages =
 			reallocarray(memory->page, room, sizeof(*pages));
+		uint32_t *sizes;
 		uint8_t *files;
 
 		if (pages)
@@ -278,12 +285,16 @@ memory_add(struct memory *memory, uint32_t page, bool file, uint32_t *local)
 		files = reallocarray(memory->file, room, sizeof(*files));
 		if (files)
 			memory->file = files;
-		if (!pages || !files)
+		sizes = reallocarray(memory->size, room, sizeof(*sizes));
+		if (sizes)
+			memory->size = sizes;
+		if (!pages || !files || !sizes)
 			return driver_no_memory();
 		memory->room = room;
 	}
 	memory->page[memory->pages] = page;
 	memory->file[memory->pages] = file;
+	memory->size[memory->pages] = UINT32_C(1) << order;
 	*local = memory->pages++;
 	return 0;
 }

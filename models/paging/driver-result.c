@@ -192,7 +192,7 @@ sum_counts(const struct driver *driver)
 		sum.references += one->references;
 		sum.misses += one->misses;
 		sum.refaults += one->refaults;
-		sum.evictions += one->evictions;
+		sum.evictions += one->evictions + driver->memory[i]->beyond;
 	}
 	return sum;
 }
@@ -262,7 +262,8 @@ put_memories(const struct driver *driver, struct result *result)
 		error = result_row(result, "reclaim.memories", "suuuuuu",
 				   memory->name, (uint64_t)memory->pid,
 				   driver->limit << PAGE_SHIFT, c->references,
-				   c->misses, c->evictions, memory->wired);
+				   c->misses, c->evictions + memory->beyond,
+				   memory->wired);
 	}
 	return error;
 }

@@ -246,6 +246,81 @@ paging_evict(struct paging *paging, const struct paging_place *place,
 	return space ? swap_out(paging, space, address) : 0;
 }
 
+/* Who maps it by one entry, maps its parts from here on. */
+static int
+split_all(struct paging *paging, uint64_t address, uint64_t frame)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < paging->spaces && !error; i++) {
+		struct address_space *space = paging->space[i];
+		struct large_page page;
+
+		if (space && large_find(space, address, &page) &&
+		    page.kind == LARGE_THP && page.state != PAGE_BORROWED &&
+		    mapping_at(paging, space, page.start).frame == frame)
+			error = large_split(paging, space, address);
+	}
+	return error;
+}
+
+/* Where a THP is: elsewhere than at `address' after mremap. */
+static uint64_t
+search_whole(const struct paging *paging, uint64_t address, uint64_t frame)
+{
+	for (size_t i = 0; i < paging->spaces; i++)
+		if (paging->space[i] &&
+		    mapping_at(paging, paging->space[i], address).frame ==
+			    frame)
+			return address;
+	for (size_t i = 0; i < paging->spaces; i++) {
+		const struct address_space *space = paging->space[i];
+
+		for (size_t k = 0; space && k < space->large.room; k++) {
+			uint64_t key = space->large.slot[k].key;
+
+			if (key &&
+			    mapping_at(paging, space, key - 1).frame == frame)
+				return key - 1;
+		}
+	}
+	return address;
+}
+
+int
+paging_split_whole(struct paging *paging, const struct paging_place *place,
+		   uint64_t frame)
+{
+	uint64_t address = search_whole(paging, place->at << PAGE_SHIFT, frame);
+
+	return split_all(paging, address, frame);
+}
+
+int
+paging_evict_whole(struct paging *paging, const struct paging_place *place,
+		   unsigned shift, uint64_t frame)
+{
+	struct paging_place part = *place;
+	uint64_t address = place->at << PAGE_SHIFT;
+	int went = 0, error = 0;
+
+	if (shift == LARGE_SHIFT) {
+		address = search_whole(paging, address, frame);
+		error = split_all(paging, address, frame);
+	}
+	for (uint64_t i = 0; i < UINT64_C(1) << (shift - PAGE_SHIFT) && !error;
+	     i++) {
+		int one;
+
+		part.at = (address >> PAGE_SHIFT) + i;
+		one = paging_evict(paging, &part, frame + (i << PAGE_SHIFT));
+		error = one < 0 ? one : 0;
+		went |= one;
+	}
+	paging->huge.swapped_out += shift == LARGE_SHIFT && went;
+	return error ? error : went;
+}
+
 int
 paging_discard(struct paging *paging, const struct paging_place *place,
 	       uint64_t frame)
@@ -271,8 +346,13 @@ paging_is_alone(const struct paging *paging, uint32_t number, uint64_t address,
 {
 	struct address_space *space = paging->space[number];
 	enum page_state state = pageset_state(&space->pages, address);
+	struct large_page page;
 	uint64_t frame;
 
+	if (large_find(space, address, &page))
+		return page.state != PAGE_BORROWED &&
+		       owner_alone(paging, page.shift,
+				   mapping_at(paging, space, page.start).frame);
 	if (state == PAGE_ABSENT || (anonymous && state == PAGE_BORROWED))
 		return false;
 	frame = mapping_at(paging, space, address).frame;
@@ -311,6 +391,15 @@ paging_usage(const struct paging *paging, uint32_t number)
 			pageset_present(&space->pages, group[i], 0,
 					page_down(UINT64_MAX)));
 	free(group);
+	for (size_t i = 0; i < space->large.room; i++) {
+		struct large_page page;
+
+		if (space->large.slot[i].key &&
+		    large_find(space, space->large.slot[i].key - 1, &page) &&
+		    page.kind != LARGE_HUGETLB && page.state != PAGE_BORROWED)
+			usage.resident += UINT64_C(1)
+					  << (page.shift - PAGE_SHIFT);
+	}
 	usage.swapped = space->swapped.n;
 	for (size_t i = 0; i < space->vmas.n; i++)
 		if (space->vmas.vma[i].flags & VMA_LOCKED)

@@ -134,6 +134,10 @@ put_counts(const struct paging *paging, struct result *result)
 		{ "thp.reservations.broken", huge->reservations_broken,
 		  "reservations" },
 	};
+	const struct count limited[] = {
+		{ "thp.fallback.limit", huge->no_room, "faults" },
+		{ "thp.swapouts", huge->swapped_out, "pages" },
+	};
 	const struct count scanned[] = {
 		{ "khugepaged.collapses", huge->collapsed, "pages" },
 		{ "khugepaged.rounds", huge->rounds, "rounds" },
@@ -145,6 +149,9 @@ put_counts(const struct paging *paging, struct result *result)
 		huge->collapse_copied * (uint64_t)config->copy_ns +
 		huge->collapse_zeroed * (uint64_t)config->zero_ns;
 	int error = put(result, events, ARRAY_SIZE(events));
+
+	if (!error && paging->listener.room)
+		error = put(result, limited, ARRAY_SIZE(limited));
 
 	if (!error && huge->next_ns)
 		error = put(result, scanned, ARRAY_SIZE(scanned));

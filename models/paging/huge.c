@@ -353,8 +353,29 @@ largest(uint32_t allowed, const struct address_space *space,
 	return 0;
 }
 
+bool
+huge_has_room(struct paging *paging, const struct address_space *space,
+	      const struct vma *vma, enum compact_for who, unsigned shift)
+{
+	if (!paging->listener.room ||
+	    paging->listener.room(paging->listener.context, space->number,
+				  shift, compact_waits(paging, vma, who)))
+		return true;
+	paging->huge.no_room++;
+	return false;
+}
+
+void
+huge_came(struct paging *paging, const struct address_space *space,
+	  uint64_t address, unsigned shift, uint64_t frame)
+{
+	if (paging->listener.came)
+		paging->listener.came(paging->listener.context, space->number,
+				      address, shift, frame);
+}
+
 /* All 2^order pages get their entries: the class; FAULT_CLASSES: memory is too
- * fragmented. */
+ * fragmented, or full. */
 static int
 map_run(struct paging *paging, struct address_space *space, struct vma *vma,
 	uint64_t start, unsigned order)
@@ -364,7 +385,9 @@ map_run(struct paging *paging, struct address_space *space, struct vma *vma,
 	uint64_t frame;
 	int error = 0;
 
-	if (compact_take(paging, vma, COMPACT_FAULT, PAGE_SHIFT + order, start,
+	if (!huge_has_room(paging, space, vma, COMPACT_FAULT,
+			   PAGE_SHIFT + order) ||
+	    compact_take(paging, vma, COMPACT_FAULT, PAGE_SHIFT + order, start,
 			 &frame) < 0) {
 		paging->huge.fallback[order]++;
 		return FAULT_CLASSES;
@@ -376,6 +399,7 @@ map_run(struct paging *paging, struct address_space *space, struct vma *vma,
 		error = page_map(paging, space, start + at, &mapping,
 				 PAGE_OWNED);
 	}
+	huge_came(paging, space, start, PAGE_SHIFT + order, frame);
 	paging->huge.faulted[order]++;
 	paging->untouched_pages = true;
 	if (!error)

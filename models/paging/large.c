@@ -197,6 +197,15 @@ zero_large(struct paging *paging, struct address_space *space,
 	return error ? error : FAULT_ZERO;
 }
 
+/* Of a THP: where there is no room for it, there is no frame. */
+static bool
+has_room(struct paging *paging, const struct address_space *space,
+	 const struct vma *vma, const struct large_page *page)
+{
+	return page->kind != LARGE_THP ||
+	       huge_has_room(paging, space, vma, COMPACT_FAULT, page->shift);
+}
+
 static int
 take_frame(struct paging *paging, const struct vma *vma,
 	   const struct large_page *page, bool copy, uint64_t *frame)
@@ -249,9 +258,11 @@ large_fault(struct paging *paging, struct address_space *space, struct vma *vma,
 	if (page.kind == LARGE_THP && !write && paging->zero_page &&
 	    !paging->config.huge.no_zero)
 		return zero_large(paging, space, vma, &page);
-	if (take_frame(paging, vma, &page, false, &frame) < 0)
+	if (!has_room(paging, space, vma, &page) ||
+	    take_frame(paging, vma, &page, false, &frame) < 0)
 		return no_run(paging, &page);
 	if (page.kind == LARGE_THP) {
+		huge_came(paging, space, page.start, page.shift, frame);
 		paging->huge.faulted[LARGE_ORDER]++;
 		space->deposited++;
 	}
@@ -277,8 +288,10 @@ large_collapse(struct paging *paging, struct address_space *space,
 	uint64_t frame;
 	int error;
 
-	if (compact_take(paging, vma, who, LARGE_SHIFT, start, &frame) < 0)
+	if (!huge_has_room(paging, space, vma, who, LARGE_SHIFT) ||
+	    compact_take(paging, vma, who, LARGE_SHIFT, start, &frame) < 0)
 		return 0;
+	huge_came(paging, space, start, LARGE_SHIFT, frame);
 	error = zap_pages(paging, space, start, start + LARGE_BYTES);
 	if (error)
 		return error;
@@ -362,15 +375,18 @@ copy_whole(struct paging *paging, struct address_space *space, struct vma *vma,
 	uint64_t frame;
 	int error;
 
-	if (take_frame(paging, vma, page, true, &frame) < 0) {
+	if (!has_room(paging, space, vma, page) ||
+	    take_frame(paging, vma, page, true, &frame) < 0) {
 		if (!borrowed || page->kind != LARGE_THP)
 			return paging_no_memory(paging);
 		paging->huge.fallback[LARGE_ORDER]++;
 		error = split(paging, space, page);
 		return error ? error : FAULT_CLASSES;
 	}
-	if (page->kind == LARGE_THP)
+	if (page->kind == LARGE_THP) {
+		huge_came(paging, space, page->start, page->shift, frame);
 		paging->huge.faulted[LARGE_ORDER]++;
+	}
 	page->state = PAGE_OWNED;
 	if (borrowed) {
 		huge_count(paging, page, true);

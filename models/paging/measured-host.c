@@ -48,6 +48,18 @@ huge_splits(struct paging *paging)
 }
 
 static uint64_t
+huge_limited(struct paging *paging)
+{
+	return paging->huge.no_room;
+}
+
+static uint64_t
+huge_swapped(struct paging *paging)
+{
+	return paging->huge.swapped_out;
+}
+
+static uint64_t
 swapped_out(struct paging *paging)
 {
 	return paging->swap.outs;
@@ -126,7 +138,10 @@ static const struct {
 	{ "vmstat.thp_fault_alloc", "thp.faults", huge_faults },
 	{ "vmstat.thp_fault_fallback", "thp.fallback", huge_fallback },
 	{ "vmstat.thp_collapse_alloc", "collapses", huge_collapses },
+	{ "vmstat.thp_fault_fallback_charge", "thp.fallback.limit",
+	  huge_limited },
 	{ "vmstat.thp_split_pmd", "thp.splits", huge_splits },
+	{ "vmstat.thp_swpout", "thp.swapouts", huge_swapped },
 	{ "vmstat.pswpout", "swap.out", swapped_out },
 	{ "vmstat.pswpin", "swap.in", swapped_in },
 	{ "memory.stat.pgfault", "fault.minor + fault.major", all_faults },
@@ -209,11 +224,10 @@ static bool
 grows(const char *name)
 {
 	static const char *const levels[] = { "ksm.", "zram", "memory.stat." };
-	static const char *const counts[] = { "memory.stat.pg",
-					      "memory.stat.total_pg",
-					      "ksm.full_scans",
-					      "ksm.pages_scanned",
-					      "ksm.pages_skipped" };
+	static const char *const counts[] = {
+		"memory.stat.pg", "memory.stat.total_pg", "ksm.full_scans",
+		"ksm.pages_scanned", "ksm.pages_skipped"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		if (!strncmp(name, counts[i], strlen(counts[i])))
@@ -249,7 +263,7 @@ int
 host_counters_finish(const struct paging *paging, struct result *result)
 {
 	static const char *const columns[] = {
-		"counter:", "start:",	  "end:",    "measured:",
+		"counter:",   "start:",	 "end:", "measured:",
 		"predicted:", "figure:", NULL,
 	};
 	const struct host_counters *counters = paging->host_counters;
@@ -257,12 +271,13 @@ host_counters_finish(const struct paging *paging, struct result *result)
 
 	if (!counters || !counters->n)
 		return 0;
-	error = result_table(result, "kernel.counters",
-			     "What the kernel counted of the whole host, of the "
-			     "memory group and of all processes at the "
-			     "recording's ends; measured: the growth, or what "
-			     "is there at the end",
-			     columns);
+	error = result_table(
+		result, "kernel.counters",
+		"What the kernel counted of the whole host, of the "
+		"memory group and of all processes at the "
+		"recording's ends; measured: the growth, or what "
+		"is there at the end",
+		columns);
 	for (size_t i = 0; i < counters->n && !error; i++)
 		error = put_row(paging, &counters->row[i], result);
 	return error;

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD_MOST (4 * PAGE_BYTES)
+#define AHEAD_TEXT "16 KiB more"
+
 /* What a space has now, by the kernel's words; bytes */
 struct holdings {
 	uint64_t mapped, locked;
@@ -35,7 +38,9 @@ struct figure {
 	bool sizes;
 	/* Why the model has none where the kernel had some */
 	const char *missing;
-	bool merges; /* merging changes it */
+	bool merges;	/* merging changes it */
+	uint64_t slack; /* allowed in any case: of few, a share is nothing */
+	const char *slack_text;
 };
 
 static uint64_t
@@ -113,7 +118,9 @@ static const struct figure figures[] = {
 	{ "fault.minor", "stat.minflt", "faults", minor, 0, true, true, NULL,
 	  true },
 	{ "fault.major", "stat.majflt", "faults", major, 0.02, true, true,
-	  "files are taken to be in the page cache, and memory to be enough" },
+	  "files are taken to be in the page cache, and memory to be enough",
+	  /* hosts of virtual machines take pages of files at any time */
+	  .slack = 2, .slack_text = "2" },
 	{ "table.bytes", "status.VmPTE", "bytes", tables, 0, false, true,
 	  NULL },
 	{ "mapped.bytes", "status.VmSize", "bytes", mapped, 0, false, false,
@@ -130,7 +137,9 @@ static const struct figure figures[] = {
 	  true, NULL },
 	/* Of files, processes that were not recorded have their part, too. */
 	{ "pss.anon.bytes", "smaps.Pss_Anon", "bytes", share, 0.05, false, true,
-	  NULL, true },
+	  NULL, true,
+	  /* cache makes the shared pages own into which it writes itself */
+	  4 * PAGE_BYTES, "16 KiB" },
 	{ "thp.bytes", "smaps.AnonHugePages", "bytes", huge, 0, false, true,
 	  NULL },
 	{ "ksm.bytes", "smaps.KSM", "bytes", merged, 0, false, false,
@@ -442,11 +451,34 @@ error_of(const struct compared *row)
 	return (double)row->predicted - (double)row->measured;
 }
 
+/*
+ * A recorder that reads code ahead maps pages of files that the program would not
+ * have had, and tables for them: cc1 had 25 tables alone, as predicted, and 27
+ * beside cache's own.
+ */
 static bool
-agrees(const struct compared *row)
+has_read_ahead(const struct measured *measured, const struct compared *row)
 {
+	if (figures[row->figure].predict != tables)
+		return false;
+	for (size_t i = 0; i < measured->n; i++)
+		if (measured->row[i].space == row->space &&
+		    measured->row[i].disturbed)
+			return true;
+	return false;
+}
+
+static bool
+agrees(const struct measured *measured, const struct compared *row)
+{
+	const struct figure *figure = &figures[row->figure];
+
+	if (row->measured > row->predicted && has_read_ahead(measured, row))
+		return row->measured - row->predicted <= AHEAD_MOST;
+
 	return fabs(error_of(row)) <=
-	       figures[row->figure].tolerance * (double)row->measured;
+	       fmax(figure->tolerance * (double)row->measured,
+		    (double)figure->slack);
 }
 
 /* The file's name of what the space runs, or NULL */
@@ -476,8 +508,11 @@ put_row(const struct paging *paging, const struct compared *row,
 	char tolerance[32] = "exact";
 
 	if (figure->tolerance > 0)
-		snprintf(tolerance, sizeof(tolerance), "%g %%",
-			 figure->tolerance * 100);
+		snprintf(tolerance, sizeof(tolerance), "%g %%%s%s",
+			 figure->tolerance * 100, figure->slack ? " or " : "",
+			 figure->slack ? figure->slack_text : "");
+	else if (has_read_ahead(paging->measured, row))
+		snprintf(tolerance, sizeof(tolerance), AHEAD_TEXT);
 	if (why)
 		return result_row(result, "validate", "usnunssssss",
 				  (uint64_t)space->pid, figure->name,
@@ -486,8 +521,8 @@ put_row(const struct paging *paging, const struct compared *row,
 	return result_row(result, "validate", "usuudssssss",
 			  (uint64_t)space->pid, figure->name, row->predicted,
 			  row->measured, error_of(row), tolerance,
-			  agrees(row) ? "yes" : "no", figure->counter,
-			  figure->unit, NULL, program);
+			  agrees(paging->measured, row) ? "yes" : "no",
+			  figure->counter, figure->unit, NULL, program);
 }
 
 int
@@ -512,7 +547,7 @@ measured_finish(const struct paging *paging, struct result *result)
 	for (size_t i = 0; !error && i < measured->n; i++) {
 		const struct compared *row = &measured->row[i];
 
-		n[reason(paging, row) ? 2 : !agrees(row)]++;
+		n[reason(paging, row) ? 2 : !agrees(paging->measured, row)]++;
 		error = put_row(paging, row, result);
 	}
 	if (!error)

@@ -101,8 +101,9 @@ owner_release(struct paging *paging, unsigned shift, uint64_t frame)
 	} else {
 		frames_give(paging->frames, shift, frame);
 		paging->resident_bytes -= UINT64_C(1) << shift;
-		if (paging->listener.gone && shift == PAGE_SHIFT)
-			paging->listener.gone(paging->listener.context, frame);
+		if (paging->listener.gone)
+			paging->listener.gone(paging->listener.context, shift,
+					      frame);
 	}
 }
 
@@ -120,6 +121,12 @@ owner_alone(const struct paging *paging, unsigned shift, uint64_t frame)
 		if (owners_of(paging, PAGE_SHIFT, frame + part) != 1)
 			return false;
 	return true;
+}
+
+bool
+owner_in_parts(const struct paging *paging, uint64_t frame)
+{
+	return owners_of(paging, LARGE_SHIFT, frame) & SPLIT;
 }
 
 int

@@ -137,9 +137,15 @@ struct paging_listener {
 	 * before the next access: models/translation relies on it. */
 	void (*invalidate)(void *context, uint32_t space, uint64_t address,
 			   uint64_t length);
-	/* The last owner of what was in this frame of 4K is gone, and the frame
-	 * free; NULL: nobody asks. */
-	void (*gone)(void *context, uint64_t frame);
+	/* The last owner of what was in this frame of that size is gone, and the
+	 * frame free; NULL: nobody asks. */
+	void (*gone)(void *context, unsigned shift, uint64_t frame);
+	/* 4K pages come as one that leaves as one (THP, mTHP), at this frame; and
+	 * is there room for such a page, after others left if those may wait who
+	 * want it?  NULL: all come and go alone, and there is. */
+	void (*came)(void *context, uint32_t space, uint64_t address,
+		     unsigned shift, uint64_t frame);
+	bool (*room)(void *context, uint32_t space, unsigned shift, bool wait);
 	/* The same page leaves its frame for a slot of swap (or, of a file, its
 	 * disk), which is told before the frame is gone; ... comes back from
 	 * there, and is kept there, too; ... is gone while there; and came back
@@ -253,6 +259,24 @@ void paging_place(struct paging *paging, uint32_t space, uint64_t address,
  */
 int paging_evict(struct paging *paging, const struct paging_place *place,
 		 uint64_t frame);
+/*
+ * The same of a page that came as one of that size (paging_listener.came), all
+ * to swap: those who map it by one entry map its 4K pages from here on, and
+ * each of these has a slot of its own; what is left stays.
+ */
+int paging_evict_whole(struct paging *paging, const struct paging_place *place,
+		       unsigned shift, uint64_t frame);
+/* Who maps it by one entry maps its 4K pages from here on.  0, -ENOMEM (said). */
+int paging_split_whole(struct paging *paging, const struct paging_place *place,
+		       uint64_t frame);
+/* In a large page of 4K ones: the frame of the one at an address. */
+static inline uint64_t
+paging_frame_at(const struct mapping *mapping, uint64_t address)
+{
+	uint64_t within = (UINT64_C(1) << mapping->shift) - 1;
+
+	return mapping->frame + (address & within & ~UINT64_C(4095));
+}
 /*
  * The anonymous page in this frame is nobody's any more, though it is mapped
  * (MADV_FREE): it is gone, and who touches it faults anew.  1; 0: it is not there;

@@ -20,6 +20,8 @@
 
 #include "analyzer/fail.h"
 
+#define PAGE (UINT64_C(1) << PAGE_SHIFT)
+
 #ifndef MADV_COLD
 #define MADV_COLD 20
 #endif
@@ -43,6 +45,24 @@ feed_run(struct driver *driver, uint32_t from, uint32_t to)
 	return memory->policy->ops->feed(memory->policy, &batch);
 }
 
+/* Nobody needs what is in it: not even swap. */
+static int
+discard_whole(struct driver *driver, uint32_t number,
+	      const struct paging_place *place)
+{
+	const struct driver_page page = driver->page[number];
+	struct paging_place part = *place;
+	int went = paging_split_whole(driver->with.paging, place, page.frame);
+
+	for (uint64_t i = 0; went >= 0 && i < UINT64_C(1) << page.order; i++) {
+		part.at = place->at + i;
+		went = paging_discard(driver->with.paging, &part,
+				      page.frame + (i << PAGE_SHIFT));
+		driver->freed += went > 0;
+	}
+	return went < 0 ? went : 0;
+}
+
 static int
 take_away(struct driver *driver, uint32_t number)
 {
@@ -57,11 +77,18 @@ take_away(struct driver *driver, uint32_t number)
 	    !page->frame)
 		return 0;
 	if ((page->flags & (DRIVER_LAZY | DRIVER_DIRTY)) == DRIVER_LAZY) {
+		if (page->order)
+			return discard_whole(driver, number, &place);
 		went = paging_discard(driver->with.paging, &place, page->frame);
 		driver->freed += went > 0;
 		return went < 0 ? went : 0;
 	}
 	driver->evicting = true;
+	if (page->order) {
+		went = folio_away(driver, number, &place);
+		driver->evicting = false;
+		return went;
+	}
 	went = paging_evict(driver->with.paging, &place, page->frame);
 	driver->evicting = false;
 	if (went)
@@ -83,8 +110,8 @@ take_victims(struct driver *driver)
 	return error ? error : driver->error;
 }
 
-static int
-flush(struct driver *driver)
+int
+driver_flush(struct driver *driver)
 {
 	struct lookup *lookup = &driver->lookup;
 	uint32_t n = lookup->n;
@@ -113,16 +140,13 @@ flush(struct driver *driver)
 	return error ? error : take_victims(driver);
 }
 
-static int
-new_page(struct driver *driver, uint32_t space,
-	 const struct paging_place *place, uint32_t *number)
+int
+driver_number(struct driver *driver, uint16_t memory, uint8_t order, bool file,
+	      uint32_t *number)
 {
 	struct driver_page *page;
-	uint32_t memory;
-	int error = memory_of(driver, space, &memory);
+	int error;
 
-	if (error)
-		return error;
 	if (driver->pages == driver->room) {
 		uint32_t room = driver->room ? driver->room * 2 : 1024;
 		struct driver_page *grown =
@@ -136,13 +160,26 @@ new_page(struct driver *driver, uint32_t space,
 		driver->room = room;
 	}
 	page = &driver->page[driver->pages];
-	*page = (struct driver_page){ .memory = (uint16_t)memory,
-				      .flags = place->file ? DRIVER_FILE : 0 };
+	*page = (struct driver_page){ .memory = memory,
+				      .flags = file ? DRIVER_FILE : 0,
+				      .order = order };
 	*number = driver->pages;
-	error = memory_add(driver->memory[memory], driver->pages, place->file,
+	error = memory_add(driver->memory[memory], driver->pages, order, file,
 			   &page->local);
 	driver->pages += !error;
 	return error;
+}
+
+static int
+new_page(struct driver *driver, uint32_t space,
+	 const struct paging_place *place, uint32_t *number)
+{
+	uint32_t memory;
+	int error = memory_of(driver, space, &memory);
+
+	return error ? error
+		     : driver_number(driver, (uint16_t)memory, 0, place->file,
+				     number);
 }
 
 /* The page in a frame, new if it is. */
@@ -161,6 +198,8 @@ page_of(struct driver *driver, uint32_t space, uint64_t frame,
 	if (error)
 		return error;
 	*number = *known - 1;
+	if (driver->page[*number].order)
+		return 0;
 	driver->page[*number].frame = frame;
 	driver->page[*number].at = place->at;
 	driver->page[*number].object = place->object;
@@ -176,7 +215,7 @@ leave_policy(struct driver *driver, uint32_t number)
 	struct reclaim *policy = driver->memory[page->memory]->policy;
 
 	if (!driver->error)
-		driver->error = flush(driver);
+		driver->error = driver_flush(driver);
 	policy->ops->drop(policy, page->local);
 	page->flags &= (uint8_t)~DRIVER_IN;
 	if (driver->lookup.last == number)
@@ -194,10 +233,10 @@ set_locked(struct driver *driver, uint32_t number, bool locked)
 	if (locked) {
 		leave_policy(driver, number);
 		page->flags |= DRIVER_LOCKED;
-		memory->wired++;
+		memory->wired += UINT64_C(1) << page->order;
 	} else {
 		page->flags &= (uint8_t)~DRIVER_LOCKED;
-		memory->wired--;
+		memory->wired -= UINT64_C(1) << page->order;
 	}
 	return driver->error ? driver->error : memory_resize(memory);
 }
@@ -214,19 +253,19 @@ refer(struct driver *driver, uint32_t number, bool write, uint64_t time)
 	if (!was_in && driver->config.tables)
 		error = memory_resize(memory);
 	if (!error && !was_in)
-		error = flush(driver);
+		error = driver_flush(driver);
 	if (error)
 		return error;
 	page->flags |= DRIVER_IN;
 	lookup_refer(&driver->lookup, number, write, time);
-	return was_in ? 0 : flush(driver);
+	return was_in ? 0 : driver_flush(driver);
 }
 
 /* What was read ahead is in memory, and not referenced yet. */
 static int
 bring_ahead(struct driver *driver)
 {
-	int error = flush(driver);
+	int error = driver_flush(driver);
 
 	for (uint32_t i = 0; !error && i < driver->aheads; i++) {
 		struct driver_page *page = &driver->page[driver->ahead[i]];
@@ -235,9 +274,10 @@ bring_ahead(struct driver *driver)
 					       .time = &driver->time_ns,
 					       .n = 1,
 					       .position = driver->fed,
-					       .ahead = true };
+					       .ahead = !page->order };
 
-		if (page->flags & (DRIVER_IN | DRIVER_AWAY) || !page->frame)
+		if (page->flags & (DRIVER_IN | DRIVER_AWAY | DRIVER_LOCKED) ||
+		    !page->frame)
 			continue;
 		page->flags |= DRIVER_IN;
 		driver->fed++;
@@ -286,39 +326,51 @@ find_page(struct driver *driver, uint32_t space, uint64_t at, bool write,
 			    mapping);
 }
 
+static bool
+is_known(struct driver *driver, uint64_t frame)
+{
+	const uint32_t *known = lookup_frame(&driver->lookup, frame);
+
+	return known && *known;
+}
+
 /* The page of an access that the core has made. */
 static int
 refer_page(struct driver *driver, uint32_t space, uint64_t at, bool write)
 {
 	struct paging_place place;
 	struct mapping mapping;
+	uint64_t frame;
 	uint32_t number = 0;
 	int error = find_page(driver, space, at, write, &mapping);
 
 	if (error)
 		return error;
 	if (!mapping.shift || (write && !mapping.writable))
-		return 0;		 /* it may not be accessed */
-	if (mapping.shift != PAGE_SHIFT) /* hugetlb: not of this memory */
+		return 0; /* it may not be accessed */
+	frame = paging_frame_at(&mapping, at << PAGE_SHIFT);
+	if (paging_is_zero(driver->with.paging, frame))
+		return lookup_set(&driver->lookup, space, at, LOOKUP_SILENT);
+	/* hugetlb: not of this memory */
+	if (mapping.shift != PAGE_SHIFT && !is_known(driver, frame))
 		return lookup_set(&driver->lookup, space, at,
 				  LOOKUP_SILENT | LOOKUP_WRITABLE);
-	if (paging_is_zero(driver->with.paging, mapping.frame))
-		return lookup_set(&driver->lookup, space, at, LOOKUP_SILENT);
 	paging_place(driver->with.paging, space, at << PAGE_SHIFT, &place);
 	if (place.file && !driver->config.files)
 		return lookup_set(&driver->lookup, space, at,
 				  LOOKUP_SILENT |
 					  (mapping.writable ? LOOKUP_WRITABLE
 							    : 0));
-	error = page_of(driver, space, mapping.frame, &place, &number);
+	error = page_of(driver, space, frame, &place, &number);
 	if (!error)
 		error = set_locked(driver, number, place.locked);
 	if (!error && !place.locked)
 		error = refer(driver, number, write, driver->position);
-	if (!error && driver->page[number].frame == mapping.frame)
-		error = lookup_set(&driver->lookup, space, at,
-				   value_of(driver, number, mapping.writable));
-	return error;
+	if (error || (frame - driver->page[number].frame) >>
+			     (PAGE_SHIFT + driver->page[number].order))
+		return error;
+	return lookup_set(&driver->lookup, space, at,
+			  value_of(driver, number, mapping.writable));
 }
 
 static int
@@ -365,7 +417,7 @@ driver_feed(struct driver *driver, const struct batch *batch, uint32_t from,
 		driver->position = position;
 		if (at == to)
 			break;
-		error = flush(driver);
+		error = driver_flush(driver);
 		if (!error)
 			error = driver->with.run(driver->with.context, at + 1);
 		if (!error)
@@ -376,7 +428,7 @@ driver_feed(struct driver *driver, const struct batch *batch, uint32_t from,
 		from = at + 1;
 	}
 	if (!error)
-		error = flush(driver);
+		error = driver_flush(driver);
 	return error ? error : driver->with.run(driver->with.context, to);
 }
 
@@ -414,7 +466,7 @@ follow_cooling(struct driver *driver, uint32_t space, const struct event *event)
 {
 	bool lazy = event->value == MADV_FREE;
 	uint64_t end = event->address + event->length;
-	int error = flush(driver);
+	int error = driver_flush(driver);
 
 	/* Parts of pages are none of it. */
 	for (uint64_t at = event->address >> PAGE_SHIFT;
@@ -453,7 +505,8 @@ is_new(struct driver *driver, uint32_t space, uint64_t at)
 	table->ops->walk(table, at << PAGE_SHIFT, reference, &mapping);
 	if (!mapping.shift)
 		return false;
-	known = lookup_frame(&driver->lookup, mapping.frame);
+	known = lookup_frame(&driver->lookup,
+			     paging_frame_at(&mapping, at << PAGE_SHIFT));
 	return known && !(*known && driver->page[*known - 1].flags & DRIVER_IN);
 }
 
@@ -483,7 +536,7 @@ driver_event(struct driver *driver, const struct batch *batch,
 		if (event->type != EVENT_ADVISE ||
 		    is_new(driver, batch->space, at))
 			error = refer_page(driver, batch->space, at, write);
-	return error ? error : flush(driver);
+	return error ? error : driver_flush(driver);
 }
 
 void
@@ -493,25 +546,67 @@ driver_invalidate(struct driver *driver, uint32_t space, uint64_t address,
 	lookup_invalidate(&driver->lookup, space, address, length);
 }
 
-void
-driver_gone(struct driver *driver, uint64_t frame)
+/* What was in it is no more. */
+static void
+forget_page(struct driver *driver, uint32_t number)
 {
-	uint32_t *known = lookup_frame(&driver->lookup, frame);
-	struct driver_page *page;
+	struct driver_page *page = &driver->page[number];
 
-	if (!known || !*known)
-		return;
-	page = &driver->page[*known - 1];
-	leave_policy(driver, *known - 1);
+	leave_policy(driver, number);
 	if (page->flags & DRIVER_LOCKED) {
 		page->flags &= (uint8_t)~DRIVER_LOCKED;
-		driver->memory[page->memory]->wired--;
+		driver->memory[page->memory]->wired -= UINT64_C(1)
+						       << page->order;
 		if (!driver->error)
 			driver->error =
 				memory_resize(driver->memory[page->memory]);
 	}
 	page->frame = 0;
-	*known = 0;
+}
+
+/* The 4K page in this frame: by itself from here on, if it is in a large one. */
+static uint32_t *
+alone_in(struct driver *driver, uint64_t frame)
+{
+	uint32_t *known = lookup_frame(&driver->lookup, frame), number;
+	int error;
+
+	if (!known || !*known)
+		return NULL;
+	number = *known - 1;
+	if (!driver->page[number].order)
+		return known;
+	error = driver->evicting ? folio_part(driver, number, frame)
+				 : folio_break(driver, number);
+	if (!driver->error)
+		driver->error = error;
+	return error ? NULL : known;
+}
+
+void
+driver_gone(struct driver *driver, unsigned shift, uint64_t frame)
+{
+	uint32_t *known = lookup_frame(&driver->lookup, frame);
+	uint64_t size = UINT64_C(1) << shift;
+	const struct driver_page *page;
+
+	if (!known)
+		return;
+	page = *known ? &driver->page[*known - 1] : NULL;
+	if (shift > PAGE_SHIFT && page && page->frame == frame &&
+	    (unsigned)PAGE_SHIFT + page->order == shift) {
+		forget_page(driver, *known - 1);
+		for (uint64_t at = frame; at < frame + size; at += PAGE)
+			*lookup_frame(&driver->lookup, at) = 0;
+		return;
+	}
+	for (uint64_t at = frame; at < frame + size; at += PAGE) {
+		known = alone_in(driver, at);
+		if (!known)
+			continue;
+		forget_page(driver, *known - 1);
+		*known = 0;
+	}
 }
 
 /* Room in swap for a page that goes there, and what writing it takes. */
@@ -538,9 +633,9 @@ write_out(struct driver *driver, struct driver_page *page)
 void
 driver_swapped(struct driver *driver, uint64_t frame, uint64_t slot)
 {
-	uint32_t *known = lookup_frame(&driver->lookup, frame), number;
+	uint32_t *known = alone_in(driver, frame), number;
 
-	if (!known || !*known)
+	if (!known)
 		return;
 	number = *known - 1;
 	/* By madvise, not for want of room. */
@@ -646,6 +741,7 @@ driver_open(struct driver **out, const struct driver_config *config,
 	driver->policy = reclaim_find(config->policy);
 	driver->ops = reclaim_registry[driver->policy];
 	driver->limit = with->memory_bytes >> PAGE_SHIFT;
+	driver->folios = with->folios;
 	driver->last_fed = UINT32_MAX;
 	driver_device(driver);
 	/* As many as there could be at most */

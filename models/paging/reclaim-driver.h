@@ -50,6 +50,8 @@ extern const struct option_row driver_rows[]; /* prefix "reclaim" */
 
 /* Is reclaim asked for? */
 bool driver_wanted(const struct driver_config *config);
+/* Does its policy know large pages, which fall apart? */
+bool driver_takes_folios(const struct driver_config *config);
 /* How its device is read. */
 enum swap_kind driver_swap(const struct driver_config *config);
 /*
@@ -67,6 +69,7 @@ struct driver_with {
 	const struct stream *stream;
 	struct paging *paging;
 	uint64_t memory_bytes, seed;
+	bool folios; /* large pages may come */
 	/* Feed the core up to access `to` of the batch. */
 	void *context;
 	int (*run)(void *context, uint32_t to);
@@ -81,7 +84,11 @@ void driver_close(struct driver *driver);
  * own, with the driver as context (not invalidate). */
 void driver_invalidate(struct driver *driver, uint32_t space, uint64_t address,
 		       uint64_t length);
-void driver_gone(struct driver *driver, uint64_t frame);
+void driver_gone(struct driver *driver, unsigned shift, uint64_t frame);
+void driver_came(struct driver *driver, uint32_t space, uint64_t address,
+		 unsigned shift, uint64_t frame);
+bool driver_room(struct driver *driver, uint32_t space, unsigned shift,
+		 bool wait);
 void driver_swapped(struct driver *driver, uint64_t frame, uint64_t slot);
 void driver_returned(struct driver *driver, uint64_t slot, uint64_t frame,
 		     bool kept);

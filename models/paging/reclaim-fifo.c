@@ -48,4 +48,5 @@ const struct reclaim_ops fifo_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = fifo_feed,
 	.drop = fifo_drop,
+	.part = reclaim_lists_part,
 };

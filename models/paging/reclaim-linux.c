@@ -101,10 +101,12 @@ shrink_active(struct linux_lru *lru, unsigned type, uint64_t n)
 {
 	struct reclaim_lists *lists = &lru->lists;
 
-	while (n-- && !reclaim_empty(lists, ACTIVE(type))) {
+	for (uint64_t done = 0;
+	     done < n && !reclaim_empty(lists, ACTIVE(type));) {
 		uint32_t page = reclaim_oldest(lists, ACTIVE(type));
 		struct reclaim_node *node = reclaim_node(lists, page);
 
+		done += reclaim_kept(lists, page);
 		reclaim_unlink(lists, page);
 		node->flags &= (uint8_t)~ACCESSED;
 		node->flags |= WORKINGSET;
@@ -121,7 +123,8 @@ evict(struct linux_lru *lru, uint32_t page)
 
 	reclaim_unlink(&lru->lists, page);
 	reclaim_evict(&lru->lists, page);
-	node->word = lru->age++;
+	node->word = lru->age;
+	lru->age += (uint32_t)reclaim_kept(&lru->lists, page);
 	node->flags = kept | SHADOW;
 }
 
@@ -132,8 +135,8 @@ want_again(struct linux_lru *lru, uint32_t page)
 	reclaim_node(&lru->lists, page)->flags &= (uint8_t) ~(LAZY | ACCESSED);
 	reclaim_unlink(&lru->lists, page);
 	reclaim_push(&lru->lists, ACTIVE(ANON), page);
-	lru->age++;
-	lru->activations++;
+	lru->age += (uint32_t)reclaim_kept(&lru->lists, page);
+	lru->activations += reclaim_kept(&lru->lists, page);
 }
 
 /* shrink_inactive_list, folio_check_references: how many left */
@@ -145,11 +148,13 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 	uint64_t all = lists->held[INACTIVE(type)];
 
 	for (n = n < all ? n : all;
-	     scanned < n && !reclaim_empty(lists, INACTIVE(type)); scanned++) {
+	     scanned < n && !reclaim_empty(lists, INACTIVE(type));) {
 		uint32_t page = reclaim_oldest(lists, INACTIVE(type));
 		struct reclaim_node *node = reclaim_node(lists, page);
+		uint64_t kept = reclaim_kept(lists, page);
 		bool again = node->flags & REFERENCED;
 
+		scanned += kept;
 		node->flags &= (uint8_t)~REFERENCED;
 		if ((node->flags & (LAZY | RECLAIM_DIRTY)) ==
 		    (LAZY | RECLAIM_DIRTY)) {
@@ -157,11 +162,11 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 			continue;
 		}
 		if (!(node->flags & ACCESSED)) {
-			written +=
-				!(node->flags & LAZY) &&
-				(type == ANON || node->flags & RECLAIM_DIRTY);
+			if (!(node->flags & LAZY) &&
+			    (type == ANON || node->flags & RECLAIM_DIRTY))
+				written += kept;
 			evict(lru, page);
-			reclaimed++;
+			reclaimed += kept;
 			continue;
 		}
 		node->flags &= (uint8_t)~ACCESSED;
@@ -172,8 +177,8 @@ shrink_inactive(struct linux_lru *lru, unsigned type, uint64_t n)
 		}
 		reclaim_unlink(lists, page);
 		reclaim_push(lists, ACTIVE(type), page);
-		lru->age++;
-		lru->activations++;
+		lru->age += (uint32_t)kept;
+		lru->activations += kept;
 	}
 	note_cost(lru, type, written, scanned - reclaimed);
 	return reclaimed;
@@ -396,6 +401,7 @@ const struct reclaim_ops linux_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = linux_feed,
 	.drop = linux_drop,
+	.part = reclaim_lists_part,
 	.cool = linux_cool,
 	.finish = linux_finish,
 };

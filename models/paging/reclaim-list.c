@@ -104,3 +104,32 @@ reclaim_lists_drop(struct reclaim_lists *lists, uint32_t page, unsigned last)
 	}
 	*node = (struct reclaim_node){ .list = RECLAIM_NONE };
 }
+
+int
+reclaim_lists_part(struct reclaim *reclaim, uint32_t whole, uint32_t part)
+{
+	struct reclaim_lists *lists = (struct reclaim_lists *)reclaim;
+	uint32_t top = whole > part ? whole : part;
+	struct reclaim_node *from, *to;
+	uint8_t list;
+
+	if (top >= lists->room && reclaim_lists_grow(lists, top))
+		return -ENOMEM;
+	from = reclaim_node(lists, whole);
+	to = reclaim_node(lists, part);
+	list = from->list;
+	*to = (struct reclaim_node){ .list = RECLAIM_NONE,
+				     .flags = from->flags,
+				     .count = from->count,
+				     .word = from->word };
+	lists->kept[part] = 1;
+	if (lists->missed[whole / 8] >> whole % 8 & 1)
+		lists->missed[part / 8] |= (uint8_t)(1u << part % 8);
+	if (list == RECLAIM_NONE)
+		return 0;
+	reclaim_push_below(lists, list, RECLAIM_LISTS + whole, part);
+	lists->held[list]--;
+	if (!--lists->kept[whole])
+		reclaim_unlink(lists, whole);
+	return 0;
+}

@@ -184,6 +184,9 @@ reclaim_full(const struct reclaim_lists *lists, uint32_t page)
 void reclaim_lists_drop(struct reclaim_lists *lists, uint32_t page,
 			unsigned last);
 
+/* part of policies that keep all they know of a page in its node and on lists */
+int reclaim_lists_part(struct reclaim *reclaim, uint32_t whole, uint32_t part);
+
 /* A share of the capacity, rounded down */
 static inline uint64_t
 reclaim_share(const struct reclaim_config *config, double share)

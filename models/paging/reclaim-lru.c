@@ -62,5 +62,6 @@ const struct reclaim_ops lru_reclaim = {
 	.close = reclaim_lists_close,
 	.feed = lru_feed,
 	.drop = lru_drop,
+	.part = reclaim_lists_part,
 	.cool = lru_cool,
 };

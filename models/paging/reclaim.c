@@ -149,7 +149,7 @@ reclaim_open(struct reclaim **out, const struct reclaim_config *config)
 			    "reclaim.policy %s: no memory at all; give "
 			    "memory.size a page or more",
 			    ops->name);
-	if (config->size && !ops->sized)
+	if (config->size && !(config->folios ? ops->part != NULL : ops->sized))
 		return fail(EINVAL,
 			    "reclaim.policy %s: it is of pages, not of objects "
 			    "of sizes",

@@ -32,6 +32,8 @@ struct reclaim_config {
 	 * every page counts 1.  Only objects of foreign traces have sizes.  It
 	 * is looked at when a page comes in; what is in keeps what it had. */
 	const uint32_t *const *size;
+	/* The sizes are pages of large ones, which fall apart: ops->part */
+	bool folios;
 	/* the policies' own, added below by who writes them: reclaim_rows.
 	 * Shares of the capacity are from 0 to 1. */
 	bool clock_loaded;
@@ -110,6 +112,10 @@ struct reclaim_ops {
 	/* The program says that it will not want the page soon (MADV_COLD) or
 	 * not what is in it (free: MADV_FREE).  NULL: all the same to it */
 	void (*cool)(struct reclaim *reclaim, uint32_t page, bool free);
+	/* One page of a large one is a page of its own from here on, as old and
+	 * as hot, be it in memory or not.  0, -ENOMEM (said).  NULL: the policy
+	 * knows no large pages */
+	int (*part)(struct reclaim *reclaim, uint32_t whole, uint32_t part);
 	/* Puts what only this policy counts into the result; may be NULL. */
 	int (*finish)(const struct reclaim *reclaim, struct result *result);
 };

@@ -66,11 +66,14 @@ references_invalidate(void *context, uint32_t space, uint64_t address,
 }
 
 static void
-references_gone(void *context, uint64_t frame)
+references_gone(void *context, unsigned shift, uint64_t frame)
 {
 	struct references *references = context;
 	uint32_t *number = lookup_frame(&references->lookup, frame);
 
+	/* hugetlb's are of no memory here */
+	if (shift != 12)
+		return;
 	if (!number)
 		references->error = -ENOMEM;
 	if (references->error || !*number)

@@ -174,6 +174,32 @@ add_page(struct look *look, uint64_t address, const struct vma *vma,
 }
 
 static int
+visit_mapping(struct look *look, struct address_space *space, uint64_t address,
+	      const struct mapping *mapping, enum page_state state)
+{
+	if (!look->counted)
+		return count_page(look, mapping->frame | mapping->shift);
+	return add_page(look, address, vma_find(&space->vmas, address), mapping,
+			state);
+}
+
+/* Another maps parts of it, which are counted by themselves there, too. */
+static int
+visit_parts(struct look *look, struct address_space *space, uint64_t address,
+	    const struct mapping *whole, enum page_state state)
+{
+	struct mapping part = *whole;
+	int error = 0;
+
+	part.shift = PAGE_SHIFT;
+	for (uint64_t at = 0; at < LARGE_BYTES && !error; at += PAGE_BYTES) {
+		part.frame = whole->frame + at;
+		error = visit_mapping(look, space, address + at, &part, state);
+	}
+	return error;
+}
+
+static int
 visit_page(struct look *look, struct address_space *space, uint64_t address,
 	   enum page_state state)
 {
@@ -190,10 +216,10 @@ visit_page(struct look *look, struct address_space *space, uint64_t address,
 			look->sharing->zero += UINT64_C(1) << mapping.shift;
 		return 0;
 	}
-	if (!look->counted)
-		return count_page(look, mapping.frame | mapping.shift);
-	return add_page(look, address, vma_find(&space->vmas, address),
-			&mapping, state);
+	if (mapping.shift == LARGE_SHIFT &&
+	    owner_in_parts(paging, mapping.frame))
+		return visit_parts(look, space, address, &mapping, state);
+	return visit_mapping(look, space, address, &mapping, state);
 }
 
 static int

@@ -164,7 +164,9 @@ struct huge {
 	/* counts: large pages that faults brought in, by order; those that
 	 * found no free run; copies of the huge zero page within the first */
 	uint64_t faulted[HUGE_ORDERS], fallback[HUGE_ORDERS];
-	uint64_t zero, splits;
+	uint64_t zero, splits, swapped_out;
+	/* ... of the fallbacks those that the limit had no room for */
+	uint64_t no_room;
 	/* khugepaged.c: where it goes on, and when */
 	size_t space;
 	uint64_t address, next_ns;
@@ -301,6 +303,8 @@ void owner_release(struct paging *paging, unsigned shift, uint64_t frame);
 bool owner_alone(const struct paging *paging, unsigned shift, uint64_t frame);
 /* How many own this 4K page. */
 uint64_t owner_count(const struct paging *paging, uint64_t frame);
+/* Does another owner of this 2M page map parts of it? */
+bool owner_in_parts(const struct paging *paging, uint64_t frame);
 /* A large page's owner goes on with its 512 parts. */
 int owner_split(struct paging *paging, uint64_t frame);
 
@@ -377,6 +381,9 @@ int compact_take(struct paging *paging, const struct vma *vma,
 /* There was none.  1: there may be one now; 0: no; -ENOMEM (said). */
 int compact_for(struct paging *paging, const struct vma *vma,
 		enum compact_for who, unsigned shift);
+/* Would it wait for room (direct reclaim, direct compaction)? */
+bool compact_waits(const struct paging *paging, const struct vma *vma,
+		   enum compact_for who);
 void compact_fini(struct paging *paging);
 int compact_finish(const struct paging *paging, struct result *result);
 
@@ -384,6 +391,12 @@ int compact_finish(const struct paging *paging, struct result *result);
 int huge_open(struct paging *paging);
 /* Bits of the orders that faults may bring in there. */
 uint32_t huge_allowed(const struct paging *paging, const struct vma *vma);
+/* Has the memory that pays for it room for a page of that size, or makes it? */
+bool huge_has_room(struct paging *paging, const struct address_space *space,
+		   const struct vma *vma, enum compact_for who, unsigned shift);
+/* One came. */
+void huge_came(struct paging *paging, const struct address_space *space,
+	       uint64_t address, unsigned shift, uint64_t frame);
 /* A run of 4K pages that comes in as one (mTHP) for this absent, anonymous page:
  * the class; FAULT_CLASSES: it comes alone; -ENOMEM (said). */
 int huge_fault(struct paging *paging, struct address_space *space,

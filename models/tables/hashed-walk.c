@@ -2,6 +2,8 @@
 /* Walks of hashed tables, one by one and many at once; see hashed.c. */
 #include "models/tables/hashed-slots.h"
 
+#define NEAR 3u /* slots that are looked at whichever it is */
+
 /* Where the references of a walk go. */
 struct list {
 	uint64_t *reference;
@@ -143,7 +145,7 @@ hashed_walk_from(struct table *table, uint64_t address, unsigned from,
 	return walk(table, address, references, mapping, true);
 }
 
-/* Not in the first slot that it may be in, or not a page of 4K.  at: the start
+/* Not in the first slots that it may be in, or not a page of 4K.  at: the start
  * of the entry. */
 static NOINLINE bool
 look_further(struct hashed *hashed, uint64_t address, uint64_t *page, void **at)
@@ -167,27 +169,39 @@ look_further(struct hashed *hashed, uint64_t address, uint64_t *page, void **at)
 	return false;
 }
 
-unsigned
-hashed_look(struct table *table, const uint64_t *address, unsigned n,
-	    const struct table_looks *looks)
+/* Of an open table: the first slots that a key may be in, of which no branch
+ * asks which it is; the last of them if it is in none. */
+static ALWAYS_INLINE uint64_t *
+near_home(uint64_t *slots, uint64_t mask, uint64_t home, uint64_t key,
+	  unsigned words)
 {
-	struct hashed *hashed = hashed_of(table);
-	const struct part *part = &hashed->part[0];
-	unsigned words = slot_words(hashed);
-	uint64_t *slot = part->slot, mask = slots_of(part) - 1;
-	bool apart = hashed->apart, chained = hashed->chained;
+	uint64_t *entry = slots + ((home + NEAR - 1) & mask) * words;
+
+	for (unsigned i = NEAR - 1; i--;) {
+		uint64_t *slot = slots + ((home + i) & mask) * words;
+
+		entry = slot[0] == key ? slot : entry;
+	}
+	return entry;
+}
+
+/* words: of a slot, a constant where it can be. */
+static ALWAYS_INLINE unsigned
+look(struct hashed *hashed, const uint64_t *address, unsigned n,
+     const struct table_looks *looks, unsigned words, bool open)
+{
+	const struct part part = hashed->part[0];
+	uint64_t *slots = part.slot, mask = slots_of(&part) - 1;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t key = key_of(part, address[i]), page = 0;
-		uint64_t home = home_of(part, key);
-		uint64_t *entry = slot + home * words;
-		/* of an open table the second too, and no branch on which */
-		uint64_t *next = slot + ((home + 1) & mask) * words;
+		uint64_t key = key_of(&part, address[i]), page = 0;
+		uint64_t home = leaves_hash(key) & mask;
+		uint64_t *entry = slots + home * words;
 
-		if (unlikely(apart))
-			entry = pool_entry(hashed, part, *entry);
-		else if (likely(!chained))
-			entry = next[0] == key ? next : entry;
+		if (likely(open))
+			entry = near_home(slots, mask, home, key, words);
+		else if (hashed->apart)
+			entry = pool_entry(hashed, &part, *entry);
 		if (likely(entry && entry[0] == key))
 			page = entry[word_of(hashed, address[i], 0)];
 		if (unlikely(!page)) {
@@ -202,16 +216,34 @@ hashed_look(struct table *table, const uint64_t *address, unsigned n,
 	return n;
 }
 
+unsigned
+hashed_look(struct table *table, const uint64_t *address, unsigned n,
+	    const struct table_looks *looks)
+{
+	struct hashed *hashed = hashed_of(table);
+
+	if (hashed->chained)
+		return look(hashed, address, n, looks, slot_words(hashed),
+			    false);
+	return hashed->stride == 2
+		       ? look(hashed, address, n, looks, 2, true)
+		       : look(hashed, address, n, looks, hashed->stride, true);
+}
+
 void
 hashed_prefetch(const struct table *table, const uint64_t *address, unsigned n)
 {
 	const struct hashed *hashed = (const struct hashed *)table;
 	const struct part *part = &hashed->part[0];
+	uint64_t words = slot_words(hashed), mask = slots_of(part) - 1;
 
 	for (unsigned i = 0; part->slot && i < n; i++) {
 		uint64_t home = home_of(part, key_of(part, address[i]));
 
-		__builtin_prefetch(part->slot + home * slot_words(hashed));
+		__builtin_prefetch(part->slot + home * words);
+		/* in the next line, of every second */
+		__builtin_prefetch(part->slot +
+				   ((home + NEAR - 1) & mask) * words);
 	}
 }
 
@@ -230,23 +262,31 @@ list_others(struct hashed *hashed, uint64_t address, unsigned found,
 	}
 }
 
+/* How many entries of an open table a walk looks at up to this one. */
+static ALWAYS_INLINE uint64_t
+probes_to(const struct hashed *hashed, const struct part *part, uint64_t key,
+	  const uint64_t *entry)
+{
+	/* a multiple of the stride: divided by its two factors */
+	uint64_t at = (uint64_t)(entry - part->slot) >> hashed->stride_shift;
+
+	at *= hashed->stride_inverse;
+	return ((at - home_of(part, key)) & (slots_of(part) - 1)) + 1;
+}
+
 /* What is read up to an entry that was found. */
 static ALWAYS_INLINE void
 list_found(const struct hashed *hashed, uint64_t address, unsigned code,
 	   const uint64_t *entry, struct list *list)
 {
 	const struct part *part = &hashed->part[code];
-	uint64_t key = key_of(part, address), physical, at, probes;
+	uint64_t key = key_of(part, address), physical;
 
-	if (hashed->chained) {
+	if (hashed->chained)
 		physical = list_chained(hashed, part, key, list);
-	} else {
-		/* a multiple of the stride: divided by its two factors */
-		at = (uint64_t)(entry - part->slot) >> hashed->stride_shift;
-		at *= hashed->stride_inverse;
-		probes = ((at - home_of(part, key)) & (slots_of(part) - 1)) + 1;
-		physical = list_open(hashed, part, key, probes, list);
-	}
+	else
+		physical = list_open(hashed, part, key,
+				     probes_to(hashed, part, key, entry), list);
 	if (hashed->pages > 1)
 		list_word(hashed, list, physical,
 			  word_of(hashed, address, code));
@@ -269,11 +309,30 @@ walk_one(struct table *table, const struct table_walks *walks, unsigned j,
 	return list.n;
 }
 
+/* The number of references of an open table of single 4K pages. */
+static ALWAYS_INLINE unsigned
+count_one(struct table *table, const struct table_walks *walks, unsigned j,
+	  uint64_t *reference, uint8_t *level)
+{
+	const struct hashed *hashed = hashed_of(table);
+	const struct part *part = &hashed->part[0];
+
+	(void)reference;
+	(void)level;
+	return (unsigned)probes_to(hashed, part,
+				   key_of(part, walks->address[j]),
+				   walks->looks.at[j]);
+}
+
 unsigned
 hashed_walk_looked(struct table *table, struct table_walks *walks)
 {
 	struct hashed *hashed = hashed_of(table);
-	unsigned all = leaves_walk_each(table, walks, walk_one);
+	bool plain =
+		walks->by_level && !hashed->chained && hashed->pages == 1 &&
+		!(hashed->leaves.present[1].n | hashed->leaves.present[2].n);
+	unsigned all = plain ? leaves_count_each(table, walks, count_one)
+			     : leaves_walk_each(table, walks, walk_one);
 
 	for (unsigned k = 0; k < walks->made; k++) {
 		unsigned j = walks->list[k];

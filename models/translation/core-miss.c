@@ -8,9 +8,6 @@
 
 #include <assert.h>
 
-#include "models/memory/numa-copies.h"
-#include "models/memory/numa.h"
-
 #define LINE_ENTRIES 8u /* of a page table, in a line of the cache */
 
 static void
@@ -232,10 +229,6 @@ add_costs(struct core *core)
 		return;
 	pending->cost[0] = 0;
 	if (pending->queue.n) {
-		struct numa *numa = core->hierarchy->numa;
-
-		if (unlikely(numa) && numa->redirects)
-			numa_redirect(numa, &pending->queue);
 		hierarchy_run(core->hierarchy, &pending->queue);
 		walker_charge(&core->walker, &pending->queue, pending->cost);
 	}

@@ -21,6 +21,8 @@
 #ifndef MODELS_TRANSLATION_CORE_MISS_H
 #define MODELS_TRANSLATION_CORE_MISS_H
 
+#include "models/memory/numa-copies.h"
+#include "models/memory/numa.h"
 #include "models/translation/core-hot.h"
 
 struct core_pending {
@@ -114,6 +116,17 @@ core_queue(struct core *core, uint64_t physical, enum hierarchy_use use,
 	queue->mark[queue->n++] = (uint8_t)mark;
 }
 
+/* References of walks, just made, to where their tables' pages are: later, those
+ * may be gone. */
+static ALWAYS_INLINE void
+core_redirect(const struct core *core, uint64_t *physical, unsigned n)
+{
+	struct numa *numa = core->hierarchy->numa;
+
+	if (unlikely(numa) && numa->redirects)
+		numa_redirect(numa, physical, n);
+}
+
 /* There is room for so many more misses and references of their walks. */
 static ALWAYS_INLINE void
 core_make_room(struct core *core, unsigned misses, unsigned references)
@@ -164,6 +177,9 @@ static ALWAYS_INLINE void
 core_queue_walk(struct core *core, const struct table_reference *references,
 		unsigned n)
 {
+	uint64_t *physical = core->pending->queue.physical;
+	unsigned at = core->pending->queue.n;
+
 	for (unsigned i = 0; i < n; i++)
 		if (core->flat)
 			walker_count_flat(&core->walker,
@@ -172,6 +188,7 @@ core_queue_walk(struct core *core, const struct table_reference *references,
 		else
 			core_queue(core, references[i].address, USE_WALK,
 				   references[i].level);
+	core_redirect(core, physical + at, core->pending->queue.n - at);
 }
 
 /* Walks, n of so many references and steps, are known to cost so much. */

@@ -114,7 +114,7 @@ take_one(struct core_phases *phases, const struct core *core, unsigned j)
  * where; what is written behind that is nothing.
  */
 static VECTORS unsigned
-take_plain(struct core_phases *phases, unsigned j, unsigned n)
+take_plain_long(struct core_phases *phases, unsigned j, unsigned n)
 {
 	const __m512i kind = _mm512_set1_epi64(3), one = _mm512_set1_epi64(1);
 	const __m512i offset = _mm512_set1_epi64(PAGE_BYTES - 1);
@@ -157,6 +157,69 @@ take_plain(struct core_phases *phases, unsigned j, unsigned n)
 	return j;
 }
 
+/* The same by shorter vectors, four at a time. */
+static SHORT_VECTORS unsigned
+take_plain_short(struct core_phases *phases, unsigned j, unsigned n)
+{
+	const __m256i zero = _mm256_setzero_si256();
+	const __m256i one = _mm256_set1_epi64x(1);
+	const __m256i two = _mm256_set1_epi64x(2);
+	const __m256i kind = _mm256_set1_epi64x(3);
+	const __m256i offset = _mm256_set1_epi64x(PAGE_BYTES - 1);
+	const __m256i near_end = _mm256_set1_epi64x(NEAR_END);
+	const __m256i low = _mm256_set1_epi64x((int64_t)phases->class[0].low1);
+	const __m256i readonly = _mm256_set1_epi64x(TLB_READONLY);
+	const __m256i wide = _mm256_set1_epi64x(SITE_WIDE);
+	const __m256i writable = _mm256_set1_epi64x(TABLE_WRITABLE);
+	const __m256i code = _mm256_set1_epi64x(3 << TABLE_CODE_SHIFT);
+
+	for (; j + 4 <= n; j += 4) {
+		__m256i address =
+			_mm256_loadu_si256((const void *)(phases->address + j));
+		__m256i page =
+			_mm256_loadu_si256((const void *)(phases->page + j));
+		__m256i ref = _mm256_cvtepu32_epi64(
+			_mm_loadu_si128((const void *)(phases->site + j)));
+		__m256i of = _mm256_and_si256(ref, kind);
+		__m256i fixed =
+			_mm256_cmpeq_epi64(_mm256_and_si256(page, writable),
+					   zero);
+		__m256i writes = _mm256_cmpeq_epi64(
+			_mm256_and_si256(_mm256_add_epi64(of, one), two), two);
+		__m256i odd = _mm256_or_si256(_mm256_and_si256(ref, wide),
+					      _mm256_and_si256(page, code));
+		__m256i bad = _mm256_or_si256(
+			_mm256_cmpeq_epi64(of, kind),
+			_mm256_cmpgt_epi64(_mm256_and_si256(address, offset),
+					   near_end));
+		unsigned plain;
+
+		bad = _mm256_or_si256(bad, _mm256_and_si256(fixed, writes));
+		plain = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(
+			_mm256_andnot_si256(bad,
+					    _mm256_cmpeq_epi64(odd, zero))));
+		address = _mm256_or_si256(_mm256_andnot_si256(offset, address),
+					  low);
+		_mm256_storeu_si256(
+			(void *)(phases->tag1 + j),
+			_mm256_or_si256(address,
+					_mm256_and_si256(fixed, readonly)));
+		memset(phases->class_of + j, 0, 4);
+		if (unlikely(plain != 15))
+			return j + (unsigned)__builtin_ctz(~plain);
+	}
+	return j;
+}
+
+static unsigned
+take_plain(struct core_phases *phases, const struct core *core, unsigned j,
+	   unsigned n)
+{
+	return core->vectors	     ? take_plain_long(phases, j, n)
+	       : core->short_vectors ? take_plain_short(phases, j, n)
+				     : j;
+}
+
 /*
  * Look ahead: the chunk is as many of the next n accesses as nothing ends.
  */
@@ -169,7 +232,7 @@ chunk_begin(struct core_phases *phases, struct core *core, unsigned n)
 	phases->classes = 0;
 	n = core->table->ops->look(core->table, phases->address, n, &looks);
 	while (j < n) {
-		unsigned plain = core->vectors ? take_plain(phases, j, n) : j;
+		unsigned plain = take_plain(phases, core, j, n);
 		/* One that is not may be alone; where the first is, they are
 		 * many. */
 		unsigned end = plain + (plain > j ? 1 : 8);
@@ -417,6 +480,37 @@ count_kinds(const uint32_t *site, uint32_t n, const uint8_t *instructions,
 	return (uint64_t)_mm512_reduce_add_epi64(kinds);
 }
 
+/* Four at a time, up to the last that are fewer, as *left says. */
+static SHORT_VECTORS uint64_t
+count_kinds_short(const uint32_t *site, uint32_t n, const uint8_t *instructions,
+		  uint64_t *begun, uint32_t *left)
+{
+	const __m256i one = _mm256_set1_epi64x(1);
+	const __m128i kind = _mm_set1_epi32(3);
+	__m256i kinds = _mm256_setzero_si256();
+	uint64_t sums[4];
+	uint32_t i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m128i of =
+			_mm_and_si128(kind, _mm_loadu_si128(
+						    (const void *)(site + i)));
+		unsigned fetches = (unsigned)_mm_movemask_ps(
+			_mm_castsi128_ps(_mm_cmpeq_epi32(of, kind)));
+
+		kinds = _mm256_add_epi64(
+			kinds,
+			_mm256_sllv_epi64(one, _mm256_cvtepu32_epi64(
+						       _mm_slli_epi32(of, 4))));
+		for (; fetches; fetches &= fetches - 1)
+			*begun += instructions[SITE_INDEX(
+				site[i + (uint32_t)__builtin_ctz(fetches)])];
+	}
+	*left = n - i;
+	_mm256_storeu_si256((void *)sums, kinds);
+	return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
 /* What the accesses are, whatever comes of them.  (Data begins no instruction.) */
 static void
 count_accesses(struct core *core, const struct batch *batch, uint32_t from,
@@ -429,6 +523,12 @@ count_accesses(struct core *core, const struct batch *batch, uint32_t from,
 		kinds = count_kinds(batch->site + from, to - from, instructions,
 				    &begun);
 		from = to;
+	} else if (core->short_vectors) {
+		uint32_t left;
+
+		kinds = count_kinds_short(batch->site + from, to - from,
+					  instructions, &begun, &left);
+		from = to - left;
 	}
 	for (uint32_t i = from; i < to; i++) {
 		uint32_t ref = batch->site[i];

@@ -166,7 +166,8 @@ finish_second(const struct core *core, struct result *result)
 	uint64_t both[TLB_SIZES], misses = 0;
 	int error = 0;
 
-	if (!core->l2[CORE_DATA].n && !core->l2[CORE_FETCH].n)
+	/* what is beside it counts as hits of it, there or not */
+	if (!core->l2[CORE_DATA].n && !core->l2[CORE_FETCH].n && !core->beside)
 		return no_second_level(result);
 	for (unsigned side = 0; !error && side < CORE_SIDES; side++) {
 		misses += c->l2_misses[side];

@@ -2,6 +2,7 @@
 /* Steps through a core; core-steps.h has the idea. */
 #include "models/translation/core-steps.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "analyzer/expand.h"
@@ -549,6 +550,7 @@ core_pass_feed(struct core *core, struct core_pass *pass, uint32_t to)
 		error = core_feed(core, &pass->columns, from, to);
 		return error ? error : core_tell(core, core->position);
 	}
+	assert(!core->heavy); /* its rows and hints are not those of steps */
 	while (!error && pass->at < to) {
 		if (pass->at == pass->step_at)
 			error = feed_steps(core, pass,

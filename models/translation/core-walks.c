@@ -151,6 +151,7 @@ walk_table(struct core_phases *phases, struct core *core, uint64_t *reference,
 
 	memset(phases->references, 0, phases->n * sizeof(*phases->references));
 	n = make_walks(phases, core, reference, level);
+	core_redirect(core, reference, n);
 	core->walker.references += n;
 	return n;
 }

@@ -34,12 +34,14 @@ next_round(struct wide *wide)
 	struct core_phases *phases = wide->phases;
 	struct core *core = wide->core;
 	struct table_walks *walks = &wide->walks;
+	unsigned n;
 
 	walks->list += walks->made;
 	walks->n -= walks->made;
 	walks->n_first = 0;
-	core->walker.references +=
-		core->table->ops->walk_looked(core->table, walks);
+	n = core->table->ops->walk_looked(core->table, walks);
+	core_redirect(core, walks->reference, n);
+	core->walker.references += n;
 	phases->n_first_walks = walks->n_first;
 	wide->left = walks->made;
 	wide->at = wide->first = 0;

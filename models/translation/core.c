@@ -214,6 +214,7 @@ core_init(struct core *core, const struct core_config *config,
 				       config->queue.cycles_per_access <= 0 &&
 				       hierarchy_walks_uncached(hierarchy),
 			       .vectors = vectors_at_hand(),
+			       .short_vectors = short_vectors_at_hand(),
 			       .space = SPACE_NONE,
 			       .n_asids = (uint32_t)config->asid.asids,
 			       .globals = config->asid.global,

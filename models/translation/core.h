@@ -191,8 +191,8 @@ struct core {
 	bool ahead;   /* the walk at hand is a prefetch's */
 	bool flat;    /* all references of walks cost the same, and of no other
 		    * kind are any: they are counted where they are made */
-	bool vectors; /* the host has what core-phases.c wants */
-	bool sizes_changed; /* some level's `active` is out of date */
+	bool vectors, short_vectors; /* the host has what core-phases.c wants */
+	bool sizes_changed;	     /* some level's `active` is out of date */
 	uint32_t activated; /* how often they were brought up to date */
 	bool heavy;	    /* the last batch had many walks: core-phases.c */
 	int error;	    /* of counting */

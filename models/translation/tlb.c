@@ -77,6 +77,17 @@ group_wrong(const struct tlb_config *config, const char **field, char *text,
 	return 0;
 }
 
+/* The greatest divisor of `entries` up to `ways`, for a message */
+static int64_t
+next_divisor(int64_t entries, int64_t ways)
+{
+	int64_t n = ways < 1 ? 1 : ways > entries ? entries : ways;
+
+	while (entries % n)
+		n--;
+	return n;
+}
+
 int
 tlb_config_wrong(const struct tlb_config *config, const char **field,
 		 char *text, size_t bytes)
@@ -98,9 +109,10 @@ tlb_config_wrong(const struct tlb_config *config, const char **field,
 	if (ways < 1 || config->entries % ways)
 		return snprintf(text, bytes,
 				"%" PRId64 " does not divide %" PRId64
-				" entries; allowed: a divisor of it, or 0 "
-				"for one set",
-				config->ways, config->entries);
+				" entries; allowed: a divisor of it (%" PRId64
+				" is next), or 0 for one set",
+				config->ways, config->entries,
+				next_divisor(config->entries, ways));
 	if (ops->power_of_two && !is_power(ways))
 		return snprintf(text, bytes,
 				"%" PRId64 "; allowed with %s replacement: a "

@@ -585,6 +585,24 @@ sweep_again()
 	"${@:1:$#-2}" sweep run "$work/sweep" "${@: -2}"
 }
 
+# What verdicts foretell, and how soon a command has them
+bench_verdicts()
+{
+	local right near
+	row "run -- gzip -9 of 15 MB, to its verdicts" \
+		"$(seconds "$pagescope" run -- gzip -9 -c "$work/15M")" s '<=15'
+	if [ "$(id -u)" -ne 0 ]; then
+		row "verdicts, measured after: only as root" - - -
+		return
+	fi
+	PAGESCOPE=$pagescope VERDICTS_OUT=$work/verdicts \
+		"$(dirname "$0")/verdicts.sh" >"$work/table" || true
+	sed 's/^/  /' "$work/table"
+	read -r right near <"$work/verdicts"
+	row "verdicts of 12 programs: direction right of" "$right" programs '>=12'
+	row "  change of the runtime within 10 points" "$near" programs '>=12'
+}
+
 # Peak memory of a replay, MiB.
 peak()
 {
@@ -608,6 +626,7 @@ bench_reclaim
 bench_machines "$work/gzip.pst" gzip
 bench_sweep "$work/gzip.pst" gzip
 bench_import
+bench_verdicts
 print_speeds
 bench_pipe
 bench_memory
