@@ -248,8 +248,10 @@ put_row(const struct paging *paging, const struct host_counter *counter,
 			    : (double)counter->end;
 	int figure = figure_of(name);
 
-	/* What stood still says nothing. */
-	if (count && counter->end == counter->start && !counter->predicted)
+	/* What stood still says nothing; what was not told at the end (of the
+	 * group of a process that is no more), neither. */
+	if (count && (counter->end < counter->start ||
+		      (counter->end == counter->start && !counter->predicted)))
 		return 0;
 	if (!counter->told)
 		return result_row(result, "kernel.counters", "suudnn", name,
