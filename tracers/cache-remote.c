@@ -7,15 +7,20 @@
  */
 #include "tracers/cache-engine.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CALL_STOP (SIGTRAP | 0x80)
+#define YIELDS	  64u	/* looks for a leader's news, without a pause */
+#define PAUSE_NS  50000 /* between two of those that follow */
 
 int
 remote_get(struct cache_thread *thread)
@@ -33,14 +38,64 @@ remote_set(struct cache_thread *thread)
 		       : 0;
 }
 
+/* Is it the first thread of a process that has others? */
+static bool
+is_leader(const struct cache_thread *thread)
+{
+	if (!thread->process || thread->tid != thread->process->pid)
+		return false;
+	for (const struct cache_thread *t = thread->engine->threads; t;
+	     t = t->next)
+		if (t != thread &&
+		    (!t->process || t->process == thread->process))
+			return true;
+	return false;
+}
+
+/*
+ * When a process is killed its first thread may end without a stop, and is not
+ * reported before all others have ended (kernel/exit.c, delay_group_leader), who
+ * wait for us meanwhile: so no news of it is waited for for ever.
+ */
+static pid_t
+wait_for_leader(const struct cache_thread *thread, int *status)
+{
+	const struct timespec pause = { 0, PAUSE_NS };
+	char state[16];
+	pid_t tid;
+
+	for (unsigned n = 1;; n++) {
+		tid = waitpid(thread->tid, status, __WALL | WNOHANG);
+		if (tid)
+			return tid;
+		if (n < YIELDS) {
+			sched_yield();
+			continue;
+		}
+		nanosleep(&pause, NULL);
+		if (n % YIELDS)
+			continue;
+		state[0] = 'X';
+		target_status(thread->tid, "State", state, sizeof(state));
+		if (state[0] == 'Z' || state[0] == 'X') {
+			errno = ESRCH;
+			return -1;
+		}
+	}
+}
+
 int
 remote_wait(struct cache_thread *thread, int *status)
 {
+	bool leader = is_leader(thread);
 	pid_t tid;
 
 	do
-		tid = waitpid(thread->tid, status, __WALL);
+		tid = leader ? wait_for_leader(thread, status)
+			     : waitpid(thread->tid, status, __WALL);
 	while (tid < 0 && errno == EINTR);
+	if (tid < 0 && leader)
+		thread->stopped = false;
 	if (tid < 0)
 		return -ESRCH;
 	/* It is ending.  Others of its process may have to be resumed before
